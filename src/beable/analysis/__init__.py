@@ -1,0 +1,1 @@
+"""The floor of the analyses: what a finished run says about its data."""

@@ -1,0 +1,79 @@
+r"""Over-regularisation: did the latents carry anything, and would nothing have done as well?
+
+Theorem 1 of Jacobsen & Duraisamy (2022): where the rate is zero, q(z|y) = p(z) for every y, and the best decoder
+answers with the mean and variance of the data. With one variance for a group g of :math:`D_g` outputs the collapsed
+level of the distortion is
+
+.. math:: D_0 = \sum_g \tfrac{D_g}{2} \big(1 + \log 2\pi v_g\big), \qquad v_g = \frac{1}{D_g} E\|y_g - \bar y_g\|^2
+
+For a linear decoder on data with covariance eigenvalues λ a latent is worth its rate only while
+:math:`\lambda > \beta\sigma^2`, so everything collapses beyond :math:`\beta_c = \lambda_1/\sigma^2`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.distributions import LOG_2PI
+
+FloatArray = NDArray[np.floating]
+ACTIVE_NATS = 0.05
+
+
+class Regularisation(NamedTuple):
+    """What an ensemble's latents carry.
+
+    Args:
+        rate_per_latent: mean rate of each latent in nats, (members, latents).
+        active: number of latents with a rate above ``ACTIVE_NATS``, (members).
+        distortion: mean distortion in nats, (members).
+        collapsed_level: distortion of the collapsed solution in nats.
+        over_regularised: no active latent, or distortion and rate together no better than the collapsed level, (members).
+    """
+
+    rate_per_latent: FloatArray
+    active: NDArray[np.int64]
+    distortion: FloatArray
+    collapsed_level: float
+    over_regularised: NDArray[np.bool_]
+
+
+def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool) -> float:
+    """Distortion of a decoder that answers every z with the mean of the data, in nats.
+
+    Args:
+        energy: mean squared distance of the rows from their mean, by group, (groups).
+        dimension: number of outputs by group, (groups).
+        shared: one variance for all groups instead of one for each.
+
+    >>> round(collapsed_level(np.array([2.0]), np.array([2.0]), shared=True), 4)
+    2.8379
+    """
+    if shared:
+        energy, dimension = energy.sum(keepdims=True), dimension.sum(keepdims=True)
+    variance = np.maximum(energy / dimension, np.finfo(np.float64).tiny)
+    return float((0.5 * dimension * (1 + LOG_2PI + np.log(variance))).sum())
+
+
+def regularisation(distortion: FloatArray, rate: FloatArray, level: float) -> Regularisation:
+    """Judge an ensemble by its rates and distortions.
+
+    Args:
+        distortion: in nats, (members, rows).
+        rate: in nats, (members, rows, latents).
+        level: the collapsed level in nats.
+    """
+    rates = rate.mean(axis=1)
+    active = (rates > ACTIVE_NATS).sum(axis=1)
+    mean = distortion.mean(axis=1)
+    return Regularisation(rates, active, mean, level, (active == 0) | (mean + rates.sum(axis=1) >= level))
+
+
+def critical_beta(covariance_eigenvalue: float, noise_variance: float) -> float:
+    """β at which the last latent of a linear VAE collapses, λ₁/σ².
+
+    >>> critical_beta(4.0, 0.1)
+    40.0
+    """
+    return covariance_eigenvalue / noise_variance

@@ -1,0 +1,193 @@
+r"""What training minimises, in nats, by named terms.
+
+.. math:: L = w_D\, D + \beta\, w_R\, R, \qquad D = E_q[-\log p(y|z)], \quad R = E_q[\log q(z|y) - \log p(z)]
+
+Both D (all outputs) and R (all latents) are sums, and with ``scale="nats"`` both weights are one, so that
+β = 1 is the evidence lower bound. ``scale="jacobsen"`` weighs as the code of Jacobsen & Duraisamy does:
+D is averaged over the pixels of the grid, and R over latents where the prior has a closed form. Their β is
+therefore not the β of this page; `effective_beta` translates.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from beable.distributions import Noise
+from beable.errors import unknown
+from beable.vae import VAE, Rows
+
+
+class Loss(NamedTuple):
+    """What an objective says of a batch.
+
+    Args:
+        total: what is minimised, (members).
+        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+    @property
+    def distortion(self) -> Tensor:
+        return self.terms["distortion"]
+
+    @property
+    def rate(self) -> Tensor:
+        return torch.stack([v for name, v in self.terms.items() if name.startswith("rate")]).sum(0)
+
+
+class Weights(NamedTuple):
+    """Factors of distortion and rate before β."""
+
+    distortion: float
+    rate: float
+
+
+def nats(vae: VAE) -> Weights:
+    """Everything summed: β = 1 is the evidence lower bound."""
+    return Weights(1.0, 1.0)
+
+
+def jacobsen(vae: VAE) -> Weights:
+    """Distortion per pixel; rate per latent for priors in closed form, summed for others."""
+    latents = vae.encoder.latents
+    return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0)
+
+
+SCALES: dict[str, Callable[[VAE], Weights]] = {"nats": nats, "jacobsen": jacobsen}
+
+
+def weights(vae: VAE, scale: str) -> Weights:
+    """The weights of a name in ``SCALES``."""
+    if scale not in SCALES:
+        raise unknown("scale", scale, SCALES)
+    return SCALES[scale](vae)
+
+
+def effective_beta(vae: VAE, beta: float, scale: str) -> float:
+    """β of the evidence lower bound that weighs as ``beta`` does on a scale."""
+    w = weights(vae, scale)
+    return beta * w.rate / w.distortion
+
+
+def elbo(
+    vae: VAE, rows: Rows, beta: Tensor | float, noise: Noise, *, scale: str = "nats", regularise: bool = True
+) -> Loss:
+    """The negative evidence lower bound, with β and one latent sample a row.
+
+    Args:
+        vae: the model.
+        rows: a batch, (members, rows, ...).
+        beta: β, one number or one a member.
+        noise: where the latent samples come from.
+        scale: a name in ``SCALES``.
+        regularise: False leaves the rate out, as in a reconstruction-only first phase.
+    """
+    w = weights(vae, scale)
+    q = vae.encoder(rows.values)
+    z = q.sample(noise)
+    distortion = vae.decoder.distortion(vae.decoder(z, like=rows), rows).mean(-1)
+    rates = vae.prior.rate(q, z, vae.encoder, noise)
+    terms = {"distortion": distortion} | {name: r.sum(-1).mean(-1) for name, r in rates.items()}
+    total = w.distortion * distortion
+    if regularise:
+        total = total + beta * w.rate * Loss(total, terms).rate
+    return Loss(total, terms)
+
+
+class _Beta(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def start(self, members: int) -> Tensor:
+        """β of each member before the first regularised step."""
+        return self.value(0).expand(members).clone()
+
+    def update(self, beta: Tensor, step: int, distortion: Tensor) -> Tensor:
+        """β of each member after ``step`` regularised steps, given the last batch's weighted distortion."""
+        return self.value(step).expand(beta.shape).clone()
+
+    def value(self, step: int) -> Tensor:
+        """β as a function of the number of regularised steps taken, one number or one a member."""
+        raise AssertionError(f"{type(self).__name__} has no value of its own: it follows the distortion")
+
+
+class Constant(_Beta):
+    """The same β always; a list gives each member its own."""
+
+    kind: Literal["constant"] = "constant"
+    beta: float | tuple[float, ...] = 1.0
+
+    def value(self, step: int) -> Tensor:
+        return torch.tensor(self.beta, dtype=torch.float32)
+
+
+class Ramp(_Beta):
+    """β from ``start_beta`` to ``beta`` in equal increments over ``steps``."""
+
+    kind: Literal["linear"] = "linear"
+    beta: float = 1.0
+    start_beta: float = 0.0
+    steps: int = Field(default=1000, ge=1)
+
+    def value(self, step: int) -> Tensor:
+        return torch.tensor(self.start_beta + (self.beta - self.start_beta) * min(1.0, step / self.steps))
+
+
+class Cyclical(_Beta):
+    """β rises to ``beta`` over the first part of each period and stays there for the rest (Fu et al. 2019)."""
+
+    kind: Literal["cyclical"] = "cyclical"
+    beta: float = 1.0
+    period: int = Field(default=1000, ge=1)
+    rising: float = Field(default=0.5, gt=0, le=1)
+
+    def value(self, step: int) -> Tensor:
+        return torch.tensor(self.beta * min(1.0, (step % self.period) / self.period / self.rising))
+
+
+class Feedback(_Beta):
+    r"""The source's rule: β follows the distortion L on the scale of the objective, and never exceeds one.
+
+    .. math:: \beta \leftarrow \min\big(1, \beta \exp(\nu f L)\big), \qquad
+        f = \tanh(\tau(\beta - 1)) \text{ if } L \le 0, \text{ else } -1
+
+    Klushyn et al. (2019) without the constraint, as in the code of Jacobsen & Duraisamy. β grows only while L is
+    negative, which depends on the units of the data and on the scale.
+    """
+
+    kind: Literal["feedback"] = "feedback"
+    start_beta: float = Field(default=1e-9, gt=0)
+    nu: float = Field(default=0.005, gt=0)
+    tau: float = Field(default=1.0, gt=0)
+
+    def start(self, members: int) -> Tensor:
+        return torch.full((members,), self.start_beta)
+
+    def update(self, beta: Tensor, step: int, distortion: Tensor) -> Tensor:
+        force = torch.where(distortion <= 0, torch.tanh(self.tau * (beta - 1)), -torch.ones_like(beta))
+        return (beta * torch.exp(self.nu * force * distortion)).clamp(max=1.0)
+
+
+BetaRule = Annotated[Constant | Ramp | Cyclical | Feedback, Field(discriminator="kind")]
+
+
+class ObjectiveSettings(BaseModel):
+    """The choices that make an objective.
+
+    Args:
+        beta: a rule: constant, linear, cyclical or feedback.
+        scale: "nats", or "jacobsen" for the source's weights.
+        reconstruction_steps: length of a first phase without the rate.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    beta: BetaRule = Constant()
+    scale: Literal["nats", "jacobsen"] = "nats"
+    reconstruction_steps: int = Field(default=0, ge=0)

@@ -1,0 +1,129 @@
+r"""Fields in the basis of their own leading modes (proper orthogonal decomposition, POD).
+
+.. math:: y = \bar y + \Phi c + \text{rest}, \qquad \Phi^\top \Phi = 1, \qquad r = \|y - \bar y\|^2 - \|c\|^2
+
+:math:`\Phi` holds the leading eigenvectors of the covariance of the training rows. The leftover energy r is
+computed from the rest itself, not as that difference, which would cancel. Sirovich (1987).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.errors import DataError, UsageError
+from beable.representations.fields import Channels, Standardisation, check_scaling
+from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
+
+
+class Modes(Representation):
+    """Coefficients of the leading POD modes of the training rows, with the energy that they leave out.
+
+    Args:
+        energy: share of the training rows' energy to keep; it decides the number of modes.
+        modes: number of modes by hand instead.
+        scaling: "channel" divides each channel by its standard deviation first, "none" keeps raw units.
+        separate: a basis for each channel (needed for an output variance by channel) instead of one for all.
+
+    >>> rng = np.random.default_rng(0)
+    >>> field = (rng.normal(size=(9, 2)) @ rng.normal(size=(2, 25))).reshape(9, 5, 5).astype("float32")
+    >>> Modes().fit({"pressure": field}).code.shape
+    (2,)
+    """
+
+    forgets = "what lies outside the kept modes, whose energy is kept for the likelihood"
+
+    def __init__(
+        self,
+        energy: float = 1 - 1e-7,
+        modes: int | None = None,
+        scaling: Literal["none", "channel"] = "channel",
+        separate: bool = False,
+    ) -> None:
+        check_scaling(scaling)
+        if not 0 < energy <= 1:
+            raise UsageError(f"the kept energy must lie in (0, 1], got {energy}: 0.999 keeps all but a thousandth")
+        if modes is not None and modes < 1:
+            raise UsageError(f"the number of modes must be at least 1, got {modes}")
+        self.energy, self.modes, self.scaling, self.separate = energy, modes, scaling, separate
+
+    def settings(self) -> dict[str, object]:
+        return {"energy": self.energy, "modes": self.modes, "scaling": self.scaling, "separate": self.separate}
+
+    def fit(self, snapshots: Snapshots) -> Self:
+        self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()})
+        stacked = self.channels.stack(snapshots)
+        self._check_rows(len(stacked))
+        self.standard = Standardisation.of(stacked, self.scaling, self.channels)
+        scaled = self.standard.apply(stacked)
+        fits = [self._pod(block) for block in self._blocks(scaled)]
+        self.bases = [basis for basis, _ in fits]
+        self.energies = [energies for _, energies in fits]
+        return self
+
+    def _check_rows(self, rows: int) -> None:
+        wanted = max(2, (self.modes or 1) + 1)
+        if rows < wanted:
+            raise DataError(
+                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more rows or ask for fewer modes"
+            )
+
+    def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Groups of channels that share a basis, each (rows, outputs)."""
+        rows = len(scaled)
+        return [scaled[:, i] for i in range(self.channels.number)] if self.separate else [scaled.reshape(rows, -1)]
+
+    def _pod(self, block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Orthonormal basis (outputs, modes) and the mean energy of each mode, by the method of snapshots."""
+        energies, vectors = np.linalg.eigh(block @ block.T / len(block))
+        energies, vectors = energies[::-1].clip(0), vectors[:, ::-1]
+        kept = self._kept(energies)
+        basis, triangle = np.linalg.qr(block.T @ vectors[:, :kept])
+        basis = basis * np.sign(np.diag(triangle))
+        tallest = np.abs(basis).argmax(axis=0)
+        return basis * np.sign(basis[tallest, np.arange(kept)]), energies[:kept]
+
+    def _kept(self, energies: NDArray[np.float64]) -> int:
+        resolvable = int((energies > 1e-14 * energies[0]).sum())
+        if self.modes is not None:
+            if self.modes > resolvable:
+                raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: ask for fewer")
+            return self.modes
+        share = np.cumsum(energies) / energies.sum()
+        return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)
+
+    @property
+    def code(self) -> Code:
+        counts = [basis.shape[1] for basis in self.bases]
+        group = np.repeat(np.arange(len(counts)), counts)
+        dimension = np.array([float(basis.shape[0]) for basis in self.bases])
+        scale = np.sqrt(np.concatenate(self.energies)).astype(np.float32)
+        return Code((sum(counts),), group, dimension, scale, self.channels.pixels, self.standard.log_volume)
+
+    def transform(self, snapshots: Snapshots) -> Coded:
+        blocks = self._blocks(self.standard.apply(self.channels.stack(snapshots)))
+        codes = [block @ basis for block, basis in zip(blocks, self.bases, strict=True)]
+        rests = [b - c @ basis.T for b, c, basis in zip(blocks, codes, self.bases, strict=True)]
+        leftover = np.stack([(rest**2).sum(1) for rest in rests], axis=1)
+        return Coded(np.concatenate(codes, axis=1).astype(np.float32), leftover.astype(np.float32))
+
+    def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
+        parts = np.split(values, np.cumsum([basis.shape[1] for basis in self.bases])[:-1], axis=1)
+        fields = [part @ basis.T for part, basis in zip(parts, self.bases, strict=True)]
+        stacked = np.concatenate(fields, axis=1).reshape(len(values), self.channels.number, self.channels.pixels)
+        return self.channels.unstack(self.standard.undo(stacked).astype(np.float32))
+
+    def state(self) -> dict[str, FloatArray]:
+        arrays: dict[str, FloatArray] = {"mean": self.standard.mean, "channel_scale": self.standard.scale}
+        for i, (basis, energies) in enumerate(zip(self.bases, self.energies, strict=True)):
+            arrays |= {f"basis.{i}": basis, f"energies.{i}": energies}
+        return arrays
+
+    def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
+        self.channels = Channels(shapes)
+        self.standard = Standardisation(np.asarray(state["mean"]), np.asarray(state["channel_scale"]))
+        count = self.channels.number if self.separate else 1
+        self.bases = [np.asarray(state[f"basis.{i}"]) for i in range(count)]
+        self.energies = [np.asarray(state[f"energies.{i}"]) for i in range(count)]
+        return self

@@ -1,0 +1,106 @@
+r"""What every representation is: snapshots to arrays of numbers and back, with nothing lost from the likelihood.
+
+A representation maps a snapshot y of D numbers to a code c of m numbers. What the code leaves out is kept as
+the leftover energy r, so that the squared distance of y from any decoded code y' is exact:
+
+.. math:: \sum_i \frac{(y_i - y'_i)^2}{s_i^2} = \|c - c'\|^2 + r
+
+with s the scale of each channel; a density over c and r becomes one over y by subtracting
+:math:`\sum_i \log s_i`, the log volume.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.errors import DataError
+
+FloatArray = NDArray[np.floating]
+Snapshots = Mapping[str, FloatArray]
+
+
+class Coded(NamedTuple):
+    """Rows as a model sees them.
+
+    Args:
+        values: codes c, (rows, *shape), float32.
+        leftover: energy r that the code leaves out, by group, (rows, groups), float32.
+    """
+
+    values: FloatArray
+    leftover: FloatArray
+
+
+class Code(NamedTuple):
+    """What is constant about a code.
+
+    Args:
+        shape: shape of one row's values, such as (20,) or (3, 65, 65).
+        group: group (channel) of each value, integers, prod(shape) of them.
+        dimension: number of outputs D of each group, before anything was left out.
+        scale: typical size of each value.
+        pixels: number of grid points of a snapshot.
+        log_volume: sum of log s over all outputs.
+    """
+
+    shape: tuple[int, ...]
+    group: NDArray[np.int64]
+    dimension: FloatArray
+    scale: FloatArray
+    pixels: int
+    log_volume: float
+
+
+class Representation(ABC):
+    """A map from snapshots to arrays and back, fitted on training rows."""
+
+    #: what cannot be had back, in words
+    forgets: str
+
+    @abstractmethod
+    def settings(self) -> dict[str, object]:
+        """What was chosen, ready for JSON: ``type(self)(**settings)`` is this before fitting."""
+
+    @abstractmethod
+    def fit(self, snapshots: Snapshots) -> Self:
+        """Learn what must be learned from training rows; variables are those in the mapping, in its order."""
+
+    @property
+    @abstractmethod
+    def code(self) -> Code:
+        """What codes look like, once fitted."""
+
+    @abstractmethod
+    def transform(self, snapshots: Snapshots) -> Coded:
+        """Codes of snapshots, each variable (rows, ...)."""
+
+    @abstractmethod
+    def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
+        """Snapshots of codes (rows, *shape) or (rows, prod(shape)), in physical units."""
+
+    @abstractmethod
+    def state(self) -> dict[str, FloatArray]:
+        """The fitted arrays, by name."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
+        """Take fitted arrays back, for variables of the given shapes of one row."""
+
+
+def rows_of(snapshots: Snapshots) -> int:
+    """The number of rows that all variables have.
+
+    Raises:
+        DataError: different numbers of rows, or a number that is not finite.
+    """
+    counts = {name: len(values) for name, values in snapshots.items()}
+    if len(set(counts.values())) != 1:
+        raise DataError(f"variables have different numbers of rows, {counts}: give each one the same rows")
+    for name, values in snapshots.items():
+        bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        if bad.any():
+            raise DataError(f"{name}: {bad.sum()} of {len(bad)} rows are not finite, first row {bad.argmax()}: leave them out")
+    return next(iter(counts.values()))

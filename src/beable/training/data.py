@@ -1,0 +1,89 @@
+"""From a store to what a training needs: variables, rows, a fitted representation and coded rows."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.datasets.store import Store
+from beable.errors import DataError, unknown
+from beable.representations import Coded, Representation, make
+from beable.training.ensemble import split
+from beable.training.fit import TrainingSettings
+
+FIT_ROWS = 2048
+BLOCK_ROWS = 1024
+
+
+class Prepared(NamedTuple):
+    """What a training sees.
+
+    Args:
+        representation: fitted on training rows.
+        train, held: coded rows.
+        train_rows, held_rows: their numbers in the store.
+        shapes: shape of one row of each variable.
+    """
+
+    representation: Representation
+    train: Coded
+    held: Coded
+    train_rows: NDArray[np.int64]
+    held_rows: NDArray[np.int64]
+    shapes: dict[str, list[int]]
+
+
+def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
+    """The variables to learn from: those named, or all that are not diagnostics.
+
+    Raises:
+        UsageError: a name that the store does not hold.
+        DataError: nothing is left.
+    """
+    held = [v.name for v in store.variables]
+    for name in names or ():
+        if name not in held:
+            raise unknown("variable", name, held)
+    chosen = list(names or (v.name for v in store.variables if not v.diagnostic and v.dims))
+    if not chosen:
+        raise DataError(f"{', '.join(held)}: no field among the store's variables: name the ones to learn from")
+    return chosen
+
+
+def read(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
+    """Snapshots of rows of a store."""
+    return {name: store.read(name, rows) for name in names}
+
+
+def code_rows(store: Store, names: Sequence[str], rows: NDArray[np.int64], representation: Representation) -> Coded:
+    """Coded rows of a store, block by block."""
+    starts = range(0, len(rows), BLOCK_ROWS)
+    blocks = [representation.transform(read(store, names, rows[i : i + BLOCK_ROWS])) for i in starts]
+    return Coded(np.concatenate([b.values for b in blocks]), np.concatenate([b.leftover for b in blocks]))
+
+
+def prepare(
+    store: Store, names: Sequence[str], kind: str, options: dict[str, object], settings: TrainingSettings
+) -> Prepared:
+    """Split the rows that succeeded, fit the representation on training rows, code all.
+
+    At most ``FIT_ROWS`` training rows, evenly spaced, decide the representation.
+
+    Args:
+        store: the data set.
+        names: variables to learn from.
+        kind: a name in ``representations.REPRESENTATIONS``.
+        options: the representation's own settings.
+        settings: seed, held-out share and order of the split.
+    """
+    good = np.asarray(store.good)
+    if len(good) < 3:
+        raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
+    train, held = (good[part] for part in split(len(good), settings.held_out, settings.seed, settings.shuffle))
+    few = train[:: -(-len(train) // FIT_ROWS)]
+    snapshots = read(store, names, few)
+    shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
+    representation = make(kind, **options).fit(snapshots)
+    coded = [code_rows(store, names, rows, representation) for rows in (train, held)]
+    return Prepared(representation, coded[0], coded[1], train, held, shapes)

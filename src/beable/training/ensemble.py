@@ -1,0 +1,101 @@
+"""Which rows each member of an ensemble sees at which step: a function of (seed, member, step) and nothing else."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from beable.errors import DataError
+from beable.representations.representation import Coded
+from beable.streams import generator
+from beable.vae import Rows
+
+
+def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the training rows and of the held-out rows, each in ascending order.
+
+    Args:
+        rows: number of rows.
+        held_out: share of them in (0, 1), or how many if at least 1.
+        seed: seed of the training.
+        shuffle: draw the held-out rows at random; otherwise they are the last ones.
+
+    >>> [part.tolist() for part in split(6, 2, seed=0, shuffle=False)]
+    [[0, 1, 2, 3], [4, 5]]
+    """
+    count = round(held_out * rows) if held_out < 1 else int(held_out)
+    if not 1 <= count <= rows - 2:
+        raise DataError(
+            f"{count} of {rows} rows held out leaves {rows - count} to train on: hold out at least 1 and keep at least 2"
+        )
+    order = generator(seed, "split").permutation(rows) if shuffle else np.arange(rows)
+    return np.sort(order[: rows - count]), np.sort(order[rows - count :])
+
+
+class Batches:
+    """Batches of coded rows, each member in its own order.
+
+    Member k goes through random permutations of its rows, one after the other, ``size`` rows at a time.
+
+    Args:
+        coded: training rows.
+        members: numbers of the members.
+        size: rows in a batch; None takes all rows in every step.
+        seed: seed of the training.
+        counts: how many of the first rows each member trains on; None for all.
+    """
+
+    def __init__(
+        self,
+        coded: Coded,
+        members: Sequence[int],
+        size: int | None,
+        seed: int,
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        self.values, self.leftover = whole(coded)
+        self.members, self.seed = list(members), seed
+        rows = len(self.values)
+        self.counts = [rows] * len(self.members) if counts is None else list(counts)
+        if len(self.counts) != len(self.members) or not all(1 <= n <= rows for n in self.counts):
+            raise DataError(f"rows by member {self.counts}: give one number from 1 to {rows} for each of {len(members)} members")
+        self.size = min(size or rows, min(self.counts))
+        self.full = self.size == rows
+        self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
+
+    def at(self, step: int) -> Rows:
+        """The batch of a step, (members, size, ...)."""
+        if self.full:
+            return self.everything()
+        index = torch.from_numpy(np.stack([self._take(k, step) for k in range(len(self.members))]))
+        return Rows(self.values[index], self.leftover[index])
+
+    def everything(self, limit: int | None = None) -> Rows:
+        """The first rows, the same for all members; every row without a limit."""
+        return for_members(self.values[:limit], self.leftover[:limit], len(self.members))
+
+    def _take(self, k: int, step: int) -> NDArray[np.int64]:
+        count, first = self.counts[k], step * self.size
+        epoch, place = divmod(first, count)
+        taken = self._order(k, epoch)[place : place + self.size]
+        missing = self.size - len(taken)
+        return taken if not missing else np.concatenate([taken, self._order(k, epoch + 1)[:missing]])
+
+    def _order(self, k: int, epoch: int) -> NDArray[np.int64]:
+        if (k, epoch) not in self._orders:
+            self._orders.pop((k, epoch - 2), None)
+            order = generator(self.seed, "order", self.members[k], epoch).permutation(self.counts[k])
+            self._orders[k, epoch] = order
+        return self._orders[k, epoch]
+
+
+def whole(coded: Coded) -> tuple[Tensor, Tensor]:
+    """Coded rows as tensors, values flattened to (rows, m)."""
+    return torch.from_numpy(coded.values.reshape(len(coded.values), -1)), torch.from_numpy(coded.leftover)
+
+
+def for_members(values: Tensor, leftover: Tensor, members: int) -> Rows:
+    """The same rows for every member, without copying."""
+    return Rows(values.expand(members, *values.shape), leftover.expand(members, *leftover.shape))

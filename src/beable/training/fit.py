@@ -1,0 +1,249 @@
+"""One training loop, to be read in one sitting.
+
+Everything it does at a step is a function of (settings, data, step) and of the state that it saves, so a training
+that was stopped anywhere and taken up again ends with the same bits as one that was not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import cos, pi
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from beable.distributions import Noise
+from beable.errors import DivergedError
+from beable.objectives import Loss, ObjectiveSettings, elbo, weights
+from beable.training.ensemble import Batches
+from beable.vae import VAE, Rows
+
+Progress = Callable[[int, int], None]
+RECORDS = 100
+RECORD_ROWS = 512
+
+
+class TrainingSettings(BaseModel):
+    """The choices that make a training.
+
+    Args:
+        members: number K of members.
+        steps: number of gradient steps.
+        batch: rows in a batch; None takes all.
+        learning_rate: of Adam; a list gives each member its own.
+        decay: "cosine" lowers it to a hundredth along half a cosine, "none" keeps it.
+        clip: largest norm of a member's gradient, per output and row; None leaves it.
+        start: "ica", "pca" or "random".
+        seed: seed of everything random in the training.
+        held_out: share, or number, of rows that training never sees.
+        shuffle: draw those at random; otherwise they are the last ones.
+        rows: how many of the training rows each member sees; None for all.
+        patience: stop when no member's held-out loss has improved for so many records, and keep each member's best.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    members: int = Field(default=16, ge=1)
+    steps: int = Field(default=4000, ge=1)
+    batch: int | None = Field(default=128, ge=1)
+    learning_rate: float | tuple[float, ...] = 3e-3
+    decay: Literal["cosine", "none"] = "cosine"
+    clip: float | None = Field(default=None, gt=0)
+    start: Literal["ica", "pca", "random"] = "ica"
+    seed: int = Field(default=0, ge=0)
+    held_out: float = Field(default=0.25, gt=0)
+    shuffle: bool = True
+    rows: tuple[int, ...] | None = None
+    patience: int | None = Field(default=None, ge=1)
+
+    @property
+    def record_every(self) -> int:
+        """Steps between two records of the history."""
+        return max(1, self.steps // RECORDS)
+
+
+@dataclass
+class History:
+    """Terms by name at recorded steps.
+
+    Args:
+        steps: the recorded steps.
+        terms: each name's values at them, (members): "train/distortion", "held/rate/z", "beta", ...
+    """
+
+    steps: list[int] = field(default_factory=list)
+    terms: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def append(self, step: int, terms: dict[str, Tensor]) -> None:
+        self.steps.append(step)
+        for name, value in terms.items():
+            self.terms.setdefault(name, []).append(value.detach().clone())
+
+
+@dataclass
+class Best:
+    """Each member's parameters at its lowest held-out loss."""
+
+    loss: Tensor
+    record: int
+    parameters: list[Tensor]
+
+
+class Fit:
+    """A training under way.
+
+    Args:
+        vae: the ensemble; trained in place.
+        batches: training rows.
+        held: held-out rows, (members, rows, ...).
+        objective: what is minimised.
+        settings: how.
+    """
+
+    def __init__(
+        self, vae: VAE, batches: Batches, held: Rows, objective: ObjectiveSettings, settings: TrainingSettings
+    ) -> None:
+        self.vae, self.batches, self.held = vae, batches, held
+        self.objective, self.settings = objective, settings
+        self.parameters = list(vae.parameters())
+        rates = torch.tensor(settings.learning_rate).expand(len(vae.members))
+        self.base_rate, self.relative_rate = float(rates.max()), rates / rates.max()
+        self.adam = torch.optim.Adam(self.parameters, lr=self.base_rate, fused=True)
+        self.beta = objective.beta.start(len(vae.members))
+        self.step, self.history, self.best = 0, History(), None if settings.patience is None else self._first_best()
+
+    def _first_best(self) -> Best:
+        return Best(torch.full((len(self.vae.members),), torch.inf), 0, [p.detach().clone() for p in self.parameters])
+
+    def run(self, save: Callable[["Fit"], None] | None = None, progress: Progress | None = None) -> None:
+        """Train to the last step.
+
+        Args:
+            save: called after every step with this object; decides itself whether to write.
+            progress: called with steps done and steps in all.
+
+        Raises:
+            DivergedError: a member's loss or parameter is no longer finite.
+        """
+        while self.step < self.settings.steps and not self._patience_lost():
+            self._advance()
+            if save:
+                save(self)
+            if progress:
+                progress(self.step, self.settings.steps)
+        self._take_best()
+        self._settle_variance()
+
+    def _advance(self) -> None:
+        loss = self._loss(self.batches.at(self.step))
+        self._refuse_nonsense(loss)
+        self.adam.param_groups[0]["lr"] = self._learning_rate()
+        self.adam.zero_grad()
+        loss.total.sum().backward()
+        self._clip()
+        self._update()
+        if self._regularised:
+            distortion = loss.distortion.detach() * weights(self.vae, self.objective.scale).distortion
+            self.beta = self.objective.beta.update(self.beta, self.regularised_steps + 1, distortion)
+        self.step += 1
+        if self.step % self.settings.record_every == 0 or self.step == self.settings.steps:
+            self._record()
+
+    @property
+    def regularised_steps(self) -> int:
+        """Steps taken with the rate in the objective."""
+        return max(0, self.step - self.objective.reconstruction_steps)
+
+    @property
+    def _regularised(self) -> bool:
+        return self.step >= self.objective.reconstruction_steps
+
+    def _loss(self, rows: Rows) -> Loss:
+        noise = Noise(self.settings.seed, self.vae.members, "noise", self.step)
+        return elbo(self.vae, rows, self.beta, noise, scale=self.objective.scale, regularise=self._regularised)
+
+    def _learning_rate(self) -> float:
+        if self.settings.decay == "none":
+            return self.base_rate
+        return self.base_rate * (0.01 + 0.99 * 0.5 * (1 + cos(pi * self.step / self.settings.steps)))
+
+    def _clip(self) -> None:
+        if self.settings.clip is None:
+            return
+        squares = [p.grad.flatten(1).square().sum(1) for p in self.parameters if p.grad is not None]
+        norm = torch.stack(squares).sum(0).sqrt() / float(self.vae.decoder.dimension.sum())
+        factor = (self.settings.clip / norm).clamp(max=1.0)
+        for p in self.parameters:
+            if p.grad is not None:
+                p.grad.mul_(_by_member(factor, p))
+
+    def _update(self) -> None:
+        """One step of Adam; its update is linear in the learning rate, so a member's own rate scales the update."""
+        if bool((self.relative_rate == 1).all()):
+            self.adam.step()
+            return
+        before = [p.detach().clone() for p in self.parameters]
+        self.adam.step()
+        with torch.no_grad():
+            for old, p in zip(before, self.parameters, strict=True):
+                p.copy_(torch.lerp(old, p, _by_member(self.relative_rate, p)))
+
+    def _refuse_nonsense(self, loss: Loss) -> None:
+        bad = ~torch.isfinite(loss.total)
+        if not bool(bad.any()):
+            return
+        k = int(bad.int().argmax())
+        terms = ", ".join(f"{name} = {float(v[k]):.4g}" for name, v in loss.terms.items())
+        raise DivergedError(
+            f"member {self.vae.members[k]}: the loss is not finite at step {self.step} ({terms}): "
+            f"lower the learning rate (now {self._learning_rate():.3g}) or set clip; "
+            "the last checkpoint before it is kept"
+        )
+
+    @torch.no_grad()
+    def _record(self) -> None:
+        terms: dict[str, Tensor] = {"beta": self.beta if self.regularised_steps else torch.zeros_like(self.beta)}
+        noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.step)
+        held = Loss(self.beta, {})
+        for name, rows in (("train", self.batches.everything(RECORD_ROWS)), ("held", self.held)):
+            held = elbo(self.vae, rows, self.beta, noise, scale=self.objective.scale, regularise=self._regularised)
+            terms |= {f"{name}/{term}": value for term, value in held.terms.items()}
+        self.history.append(self.step, terms)
+        if self.best is not None and self._regularised:
+            self._keep_best(self.best, held.total)
+
+    def _keep_best(self, best: Best, total: Tensor) -> None:
+        better = total < best.loss
+        if bool(better.any()):
+            best.record = len(self.history.steps)
+        best.loss = torch.where(better, total, best.loss)
+        for kept, p in zip(best.parameters, self.parameters, strict=True):
+            kept.copy_(torch.where(_by_member(better, p), p, kept))
+
+    def _patience_lost(self) -> bool:
+        if self.best is None or self.settings.patience is None or not self.regularised_steps:
+            return False
+        return len(self.history.steps) - self.best.record >= self.settings.patience
+
+    @torch.no_grad()
+    def _take_best(self) -> None:
+        if self.best is not None and bool(torch.isfinite(self.best.loss).any()):
+            for kept, p in zip(self.best.parameters, self.parameters, strict=True):
+                p.copy_(kept)
+
+    @torch.no_grad()
+    def _settle_variance(self) -> None:
+        """Fix a closed-form output variance at its value over all training rows."""
+        decoder = self.vae.decoder
+        if not decoder.closed_form:
+            return
+        rows = self.batches.everything()
+        noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.settings.steps + 1)
+        z = self.vae.encoder(rows.values).sample(noise)
+        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z), rows))
+
+
+def _by_member(values: Tensor, like: Tensor) -> Tensor:
+    """(members) shaped to broadcast over a parameter whose first axis is the members."""
+    return values.view(-1, *[1] * (like.ndim - 1))

@@ -1,0 +1,401 @@
+"""What a training leaves: a folder with the parameters of K members, their history and their representation.
+
+::
+
+    run/
+      request.json         what was asked: settings, store, threads; written first
+      checkpoints/         step-00000400/ {state.safetensors, step.json, manifest.json}; gone when the run is whole
+      state.safetensors    parameters ("vae/...") and fitted representation ("representation/...")
+      history.safetensors  recorded steps and terms, (records, members)
+      run.json             everything else: settings, shapes, rows, versions
+      manifest.json        names, sizes and sha256 of all these; written last
+
+The manifest makes the run: a folder without one is a training under way, which the same request takes up again.
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic, process_time
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from beable import files
+from beable.datasets.store import Store
+from beable.distributions import Bernoulli, Noise
+from beable.errors import CorruptError, DataError, OutputError
+from beable.objectives import ObjectiveSettings
+from beable.representations import Representation, make
+from beable.training.data import Prepared, learnable, prepare
+from beable.training.ensemble import Batches, for_members, whole
+from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
+from beable.training.start import begin, paths
+from beable.vae import VAE, ModelSettings, Rows
+
+KIND, VERSION = "beable-run", 1
+CHECKPOINT_KIND = "beable-checkpoint"
+CHECKPOINT_SECONDS = 5.0
+FloatArray = NDArray[np.floating]
+
+
+class RunSettings(BaseModel):
+    """All the choices of a training.
+
+    Args:
+        variables: names of the variables to learn from; None for all fields of the store.
+        representation: its kind and its own settings, such as {"kind": "modes", "energy": 0.999}.
+        model: the VAE.
+        objective: what is minimised.
+        training: how.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    variables: tuple[str, ...] | None = None
+    representation: dict[str, str | int | float | bool | None] = {"kind": "modes"}
+    model: ModelSettings = ModelSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+class Codes(NamedTuple):
+    """The encoder's answer for each member and row.
+
+    Args:
+        mean, std: of the latents, (members, rows, latents).
+    """
+
+    mean: FloatArray
+    std: FloatArray
+
+
+class Scores(NamedTuple):
+    """How a snapshot fares, in nats, for each member and row.
+
+    Args:
+        distortion: -log p(y|z) of all outputs in physical units, at one sample of z.
+        rate: what the latents cost, (members, rows, latents), all layers of the prior together.
+    """
+
+    distortion: FloatArray
+    rate: FloatArray
+
+
+class Run:
+    """A finished training.
+
+    Args:
+        vae: the ensemble.
+        representation: fitted.
+        history: recorded steps and terms.
+        about: what ``run.json`` holds.
+        manifest: names and sums of the files.
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        representation: Representation,
+        history: Mapping[str, FloatArray],
+        about: Mapping[str, Any],
+        manifest: files.Manifest,
+    ) -> None:
+        self.vae, self.representation, self.history = vae.eval(), representation, dict(history)
+        self.about, self.cpu_seconds = about, float(manifest.about["cpu_seconds"])
+        self.id = manifest.files["state.safetensors"]["sha256"]
+        self.settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
+
+    @property
+    def members(self) -> int:
+        return len(self.vae.members)
+
+    @property
+    def variables(self) -> list[str]:
+        return list(self.about["shapes"])
+
+    @property
+    def held_rows(self) -> NDArray[np.int64]:
+        """Rows of the store that training never saw."""
+        return np.asarray(self.about["held_rows"], dtype=np.int64)
+
+    @property
+    def train_rows(self) -> NDArray[np.int64]:
+        """Rows of the store that training saw."""
+        return np.asarray(self.about["train_rows"], dtype=np.int64)
+
+    def rows(self, snapshots: Mapping[str, FloatArray]) -> Rows:
+        """Snapshots as every member sees them."""
+        missing = [name for name in self.variables if name not in snapshots]
+        if missing:
+            raise DataError(f"the run learned from {', '.join(self.variables)}, {', '.join(missing)} is missing: give it too")
+        coded = self.representation.transform({name: snapshots[name] for name in self.variables})
+        return for_members(*whole(coded), self.members)
+
+    @torch.no_grad()
+    def encode(self, snapshots: Mapping[str, FloatArray]) -> Codes:
+        """Posterior mean and standard deviation of the latents of snapshots, each variable (rows, ...)."""
+        q = self.vae.encoder(self.rows(snapshots).values)
+        return Codes(q.mean.numpy(), q.std.numpy())
+
+    @torch.no_grad()
+    def locations(self, z: FloatArray) -> FloatArray:
+        """Decoded means in code space, (members, rows, latents) to (members, rows, m)."""
+        location = self.vae.decoder.location(torch.from_numpy(np.ascontiguousarray(z, np.float32)))
+        if self.settings.model.likelihood == "bernoulli":
+            location = Bernoulli(location).mean
+        return np.asarray(location.numpy())
+
+    def decode(self, z: FloatArray) -> Iterator[dict[str, FloatArray]]:
+        """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
+        return (self.representation.inverse(location) for location in self.locations(z))
+
+    @torch.no_grad()
+    def score(self, snapshots: Mapping[str, FloatArray], seed: int = 0) -> Scores:
+        """Distortion and rate of snapshots, one sample of the latents a row."""
+        rows = self.rows(snapshots)
+        noise = Noise(seed, self.vae.members, "evaluation")
+        q = self.vae.encoder(rows.values)
+        z = q.sample(noise)
+        distortion = self.vae.decoder.distortion(self.vae.decoder(z), rows) + self.representation.code.log_volume
+        rates = self.vae.prior.rate(q, z, self.vae.encoder, noise)
+        return Scores(distortion.numpy(), torch.stack(list(rates.values())).sum(0).numpy())
+
+    @torch.no_grad()
+    def sample(self, rows: int, seed: int = 0) -> FloatArray:
+        """Latents from the prior, (members, rows, latents)."""
+        return np.asarray(self.vae.prior.sample(rows, Noise(seed, self.vae.members, "evaluation")).numpy())
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Run":
+        """Open a finished run; every file is checked against the manifest.
+
+        Raises:
+            CorruptError: not a run, of another version, unfinished, or damaged.
+        """
+        path = Path(path)
+        manifest = files.check(path, KIND, VERSION)
+        problems = files.verify(path)
+        if problems:
+            raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
+        about = files.read_json(path / "run.json")
+        arrays = files.read_arrays(path / "state.safetensors")
+        settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
+        representation = _make_representation(settings).restore(_under("representation", arrays), about["shapes"])
+        vae = VAE(representation.code, settings.model, Noise(settings.training.seed, about["members"], "start", 1))
+        _load_parameters(vae, _under("vae", arrays), path)
+        history = files.read_arrays(path / "history.safetensors")
+        return cls(vae, representation, history, about, manifest)
+
+
+def train(
+    store: Store,
+    path: Path | str,
+    settings: RunSettings,
+    *,
+    progress: Progress | None = None,
+    threads: int = 1,
+    save_every: float = CHECKPOINT_SECONDS,
+) -> Run:
+    """Train an ensemble on a store and leave a run folder; take up again what an interruption left there.
+
+    Args:
+        store: the data set.
+        path: the run folder; must be new, or hold the same training unfinished or finished.
+        settings: all the choices.
+        progress: called with steps done and steps in all.
+        threads: of PyTorch; a resumed training must have the same, because sums depend on it.
+        save_every: seconds between checkpoints.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+        DivergedError: a member's loss is no longer finite; its last checkpoint is kept.
+    """
+    path = Path(path)
+    request = _request(store, settings, threads)
+    torch.set_num_threads(threads)
+    with files.locked(path):
+        files.sweep(path)
+        if _already_there(path, request):
+            return Run.load(path)
+        files.write_json(path / "request.json", request)
+        started = process_time()
+        data = prepare(store, request["variables"], *_representation_choice(settings), settings.training)
+        fit = _fit(data, settings)
+        spent = _restore(fit, path / "checkpoints") + process_time() - started
+        saver = _Saver(path / "checkpoints", save_every, spent)
+        fit.run(saver, progress)
+        _finish(path, fit, data, request, saver.spent())
+    return Run.load(path)
+
+
+def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any]:
+    """What is asked, in the form that is written and compared."""
+    return {
+        "settings": json.loads(settings.model_dump_json()),
+        "store": store.id,
+        "variables": learnable(store, settings.variables),
+        "threads": threads,
+    }
+
+
+def _already_there(path: Path, request: Mapping[str, Any]) -> bool:
+    """Whether the folder holds this very run; anything else but its beginnings is refused."""
+    if (path / "request.json").exists():
+        other = files.read_json(path / "request.json")
+        differing = _differences(request, other)
+        if differing:
+            raise OutputError(
+                f"{path} holds another training (other {', '.join(differing)}): choose another folder, or remove this one"
+            )
+        return (path / "manifest.json").exists()
+    if any(p.name != ".lock" for p in path.iterdir()):
+        raise OutputError(f"{path} exists and is not a run: choose a new folder")
+    return False
+
+
+def _differences(a: Any, b: Any, at: str = "") -> list[str]:
+    """Keys, dotted, under which two requests differ."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return [d for key in sorted({*a, *b}) for d in _differences(a.get(key), b.get(key), f"{at}.{key}".lstrip("."))]
+    return [] if a == b else [at]
+
+
+def _representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
+    options = dict(settings.representation)
+    return str(options.pop("kind", "modes")), options
+
+
+def _make_representation(settings: RunSettings) -> Representation:
+    kind, options = _representation_choice(settings)
+    return make(kind, **options)
+
+
+def _fit(data: Prepared, settings: RunSettings) -> Fit:
+    """A training at its first step."""
+    t, members = settings.training, list(range(settings.training.members))
+    vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
+    codes = data.train.values.reshape(len(data.train.values), -1)
+    begin(vae, paths(t.start, codes, settings.model.latents, members, t.seed))
+    batches = Batches(data.train, members, t.batch, t.seed, t.rows)
+    return Fit(vae, batches, for_members(*whole(data.held), len(members)), settings.objective, t)
+
+
+class _Saver:
+    """Writes a checkpoint when the last one is old enough, and keeps the newest two."""
+
+    def __init__(self, folder: Path, every: float, spent: float) -> None:
+        self.folder, self.every = folder, every
+        self.last, self.offset = monotonic(), spent - process_time()
+
+    def spent(self) -> float:
+        """CPU seconds of the training so far, interruptions included."""
+        return self.offset + process_time()
+
+    def __call__(self, fit: Fit) -> None:
+        if monotonic() - self.last < self.every:
+            return
+        _checkpoint(fit, self.folder, self.spent())
+        for old in _steps(self.folder)[:-2]:
+            shutil.rmtree(old)
+        self.last = monotonic()
+
+
+def _steps(folder: Path) -> list[Path]:
+    """Checkpoints in the order of their steps."""
+    return sorted(folder.glob("step-*"))
+
+
+def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
+    """Write all that a training needs to go on bit for bit."""
+    files.make_folder(folder)
+    final = folder / f"step-{fit.step:08d}"
+    temporary = files.make_folder(folder / f".{final.name}.tmp")
+    arrays = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()} | {"beta": fit.beta.numpy()}
+    for i, p in enumerate(fit.parameters):
+        arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in fit.adam.state[p].items()}
+    if fit.best is not None:
+        arrays |= {"best/loss": fit.best.loss.numpy()}
+        arrays |= {f"best/{i}": p.numpy() for i, p in enumerate(fit.best.parameters)}
+    files.write_arrays(temporary / "state.safetensors", arrays)
+    files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
+    best = None if fit.best is None else fit.best.record
+    files.write_json(temporary / "step.json", {"step": fit.step, "best_record": best, "cpu_seconds": spent})
+    files.seal(temporary, CHECKPOINT_KIND, VERSION, {"step": fit.step})
+    files.publish(temporary, final)
+
+
+def _restore(fit: Fit, folder: Path) -> float:
+    """Take up the newest checkpoint that is whole; CPU seconds spent until then, 0 without one."""
+    for path in reversed(_steps(folder)):
+        if not files.verify(path):
+            return _take_up(fit, path)
+    return 0.0
+
+
+def _take_up(fit: Fit, path: Path) -> float:
+    arrays = files.read_arrays(path / "state.safetensors")
+    about = files.read_json(path / "step.json")
+    _load_parameters(fit.vae, _under("vae", arrays), path)
+    fit.step, fit.beta = about["step"], torch.from_numpy(arrays["beta"].copy())
+    for i, p in enumerate(fit.parameters):
+        moments = _under(f"adam/{i}", arrays)
+        fit.adam.state[p] = {k: torch.from_numpy(v.copy()) for k, v in moments.items()}
+    if fit.best is not None:
+        kept = [torch.from_numpy(arrays[f"best/{i}"].copy()) for i in range(len(fit.parameters))]
+        fit.best = Best(torch.from_numpy(arrays["best/loss"].copy()), about["best_record"], kept)
+    fit.history = _history(files.read_arrays(path / "history.safetensors"))
+    return float(about["cpu_seconds"])
+
+
+def _load_parameters(vae: VAE, arrays: Mapping[str, FloatArray], path: Path) -> None:
+    """Put arrays into a VAE, after their names and shapes were found to be its own."""
+    wanted = {name: tuple(t.shape) for name, t in vae.state_dict().items()}
+    found = {name: a.shape for name, a in arrays.items()}
+    if wanted != found:
+        names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        raise CorruptError(f"{path}: {names[0]} is not as the settings say: fetch the run again or repeat the training")
+    vae.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in arrays.items()})
+
+
+def _under(prefix: str, arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """The arrays whose names start with prefix/, without it."""
+    return {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
+
+
+def _history_arrays(history: History) -> dict[str, FloatArray]:
+    terms = {name: torch.stack(values).numpy() for name, values in history.terms.items()}
+    return {"step": np.asarray(history.steps, np.int64), **terms}
+
+
+def _history(arrays: Mapping[str, FloatArray]) -> History:
+    terms = {name: list(torch.from_numpy(a.copy())) for name, a in arrays.items() if name != "step"}
+    return History([int(s) for s in arrays["step"]], terms)
+
+
+def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cpu_seconds: float) -> None:
+    """Write the run; the manifest last."""
+    arrays: dict[str, FloatArray] = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()}
+    arrays |= {f"representation/{k}": v for k, v in data.representation.state().items()}
+    files.write_arrays(path / "state.safetensors", arrays)
+    files.write_arrays(path / "history.safetensors", _history_arrays(fit.history))
+    about = {
+        **request,
+        "members": fit.vae.members,
+        "shapes": data.shapes,
+        "train_rows": data.train_rows.tolist(),
+        "held_rows": data.held_rows.tolist(),
+        "steps": fit.step,
+        "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
+        | {"python": platform.python_version()},
+    }
+    files.write_json(path / "run.json", about)
+    if (path / "checkpoints").exists():
+        shutil.rmtree(path / "checkpoints")
+    files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds})

@@ -1,0 +1,141 @@
+r"""Where training starts: the linear path of encoder and decoder.
+
+With :math:`c` the codes and P their n leading principal directions, the encoder's mean starts as
+:math:`z = W P^\top (c - \bar c)` and the decoder as the least-squares map back. ``pca`` takes W as the whitening of
+each direction on its own; ``ica`` turns it to the independent components of FastICA (Hyvärinen & Oja 2000), which
+finds the axes of independent factors unless they are normal. Members differ by bootstrap draws of the rows.
+``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from beable.errors import DataError, UsageError, unknown
+from beable.streams import generator
+from beable.vae import VAE
+
+FloatArray = NDArray[np.float64]
+ICA_TRIES = 8
+LOG_COSH_NORMAL = 0.374567
+
+
+class LinearPath(NamedTuple):
+    """z = (c - offset) W, c = z V + offset.
+
+    Args:
+        forward: W, (m, latents).
+        back: V, (latents, m).
+        offset: mean code, (m).
+        converged: whether the search for the path came to rest.
+    """
+
+    forward: FloatArray
+    back: FloatArray
+    offset: FloatArray
+    converged: bool = True
+
+
+def pca_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> LinearPath:
+    """Leading principal components with unit variance."""
+    offset = codes.mean(0)
+    directions, deviation = _principal(codes - offset, latents)
+    return _oriented(directions / deviation, codes - offset, offset)
+
+
+def ica_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> LinearPath:
+    """Independent components of the leading principal components, with unit variance."""
+    offset = codes.mean(0)
+    directions, deviation = _principal(codes - offset, latents)
+    whitening = directions / deviation
+    white = (codes - offset) @ whitening
+    tries = [_fast_ica(white, rng) for _ in range(ICA_TRIES)]
+    best = max(tries, key=lambda turn: _negentropy(white @ turn.forward))
+    return _oriented(whitening @ best.forward, codes - offset, offset)._replace(converged=best.converged)
+
+
+def _fast_ica(white: FloatArray, rng: np.random.Generator) -> LinearPath:
+    """One run of FastICA from a random rotation; it may end in a local optimum."""
+    from sklearn.decomposition import FastICA
+    from sklearn.exceptions import ConvergenceWarning
+
+    # whiten=False: scikit-learn's own whitening can lose a direction of data that are white already (a sign of 0)
+    ica = FastICA(whiten=False, random_state=int(rng.integers(2**31)), max_iter=500, tol=1e-5)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        ica.fit(white)
+    return LinearPath(ica.components_.T, ica.mixing_.T, np.zeros(white.shape[1]), not caught)
+
+
+def _negentropy(z: FloatArray) -> float:
+    """Negentropy of white components: E[log cosh z] away from its value for normal numbers, squared and summed."""
+    return float(((np.log(np.cosh(z)).mean(0) - LOG_COSH_NORMAL) ** 2).sum())
+
+
+def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+    """Leading principal directions (m, count) and the standard deviation along each."""
+    rows, m = centred.shape
+    small = centred @ centred.T if rows < m else centred.T @ centred
+    energies, vectors = np.linalg.eigh(small / rows)
+    energies, vectors = energies[::-1][:count], vectors[:, ::-1][:, :count]
+    if count > m or len(energies) < count or energies[-1] <= 1e-14 * energies[0]:
+        raise DataError(f"{count} latents need {count} independent directions in the data, there are fewer: ask for fewer latents")
+    directions = vectors if rows >= m else centred.T @ vectors / np.sqrt(rows * energies)
+    return directions, np.sqrt(energies)
+
+
+def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray) -> LinearPath:
+    """The path with its way back, latents ordered by the energy they carry, the largest effect of each positive."""
+    z = centred @ forward
+    back = np.linalg.lstsq(z, centred, rcond=None)[0]
+    order = np.argsort(-(back**2).sum(1) * z.var(0), kind="stable")
+    tallest = back[order, np.abs(back[order]).argmax(1)]
+    sign = np.where(tallest < 0, -1.0, 1.0)
+    return LinearPath(forward[:, order] * sign, back[order] * sign[:, None], offset)
+
+
+STARTS: dict[str, Callable[[FloatArray, int, np.random.Generator], LinearPath] | None] = {
+    "ica": ica_path,
+    "pca": pca_path,
+    "random": None,
+}
+
+
+def paths(kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int) -> list[LinearPath] | None:
+    """The linear path of each member from bootstrap draws of the codes; None for random weights.
+
+    Args:
+        kind: a name in ``STARTS``.
+        codes: training codes, (rows, m).
+        latents: number of latents n.
+        members: numbers of the members.
+        seed: seed of the training.
+    """
+    if kind not in STARTS:
+        raise unknown("start", kind, STARTS)
+    path = STARTS[kind]
+    if path is None:
+        return None
+    rngs = [generator(seed, "start", k) for k in members]
+    draws = [rng.integers(len(codes), size=len(codes)) for rng in rngs]
+    return [path(codes[draw].astype(np.float64), latents, rng) for draw, rng in zip(draws, rngs, strict=True)]
+
+
+@torch.no_grad()
+def begin(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
+    """Write linear paths into the encoders and decoders of an ensemble, in place."""
+    if linear is None:
+        return
+    encoder, decoder = vae.encoder, vae.decoder
+    if encoder.linear is None or decoder.linear is None:
+        raise UsageError("this start needs a linear path, the model has none: set linear = true or start = 'random'")
+    scale_in, scale_out = encoder.scale.numpy(), decoder.scale.numpy()
+    for k, path in enumerate(linear):
+        encoder.linear.weight[k] = torch.from_numpy(path.forward * scale_in[:, None])
+        encoder.linear.bias[k] = torch.from_numpy(-path.offset @ path.forward)
+        decoder.linear.weight[k] = torch.from_numpy(path.back / scale_out)
+        decoder.linear.bias[k] = torch.from_numpy(path.offset / scale_out)
