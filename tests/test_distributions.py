@@ -53,7 +53,9 @@ def test_the_density_is_that_of_the_samples(make):
     p = make(0)
     x = draws_of(p)[:, 0, 0, 0].numpy()
     grid = torch.linspace(-8, 8, 4001)
-    density = torch.stack([p.log_prob(torch.full((MEMBERS, ROWS, LATENTS), float(g)))[0, 0, 0] for g in grid]).exp().numpy()
+    density = (
+        torch.stack([p.log_prob(torch.full((MEMBERS, ROWS, LATENTS), float(g)))[0, 0, 0] for g in grid]).exp().numpy()
+    )
     cdf = np.cumsum(density) * float(grid[1] - grid[0])
     assert cdf[-1] == pytest.approx(1, abs=1e-3)
     value = scipy.stats.kstest(x, lambda t: np.interp(t, grid, cdf)).pvalue
@@ -99,10 +101,11 @@ def test_the_grouped_normal_is_the_likelihood_of_every_output():
     mean = [rng.normal(size=(ROWS, b.shape[1])) for b in bases]
     variance = np.array([0.5, 2.0])
     expected = sum(
-        scipy.stats.norm(m @ b.T, np.sqrt(v)).logpdf(field).sum(1) for m, b, field, v in zip(mean, bases, y, variance)
+        scipy.stats.norm(m @ b.T, np.sqrt(v)).logpdf(field).sum(1)
+        for m, b, field, v in zip(mean, bases, y, variance, strict=True)
     )
-    codes = [field @ b for field, b in zip(y, bases)]
-    leftover = np.stack([((field - c @ b.T) ** 2).sum(1) for field, c, b in zip(y, codes, bases)], 1)
+    codes = [field @ b for field, b in zip(y, bases, strict=True)]
+    leftover = np.stack([((field - c @ b.T) ** 2).sum(1) for field, c, b in zip(y, codes, bases, strict=True)], 1)
     p = GroupedNormal(
         torch.tensor(np.concatenate(mean, 1))[None],
         torch.tensor(np.log(variance))[None],

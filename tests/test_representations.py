@@ -126,7 +126,10 @@ def test_modes_are_orthonormal_and_their_energies_fall():
 
 
 BAD = {
-    "nan": (lambda d: d | {"pressure": np.where(np.arange(ROWS)[:, None, None] == 3, np.nan, d["pressure"])}, "first row 3"),
+    "nan": (
+        lambda d: d | {"pressure": np.where(np.arange(ROWS)[:, None, None] == 3, np.nan, d["pressure"])},
+        "first row 3",
+    ),
     "constant": (lambda d: {"pressure": np.ones((ROWS, 4, 4))}, "the same in all 40"),
     "one row": (lambda d: {name: v[:1] for name, v in d.items()}, "row"),
     "different rows": (lambda d: d | {"flux": d["flux"][:5]}, "different numbers of rows"),

@@ -6,6 +6,7 @@ Weights start uniform in :math:`\pm 1/\sqrt{\text{fan-in}}`, each member from it
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod, sqrt
 
 import torch
@@ -31,8 +32,13 @@ def activation_named(name: str) -> Callable[[Tensor], Tensor]:
     return ACTIVATIONS[name]
 
 
-def _uniform(noise: Noise, shape: Sequence[int], fan_in: int) -> nn.Parameter:
-    return nn.Parameter((2 * noise.uniform(*shape) - 1) / sqrt(fan_in))
+def split_axis(x: Tensor, axis: int, lengths: Sequence[int]) -> Tensor:
+    """The tensor with one axis taken apart into several."""
+    return torch.unflatten(x, axis, tuple(lengths))
+
+
+def _uniform(noise: Noise, shape: Sequence[int], fan_in: int, gain: float) -> nn.Parameter:
+    return nn.Parameter(gain * (2 * noise.uniform(*shape) - 1) / sqrt(fan_in))
 
 
 class Linear(nn.Module):
@@ -46,11 +52,8 @@ class Linear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, noise: Noise, gain: float = 1.0) -> None:
         super().__init__()
-        self.weight = _uniform(noise, (inputs, outputs), inputs)
-        self.bias = _uniform(noise, (1, outputs), inputs)
-        with torch.no_grad():
-            self.weight *= gain
-            self.bias *= gain
+        self.weight = _uniform(noise, (inputs, outputs), inputs, gain)
+        self.bias = _uniform(noise, (1, outputs), inputs, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """(members, rows, inputs) to (members, rows, outputs)."""
@@ -72,7 +75,7 @@ class MLP(nn.Module):
         self, sizes: Sequence[int], noise: Noise, activation: str = "silu", gain: float = 1.0, last: str | None = None
     ) -> None:
         super().__init__()
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(pairwise(sizes))
         gains = [1.0] * (len(pairs) - 1) + [gain]
         self.layers = nn.ModuleList(Linear(a, b, noise, g) for (a, b), g in zip(pairs, gains, strict=True))
         self.activation = activation_named(activation)
@@ -82,8 +85,8 @@ class MLP(nn.Module):
         """(members, rows, sizes[0]) to (members, rows, sizes[-1])."""
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
-        x = self.layers[-1](x)
-        return self.last(x) if self.last else x
+        y: Tensor = self.layers[-1](x)
+        return self.last(y) if self.last else y
 
 
 class Convolution(nn.Module):
@@ -101,24 +104,29 @@ class Convolution(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, noise: Noise, *, dimensions: int, kernel: int = 3, stride: int = 1, gain: float = 1.0
+        self,
+        inputs: int,
+        outputs: int,
+        noise: Noise,
+        *,
+        dimensions: int,
+        kernel: int = 3,
+        stride: int = 1,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
-        self.members, self.outputs, self.stride, self.padding = len(noise.members), outputs, stride, kernel // 2
+        self.outputs, self.stride, self.padding = outputs, stride, kernel // 2
         self.convolve = CONVOLUTIONS[dimensions]
         fan_in = inputs * kernel**dimensions
-        self.weight = _uniform(noise, (outputs, inputs, *[kernel] * dimensions), fan_in)
-        self.bias = _uniform(noise, (outputs,), fan_in)
-        with torch.no_grad():
-            self.weight *= gain
-            self.bias *= gain
+        self.weight = _uniform(noise, (outputs, inputs, *[kernel] * dimensions), fan_in, gain)
+        self.bias = _uniform(noise, (outputs,), fan_in, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """(members, rows, inputs, *grid) to (members, rows, outputs, *grid)."""
-        members, rows = x.shape[:2]
         side = x.transpose(0, 1).flatten(1, 2)
-        y = self.convolve(side, self.weight.flatten(0, 1), self.bias.flatten(), self.stride, self.padding, groups=members)
-        return y.unflatten(1, (members, self.outputs)).transpose(0, 1)
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
+        y = self.convolve(side, weight, bias, self.stride, self.padding, groups=len(x))
+        return split_axis(y, 1, (len(x), self.outputs)).transpose(0, 1)
 
 
 class Conv(nn.Module):
@@ -146,18 +154,18 @@ class Conv(nn.Module):
         channels, grid = [shape[0], *widths], halvings(shape[1:], len(widths))
         self.shape = tuple(shape)
         self.layers = nn.ModuleList(
-            Convolution(a, b, noise, dimensions=len(grid[0]), stride=2)
-            for a, b in zip(channels[:-1], channels[1:], strict=True)
+            Convolution(a, b, noise, dimensions=len(grid[0]), stride=2) for a, b in pairwise(channels)
         )
         self.head = MLP([channels[-1] * prod(grid[-1]), 4 * channels[-1], outputs], noise, activation, gain)
         self.activation = activation_named(activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """(members, rows, prod(shape)) to (members, rows, outputs)."""
-        x = x.unflatten(-1, self.shape)
+        x = split_axis(x, -1, self.shape)
         for layer in self.layers:
             x = self.activation(layer(x))
-        return self.head(x.flatten(2))
+        features: Tensor = self.head(x.flatten(2))
+        return features
 
 
 class ConvUp(nn.Module):
@@ -195,10 +203,10 @@ class ConvUp(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(members, rows, inputs) to (members, rows, prod(shape))."""
-        x = self.tail(z).unflatten(-1, self.start)
+        x = split_axis(self.tail(z), -1, self.start)
         for grid, layer in zip(self.grids[1:], self.layers, strict=True):
             flat = F.interpolate(self.activation(x).flatten(0, 1), size=grid, mode="nearest")
-            x = layer(flat.unflatten(0, x.shape[:2]))
+            x = layer(split_axis(flat, 0, x.shape[:2]))
         return x.flatten(2)
 
 

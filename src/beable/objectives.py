@@ -8,9 +8,7 @@ D is averaged over the pixels of the grid, and R over latents where the prior ha
 therefore not the β of this page; `effective_beta` translates.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
 import torch

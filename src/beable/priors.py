@@ -57,7 +57,7 @@ class Gaussian(Prior):
         super().__init__()
         values = torch.ones(latents) if variances is None else torch.tensor(variances, dtype=torch.float32)
         if values.shape != (latents,) or not bool((values > 0).all()):
-            raise UsageError(f"the prior needs {latents} positive variances, got {variances!r}: give one for each latent")
+            raise UsageError(f"the prior needs {latents} positive variances, got {variances!r}: one for each latent")
         self.log_std: Tensor
         self.register_buffer("log_std", (0.5 * values.log()).expand(len(noise.members), 1, latents).clone())
 

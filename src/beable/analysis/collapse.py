@@ -29,7 +29,7 @@ class Regularisation(NamedTuple):
         active: number of latents with a rate above ``ACTIVE_NATS``, (members).
         distortion: mean distortion in nats, (members).
         collapsed_level: distortion of the collapsed solution in nats.
-        over_regularised: no active latent, or distortion and rate together no better than the collapsed level, (members).
+        over_regularised: no active latent, or distortion and rate together no better than that level, (members).
     """
 
     rate_per_latent: FloatArray

@@ -11,6 +11,7 @@ histories, where NaN means that a member was not running.
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, wraps
@@ -20,20 +21,22 @@ import matplotlib.style
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
-from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from beable.errors import DataError, unknown
 
 FloatArray = NDArray[np.floating]
+Panels = NDArray[Any]  # of Axes
 Limits = tuple[float, float]
 P = ParamSpec("P")
 
 WIDTH = 7.3  # inches
 BLUE, ORANGE, GREEN, PURPLE, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8A8F98", "#22262B"
+STRENGTH = LinearSegmentedColormap.from_list("strength", [GREY, BLUE])
 STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -64,7 +67,7 @@ STYLE = {
     "svg.fonttype": "path",
     "svg.hashsalt": "beable",
 }
-DECADES_FOR_LOG = 1.5
+RATIO_FOR_LOG = 30  # of the largest to the smallest value of a history
 FINEST = 512  # nodes drawn along an axis; more cannot be seen in a panel
 LONGEST = 400  # points drawn along a history
 MOST_PANELS = 6  # latents or factors drawn as scatter; more become one image
@@ -92,10 +95,16 @@ def _font() -> Any:
     return font_manager.get_font(font_manager.findfont("DejaVu Sans"))
 
 
-def _words(text: str) -> str:
-    """Text as it is, nothing in it read as mathematics; letters the font lacks become the replacement sign."""
-    drawable = (c if c == "\n" or _font().get_char_index(ord(c)) else "\ufffd" for c in text)
+def _words(text: str, longest: int = 56) -> str:
+    """Text as it is, shortened; nothing is read as mathematics, what the font lacks becomes the replacement sign."""
+    short = text if len(text) <= longest else text[: longest - 1] + "…"
+    drawable = (c if c == "\n" or _font().get_char_index(ord(c)) else "\ufffd" for c in short)
     return "".join(drawable).replace("$", r"\$")
+
+
+def _title(text: str, columns: int) -> str:
+    """The title of one of several panels side by side, wrapped to its width."""
+    return textwrap.fill(_words(text), max(84 // columns, 8))
 
 
 def _symbol(latex: str) -> str:
@@ -192,17 +201,25 @@ def _round_numbers(low: float, high: float) -> list[float]:
     return [float(t) for t in found[:: -(-len(found) // 4)]] if found else [low, high]
 
 
+def _number(value: float, _position: int | None = None) -> str:
+    """A tick's number: plain where that is short, with a power of ten otherwise."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:g}".replace("-", "−")
+    mantissa, power = f"{value:.0e}".split("e")
+    return ("$" if mantissa == "1" else rf"${mantissa}\times") + f"10^{{{int(power)}}}$"
+
+
 def _colour_bar(axes: Sequence[Axes], mappable: Any, label: str) -> None:
     log = isinstance(mappable.norm, LogNorm)
-    even = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10], symmetric=True)
-    ticks = FixedLocator(_round_numbers(*mappable.get_clim())) if log else even
-    words = FormatStrFormatter("%g") if log else ScalarFormatter()
-    words.set_powerlimits((-2, 3)) if isinstance(words, ScalarFormatter) else None
+    ticks = FixedLocator(_round_numbers(*mappable.get_clim())) if log else MaxNLocator(4, min_n_ticks=2)
+    words = FuncFormatter(_number) if log else ScalarFormatter()
+    if isinstance(words, ScalarFormatter):
+        words.set_powerlimits((-2, 3))
     figure = axes[0].figure
     bar = figure.colorbar(mappable, ax=list(axes), location="bottom", aspect=18, pad=0.03, ticks=ticks, format=words)
     bar.ax.xaxis.set_minor_locator(NullLocator())
     bar.ax.tick_params(length=2, pad=2)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label(label, labelpad=2)
 
 
@@ -244,10 +261,11 @@ def _frame(axes: Axes, grid: _Grid) -> None:
     axes.set_aspect("equal")
     axes.set_xlim(*_range(grid.x))
     axes.set_ylim(*_range(grid.y))
-    axes.xaxis.set_major_locator(MaxNLocator(2))
-    axes.yaxis.set_major_locator(MaxNLocator(2))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(2))
+        axis.set_major_formatter(FuncFormatter(_number))
     for spine in axes.spines.values():
-        spine.set_visible(False)
+        spine.set(visible=True, color="#C3C8CE", linewidth=0.5)
 
 
 def _streamlines(axes: Axes, grid: _Grid, vector: FloatArray) -> None:
@@ -270,7 +288,7 @@ def _field(axes: Axes, grid: _Grid, values: FloatArray, colour: _Colour) -> Any:
     return shape
 
 
-def _outer_labels(panels: NDArray[np.object_], x_label: str, y_label: str, rows: Sequence[str] = ()) -> None:
+def _outer_labels(panels: Panels, x_label: str, y_label: str, rows: Sequence[str] = ()) -> None:
     for axes in panels[:-1].flat:
         axes.tick_params(labelbottom=False)
     for axes in panels[:, 1:].flat:
@@ -281,14 +299,23 @@ def _outer_labels(panels: NDArray[np.object_], x_label: str, y_label: str, rows:
         axes.set_ylabel(f"{row}\n{y_label}" if row else y_label, labelpad=2)
 
 
-def _panels(rows: int, columns: int, height: float, **kwargs: Any) -> tuple[Figure, NDArray[np.object_]]:
-    figure = Figure(figsize=(WIDTH, height))
+def _panels(rows: int, columns: int, height: float, width: float = WIDTH, **kwargs: Any) -> tuple[Figure, Panels]:
+    figure = Figure(figsize=(width, height))
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
-def _field_height(rows: int, columns: int, grid: _Grid) -> float:
-    ratio = np.ptp(grid.y) / np.ptp(grid.x) if np.ptp(grid.x) and np.ptp(grid.y) else 1.0
-    return float(0.95 + rows * (0.1 + 0.9 * WIDTH / max(columns, 2) * np.clip(ratio, 0.2, 2)))
+def _field_panels(rows: int, columns: int, bars: int, grid: _Grid) -> tuple[Figure, Panels]:
+    """Panels as wide as the page allows and as high as the domain asks, with room for rows of colour bars."""
+    ratio = float(np.clip(np.ptp(grid.y) / np.ptp(grid.x), 0.2, 3)) if np.ptp(grid.x) else 1.0
+    side = min((WIDTH - 0.6) / columns, 3.0)
+    return _panels(rows, columns, 0.6 + 0.55 * bars + rows * side * ratio, 0.6 + side * columns)
+
+
+def _snapshots(title: str, values: object) -> FloatArray:
+    array = _finite(title, values)
+    if array.ndim != 3 and array.shape[1:-2] != (2,):
+        raise DataError(f"a figure of {title} needs (snapshots, x, y) or (snapshots, 2, x, y), got {array.shape}")
+    return array
 
 
 def _magnitudes(values: FloatArray) -> FloatArray:
@@ -324,17 +351,19 @@ def fields(
     >>> figure.axes[0].get_title()
     'pressure'
     """
-    quantities = [_finite(title, values) for title, values in zip(titles, arrays, strict=True)]
+    for kind, given in {"titles": titles, "units": units, "scales": scales or units}.items():
+        _same_length(kind, len(arrays), len(given))
+    quantities = [_snapshots(title, values) for title, values in zip(titles, arrays, strict=True)]
     grid = _grid(x, y, quantities)
     snapshots = len(quantities[0])
-    for given in (units, scales or units):
-        _same_length("units and scales", len(quantities), len(given))
+    for title, values in zip(titles, quantities, strict=True):
+        _same_length(f"snapshots of {title}", snapshots, len(values))
     _same_length("labels of rows", snapshots, len(rows) if rows else snapshots)
-    figure, panels = _panels(snapshots, len(quantities), _field_height(snapshots, len(quantities), grid))
+    figure, panels = _field_panels(snapshots, len(quantities), 1, grid)
     for j, values in enumerate(quantities):
         colour = _colour(scales[j] if scales else "linear", _magnitudes(values))
         shapes = [_field(axes, grid, v, colour) for axes, v in zip(panels[:, j], values, strict=True)]
-        panels[0, j].set_title(_words(titles[j]))
+        panels[0, j].set_title(_title(titles[j], len(quantities)))
         _colour_bar(list(panels[:, j]), shapes[0], _unit(units[j]))
     _outer_labels(panels, _words(x_label), _words(y_label), [_words(row) for row in rows])
     return figure
@@ -381,11 +410,11 @@ def reconstruction(
     true = [_finite(f"the true {name}", values, 2) for name, values in zip(names, truth, strict=True)]
     made = [_finite(f"the reconstructed {name}", values, 2) for name, values in zip(names, prediction, strict=True)]
     grid = _grid(x, y, [*true, *made])
-    figure, panels = _panels(3, channels, 0.75 + _field_height(3, max(channels, 3), grid))
+    figure, panels = _field_panels(3, channels, 2, grid)
     for j in range(channels):
         scale = scales[j] if scales else "linear"
-        _truth_and_error(panels[:, j], grid, true[j], made[j], scale, _unit(units[j]))
-        panels[0, j].set_title(_words(names[j]))
+        _truth_and_error(list(panels[:, j]), grid, true[j], made[j], scale, _unit(units[j]))
+        panels[0, j].set_title(_title(names[j], channels))
     _outer_labels(panels, _words(x_label), _words(y_label), ["truth", "reconstruction", "error"])
     return figure
 
@@ -400,7 +429,7 @@ def _truth_and_error(
     _colour_bar(column[:2], shape, unit)
     wrong = _image(column[2], grid, error, _colour("signed", error))
     _colour_bar(column[2:], wrong, unit)
-    percent = f"{100 * _relative(error, truth):.2g} %"
+    percent = f"{_number(float(f'{100 * _relative(error, truth):.2g}'))} %"
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     column[2].text(0.97, 0.04, percent, ha="right", va="bottom", fontsize=8, transform=column[2].transAxes, bbox=box)
 
@@ -431,7 +460,7 @@ def _codes_and_factors(codes: object, factors: object) -> tuple[FloatArray, Floa
 def codes_against_factors(
     codes: FloatArray, factors: FloatArray, factor_symbols: Sequence[str], code_sd: FloatArray | None = None
 ) -> Figure:
-    r"""Every latent against every factor, with their correlation r; each latent's strongest partner in colour.
+    r"""Every latent against every factor, with their correlation r, the bluer the stronger.
 
     With more than six latents or factors the correlations' sizes are drawn as one image instead.
 
@@ -443,8 +472,8 @@ def codes_against_factors(
 
     >>> theta = np.random.default_rng(0).normal(size=(50, 2))
     >>> figure = codes_against_factors(theta[:, ::-1], theta, ["\\theta_1", "\\theta_2"])
-    >>> [round(float(axes.texts[0].get_text()[4:])) for axes in figure.axes]
-    [0, 1, 1, 0]
+    >>> [axes.get_title(loc="right") for axes in figure.axes[1:3]]
+    ['r = 1.00', 'r = 1.00']
     """
     z, theta = _codes_and_factors(codes, factors)
     _same_length("factor symbols", theta.shape[1], len(factor_symbols))
@@ -453,12 +482,11 @@ def codes_against_factors(
     if max(r.shape) > MOST_PANELS:
         return _correlation_image(r, symbols)
     sd = None if code_sd is None else _finite("code_sd", code_sd, 2)
-    side = min(WIDTH / r.shape[1], 2.6)
-    figure, panels = _panels(*r.shape, 0.4 + side * 0.85 * r.shape[0], sharex="col", sharey="row")
-    strongest = np.where(np.isnan(r), -1, np.abs(r))
+    side = min((WIDTH - 0.6) / r.shape[1], 8.0 / r.shape[0], 2.6)
+    size = {"height": 0.4 + side * r.shape[0], "width": 0.6 + side * r.shape[1]}
+    figure, panels = _panels(*r.shape, **size, sharex="col", sharey="row")
     for (i, j), axes in np.ndenumerate(panels):
-        partner = 0 <= strongest[i, j] == strongest[i].max()
-        _scatter_with_r(axes, theta[:, j], z[:, i], None if sd is None else sd[:, i], float(r[i, j]), partner)
+        _scatter_with_r(axes, theta[:, j], z[:, i], None if sd is None else sd[:, i], float(r[i, j]))
     for axes, latex in zip(panels[:, 0], _latent_symbols(len(r)), strict=True):
         axes.set_ylabel(_symbol(latex))
     for axes, symbol in zip(panels[-1], symbols, strict=True):
@@ -466,26 +494,24 @@ def codes_against_factors(
     return figure
 
 
-def _scatter_with_r(
-    axes: Axes, theta: FloatArray, z: FloatArray, sd: FloatArray | None, r: float, partner: bool
-) -> None:
-    colour = BLUE if partner else GREY
+def _scatter_with_r(axes: Axes, theta: FloatArray, z: FloatArray, sd: FloatArray | None, r: float) -> None:
+    colour = STRENGTH(0.0 if np.isnan(r) else abs(r))
     axes.plot(theta, z, "o", color=colour, markersize=2.2, alpha=_opacity(len(z)), markeredgewidth=0)
     if sd is not None:
         axes.vlines(theta, z - sd, z + sd, color=colour, linewidth=0.5, alpha=0.5 * _opacity(len(z)))
-    axes.margins(0.06, 0.14)
+    axes.margins(0.06)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     text = "r undefined" if np.isnan(r) else f"r = {r:.2f}".replace("-", "−")
-    weight = "bold" if partner else "normal"
-    axes.set_title(text, loc="right", fontsize=8, fontweight=weight, color=colour if partner else "#5B626B", pad=2)
+    axes.set_title(text, loc="right", fontsize=8, color=colour, pad=2)
 
 
 def _correlation_image(r: FloatArray, symbols: Sequence[str]) -> Figure:
-    latents, factors = r.shape
-    figure, panels = _panels(1, 1, 1.2 + min(5.5, 0.28 * latents))
+    figure, panels = _panels(1, 1, 1.2 + min(5.5, 0.28 * len(r)))
     axes = panels[0, 0]
     shape = axes.imshow(np.abs(r), norm=Normalize(0, 1), cmap="viridis", aspect="auto", interpolation="nearest")
     axes.set_xticks(*_few_ticks(symbols))
-    axes.set_yticks(*_few_ticks([_symbol(latex) for latex in _latent_symbols(latents)]))
+    axes.set_yticks(*_few_ticks([_symbol(latex) for latex in _latent_symbols(len(r))]))
     axes.tick_params(length=0)
     figure.colorbar(shape, ax=axes, label="|r|", aspect=14, pad=0.02)
     return figure
@@ -518,8 +544,8 @@ def posterior_and_factors(
 ) -> Figure:
     r"""The aggregate posterior q(z) beside the factors' distribution p(θ) and the prior p(z).
 
-    Two latents are drawn as clouds, with the rows of q(z) and p(θ) in the colour of the first factor, so that a rotation
-    or a mixing shows; any other number as the distribution of each latent, above that of each factor.
+    Two latents are drawn as clouds, with the rows of q(z) and p(θ) in the colour of the first factor, so that a
+    rotation or a mixing shows; any other number as the distribution of each latent, above that of each factor.
 
     Args:
         codes: posterior means ``(rows, latents)``.
@@ -559,25 +585,20 @@ def _three_clouds(
 
 
 def _clouds(clouds: Sequence[_Cloud]) -> Figure:
-    figure, panels = _panels(1, len(clouds), 0.7 + WIDTH / max(len(clouds), 3))
+    side = WIDTH / 3
+    figure, panels = _panels(1, len(clouds), 0.4 + side, side * len(clouds))
     latent = [cloud.points for cloud in clouds if cloud.symbols == clouds[0].symbols]
     for axes, cloud in zip(panels[0], clouds, strict=True):
         shared = latent if cloud.symbols == clouds[0].symbols else [cloud.points]
         _cloud(axes, cloud, 1.08 * max(float(np.abs(points).max()) for points in shared) or 1.0)
     if clouds[0].colours is not None:
-        norm = _linear(clouds[0].colours)
-        for axes in panels[0, :2]:
-            axes.collections[0].set_norm(norm)
-        bar = figure.colorbar(panels[0, 0].collections[0], ax=list(panels[0, :2]), location="bottom", aspect=40, pad=0.03)
-        bar.solids.set_alpha(1)  # type: ignore[union-attr]
-        bar.outline.set_visible(False)  # type: ignore[operator]
-        bar.set_label(f"both coloured by {clouds[1].symbols[0]}", labelpad=2)
+        figure.supxlabel(f"colour: {clouds[1].symbols[0]} of the row", fontsize=8, color="#5B626B")
     return figure
 
 
 def _cloud(axes: Axes, cloud: _Cloud, reach: float) -> None:
-    colour = {"color": GREY} if cloud.colours is None else {"c": cloud.colours, "cmap": "viridis"}
-    axes.scatter(*cloud.points.T, s=6, linewidths=0, alpha=_opacity(len(cloud.points)), **colour)
+    colour: dict[str, Any] = {"color": GREY} if cloud.colours is None else {"c": cloud.colours, "cmap": "viridis"}
+    axes.scatter(cloud.points[:, 0], cloud.points[:, 1], s=6, linewidths=0, alpha=_opacity(len(cloud.points)), **colour)
     axes.set_title(cloud.title)
     axes.set_xlabel(cloud.symbols[0], labelpad=1)
     axes.set_ylabel(cloud.symbols[1], labelpad=1)
@@ -636,11 +657,11 @@ def _swarm(values: FloatArray, width: float) -> FloatArray:
 
 def _strip(axes: Axes, groups: Sequence[FloatArray], reach: Limits, log: bool = False) -> None:
     """A row a group from the top, every member a dot, a bar at the median."""
-    seen = np.log10 if log else np.asarray
-    width = (seen(reach[1]) - seen(reach[0])) / 90
+    ruler = np.log10 if log else np.positive
+    width = float(np.ptp(ruler(np.array(reach)))) / 90
     for row, values in enumerate(groups):
-        offsets = 0.3 * _swarm(seen(values), width) if len(values) > 1 else np.zeros(1)
-        axes.plot(values, row + offsets, "o", color=BLUE, markersize=3.6, alpha=0.65, markeredgewidth=0, zorder=3)
+        heights = row + 0.3 * _swarm(ruler(values), width)
+        axes.plot(values, heights, "o", color=BLUE, markersize=3.6, alpha=0.65, markeredgewidth=0, zorder=3)
         if len(values) > 1:
             axes.vlines(np.median(values), row - 0.36, row + 0.36, color=INK, linewidth=1.6, zorder=4)
     axes.set_ylim(len(groups) - 0.45, -0.55)
@@ -703,7 +724,7 @@ def _context(axes: Axes, ceiling: float, mean: float, quantiles: Limits, levels:
     axes.axvspan(*quantiles, color=ORANGE, alpha=0.13, linewidth=0, zorder=0)
     axes.axvline(mean, color=ORANGE, linewidth=1.1, linestyle=(0, (4, 2)), zorder=1)
     axes.axvline(ceiling, color=GREEN, linewidth=1.3, zorder=2)
-    above = {"xycoords": ("data", "axes fraction"), "va": "bottom", "fontsize": 8}
+    above: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "va": "bottom", "fontsize": 8}
     axes.annotate(f"ceiling {ceiling:.3f}", (ceiling, 1.01), ha="right", color="#00704F", **above)
     chance = f"chance: mean {mean:.2f}, band {levels[0]:g}–{levels[1]:g} %"
     axes.annotate(chance, (quantiles[0], 1.01), ha="left", color="#A84800", **above)
@@ -724,9 +745,10 @@ def errors(groups: Mapping[str, Mapping[str, FloatArray]], label: str = "relativ
     channels = list(dict.fromkeys(channel for arm in groups.values() for channel in arm))
     figure, panels = _panels(1, max(len(channels), 1), 0.95 + 0.45 * max(len(groups), 1), sharey=True)
     for axes, channel in zip(panels[0], channels, strict=False):
-        arms = {arm: _finite(f"errors of {arm}", values[channel], 1) for arm, values in groups.items()}
+        found = {arm: values.get(channel, ()) for arm, values in groups.items()}
+        arms = {arm: _finite(f"{channel} errors of {arm}", values, 1) for arm, values in found.items()}
         _error_panel(axes, list(arms.values()))
-        axes.set_title(_words(channel))
+        axes.set_title(_title(channel, 2 * len(channels)))
         axes.set_xlabel(_words(label))
         if axes is panels[0, 0]:
             _arm_labels(axes, arms)
@@ -744,7 +766,7 @@ def _error_panel(axes: Axes, arms: Sequence[FloatArray]) -> None:
     if log:
         axes.xaxis.set_major_locator(FixedLocator(_round_numbers(*reach)))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FormatStrFormatter("%.2g"))
+        axes.xaxis.set_major_formatter(FuncFormatter(_number))
 
 
 # training
@@ -764,14 +786,14 @@ def _median(values: FloatArray) -> FloatArray:
 
 
 def _set_scale(axes: Axes, values: FloatArray) -> None:
-    """Logarithmic over decades of one sign, symmetric logarithmic over decades of both, linear otherwise."""
+    """Logarithmic over decades of positive values; where signs mix and the typical value would vanish, beyond it."""
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-    if not sizes.size or np.log10(sizes.max() / sizes.min()) < DECADES_FOR_LOG:
+    if not sizes.size:
         return
-    if np.nanmin(values) > 0:
+    if np.nanmin(values) > 0 and sizes.max() > RATIO_FOR_LOG * sizes.min():
         axes.set_yscale("log")
-    elif np.nanmin(values) < 0 < np.nanmax(values) or np.log10(sizes.max() / np.median(sizes)) > DECADES_FOR_LOG:
-        axes.set_yscale("symlog", linthresh=max(float(np.quantile(sizes, 0.05)), float(sizes.max()) / 1e4))
+    elif np.nanmin(values) <= 0 and sizes.max() > 10 * np.median(sizes):
+        axes.set_yscale("symlog", linthresh=float(np.median(sizes)))
 
 
 @_styled
@@ -830,15 +852,16 @@ def _history(axes: Axes, when: FloatArray, values: FloatArray) -> None:
     axes.margins(x=0.01)
 
 
-def _mark_phases(panels: NDArray[np.object_], phases: Mapping[str, float], when: FloatArray, count: int) -> None:
+def _mark_phases(panels: Panels, phases: Mapping[str, float], when: FloatArray, count: int) -> None:
     for axes in panels.flat[:count]:
         for start in phases.values():
             if when[0] < start < when[-1]:
                 axes.axvline(start, color=ORANGE, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)
-    place = {"xycoords": ("data", "axes fraction"), "va": "bottom", "fontsize": 8, "color": "#A84800"}
+    steps: dict[str, Any] = {"textcoords": "offset points", "va": "bottom", "fontsize": 8, "color": "#A84800"}
     for axes in panels[0, : min(count, panels.shape[1])]:
-        for name, start in phases.items():
-            axes.annotate(_words(name), (max(start, when[0]), 1.02), **place)
+        for level, (name, start) in enumerate(list(phases.items())[::-1]):
+            place = (max(start, when[0]), 1.0)
+            axes.annotate(_words(name), place, (0, 2 + 10 * level), xycoords=("data", "axes fraction"), **steps)
 
 
 @_styled
@@ -868,7 +891,6 @@ def spectrum(variances: FloatArray, kept: int | None = None) -> Figure:
     axes.set_ylabel("share of variance left out")
     if kept is not None:
         axes.axvline(kept, color=ORANGE, linewidth=1, linestyle=(0, (4, 2)))
-        axes.annotate(
-            f"{kept} kept", (kept, 1.01), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8, color="#A84800"
-        )
+        place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
+        axes.annotate(f"{kept} kept", (kept, 1.01), fontsize=8, color="#A84800", **place)
     return figure

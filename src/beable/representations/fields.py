@@ -31,7 +31,9 @@ class Channels:
         self.grid = min(self.shapes.values(), key=len)
         for name, shape in self.shapes.items():
             if shape[len(shape) - len(self.grid) :] != self.grid or len(shape) > len(self.grid) + 1:
-                raise DataError(f"variable {name} has shape {shape}, others the grid {self.grid}: give variables on one grid")
+                raise DataError(
+                    f"variable {name} has shape {shape}, others the grid {self.grid}: give variables on one grid"
+                )
         self.counts = [prod(s[: len(s) - len(self.grid)]) for s in self.shapes.values()]
         self.number = sum(self.counts)
         self.pixels = prod(self.grid)
@@ -55,7 +57,8 @@ class Channels:
         """(rows, channels, pixels) back to snapshots."""
         parts = np.split(values, np.cumsum(self.counts)[:-1], axis=1)
         return {
-            name: part.reshape(len(values), *shape) for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)
+            name: part.reshape(len(values), *shape)
+            for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)
         }
 
 
@@ -80,7 +83,9 @@ class Standardisation:
         flat = deviation <= 1e-12 * np.maximum(size, np.finfo(np.float64).tiny)
         if flat.any() and (scaling == "channel" or flat.all()):
             names = ", ".join(np.array(channels.names)[flat])
-            raise DataError(f"{names} is the same in all {len(stacked)} training rows: leave it out, there is nothing to learn")
+            raise DataError(
+                f"{names} is the same in all {len(stacked)} training rows: leave it out, there is nothing to learn"
+            )
         return cls(mean, deviation if scaling == "channel" else np.ones(len(deviation)))
 
     def apply(self, stacked: NDArray[np.float64]) -> NDArray[np.float64]:

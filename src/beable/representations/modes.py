@@ -66,7 +66,7 @@ class Modes(Representation):
         wanted = max(2, (self.modes or 1) + 1)
         if rows < wanted:
             raise DataError(
-                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more rows or ask for fewer modes"
+                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more or ask for fewer"
             )
 
     def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:

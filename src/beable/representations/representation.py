@@ -100,7 +100,7 @@ def rows_of(snapshots: Snapshots) -> int:
     if len(set(counts.values())) != 1:
         raise DataError(f"variables have different numbers of rows, {counts}: give each one the same rows")
     for name, values in snapshots.items():
-        bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        if bad.any():
-            raise DataError(f"{name}: {bad.sum()} of {len(bad)} rows are not finite, first row {bad.argmax()}: leave them out")
+        bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+        if bad.size:
+            raise DataError(f"{name}: {bad.size} of {len(values)} rows are not finite, first row {bad[0]}: leave them out")
     return next(iter(counts.values()))

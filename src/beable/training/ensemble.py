@@ -28,7 +28,7 @@ def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[
     count = round(held_out * rows) if held_out < 1 else int(held_out)
     if not 1 <= count <= rows - 2:
         raise DataError(
-            f"{count} of {rows} rows held out leaves {rows - count} to train on: hold out at least 1 and keep at least 2"
+            f"{count} of {rows} rows held out leaves {rows - count} to train on: hold out at least 1, keep at least 2"
         )
     order = generator(seed, "split").permutation(rows) if shuffle else np.arange(rows)
     return np.sort(order[: rows - count]), np.sort(order[rows - count :])
@@ -60,7 +60,9 @@ class Batches:
         rows = len(self.values)
         self.counts = [rows] * len(self.members) if counts is None else list(counts)
         if len(self.counts) != len(self.members) or not all(1 <= n <= rows for n in self.counts):
-            raise DataError(f"rows by member {self.counts}: give one number from 1 to {rows} for each of {len(members)} members")
+            raise DataError(
+                f"rows by member {self.counts}: give one number from 1 to {rows} for each of {len(members)} members"
+            )
         self.size = min(size or rows, min(self.counts))
         self.full = self.size == rows
         self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}

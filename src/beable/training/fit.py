@@ -134,13 +134,22 @@ class Fit:
                 progress(self.step, self.settings.steps)
         self._take_best()
         self._settle_variance()
+        if not self.finite():
+            self._refuse_nonsense(self._loss(self.held))
+            raise DivergedError(
+                f"a parameter is not finite after step {self.step}: lower the learning rate or set clip"
+            )
+
+    def finite(self) -> bool:
+        """Whether every parameter is a number, so that the state is worth keeping."""
+        return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
     def _advance(self) -> None:
         loss = self._loss(self.batches.at(self.step))
         self._refuse_nonsense(loss)
         self.adam.param_groups[0]["lr"] = self._learning_rate()
         self.adam.zero_grad()
-        loss.total.sum().backward()
+        torch.autograd.backward(loss.total.sum())
         self._clip()
         self._update()
         if self._regularised:
@@ -194,7 +203,7 @@ class Fit:
         if not bool(bad.any()):
             return
         k = int(bad.int().argmax())
-        terms = ", ".join(f"{name} = {float(v[k]):.4g}" for name, v in loss.terms.items())
+        terms = ", ".join(f"{name} = {float(v[k].detach()):.4g}" for name, v in loss.terms.items())
         raise DivergedError(
             f"member {self.vae.members[k]}: the loss is not finite at step {self.step} ({terms}): "
             f"lower the learning rate (now {self._learning_rate():.3g}) or set clip; "

@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from beable.datasets.store import Store
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from beable import files
-from beable.datasets.store import Store
 from beable.distributions import Bernoulli, Noise
 from beable.errors import CorruptError, DataError, OutputError
 from beable.objectives import ObjectiveSettings
@@ -118,7 +118,7 @@ class Run:
 
     @property
     def variables(self) -> list[str]:
-        return list(self.about["shapes"])
+        return list(self.about["variables"])
 
     @property
     def held_rows(self) -> NDArray[np.int64]:
@@ -134,7 +134,9 @@ class Run:
         """Snapshots as every member sees them."""
         missing = [name for name in self.variables if name not in snapshots]
         if missing:
-            raise DataError(f"the run learned from {', '.join(self.variables)}, {', '.join(missing)} is missing: give it too")
+            raise DataError(
+                f"the run learned from {', '.join(self.variables)}, {', '.join(missing)} is missing: give it too"
+            )
         coded = self.representation.transform({name: snapshots[name] for name in self.variables})
         return for_members(*whole(coded), self.members)
 
@@ -187,7 +189,8 @@ class Run:
         about = files.read_json(path / "run.json")
         arrays = files.read_arrays(path / "state.safetensors")
         settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
-        representation = _make_representation(settings).restore(_under("representation", arrays), about["shapes"])
+        shapes = {name: about["shapes"][name] for name in about["variables"]}
+        representation = _make_representation(settings).restore(_under("representation", arrays), shapes)
         vae = VAE(representation.code, settings.model, Noise(settings.training.seed, about["members"], "start", 1))
         _load_parameters(vae, _under("vae", arrays), path)
         history = files.read_arrays(path / "history.safetensors")
@@ -226,7 +229,7 @@ def train(
             return Run.load(path)
         files.write_json(path / "request.json", request)
         started = process_time()
-        data = prepare(store, request["variables"], *_representation_choice(settings), settings.training)
+        data = prepare(store, request["variables"], *representation_choice(settings), settings.training)
         fit = _fit(data, settings)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
@@ -252,7 +255,7 @@ def _already_there(path: Path, request: Mapping[str, Any]) -> bool:
         differing = _differences(request, other)
         if differing:
             raise OutputError(
-                f"{path} holds another training (other {', '.join(differing)}): choose another folder, or remove this one"
+                f"{path} holds another training (other {', '.join(differing)}): choose another folder or remove it"
             )
         return (path / "manifest.json").exists()
     if any(p.name != ".lock" for p in path.iterdir()):
@@ -267,13 +270,13 @@ def _differences(a: Any, b: Any, at: str = "") -> list[str]:
     return [] if a == b else [at]
 
 
-def _representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
-    options = dict(settings.representation)
+def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
+    options: dict[str, object] = dict(settings.representation)
     return str(options.pop("kind", "modes")), options
 
 
 def _make_representation(settings: RunSettings) -> Representation:
-    kind, options = _representation_choice(settings)
+    kind, options = representation_choice(settings)
     return make(kind, **options)
 
 
@@ -282,7 +285,7 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     t, members = settings.training, list(range(settings.training.members))
     vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
     codes = data.train.values.reshape(len(data.train.values), -1)
-    begin(vae, paths(t.start, codes, settings.model.latents, members, t.seed))
+    begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
     return Fit(vae, batches, for_members(*whole(data.held), len(members)), settings.objective, t)
 
@@ -299,7 +302,7 @@ class _Saver:
         return self.offset + process_time()
 
     def __call__(self, fit: Fit) -> None:
-        if monotonic() - self.last < self.every:
+        if monotonic() - self.last < self.every or not fit.finite():
             return
         _checkpoint(fit, self.folder, self.spent())
         for old in _steps(self.folder)[:-2]:

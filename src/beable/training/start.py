@@ -19,7 +19,7 @@ from beable.errors import DataError, UsageError, unknown
 from beable.streams import generator
 from beable.vae import VAE
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 ICA_TRIES = 8
 LOG_COSH_NORMAL = 0.374567
 
@@ -68,7 +68,7 @@ def _fast_ica(white: FloatArray, rng: np.random.Generator) -> LinearPath:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         ica.fit(white)
-    return LinearPath(ica.components_.T, ica.mixing_.T, np.zeros(white.shape[1]), not caught)
+    return LinearPath(ica.components_.T, np.linalg.pinv(ica.components_.T), np.zeros(white.shape[1]), not caught)
 
 
 def _negentropy(z: FloatArray) -> float:
@@ -83,7 +83,9 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
     energies, vectors = np.linalg.eigh(small / rows)
     energies, vectors = energies[::-1][:count], vectors[:, ::-1][:, :count]
     if count > m or len(energies) < count or energies[-1] <= 1e-14 * energies[0]:
-        raise DataError(f"{count} latents need {count} independent directions in the data, there are fewer: ask for fewer latents")
+        raise DataError(
+            f"{count} latents need {count} independent directions in the data, there are fewer: ask for fewer latents"
+        )
     directions = vectors if rows >= m else centred.T @ vectors / np.sqrt(rows * energies)
     return directions, np.sqrt(energies)
 

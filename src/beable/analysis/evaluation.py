@@ -1,0 +1,203 @@
+r"""What a run is worth on rows that it never saw: errors, rates, and its latents beside the true factors.
+
+Everything is reported by member, so that a reader sees the spread. Errors are relative,
+:math:`\sum\|y - y'\|^2 / \sum\|y - \bar y\|^2`, with y' decoded from the posterior mean and the mean over the rows judged.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
+from beable.datasets.store import Store
+from beable.metrics.context import rotation_chance
+from beable.metrics.disentanglement import s_d, s_r
+from beable.representations import Representation
+from beable.representations.representation import Coded
+from beable.streams import generator
+from beable.training.data import Prepared, read
+from beable.training.run import Run
+from beable.training.start import LinearPath
+
+FloatArray = NDArray[np.floating]
+DISENTANGLED = 0.95
+
+
+class Disentanglement(NamedTuple):
+    """Latents against factors, each score one number a member.
+
+    Args:
+        s_d: the source's score on posterior means.
+        s_d_samples: the same on one sample of the posterior, as the source computes it.
+        s_r: the same on correlations, which do not depend on the factors' scales.
+        s_d_ceiling: the factors scored against themselves on the same rows.
+        s_d_chance: mean score of random rotations of the factors.
+        s_d_chance_range: their 5 % and 95 % quantiles.
+    """
+
+    s_d: FloatArray
+    s_d_samples: FloatArray
+    s_r: FloatArray
+    s_d_ceiling: float
+    s_d_chance: float
+    s_d_chance_range: tuple[float, float]
+
+    @property
+    def disentangled(self) -> NDArray[np.bool_]:
+        """Members at ``DISENTANGLED`` of the ceiling or above."""
+        return np.asarray(self.s_d >= DISENTANGLED * self.s_d_ceiling)
+
+
+class Evaluation(NamedTuple):
+    """Latents and reconstructions judged on rows.
+
+    Args:
+        rows: numbers of the rows judged.
+        codes, code_std: posterior means and standard deviations, (members, rows, latents).
+        relative_error: of all outputs together, in the units the model was trained in, (members).
+        error_by_channel: relative error of each channel in physical units, (members).
+        regularisation: what the latents carry; None without a VAE.
+        disentanglement: latents against factors; None for data without factors.
+    """
+
+    rows: NDArray[np.int64]
+    codes: FloatArray
+    code_std: FloatArray
+    relative_error: FloatArray
+    error_by_channel: dict[str, FloatArray]
+    regularisation: Regularisation | None
+    disentanglement: Disentanglement | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number, ready for JSON; lists hold one number a member."""
+        numbers: dict[str, Any] = {
+            "rows": len(self.rows),
+            "test_relative_error": self.relative_error.tolist(),
+            "relative_error_by_channel": {name: e.tolist() for name, e in self.error_by_channel.items()},
+        }
+        if (r := self.regularisation) is not None:
+            numbers |= {name: value.tolist() for name, value in r._asdict().items() if name != "collapsed_level"}
+            numbers |= {"collapsed_level": r.collapsed_level, "rate": r.rate_per_latent.sum(1).tolist()}
+        if (d := self.disentanglement) is not None:
+            numbers |= {name: np.asarray(value).tolist() for name, value in d._asdict().items()}
+            numbers["disentangled"] = d.disentangled.tolist()
+        return numbers
+
+
+def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> Evaluation:
+    """Judge a run on rows of a store, by default those it was trained on without seeing them.
+
+    Args:
+        run: a finished training.
+        store: the data set of the training, or one with the same variables.
+        rows: numbers of the rows.
+    """
+    rows = run.held_rows if rows is None else rows
+    snapshots = read(store, run.variables, rows)
+    codes = run.encode(snapshots)
+    coded = run.representation.transform(snapshots)
+    scores = run.score(snapshots)
+    noise = generator(0, "evaluation").normal(size=codes.mean.shape)
+    found = _Reconstructions(coded, run.locations(codes.mean), run.representation)
+    return Evaluation(
+        rows,
+        codes.mean,
+        codes.std,
+        found.relative_error(),
+        found.error_by_channel(snapshots),
+        regularisation(scores.distortion, scores.rate, _level(run, coded)),
+        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows),
+    )
+
+
+def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) -> Evaluation:
+    """Judge linear paths alone, such as PCA or ICA of bootstrap draws, on held-out rows."""
+    values = data.held.values.reshape(len(data.held.values), -1)
+    codes = np.stack([(values - path.offset) @ path.forward for path in linear])
+    locations = np.stack([z @ path.back + path.offset for z, path in zip(codes, linear, strict=True)])
+    found = _Reconstructions(data.held, locations, data.representation)
+    snapshots = read(store, list(data.shapes), data.held_rows)
+    return Evaluation(
+        data.held_rows,
+        codes,
+        np.zeros_like(codes),
+        found.relative_error(),
+        found.error_by_channel(snapshots),
+        None,
+        disentanglement(codes, codes, store, data.held_rows),
+    )
+
+
+def _level(run: Run, coded: Coded) -> float:
+    """The collapsed level of the rows judged, in physical units."""
+    code = run.representation.code
+    values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
+    spread = ((values - values.mean(0)) ** 2).mean(0)
+    energy = np.bincount(code.group, spread, len(code.dimension)) + coded.leftover.mean(0)
+    shared = run.settings.model.variance in ("closed", "scalar")
+    return collapsed_level(energy, code.dimension, shared) + code.log_volume
+
+
+class _Reconstructions(NamedTuple):
+    """Rows and what each member makes of them.
+
+    Args:
+        coded: the rows.
+        locations: decoded means in code space, (members, rows, m).
+        representation: the way back to fields.
+    """
+
+    coded: Coded
+    locations: FloatArray
+    representation: Representation
+
+    def relative_error(self) -> FloatArray:
+        """Of all outputs together, exact in code space, (members)."""
+        values = self.coded.values.reshape(len(self.coded.values), -1).astype(np.float64)
+        left = self.coded.leftover.sum()
+        energy = ((values - values.mean(0)) ** 2).sum() + left
+        return (((self.locations.reshape(-1, *values.shape) - values) ** 2).sum((1, 2)) + left) / energy
+
+    def error_by_channel(self, snapshots: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Of each channel in physical units, (members)."""
+        truth = _channels(snapshots)
+        energy = {name: float(((y - y.mean(0)) ** 2).sum(dtype=np.float64)) for name, y in truth.items()}
+        found = [_squared_errors(truth, self.representation.inverse(location)) for location in self.locations]
+        return {name: np.array([f[name] for f in found]) / max(e, np.finfo(float).tiny) for name, e in energy.items()}
+
+
+def _squared_errors(truth: Mapping[str, FloatArray], snapshots: Mapping[str, FloatArray]) -> dict[str, float]:
+    return {name: float(np.square(y - truth[name]).sum(dtype=np.float64)) for name, y in _channels(snapshots).items()}
+
+
+def _channels(snapshots: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Each channel on its own: a variable, or a component of one."""
+    grid = min((values.ndim for values in snapshots.values()), default=0)
+    parts: Iterable[tuple[str, FloatArray]] = (
+        (name if values.ndim == grid else f"{name}[{i}]", values if values.ndim == grid else values[:, i])
+        for name, values in snapshots.items()
+        for i in range(1 if values.ndim == grid else values.shape[1])
+    )
+    return dict(parts)
+
+
+def disentanglement(
+    means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64]
+) -> Disentanglement | None:
+    """Latents (members, rows, latents) against the factors of rows; None where the store has no factors."""
+    if not store.factors:
+        return None
+    theta = store.values[rows]
+    chance = rotation_chance(s_d, theta, rng=generator(0, "evaluation"))
+    return Disentanglement(
+        np.array([s_d(z, theta).score for z in means]),
+        np.array([s_d(z, theta).score for z in samples]),
+        np.array([s_r(z, theta).score for z in means]),
+        s_d(theta, theta).score,
+        chance.mean,
+        (chance.low, chance.high),
+    )
+
+

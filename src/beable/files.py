@@ -1,0 +1,602 @@
+"""The only module that writes: a file is the old one or the new one, never something between.
+
+::
+
+    temporary name in the same folder → write → fsync → rename → fsync of the folder
+
+A process killed at any moment leaves at most a temporary name (``.NAME.….tmp``), which `sweep` removes; a power
+cut cannot bring a renamed file without its contents. A folder becomes an artefact when its manifest, written last,
+names every file with size and sha256. One writer at a time holds the kernel's lock on a folder; the kernel frees it
+when the process ends, however it ends. Nothing here reads or writes pickles.
+
+T. S. Pillai et al., *All file systems are not created equal: on the complexity of crafting crash-consistent
+applications*, OSDI 2014.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.errors import BeableError, CorruptError, DataError, LockedError, OutputError, UsageError
+
+Array = NDArray[Any]
+
+MANIFEST, LOCK = "manifest.json", ".lock"
+JSON_LIMIT = 64 * 2**20
+HEADER_LIMIT = 16 * 2**20
+SAFE_NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*(/[A-Za-z0-9_\-][A-Za-z0-9_.\-]*)*")
+NAME_LENGTH = 200
+
+ADVICE = {
+    errno.ENOSPC: "no room left on the device: make room, then run the same command again",
+    errno.EDQUOT: "the disk quota is used up: make room, then run the same command again",
+    errno.EFBIG: "the file would exceed the allowed size: raise the limit, then run the same command again",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "no permission to write there: choose another folder or change its permissions",
+    errno.EPERM: "writing there is not permitted: choose another folder",
+    errno.EEXIST: "exists already: choose a new name or remove it",
+    errno.ENOTEMPTY: "exists already: choose a new name or remove it",
+    errno.EISDIR: "is a folder: choose another name or remove it",
+    errno.ENOTDIR: "a part of this path is a file, not a folder: choose another path",
+    errno.ENOENT: "its folder does not exist: make it first",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ENOLCK: "the file system offers no locks: choose a folder on a local disk",
+    errno.EIO: "the device failed: check it, then run the same command again",
+}
+
+# Safetensors' names of the number formats that a file may hold.
+DTYPES = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "U16": "uint16",
+    "U32": "uint32",
+    "U64": "uint64",
+    "I8": "int8",
+    "I16": "int16",
+    "I32": "int32",
+    "I64": "int64",
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an `OutputError` that names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, f"{error.strerror or error}: choose another folder")
+        raise OutputError(f"{path}: {advice}") from error
+
+
+def temporary(path: Path) -> Path:
+    """A name beside a path that `sweep` takes for a leftover."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def atomic_write(path: Path | str, data: bytes | bytearray | memoryview) -> None:
+    """Write a file so that at any moment, even after a power cut, it is the old one or the new one.
+
+    Args:
+        path: the file; its folder must exist.
+        data: the contents.
+
+    Raises:
+        OutputError: the file cannot be written; the old one is untouched unless only the folder's fsync failed.
+    """
+    path = Path(path)
+    with writing(path):
+        new = temporary(path)
+        try:
+            _write_new(new, data)
+            os.replace(new, path)
+        except BaseException:
+            with suppress(OSError):  # the first error is the one to report; sweep removes what stays
+                os.unlink(new)
+            raise
+        _sync(path.parent)
+
+
+def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    """Fsync of a file or folder."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path | str) -> Path:
+    """Make a folder, and those above it, so that they outlast a power cut; one that exists is left as it is."""
+    path = Path(path)
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    with writing(path):
+        for folder in reversed(missing):
+            with suppress(FileExistsError):  # another process may have made it just now
+                os.mkdir(folder)
+            _sync(folder.parent)
+        if not path.is_dir():
+            raise FileExistsError(errno.EEXIST, "exists and is not a folder")
+    return path
+
+
+def publish(folder: Path | str, final: Path | str) -> None:
+    """Give a finished folder its final name: everything in it reaches the disk before the name does.
+
+    Args:
+        folder: the folder under a temporary name, on the same file system; removed when publishing fails.
+        final: the final name; must not exist.
+
+    Raises:
+        OutputError: the name exists, or the folder cannot be written.
+    """
+    folder, final = Path(folder), Path(final)
+    with writing(final):
+        try:
+            for path in (*_tree(folder), folder):
+                _sync(path)
+            if os.path.lexists(final):
+                raise FileExistsError(errno.EEXIST, "exists")
+            os.rename(folder, final)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _sync(final.parent)
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    """Everything under a folder, contents before their folder."""
+    for root, folders, names in os.walk(folder, topdown=False):
+        yield from (Path(root, name) for name in sorted(names) + sorted(folders))
+
+
+def remove(path: Path | str) -> None:
+    """Remove a file or a folder with all it holds; one that is not there is no error."""
+    path = Path(path)
+    with writing(path), suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
+@contextmanager
+def locked(folder: Path | str) -> Iterator[None]:
+    """Hold a folder, made if need be, as its only writer.
+
+    The lock is the kernel's (``flock``): it ends with the process, and the number in the file serves the message only.
+
+    Raises:
+        LockedError: another process holds it; the error names its number.
+    """
+    folder = make_folder(folder)
+    path = folder / LOCK
+    with writing(path):
+        descriptor = _lock(path)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a file without a lock on it stops nobody
+            os.unlink(path)
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int:
+    """Descriptor of the locked file; a holder who just left may have removed the file that was opened, so look again."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            _flock(descriptor, path)
+            if _same(descriptor, path):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()}\n".encode())
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _flock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+        raise LockedError(
+            f"{path.parent}: process {holder} is writing here: wait until it ends, or choose another folder"
+        ) from None
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def sweep(folder: Path | str) -> None:
+    """Remove what interrupted writes left under a folder; call it while holding the lock."""
+    for root, folders, names in os.walk(folder):
+        for name in filter(_is_temporary, (*names, *folders)):
+            remove(Path(root, name))
+        folders[:] = [name for name in folders if not _is_temporary(name)]
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write a value as JSON: sorted keys, finite numbers, a newline at the end; equal values give equal bytes.
+
+    Raises:
+        DataError: the value holds NaN, an infinity or something that is not plain data.
+    """
+    atomic_write(path, encode_json(value, Path(path)))
+
+
+def encode_json(value: Any, path: Path) -> bytes:
+    """The bytes that `write_json` writes; the path serves the message."""
+    try:
+        return (json.dumps(value, sort_keys=True, allow_nan=False, indent=1) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: only plain values and finite numbers go into JSON: {error}") from error
+
+
+def read_json(path: Path | str, limit: int = JSON_LIMIT) -> Any:
+    """Read strict JSON: no NaN, no infinity, no key twice, at most ``limit`` bytes.
+
+    Raises:
+        CorruptError: unreadable, too long, or not strict JSON.
+    """
+    return decode_json(read_bytes(path, limit), Path(path))
+
+
+def decode_json(data: bytes, path: Path) -> Any:
+    """The value of strict JSON; the path serves the message."""
+    try:
+        return json.loads(
+            data.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_duplicates
+        )
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"{path}: not strict JSON ({error}): restore it from a copy or make it again") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a finite number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse(digits[:20])
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return result
+
+
+def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
+    """The contents of a plain file of at most ``limit`` bytes; links are not followed.
+
+    Raises:
+        CorruptError: missing, unreadable, not a plain file, too long.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise CorruptError(f"{path}: not a plain file: put the file itself there")
+            if limit is not None and status.st_size > limit:
+                raise CorruptError(f"{path}: {status.st_size} bytes where at most {limit} are expected: make it again")
+            return file.read()
+    except OSError as error:
+        reason = "is a link" if error.errno == errno.ELOOP else error.strerror
+        raise CorruptError(f"{path}: cannot be read ({reason}): restore it from a copy or make it again") from error
+
+
+def write_arrays(path: Path | str, arrays: Mapping[str, Array]) -> None:
+    """Write named arrays as safetensors; any memory layout and byte order, equal arrays give equal bytes.
+
+    Raises:
+        DataError: an array whose number format safetensors has no name for.
+    """
+    from safetensors.numpy import save
+
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.name not in DTYPES.values():
+            raise DataError(f"{path}: {name} has dtype {np.asarray(array).dtype}: convert it to a real number format")
+    # safetensors takes the memory as it lies, so it must be contiguous and little-endian.
+    plain = {name: np.array(a, dtype=np.asarray(a).dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
+    atomic_write(path, save(plain))
+
+
+def read_arrays(path: Path | str) -> dict[str, Array]:
+    """Read named arrays from safetensors after its header was checked; the arrays can be written to.
+
+    Raises:
+        CorruptError: not safetensors, or its header does not describe the file exactly.
+    """
+    from safetensors.numpy import load
+
+    data = read_bytes(path)
+    try:
+        _check_header(data, Path(path))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptError(
+            f"{path}: not a whole safetensors file ({error}): restore it from a copy or make it again"
+        ) from error
+    return {name: array if array.flags.writeable else array.copy() for name, array in load(data).items()}
+
+
+def _check_header(data: bytes, path: Path) -> None:
+    """Each array's bytes follow the one before without gap or overlap, up to the end of the file."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
+        raise ValueError(f"{len(data)} bytes cannot hold a header of {length}")
+    header = decode_json(data[8 : 8 + length], path)
+    header.pop("__metadata__", None)
+    end = 0
+    for name, about in sorted(header.items(), key=lambda item: (item[1]["data_offsets"], item[0])):
+        start, stop = about["data_offsets"]
+        if start != end or stop - start != _size(about):
+            raise ValueError(f"{name} does not fit its place")
+        end = stop
+    if end != len(data) - 8 - length:
+        raise ValueError(f"{len(data) - 8 - length} bytes of numbers where {end} are described")
+
+
+def _size(about: Mapping[str, Any]) -> int:
+    shape = about["shape"]
+    if not all(isinstance(n, int) and 0 <= n < 2**48 for n in shape):
+        raise ValueError(f"shape {shape} cannot be")
+    return math.prod(shape) * np.dtype(DTYPES[about["dtype"]]).itemsize
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What makes a folder an artefact.
+
+    Args:
+        kind: what it is.
+        version: of its format.
+        about: what its owner noted.
+        files: {"bytes", "sha256"} of each file by name.
+        id: sha256 of the manifest itself, the identity of the artefact.
+    """
+
+    kind: str
+    version: int
+    about: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    id: str
+
+
+def sha256(data: bytes | bytearray | memoryview) -> str:
+    """Hexadecimal sha256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def seal(
+    folder: Path | str,
+    kind: str,
+    version: int,
+    about: Mapping[str, Any],
+    records: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """Write the manifest of a finished folder; returns the identity of the artefact.
+
+    Args:
+        folder: the folder.
+        kind: what it is.
+        version: of its format.
+        about: plain values to keep in the manifest.
+        records: {"bytes", "sha256"} of files noted when they were written; all others are read.
+
+    Raises:
+        CorruptError: a file is a link, has an odd name, or has not the size that was noted.
+    """
+    folder = Path(folder)
+    noted = records or {}
+    names = _names(folder)
+    files = {name: _noted(folder, name, noted[name]) if name in noted else _record(folder / name) for name in names}
+    body = {"kind": kind, "version": version, "about": dict(about), "files": files}
+    data = _signed(body, folder / MANIFEST)
+    with writing(folder):
+        for path in sorted({(folder / name).parent for name in names}):
+            _sync(path)
+    atomic_write(folder / MANIFEST, data)
+    return sha256(data)
+
+
+def _signed(body: Mapping[str, Any], path: Path) -> bytes:
+    """Manifest with a sum of its own, so that a flipped bit in it is seen."""
+    return encode_json({**body, "sha256": sha256(encode_json(body, path))}, path)
+
+
+def _names(folder: Path) -> list[str]:
+    """Files under a folder, without manifest, lock and temporary names."""
+    found = (p for p in _tree(folder) if p.is_symlink() or not p.is_dir())
+    names = (p.relative_to(folder).as_posix() for p in found)
+    return sorted(n for n in names if n not in (MANIFEST, LOCK) and not any(map(_is_temporary, n.split("/"))))
+
+
+def is_safe(name: str) -> bool:
+    """Whether a name of a file in an artefact can neither leave its folder nor surprise a file system."""
+    return len(name) <= NAME_LENGTH and SAFE_NAME.fullmatch(name) is not None
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Size and sum of a file, which reaches the disk before the manifest does."""
+    data = read_bytes(path)
+    with writing(path):
+        _sync(path)
+    return {"bytes": len(data), "sha256": sha256(data)}
+
+
+def _noted(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    problem = _size_problem(folder, name, record)
+    if problem:
+        raise CorruptError(f"{folder}: {problem}: run the same command again")
+    return {"bytes": record["bytes"], "sha256": record["sha256"]}
+
+
+def read_manifest(folder: Path | str) -> Manifest:
+    """The manifest of a folder, after its form and its own sum were checked.
+
+    Raises:
+        UsageError: no such folder.
+        CorruptError: no manifest, or a damaged one.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: check the name")
+    if not os.path.lexists(path):
+        raise CorruptError(f"{folder}: {MANIFEST} is missing: run the command that makes it again to finish it")
+    data = read_bytes(path, JSON_LIMIT)
+    body = decode_json(data, path)
+    if not _is_manifest(body) or _signed({k: body[k] for k in body if k != "sha256"}, path) != data:
+        raise CorruptError(f"{path}: damaged: restore it from a copy, or remove it and run the same command again")
+    return Manifest(body["kind"], body["version"], body["about"], body["files"], sha256(data))
+
+
+def _is_manifest(body: Any) -> bool:
+    return (
+        isinstance(body, dict)
+        and body.keys() == {"kind", "version", "about", "files", "sha256"}
+        and isinstance(body["kind"], str)
+        and type(body["version"]) is int
+        and isinstance(body["about"], dict)
+        and isinstance(body["files"], dict)
+        and all(is_safe(name) and _is_record(record) for name, record in body["files"].items())
+    )
+
+
+def _is_record(record: Any) -> bool:
+    return (
+        isinstance(record, dict)
+        and record.keys() == {"bytes", "sha256"}
+        and type(record["bytes"]) is int
+        and record["bytes"] >= 0
+        and isinstance(record["sha256"], str)
+        and re.fullmatch("[0-9a-f]{64}", record["sha256"]) is not None
+    )
+
+
+def check(folder: Path | str, kind: str, version: int) -> Manifest:
+    """The manifest of a folder that is of this kind and version and has every file with its size; reads no contents.
+
+    Raises:
+        UsageError: no such folder.
+        CorruptError: no manifest, another kind or version, a file missing or of another size.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if manifest.kind != kind:
+        raise CorruptError(f"{folder}: a {manifest.kind} where a {kind} is expected: check the name")
+    if manifest.version != version:
+        raise CorruptError(
+            f"{folder}: {kind} of format version {manifest.version}, this beable reads version {version}: "
+            "use the beable that wrote it, or make it again"
+        )
+    problems = size_problems(folder, manifest)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise CorruptError(f"{folder}: {problems[0]}{more}: restore it from a copy or make it again")
+    return manifest
+
+
+def size_problems(folder: Path, manifest: Manifest) -> list[str]:
+    """One line for each file of a manifest that is missing, not a plain file or of another size."""
+    lines = (_size_problem(folder, name, record) for name, record in manifest.files.items())
+    return [line for line in lines if line]
+
+
+def _size_problem(folder: Path, name: str, record: Mapping[str, Any]) -> str:
+    try:
+        status = os.lstat(folder / name)
+    except OSError:
+        return f"{name}: missing"
+    inside = ("/".join(name.split("/")[:i]) for i in range(1, name.count("/") + 1))
+    if not stat.S_ISREG(status.st_mode) or any(os.path.islink(folder / part) for part in inside):
+        return f"{name}: a link or no plain file"
+    if status.st_size != record["bytes"]:
+        return f"{name}: {status.st_size} bytes instead of {record['bytes']}"
+    return ""
+
+
+def read_listed(folder: Path | str, manifest: Manifest, name: str) -> bytes:
+    """The contents of a file of a manifest, after size and sha256 were checked.
+
+    Raises:
+        CorruptError: the file is not what the manifest says.
+    """
+    folder = Path(folder)
+    record = manifest.files.get(name)
+    if record is None:
+        raise CorruptError(f"{folder}: {name}: not in the manifest: make it again")
+    problem = _size_problem(folder, name, record)
+    data = b"" if problem else read_bytes(folder / name)
+    problem = problem or _sum_problem(name, record, data)
+    if problem:
+        raise CorruptError(f"{folder}: {problem}: restore it from a copy or make it again")
+    return data
+
+
+def _sum_problem(name: str, record: Mapping[str, Any], data: bytes) -> str:
+    found = sha256(data)
+    return "" if found == record["sha256"] else f"{name}: sha256 {found[:12]}… instead of {record['sha256'][:12]}…"
+
+
+def verify(folder: Path | str) -> list[str]:
+    """Read everything: one line for each problem, none when the folder is whole."""
+    folder = Path(folder)
+    try:
+        manifest = read_manifest(folder)
+    except BeableError as error:
+        return [str(error)]
+    lines = (_problem(folder, name, record) for name, record in manifest.files.items())
+    strays = (f"{name}: not in the manifest" for name in _names(folder) if name not in manifest.files)
+    return [line for line in (*lines, *strays) if line]
+
+
+def _problem(folder: Path, name: str, record: Mapping[str, Any]) -> str:
+    problem = _size_problem(folder, name, record)
+    if problem:
+        return problem
+    try:
+        return _sum_problem(name, record, read_bytes(folder / name))
+    except CorruptError as error:
+        return f"{name}: {error}"

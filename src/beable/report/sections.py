@@ -1,0 +1,190 @@
+"""Sections of a report, from a store, a run and its evaluation; pages put them together."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.evaluation import Evaluation
+from beable.datasets.store import Store
+from beable.report import figures
+from beable.report.page import Figure, Section, Table, Text
+from beable.simulators.simulator import Variable
+from beable.training.data import read
+from beable.training.run import Run
+
+FloatArray = NDArray[np.floating]
+SHOWN_CODES = 512
+
+
+def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
+    """The snapshots themselves: every field of a few rows."""
+    drawn = [v for v in store.variables if _drawable(v)]
+    facts = f"{store.rows:,} snapshots, of which {len(store.failures)} failed and are left out."
+    if not drawn:
+        return Section("The data", [*text, facts])
+    x, y = _axes(store, drawn[0])
+    same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
+    arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
+    figure = figures.fields(
+        arrays,
+        [v.name for v in same_grid],
+        [v.unit for v in same_grid],
+        x,
+        y,
+        scales=[_scale(a) for a in arrays],
+        rows=[_row_label(store, row) for row in rows],
+    )
+    names = ", ".join(v.long_name or v.name for v in same_grid)
+    caption = (
+        f"Snapshots {', '.join(str(r) for r in rows)}: {names}. Vectors are drawn as magnitude and lines along them."
+    )
+    return Section("The data", [*text, facts], [Figure(figure, caption, f"Maps of {names} of {len(rows)} snapshots.")])
+
+
+def _drawable(v: Variable) -> bool:
+    return not v.diagnostic and (len(v.shape) == 2 or (len(v.shape) == 3 and v.shape[0] == 2))
+
+
+def _axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of a field's grid; node numbers where the store has none."""
+    pairs = zip(v.dims[-2:], v.shape[-2:], strict=True)
+    x, y = (np.asarray(store.coordinates[d][0]) if d in store.coordinates else np.arange(float(n)) for d, n in pairs)
+    return x, y
+
+
+def _scale(values: FloatArray) -> str:
+    """Logarithmic for positive values over more than a decade, signed for values of both signs."""
+    low, high = float(values.min()), float(values.max())
+    if low > 0 and high > 10 * low:
+        return "log"
+    return "signed" if low < 0 < high and values.ndim == 3 else "linear"
+
+
+def _row_label(store: Store, row: int) -> str:
+    if not store.factors or len(store.factors) > 4:
+        return f"row {row}"
+    return ", ".join(f"{value:.2f}" for value in store.values[row])
+
+
+def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
+    """One held-out row and its reconstruction by one member, and every member's errors."""
+    row = int(evaluation.rows[0])
+    truth = read(store, run.variables, np.array([row]))
+    decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1])) if k == member)
+    variables = [v for v in store.variables if v.name in run.variables and len(v.shape) in (2, 3)]
+    errors = figures.errors({"members": evaluation.error_by_channel}, "relative squared error")
+    items = [
+        Figure(errors, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
+    ]
+    if variables:
+        names, fields, found = _planes(variables, truth, decoded)
+        x, y = _axes(store, variables[0])
+        units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
+        figure = figures.reconstruction(fields, found, names, units, x, y, scales=[_scale(f[None]) for f in fields])
+        caption = f"Row {row}, which training never saw, its reconstruction by member {member}, and the error."
+        items.insert(0, Figure(figure, caption, f"Truth, reconstruction and error of {', '.join(names)}."))
+    return Section("Reconstruction", [_error_words(evaluation)], items)
+
+
+def _planes(
+    variables: Sequence[Variable], truth: Mapping[str, FloatArray], decoded: Mapping[str, FloatArray]
+) -> tuple[list[str], list[FloatArray], list[FloatArray]]:
+    """Each channel of one snapshot as a plane: names, truth, reconstruction."""
+    names, fields, found = [], [], []
+    for v in variables:
+        parts = [()] if len(v.shape) == 2 else [(i,) for i in range(v.shape[0])]
+        for part in parts:
+            label = "" if not part else f" {v.components[part[0]] if v.components else part[0]}"
+            names.append(v.name + label)
+            fields.append(truth[v.name][0][part])
+            found.append(decoded[v.name][0][part])
+    return names, fields, found
+
+
+def _error_words(evaluation: Evaluation) -> str:
+    e = evaluation.relative_error
+    return (
+        f"Relative squared error of all outputs on {len(evaluation.rows):,} held-out rows: median over members "
+        f"{np.median(e):.2g}, best {e.min():.2g}, worst {e.max():.2g}."
+    )
+
+
+def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, title: str = "The latents") -> Section:
+    """One member's latents: against the factors, and their distribution beside factors and prior."""
+    rows = evaluation.rows[:SHOWN_CODES]
+    codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
+    factors = store.values[rows] if store.factors else None
+    letters = [f.symbol for f in store.factors]
+    items: list[Figure | Table] = []
+    if factors is not None:
+        scatter = figures.codes_against_factors(codes, factors, letters, std)
+        items.append(
+            Figure(scatter, f"Latents of member {member} against the true factors.", "Latents against factors.")
+        )
+    prior = run.sample(SHOWN_CODES)[member]
+    cloud = figures.posterior_and_factors(codes, factors, letters, prior)
+    caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
+    items.append(Figure(cloud, caption, "Distribution of latents, factors and prior."))
+    return Section(title, [_rate_words(evaluation)], items)
+
+
+def _rate_words(evaluation: Evaluation) -> Text:
+    r = evaluation.regularisation
+    if r is None:
+        return ""
+    rates = ", ".join(f"{x:.2f}" for x in np.median(r.rate_per_latent, axis=0))
+    words = f"Rate of each latent, median over members: {rates} nats; {int(np.median(r.active))} latents active."
+    bad = int(r.over_regularised.sum())
+    if bad:
+        return (
+            f"{words} Warning: {bad} of {len(r.active)} members are over-regularised, they do no better than answering "
+            "with the mean of the data: lower beta, or let a reconstruction-only phase come first."
+        )
+    return f"{words} No member is over-regularised."
+
+
+def history_section(run: Run) -> Section:
+    """The terms of the objective during training."""
+    steps = run.history["step"].astype(float)
+    terms = {
+        name.replace("/", " ", 1): run.history[name] for name in sorted(run.history) if name not in ("step", "beta")
+    }
+    recon = run.settings.objective.reconstruction_steps
+    phases = {"reconstruction only": 0.0, "with rate": float(recon)} if recon else None
+    figure = figures.histories(terms, steps, phases, clock="step")
+    caption = "Terms of the objective during training, in nats a row: every member thin, their median thick."
+    return Section("Training", [], [Figure(figure, caption, "Training histories.")])
+
+
+def provenance(store: Store, command: str, runs: Mapping[str, Run]) -> dict[str, str]:
+    """Where the numbers come from."""
+    names = ("beable", "torch", "numpy", "scipy", "scikit-learn")
+    facts = {
+        "command": command,
+        "versions": ", ".join(f"{name} {version(name)}" for name in names) + f", Python {platform.python_version()}",
+        "data set": f"sha256 {store.id}, seed {store.seed}, {store.rows} rows",
+    }
+    for label, run in runs.items():
+        seed = run.settings.training.seed
+        facts[f"run: {label}"] = f"sha256 {run.id}, seed {seed}, {run.members} members, {run.about['steps']} steps"
+    return facts
+
+
+def best_member(evaluation: Evaluation) -> int:
+    """The member to show: highest S_D where factors are known, lowest error otherwise."""
+    if evaluation.disentanglement is not None:
+        return int(evaluation.disentanglement.s_d.argmax())
+    return int(evaluation.relative_error.argmin())
+
+
+def median_member(values: FloatArray) -> int:
+    """The member whose value is nearest the median."""
+    return int(np.abs(values - np.median(values)).argmin())
+
+
+def spread(values: FloatArray) -> str:
+    """Median and range over members, for a table."""
+    return f"{np.median(values):.3g} ({values.min():.3g}–{values.max():.3g})"

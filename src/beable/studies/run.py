@@ -1,0 +1,235 @@
+"""Running a study: data, arms, measures, report, each step kept and taken up again after an interruption.
+
+::
+
+    out/
+      data.zarr        the snapshots
+      runs/<arm>/      a run folder for each trained arm
+      results.json     every number of the report
+      report.html      the page
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.sharedctypes import SynchronizedArray
+from pathlib import Path
+from time import process_time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beable import files
+from beable.analysis.evaluation import Evaluation, evaluate, evaluate_linear
+from beable.datasets.generate import generate
+from beable.datasets.store import Store
+from beable.errors import unknown
+from beable.simulators import SIMULATORS
+from beable.studies.study import Arm, Study
+from beable.training.data import learnable, prepare
+from beable.training.run import Run, RunSettings, representation_choice, train
+from beable.training.start import paths
+
+Stage = Callable[[str], Callable[[int, int], None]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one arm.
+
+    Args:
+        arm: the arm.
+        evaluation: on held-out rows.
+        cpu_seconds: of all members together.
+        run: the trained ensemble; None for a linear arm.
+    """
+
+    arm: Arm
+    evaluation: Evaluation
+    cpu_seconds: float
+    run: Run | None
+
+
+class Finished(NamedTuple):
+    """What a study leaves.
+
+    Args:
+        store: the snapshots.
+        outcomes: arm by arm.
+        results: what ``results.json`` holds.
+    """
+
+    store: Store
+    outcomes: list[Outcome]
+    results: dict[str, Any]
+
+
+def make_data(study: Study, out: Path, workers: int | None, progress: Callable[[int, int], None] | None) -> Store:
+    """The study's snapshots, generated or found complete."""
+    if study.data.simulator not in SIMULATORS:
+        raise unknown("simulator", study.data.simulator, SIMULATORS)
+    simulator = SIMULATORS[study.data.simulator](**study.data.settings)
+    path = out / "data.zarr"
+    return generate(simulator, path, study.data.rows, seed=study.data.seed, workers=workers, progress=progress)
+
+
+def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Callable[[int, int], None] | None) -> None:
+    """Train every arm that is trained, as many at once as there are workers, one thread each."""
+    arms = [arm for arm in study.arms if arm.kind == "vae"]
+    settings = [study.settings(arm) for arm in arms]
+    total = sum(s.training.steps for s in settings)
+    with _pool(min(workers, len(arms)), len(arms)) as (pool, steps):
+        futures = [
+            pool.submit(_train_arm, str(store.path), str(out / "runs" / arm.name), s.model_dump_json(), i)
+            for i, (arm, s) in enumerate(zip(arms, settings, strict=True))
+        ]
+        _watch(futures, steps, total, progress)
+
+
+@contextmanager
+def _pool(workers: int, arms: int) -> Iterator[tuple[ProcessPoolExecutor, "SynchronizedArray[int]"]]:
+    """Processes that count the steps of each arm in shared memory."""
+    context = get_context("spawn")
+    steps = context.Array("q", arms)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(steps,))
+    try:
+        yield pool, steps
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_steps: "SynchronizedArray[int] | None" = None
+
+
+def _begin(steps: "SynchronizedArray[int]") -> None:
+    global _steps
+    _steps = steps
+
+
+def _train_arm(store: str, path: str, settings: str, index: int) -> None:
+    def count(done: int, total: int) -> None:
+        if _steps is not None:
+            _steps[index] = done
+
+    train(Store.open(store), path, RunSettings.model_validate_json(settings), progress=count)
+
+
+def _watch(
+    futures: list["Future[None]"],
+    steps: "SynchronizedArray[int]",
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Report the steps of all arms until the last is done; the first failure ends it."""
+    left = set(futures)
+    while left:
+        done, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+        if progress:
+            progress(total if not left else sum(steps), total)
+
+
+def judge(study: Study, store: Store, out: Path, progress: Callable[[int, int], None] | None) -> list[Outcome]:
+    """Evaluate every arm on the held-out rows."""
+    outcomes = []
+    for i, arm in enumerate(study.arms):
+        settings = study.settings(arm)
+        outcomes.append(_judge_linear(arm, settings, store) if arm.kind == "linear" else _judge_vae(arm, store, out))
+        if progress:
+            progress(i + 1, len(study.arms))
+    return outcomes
+
+
+def _judge_vae(arm: Arm, store: Store, out: Path) -> Outcome:
+    run = Run.load(out / "runs" / arm.name)
+    return Outcome(arm, evaluate(run, store), run.cpu_seconds, run)
+
+
+def _judge_linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
+    started = process_time()
+    t = settings.training
+    data = prepare(store, learnable(store, settings.variables), *representation_choice(settings), t)
+    codes = data.train.values.reshape(len(data.train.values), -1)
+    linear = paths(t.start, codes, settings.model.latents, range(t.members), t.seed)
+    if linear is None:
+        raise unknown("linear arm", t.start, ["ica", "pca"])
+    return Outcome(arm, evaluate_linear(linear, data, store), process_time() - started, None)
+
+
+def run_study(study: Study, preset: str, out: Path, *, workers: int | None = None, stage: Stage | None = None) -> Finished:
+    """Run a study from nothing to its results, or from where it was interrupted.
+
+    Args:
+        study: the study, preset already in place.
+        preset: its name, for the record.
+        out: folder for everything.
+        workers: processes; all cores by default.
+        stage: called with the name of each stage, answers with its progress callback.
+    """
+    workers = workers or len(os.sched_getaffinity(0))
+    stages = stage or (lambda name: lambda done, total: None)
+    files.make_folder(out)
+    store = make_data(study, out, workers, stages("snapshots"))
+    train_arms(study, store, out, workers, stages("training"))
+    outcomes = judge(study, store, out, stages("measures"))
+    results = results_of(study, preset, store, outcomes)
+    files.write_json(out / "results.json", results)
+    return Finished(store, outcomes, results)
+
+
+def results_of(study: Study, preset: str, store: Store, outcomes: list[Outcome]) -> dict[str, Any]:
+    """Every number of the report, ready for JSON."""
+    return {
+        "study": study.name,
+        "preset": preset,
+        "store": store.id,
+        "rows": study.data.rows,
+        "seed": study.data.seed,
+        "arms": {o.arm.name: arm_results(o) for o in outcomes},
+        "expected": [comparison(study, e, outcomes) for e in study.expected],
+    }
+
+
+def arm_results(outcome: Outcome) -> dict[str, Any]:
+    """One arm's numbers; lists hold one number a member."""
+    members = len(outcome.evaluation.relative_error)
+    return outcome.evaluation.as_json() | {
+        "label": outcome.arm.label,
+        "run": outcome.run.id if outcome.run else None,
+        "cpu_seconds_per_member": outcome.cpu_seconds / members,
+    }
+
+
+def comparison(study: Study, expected: Any, outcomes: list[Outcome]) -> dict[str, Any]:
+    """The source's share beside ours, with the probability of so large a difference by luck (Fisher's exact test)."""
+    from scipy.stats import binomtest, fisher_exact
+
+    outcome = next(o for o in outcomes if o.arm.name == expected.arm)
+    hits = _hits(outcome, expected.measure)
+    count, trials = int(np.sum(hits)), len(hits)
+    table = [[count, trials - count], [expected.count, expected.trials - expected.count]]
+    interval = binomtest(count, trials).proportion_ci(method="wilson")
+    return {
+        "arm": expected.arm,
+        "measure": expected.measure,
+        "words": expected.words,
+        "source": [expected.count, expected.trials],
+        "ours": [count, trials],
+        "interval": [float(interval.low), float(interval.high)],
+        "p_value": float(fisher_exact(table).pvalue),
+    }
+
+
+def _hits(outcome: Outcome, measure: str) -> Any:
+    e = outcome.evaluation
+    if measure == "over_regularised":
+        return e.regularisation.over_regularised
+    if e.disentanglement is None:
+        raise unknown("measure of data without factors", measure, ["over_regularised"])
+    return e.disentanglement.disentangled
+
+

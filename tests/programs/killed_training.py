@@ -1,0 +1,45 @@
+"""Train in children that are killed at random moments; the last one is left to finish.
+
+usage: killed_training.py STORE RUN THREADS KILLS SEED
+Prints the number of children that were killed and, for each, the step it had reached on disk.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from beable.datasets.store import Store
+from beable.training.run import RunSettings, train
+
+SETTINGS = Path(__file__).with_name("killed_training.json")
+
+
+def train_in_child(store: str, run: str, threads: int) -> int:
+    """Start a child that trains; its process number."""
+    child = os.fork()
+    if child:
+        return child
+    settings = RunSettings.model_validate_json(SETTINGS.read_text())
+    train(Store.open(store), run, settings, threads=threads, save_every=0.02)
+    os._exit(0)
+
+
+def main() -> None:
+    store, run, threads, kills, seed = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+    rng = random.Random(seed)
+    reached = []
+    for _ in range(kills):
+        child = train_in_child(store, run, threads)
+        time.sleep(rng.uniform(0.05, 0.6))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        reached.append([p.name for p in sorted(Path(run).glob("checkpoints/step-*"))][-1:])
+    _, status = os.waitpid(train_in_child(store, run, threads), 0)
+    print(json.dumps({"status": status, "reached": reached}))
+
+
+main()
