@@ -69,7 +69,8 @@ def test_a_figure_owes_nothing_to_pyplot_or_the_user_s_style(tmp_path: Path) -> 
         "import sys, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
         "import numpy as np, beable.report.figures as f\n"
         "figure = f.spectrum(np.array([2.0, 1.0, 0.5]))\n"
-        "print('matplotlib.pyplot' in sys.modules, figure.axes[0].xaxis.label.get_size(), matplotlib.rcParams['font.size'])"
+        "size = figure.axes[0].xaxis.label.get_size()\n"
+        "print('matplotlib.pyplot' in sys.modules, size, matplotlib.rcParams['font.size'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.split() == ["False", "9.0", "30.0"]

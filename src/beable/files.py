@@ -127,7 +127,7 @@ def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 def _sync(path: Path) -> None:
     """Fsync of a file or folder."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -210,7 +210,7 @@ def locked(folder: Path | str) -> Iterator[None]:
 
 
 def _lock(path: Path) -> int:
-    """Descriptor of the locked file; a holder who just left may have removed the file that was opened, so look again."""
+    """Descriptor of the locked file; a holder who just left may have removed the one that was opened, so look again."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
@@ -314,16 +314,23 @@ def read_bytes(path: Path | str, limit: int | None = None) -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise CorruptError(f"{path}: not a plain file: put the file itself there")
-            if limit is not None and status.st_size > limit:
-                raise CorruptError(f"{path}: {status.st_size} bytes where at most {limit} are expected: make it again")
-            return file.read()
+        try:
+            return _contents(descriptor, path, limit)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         reason = "is a link" if error.errno == errno.ELOOP else error.strerror
         raise CorruptError(f"{path}: cannot be read ({reason}): restore it from a copy or make it again") from error
+
+
+def _contents(descriptor: int, path: Path | str, limit: int | None) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise CorruptError(f"{path}: not a plain file: put the file itself there")
+    if limit is not None and status.st_size > limit:
+        raise CorruptError(f"{path}: {status.st_size} bytes where at most {limit} are expected: make it again")
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def write_arrays(path: Path | str, arrays: Mapping[str, Array]) -> None:
@@ -378,8 +385,8 @@ def _check_header(data: bytes, path: Path) -> None:
 
 
 def _size(about: Mapping[str, Any]) -> int:
-    shape = about["shape"]
-    if not all(isinstance(n, int) and 0 <= n < 2**48 for n in shape):
+    shape: list[int] = about["shape"]
+    if not all(type(n) is int and 0 <= n < 2**48 for n in shape):
         raise ValueError(f"shape {shape} cannot be")
     return math.prod(shape) * np.dtype(DTYPES[about["dtype"]]).itemsize
 
@@ -430,6 +437,9 @@ def seal(
     folder = Path(folder)
     noted = records or {}
     names = _names(folder)
+    odd = [name for name in names if not is_safe(name)]
+    if odd:
+        raise CorruptError(f"{folder}: {odd[0]!r} does not belong there: remove it and run the same command again")
     files = {name: _noted(folder, name, noted[name]) if name in noted else _record(folder / name) for name in names}
     body = {"kind": kind, "version": version, "about": dict(about), "files": files}
     data = _signed(body, folder / MANIFEST)

@@ -16,10 +16,10 @@ Frontiers in Physics 10 (2022) 890910, section 3.
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from numbers import Integral
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from beable.errors import DataError, UsageError, unknown
 from beable.simulators.factor_laws import FactorLaw, factor_law, finite_number
@@ -49,7 +49,9 @@ SCHEMES: dict[str, Callable[[Field, Field], Scheme]] = {
     "jacobsen": FiniteDifferences,
 }
 
-TOLERANCE = 1e-10
+TOLERANCE = 1e-8
+
+HOPELESS = {"relative_residual": np.inf, "mass_balance_defect": np.inf}
 
 WELL_EDGES: dict[str, Callable[[int, float], Field]] = {
     "nodes": lambda n, width: np.where(nodes(n) <= width * (1 + 1e-12), 1.0, 0.0),
@@ -148,7 +150,8 @@ class Darcy(Simulator):
             raise UsageError(f"well must be less than 0.5, or the two wells overlap, not {self.well}")
 
     def __reduce__(self) -> tuple[partial["Darcy"], tuple[()]]:
-        return partial(Darcy, **self.settings()), ()
+        settings: dict[str, Any] = self.settings()
+        return partial(Darcy, **settings), ()
 
     @property
     def factors(self) -> tuple[Factor, ...]:
@@ -308,9 +311,6 @@ class Darcy(Simulator):
         return theta
 
 
-HOPELESS = {"relative_residual": np.inf, "mass_balance_defect": np.inf}
-
-
 def _single(numbers: Field) -> bool:
     """Whether all numbers fit into single precision."""
     return bool(np.abs(numbers).max() <= np.finfo(np.float32).max)
@@ -336,9 +336,10 @@ def _count(name: str, value: object, least: int, most: int | None) -> int:
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise UsageError(f"{name} must be a whole number {bounds}, not {value!r}")
-    if value < least or (most is not None and value > most):
-        raise UsageError(f"{name} must be {bounds}, not {value}")
-    return int(value)
+    number = int(value)
+    if number < least or (most is not None and number > most):
+        raise UsageError(f"{name} must be {bounds}, not {number}")
+    return number
 
 
 def _positive(name: str, value: object) -> float:

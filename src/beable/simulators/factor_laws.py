@@ -327,4 +327,4 @@ def factor_law(name: str, dimension: int, options: Mapping[str, object]) -> Fact
     for option in options:
         if option not in known:
             raise unknown(f"setting of darcy or of the factor law {name}", option, known)
-    return LAWS[name](dimension, **options)  # type: ignore[arg-type]
+    return LAWS[name](dimension, **options)

@@ -60,7 +60,12 @@ def face_fluxes(permeability: Field, pressure: Field) -> Faces:
 
 def outflow(fluxes: Faces) -> Field:
     """What leaves each control volume on balance, (n, n)."""
-    return np.diff(np.pad(fluxes.x, ((1, 1), (0, 0))), axis=0) + np.diff(np.pad(fluxes.y, ((0, 0), (1, 1))), axis=1)
+    balance = np.zeros(fluxes.y.shape[:1] * 2)
+    balance[:-1] += fluxes.x
+    balance[1:] -= fluxes.x
+    balance[:, :-1] += fluxes.y
+    balance[:, 1:] -= fluxes.y
+    return balance
 
 
 class FiniteVolumes:

@@ -32,7 +32,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from beable.errors import UsageError, unknown
 from beable.simulators.square_grid import Field, lengths
@@ -95,7 +95,8 @@ def karhunen_loeve(
         raise unknown("quadrature", quadrature, QUADRATURES)
     if not 1 <= modes <= grid**2:
         raise UsageError(f"modes must be from 1 to {grid**2}, the number of nodes, not {modes}")
-    return _expansion(modes, grid, length, quadrature, orientation)
+    with threadpool_limits(1):
+        return _expansion(modes, grid, length, quadrature, orientation)
 
 
 class _Class(NamedTuple):
@@ -153,8 +154,7 @@ def _solve(symmetry: _Class, n: int, length: float, weight: Field) -> tuple[Fiel
     matrix = _quarter_covariance(symmetry, n, length) * np.multiply.outer(scale, scale)
     matrix = matrix.reshape(scale.size, scale.size)
     fold = _exchange(len(x), symmetry.exchange) if symmetry.exchange else scipy.sparse.eye_array(scale.size)
-    with threadpool_limits(1):
-        eigenvalues, vectors = scipy.linalg.eigh(fold.T @ (fold.T @ matrix).T, driver="evd", overwrite_a=True)
+    eigenvalues, vectors = scipy.linalg.eigh(fold.T @ (fold.T @ matrix).T, driver="evd", overwrite_a=True)
     return eigenvalues, (fold @ vectors).T.reshape(-1, *scale.shape) / (2 * scale)
 
 
@@ -215,4 +215,5 @@ def _field(mode: _Mode, n: int, orientation: float) -> Field:
     if exchange:
         return field
     cosine, sine = np.cos(np.deg2rad(orientation)), np.sin(np.deg2rad(orientation))
-    return cosine * field.T - sine * field if mode.second else cosine * field + sine * field.T
+    turned: Field = cosine * field.T - sine * field if mode.second else cosine * field + sine * field.T
+    return turned

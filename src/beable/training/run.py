@@ -15,7 +15,6 @@ The manifest makes the run: a folder without one is a training under way, which 
 
 import json
 import platform
-import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -306,7 +305,7 @@ class _Saver:
             return
         _checkpoint(fit, self.folder, self.spent())
         for old in _steps(self.folder)[:-2]:
-            shutil.rmtree(old)
+            files.remove(old)
         self.last = monotonic()
 
 
@@ -319,7 +318,7 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     """Write all that a training needs to go on bit for bit."""
     files.make_folder(folder)
     final = folder / f"step-{fit.step:08d}"
-    temporary = files.make_folder(folder / f".{final.name}.tmp")
+    temporary = files.make_folder(files.temporary(final))
     arrays = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()} | {"beta": fit.beta.numpy()}
     for i, p in enumerate(fit.parameters):
         arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in fit.adam.state[p].items()}
@@ -399,6 +398,5 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         | {"python": platform.python_version()},
     }
     files.write_json(path / "run.json", about)
-    if (path / "checkpoints").exists():
-        shutil.rmtree(path / "checkpoints")
+    files.remove(path / "checkpoints")
     files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds})

@@ -1,0 +1,479 @@
+"""The page: nothing a user names becomes markup, nothing is fetched, the same page gives the same bytes."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pytest
+
+import beable.report.figures as figures
+import beable.report.page as report
+from beable.errors import UsageError
+from beable.report.page import Cell, Figure, Page, Result, Section, Symbol, Table, render, symbols
+
+HOSTILE = [
+    "<script>hacked()</script>",
+    "<script src=https://evil.test/x.js></script>",
+    "<ScRiPt>hacked()</sCrIpT>",
+    "<scr<script>ipt>hacked()</scr</script>ipt>",
+    "</style><script>hacked()</script>",
+    "</title><script>hacked()</script>",
+    "</p></section></main><script>hacked()</script>",
+    "--><script>hacked()</script>",
+    "]]><script>hacked()</script>",
+    "<!--",
+    "<![CDATA[<script>hacked()</script>]]>",
+    "<?xml version='1.0'?><script>hacked()</script>",
+    "<img src=x onerror=hacked()>",
+    "<img src='https://evil.test/x.png'>",
+    "<img/src=x/onerror=hacked()>",
+    "<img src=x onerror=\thacked()>",
+    "<svg onload=hacked()>",
+    "<svg><script>hacked()</script></svg>",
+    "<svg><a xlink:href='javascript:hacked()'><text>x</text></a></svg>",
+    "<math><mtext></math><img src=x onerror=hacked()>",
+    "<body onload=hacked()>",
+    "<iframe src=javascript:hacked()>",
+    "<iframe srcdoc='<script>parent.hacked()</script>'>",
+    "<object data=https://evil.test/x.swf>",
+    "<embed src=https://evil.test/x.swf>",
+    "<link rel=stylesheet href=https://evil.test/x.css>",
+    "<style>@import 'https://evil.test/x.css';</style>",
+    "<style>body{background:url(https://evil.test/x)}</style>",
+    "<base href=https://evil.test/>",
+    "<meta http-equiv=refresh content='0;url=https://evil.test/'>",
+    "<form action=https://evil.test/><button>go</button></form>",
+    "<input autofocus onfocus=hacked()>",
+    "<details open ontoggle=hacked()>",
+    "<video><source onerror=hacked()></video>",
+    "<audio src=x onerror=hacked()>",
+    "<a href=javascript:hacked()>x</a>",
+    "<a href='data:text/html,<script>hacked()</script>'>x</a>",
+    "<template><script>hacked()</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=hacked()>'>",
+    "<textarea></textarea><script>hacked()</script>",
+    '" onmouseover="hacked()',
+    "' onmouseover='hacked()",
+    '" autofocus onfocus=hacked() x="',
+    '"><img src=x onerror=hacked()>',
+    "'><svg/onload=hacked()>",
+    "` onmouseover=`hacked()",
+    "javascript:hacked()",
+    "{{ ''.__class__.__mro__ }}{% for x in y %}",
+    "&lt;script&gt;hacked()&lt;/script&gt;&#60;img src=x&#62;",
+    "\x00<\x00script>hacked()\u2028</script>\ud800",
+]
+BENIGN = "pressure"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FIELD = np.add.outer(np.linspace(-1, 1, 9), np.linspace(0, 1, 9))
+NODES = np.linspace(0, 1, 9)
+
+
+def lines(name: str = BENIGN) -> Any:
+    return figures.scores({name: np.array([0.6, 0.9])}, 0.97, 0.72, (0.52, 0.96), "$S_D$")
+
+
+def field(name: str = BENIGN) -> Any:
+    return figures.fields([FIELD[None]], [name], ["Pa"], NODES, NODES, scales=["signed"])
+
+
+def page(word: str = BENIGN, drawn: bool = False) -> Page:
+    """A page that carries one word in every place a user can name something."""
+    named = (Symbol(word, word), word)
+    table = Table(word, (word, named), [(word, Cell(named, "good")), (Cell(word, "miss"), named)], align="lr")
+    items: tuple[Figure | Table, ...] = (table, replace(table, caption=named))
+    if drawn:
+        items += (Figure(field(word), word, word), Figure(lines(word), named, f"{word}."))
+    sections = [Section(word, (word, named), items), Section(named, (named,)), Section(word), Section(word)]
+    results = (Result(word, word, word, "good"), Result(named, named, named))
+    return Page(word, named, sections, {word: word, f"{word} again": word}, results)
+
+
+class Skeleton(HTMLParser):
+    """The tags of a page and their attributes; of attributes that carry words only the name."""
+
+    WORDS = ("alt", "aria-label")
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple((name, "" if name in self.WORDS else value) for name, value in attrs)))
+        self.words += [value or "" for name, value in attrs if name in self.WORDS]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append((f"/{tag}", ()))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.tags.append(("!--", ()))
+
+    def handle_decl(self, decl: str) -> None:
+        self.tags.append((f"!{decl}", ()))
+
+    def unknown_decl(self, data: str) -> None:
+        self.tags.append(("![", ()))
+
+    def handle_pi(self, data: str) -> None:
+        self.tags.append(("?", ()))
+
+    def values(self, *names: str) -> list[str]:
+        return [value or "" for _, attributes in self.tags for name, value in attributes if name in names]
+
+
+def readable(word: str) -> str:
+    """A word as the page may show it: what is not text becomes the replacement sign."""
+    return word.translate(report.CONTROL)
+
+
+def test_the_list_of_hostile_words_is_fifty_long() -> None:
+    assert len(HOSTILE) == len(set(HOSTILE)) == 50
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_no_word_changes_the_structure_of_the_page(word: str) -> None:
+    expected, got = Skeleton(render(page())), Skeleton(render(page(word)))
+    assert Counter(got.tags) == Counter(expected.tags)
+    assert got.tags == expected.tags
+    assert readable(word) in "".join(got.words)
+
+
+def test_the_word_stands_in_every_field_a_user_can_name() -> None:
+    closed = {"verdict", "align", "figure"}  # refused unless known; drawn
+    found = {
+        (type(record), f.name)
+        for record in records(page("MARK", drawn=True))
+        for f in fields(record)
+        if marked(record, f)
+    }
+    kinds = (Page, Section, Result, Table, Figure, Cell, Symbol)
+    assert found == {(kind, f.name) for kind in kinds for f in fields(kind) if f.name not in closed}
+
+
+def records(value: Any) -> Iterator[Any]:
+    """A record and all the records in it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        yield value
+        value = [getattr(value, f.name) for f in fields(value)]
+    if isinstance(value, Mapping):
+        value = list(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            yield from records(part)
+
+
+def marked(record: Any, field: Any) -> bool:
+    return "MARK" in str(getattr(record, field.name))
+
+
+def test_an_unescaped_page_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_template", lambda: unescaped())
+    expected = Skeleton(render(page())).tags
+    caught = [word for word in HOSTILE if Skeleton(render(page(word))).tags != expected]
+    assert len(caught) > 40
+
+
+def unescaped() -> jinja2.Template:
+    """The page's template as it must not be."""
+    environment = jinja2.Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(report._source())
+
+
+@pytest.mark.parametrize("word", [HOSTILE[0], HOSTILE[12], HOSTILE[40], HOSTILE[-1]])
+def test_names_inside_figures_change_nothing_either(word: str) -> None:
+    assert names_only(page(word, drawn=True)) == names_only(page(drawn=True))
+
+
+def names_only(shown: Page) -> list[tuple[str, list[str]]]:
+    return [(tag, [name for name, _ in attributes]) for tag, attributes in Skeleton(render(shown)).tags]
+
+
+def test_the_template_has_no_way_around_escaping() -> None:
+    source = report._source()
+    assert not re.search(r"\|\s*safe|Markup|autoescape|<script|javascript:|\son\w+=|\sstyle=", source)
+    assert not re.search(r"=\s*\{\{", source)  # an attribute without quotes
+
+
+# nothing is fetched
+
+
+def test_the_page_points_nowhere_but_into_itself() -> None:
+    html = render(page(drawn=True))
+    skeleton = Skeleton(html)
+    addresses = skeleton.values("src", "href", "srcset", "action", "data", "poster", "background", "formaction", "cite")
+    assert addresses
+    assert all(address.startswith(("data:image/", "#")) for address in addresses)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert not {tag for tag, _ in skeleton.tags} & {"script", "iframe", "object", "embed", "link", "base", "form"}
+
+
+def test_figures_point_nowhere_but_into_themselves() -> None:
+    uri = report.picture(lines()).uri
+    svg = base64.b64decode(uri.partition(",")[2]).decode()
+    addresses = re.findall(r"""(?:href|src)\s*=\s*["']([^"']*)|url\(([^)]*)\)""", svg)
+    assert addresses
+    assert all((a or b).startswith("#") for a, b in addresses)
+    assert "<script" not in svg
+
+
+def test_every_link_of_the_contents_has_its_target() -> None:
+    skeleton = Skeleton(render(page()))
+    targets = [value.removeprefix("#") for value in skeleton.values("href")]
+    ids = skeleton.values("id")
+    assert targets == ids
+    assert len(ids) == len(set(ids)) == 5
+
+
+def test_a_short_page_has_no_contents() -> None:
+    short = Page("A study", "It works.", [Section("One"), Section("Two")])
+    assert "nav" not in {tag for tag, _ in Skeleton(render(short)).tags}
+
+
+def test_the_policy_allows_the_style_sheet_and_images_in_the_page_only() -> None:
+    html = render(page())
+    policy = unescape(html.split('Content-Security-Policy" content="')[1].split('"')[0])
+    sheet = html.split("<style>")[1].split("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    assert dict(part.split(" ", 1) for part in policy.split("; ")) == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": f"'sha256-{digest}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+    assert html.index("charset") < 1024
+
+
+# the same page, the same bytes
+
+
+def test_the_same_page_gives_the_same_bytes() -> None:
+    drawn = page(drawn=True)
+    assert render(drawn) == render(drawn) == render(page(drawn=True))
+
+
+def test_the_bytes_do_not_depend_on_the_process() -> None:
+    code = (
+        "import importlib.util, sys, hashlib\n"
+        f"spec = importlib.util.spec_from_file_location('t', {__file__!r})\n"
+        "t = importlib.util.module_from_spec(spec); spec.loader.exec_module(t)\n"
+        "print(hashlib.sha256(t.render(t.page(drawn=True)).encode()).hexdigest())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == hashlib.sha256(render(page(drawn=True)).encode()).hexdigest()
+
+
+def test_no_date_is_written() -> None:
+    uri = report.picture(lines()).uri
+    assert b"dc:date" not in base64.b64decode(uri.partition(",")[2])
+
+
+# what is shown
+
+
+def test_a_page_without_anything_is_a_page() -> None:
+    skeleton = Skeleton(render(Page("", "")))
+    tags = {tag for tag, _ in skeleton.tags}
+    assert {"html", "head", "body", "main", "h1"} <= tags
+    assert not tags & {"section", "table", "figure", "nav", "ul", "dl"}
+
+
+@pytest.mark.parametrize("table", [Table("nothing", ("a", "b"), ()), Table("nothing at all", (), ())])
+def test_an_empty_table_says_so(table: Table) -> None:
+    assert "no rows" in Skeleton(render(Page("t", "l", [Section("s", items=(table,))]))).words
+
+
+def test_everything_said_is_on_the_page_in_order() -> None:
+    table = Table("caption T", ("column A", symbols("S_D")), [("cell 1", Cell("cell 2", "good"))], "lr")
+    sections = [Section("section 1", ("text 1", "", "text 2"), (table, Figure(lines(), "caption F", "alternative")))]
+    html = render(Page("the title", "the lead", sections, {"seed": "17"}, (Result("1.5", "a result", "a note"),)))
+    said = "".join(Skeleton(html).words)
+    order = "the title|the lead|1.5|a result|a note|section 1|text 1|text 2|caption T|column A|SD|cell 1|cell 2"
+    assert re.search(
+        ".*".join(map(re.escape, order.split("|"))) + ".*alternative.*caption F.*seed.*17", said, re.DOTALL
+    )
+    assert "<p></p>" not in html
+
+
+def test_figures_and_tables_are_counted_apart() -> None:
+    said = " ".join("".join(Skeleton(render(page(drawn=True))).words).split())
+    assert [said.count(f"{kind} {i}.") for kind in ("Figure", "Table") for i in (1, 2, 3)] == [1, 1, 0, 1, 1, 0]
+
+
+def test_verdicts_and_alignment_become_classes() -> None:
+    tags = Skeleton(render(page())).tags
+    cells = [dict(attributes)["class"] for tag, attributes in tags if tag == "td"]
+    assert cells == ["neutral left", "good right", "miss left", "neutral right"] * 2
+
+
+def test_symbols_are_set_as_symbols() -> None:
+    html = render(Page("t", symbols("the score S_D of z_12")))
+    assert "the score <i>S</i><sub>D</sub> of <i>z</i><sub>12</sub>" in html
+
+
+@pytest.mark.parametrize(
+    "word", ["test_report.py", "a_long_name", "S_", "_D", "sha256_S_D", "snake_case", "S_Dxyz", ""]
+)
+def test_names_of_files_are_not_symbols(word: str) -> None:
+    assert not [piece for piece in symbols(word) if isinstance(piece, Symbol)]
+
+
+def test_a_symbol_without_an_index_has_none() -> None:
+    assert "<i>K</i> is" in render(Page("t", (Symbol("K"), " is the permeability")))
+
+
+@pytest.mark.parametrize(("figure", "media"), [(field, "image/png"), (lines, "image/svg+xml")])
+def test_fields_are_images_and_lines_are_lines(figure: Any, media: str) -> None:
+    drawn = report.picture(figure())
+    assert drawn.uri.startswith(f"data:{media};base64,")
+    assert drawn.width <= 701
+
+
+def test_a_raster_has_twice_the_page_s_resolution() -> None:
+    drawn = report.picture(field())
+    header = base64.b64decode(drawn.uri.partition(",")[2])[16:24]
+    assert int.from_bytes(header[:4], "big") == pytest.approx(2 * drawn.width, abs=1)
+    assert int.from_bytes(header[4:], "big") == pytest.approx(2 * drawn.height, abs=1)
+
+
+def test_very_many_dots_become_a_raster() -> None:
+    z = np.random.default_rng(0).normal(size=(6000, 2))
+    assert report.picture(figures.posterior_and_factors(z)).uri.startswith("data:image/png")
+
+
+REFUSED = {
+    "a figure without words": lambda: Figure(lines(), "caption", " "),
+    "an unknown verdict of a cell": lambda: Cell("1", "god"),
+    "an unknown verdict of a result": lambda: Result("1", "a", verdict='good" onclick="x'),
+    "a ragged table": lambda: Table("t", ("a", "b"), [("1",)]),
+    "an alignment too short": lambda: Table("t", ("a", "b"), [], "l"),
+    "an unknown alignment": lambda: Table("t", ("a",), [], "x"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_shown_is_refused(name: str) -> None:
+    with pytest.raises(UsageError):
+        REFUSED[name]()
+
+
+# in a browser
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --enable-logging=stderr --virtual-time-budget=20000"
+).split()
+PROBE = """<!doctype html><meta charset="utf-8"><body><script type="application/json" id="pages">%s</script><script>
+window.attacks = 0; window.hacked = () => { window.attacks += 1; };
+const pages = JSON.parse(document.getElementById("pages").textContent);
+const show = ([name, html, width]) => new Promise(done => {
+  const frame = document.createElement("iframe");
+  frame.style.width = width + "px"; frame.style.height = "900px"; frame.style.border = "0";
+  frame.srcdoc = html;
+  frame.onload = () => {
+    const doc = frame.contentDocument, root = doc.documentElement;
+    const loads = frame.contentWindow.performance.getEntriesByType("resource").map(entry => entry.name);
+    done([name, {
+      overflow: root.scrollWidth - root.clientWidth,
+      broken: [...doc.images].filter(image => !image.naturalWidth).length,
+      styled: frame.contentWindow.getComputedStyle(doc.body).maxWidth,
+      figures: doc.images.length,
+      wide: [...doc.images].filter(image => image.getBoundingClientRect().right > width).length,
+      tags: [...doc.querySelectorAll("*")].map(tag => [tag.tagName, ...tag.getAttributeNames()].join(" ")),
+      fetched: loads.filter(address => !address.startsWith("data:")),
+    }]);
+  };
+  document.body.append(frame);
+});
+Promise.all(pages.map(show)).then(seen => {
+  const told = document.createElement("pre");
+  told.textContent = JSON.stringify({attacks: window.attacks, ...Object.fromEntries(seen)});
+  document.body.replaceChildren(told);
+});
+</script></body>"""
+
+
+def browse(folder: Path, *pages: tuple[str, str, int]) -> tuple[dict[str, Any], list[str]]:
+    """What a browser sees of pages (name, html, width in px), and the lines its console shows."""
+    assert CHROMIUM is not None
+    probe = folder / "probe.html"
+    probe.write_text(PROBE % json.dumps(pages).replace("<", "\\u003c"), "utf-8")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", probe.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    told = done.stdout.split("<pre>")[1].split("</pre>")[0]
+    return json.loads(unescape(told)), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def all_hostile() -> Page:
+    """One page with every hostile word in every place."""
+    pages = [page(word) for word in HOSTILE]
+    names = {f"{i} {key}": value for i, p in enumerate(pages) for key, value in p.provenance.items()}
+    return Page(
+        "".join(HOSTILE), HOSTILE, [s for p in pages for s in p.sections], names, [r for p in pages for r in p.results]
+    )
+
+
+def all_benign() -> Page:
+    """The same page with a benign word everywhere."""
+    pages = [page() for _ in HOSTILE]
+    names = {f"{i} {key}": value for i, p in enumerate(pages) for key, value in p.provenance.items()}
+    return Page(BENIGN, [BENIGN], [s for p in pages for s in p.sections], names, [r for p in pages for r in p.results])
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path) -> None:
+    long = "x" * 400
+    wide = Table(long, ("column",) * 12, [("a number of words", *["0.966 ± 0.003"] * 11)], "l" + "r" * 11)
+    drawn = page(drawn=True)
+    drawn = replace(drawn, sections=(*drawn.sections, Section(long, (long,), (wide,))), provenance={long: long})
+    drawn = replace(drawn, results=(*drawn.results, Result(long, long, long)))
+    html = render(drawn)
+    broad = html.replace("</main>", f"<pre>{long}</pre></main>")
+    seen, console = browse(tmp_path, ("phone", html, 375), ("desk", html, 1200), ("too broad", broad, 375))
+    assert console == []
+    for name in ("phone", "desk"):
+        assert seen[name]["overflow"] == seen[name]["wide"] == seen[name]["broken"] == 0
+        assert seen[name]["figures"] == 2
+        assert seen[name]["styled"] != "none"
+        assert seen[name]["fetched"] == []
+    assert seen["too broad"]["overflow"] > 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_finds_nothing_in_hostile_words(tmp_path: Path) -> None:
+    pages = (("hostile", render(all_hostile()), 800), ("benign", render(all_benign()), 800))
+    seen, console = browse(tmp_path, *pages)
+    assert console == []
+    assert seen["attacks"] == 0
+    assert seen["hostile"]["fetched"] == []
+    assert seen["hostile"]["tags"] == seen["benign"]["tags"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_complains_of_an_unescaped_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_template", unescaped)
+    seen, console = browse(tmp_path, ("hostile", render(page(HOSTILE[12])), 800), ("benign", render(page()), 800))
+    assert seen["hostile"]["tags"] != seen["benign"]["tags"]
+    assert any("Content Security Policy" in line for line in console)
+    assert seen["attacks"] == 0
