@@ -20,6 +20,7 @@ THETA = RNG.choice([-1, 1], (80, 2)) + 0.25 * RNG.normal(size=(80, 2))
 SYMBOLS = [r"\theta_1", r"\theta_2"]
 CHANCE = (0.97, 0.72, (0.52, 0.96), "$S_D$")
 STEPS = np.arange(0.0, 500, 10)
+UNIFORM = RNG.uniform(1e-4, 1e-2, 16)
 
 
 def rotated(degrees: float) -> np.ndarray:
@@ -107,11 +108,13 @@ DEGENERATE = {
     "one member": lambda: figures.scores({"arm": np.array([0.9])}, *CHANCE),
     "no arm": lambda: figures.scores({}, *CHANCE),
     "no errors": lambda: figures.errors({}),
+    "many channels": lambda: figures.errors({"arm": {f"channel {i}": UNIFORM for i in range(7)}}),
     "zero errors": lambda: figures.errors({"arm": {"p": np.zeros(4)}}),
     "equal errors": lambda: figures.errors({"arm": {"p": np.full(4, 1e-3)}}),
     "no terms": lambda: figures.histories({}, STEPS),
     "one epoch": lambda: figures.histories({"rate": np.ones((1, 3))}, STEPS[:1], {"all": 0}),
     "constant history": lambda: figures.histories({"rate": np.zeros((50, 3))}, STEPS),
+    "a phase never reached": lambda: figures.histories({"rate": decay(2)}, STEPS, {"first": 0, "later": 1e6}),
     "signs over decades": lambda: figures.histories({"loss": 1e5 * decay(3) - 1e4}, STEPS),
     "a member stopped": lambda: figures.histories({"rate": np.where(STEPS[:, None] < [99, 999], 1.0, np.nan)}, STEPS),
     "all members stopped": lambda: figures.histories({"rate": np.where(STEPS[:, None] < [99, 9], 1.0, np.nan)}, STEPS),
@@ -148,6 +151,7 @@ def test_numbers_that_are_not_finite_are_refused_by_name(name: str, bad: float) 
 WRONG = {
     "a transposed field": lambda: figures.fields([FIELD.T[None]], ["p"], ["1"], X, Y),
     "a field without its row axis": lambda: figures.fields([FIELD], ["p"], ["1"], X, Y),
+    "no field": lambda: figures.fields([], [], [], X, Y),
     "a missing unit": lambda: figures.fields([FIELD[None]], ["p"], [], X, Y),
     "snapshots of two lengths": lambda: figures.fields([FIELD[None], FIELD[None].repeat(2, 0)], "ab", "11", X, Y),
     "a log scale of zero": lambda: figures.fields([0 * FIELD[None]], ["p"], ["1"], X, Y, scales=["log"]),

@@ -7,6 +7,7 @@ whose last layer starts near zero: at the start the VAE is a linear one, set by 
 bends it. The likelihood is the decoder's head: normal or Bernoulli.
 """
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -43,12 +44,13 @@ class ModelSettings(BaseModel):
         prior_options: its own options.
         network: "mlp" on any code, "conv" on fields.
         width: hidden units of a layer ("mlp").
-        depth: number of hidden layers ("mlp").
+        depth: number of hidden layers ("mlp"); 0 leaves a linear VAE.
         channels: channels after each halving of the grid ("conv").
         activation: name in ``nn.ACTIVATIONS``.
         likelihood: "normal" or "bernoulli".
         variance: of the normal likelihood: "closed" (the mean squared error of the batch, Rybkin et al. 2021),
-            "closed-channel" (the same for each channel), "scalar" or "channel" (learned).
+            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "fixed".
+        sigma: standard deviation of the outputs where the variance is fixed, in the code's units.
         linear: whether encoder and decoder have a linear path.
     """
 
@@ -59,11 +61,12 @@ class ModelSettings(BaseModel):
     prior_options: dict[str, int | float | bool | list[float]] = {}
     network: Literal["mlp", "conv"] = "mlp"
     width: int = Field(default=32, ge=1)
-    depth: int = Field(default=2, ge=1)
+    depth: int = Field(default=2, ge=0)
     channels: tuple[int, ...] = (8, 16, 32)
     activation: str = "silu"
     likelihood: Literal["normal", "bernoulli"] = "normal"
-    variance: Literal["closed", "closed-channel", "scalar", "channel"] = "closed"
+    variance: Literal["closed", "closed-channel", "scalar", "channel", "fixed"] = "closed"
+    sigma: float = Field(default=1.0, gt=0)
     linear: bool = True
 
 
@@ -132,7 +135,8 @@ class Decoder(nn.Module):
         self.register_buffer("dimension", torch.as_tensor(code.dimension, dtype=torch.float32))
         self.linear = Linear(settings.latents, code.group.size, noise) if settings.linear else None
         self.network = _decoder_network(code, settings, noise)
-        start = torch.zeros(len(noise.members), self.dimension.numel())
+        level = 2 * math.log(settings.sigma) if settings.variance == "fixed" else 0.0
+        start = torch.full((len(noise.members), self.dimension.numel()), level)
         if settings.variance in ("scalar", "channel"):
             self.log_variance = nn.Parameter(start[:, :1] if settings.variance == "scalar" else start)
         else:

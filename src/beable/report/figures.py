@@ -35,7 +35,7 @@ Limits = tuple[float, float]
 P = ParamSpec("P")
 
 WIDTH = 7.3  # inches
-BLUE, ORANGE, GREEN, PURPLE, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8A8F98", "#22262B"
+BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8F98", "#22262B"
 STRENGTH = LinearSegmentedColormap.from_list("strength", [GREY, BLUE])
 STYLE = {
     "font.family": ["DejaVu Sans"],
@@ -110,11 +110,13 @@ def _title(text: str, columns: int) -> str:
 def _symbol(latex: str) -> str:
     """A letter of the paper as mathematics, or as words where it is no mathematics."""
     formula = f"${latex}$"
+    if not latex.isascii() or "$" in latex or not 0 < len(latex) < 57:
+        return _words(latex)
     try:
         MathTextParser("path").parse(formula)
     except ValueError:
         return _words(latex)
-    return formula if "$" not in latex and latex.isascii() and latex else _words(latex)
+    return formula
 
 
 def _unit(unit: str) -> str:
@@ -192,7 +194,7 @@ def _colour(scale: str, values: FloatArray) -> _Colour:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Up to four of 1, 2, 5 times powers of ten between two positive numbers; powers of ten first."""
+    """About four round numbers between two positive ones: powers of ten, else their multiples too."""
     decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for leading in ((1,), (1, 3), (1, 2, 5), range(1, 10)):
         found = [t for t in np.outer(10.0**decades, leading).ravel() if low <= t <= high]
@@ -242,6 +244,8 @@ class _Grid(NamedTuple):
 
 def _grid(x: object, y: object, arrays: Sequence[FloatArray]) -> _Grid:
     grid = _Grid(_finite("x", x, 1), _finite("y", y, 1))
+    if not arrays:
+        raise DataError("a figure of fields needs at least one field, got none")
     for values in arrays:
         nodes = (len(grid.x), len(grid.y))
         if values.shape[-2:] != nodes:
@@ -369,9 +373,11 @@ def fields(
     return figure
 
 
-def _relative(error: FloatArray, truth: FloatArray) -> float:
+def _percent(error: FloatArray, truth: FloatArray) -> str:
     norm = float(np.linalg.norm(truth))
-    return float(np.linalg.norm(error)) / norm if norm else float(np.linalg.norm(error))
+    if not norm:
+        return "no truth to compare with" if error.any() else "0 %"
+    return f"{_number(float(f'{100 * np.linalg.norm(error) / norm:.2g}'))} %"
 
 
 @_styled
@@ -390,7 +396,7 @@ def reconstruction(
     r"""One snapshot, its reconstruction and the error (reconstruction - truth): one column a channel.
 
     Truth and reconstruction share a colour scale; the error has its own, centred at 0, and carries
-    :math:`\\|\\hat y - y\\| / \\|y\\|` of its channel.
+    :math:`\|\hat y - y\| / \|y\|` of its channel in percent.
 
     Args:
         truth, prediction: for each channel ``(x, y)``, in physical units.
@@ -429,9 +435,9 @@ def _truth_and_error(
     _colour_bar(column[:2], shape, unit)
     wrong = _image(column[2], grid, error, _colour("signed", error))
     _colour_bar(column[2:], wrong, unit)
-    percent = f"{_number(float(f'{100 * _relative(error, truth):.2g}'))} %"
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-    column[2].text(0.97, 0.04, percent, ha="right", va="bottom", fontsize=8, transform=column[2].transAxes, bbox=box)
+    box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+    place: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": column[2].transAxes}
+    column[2].text(0.97, 0.04, _percent(error, truth), fontsize=8, bbox=box, **place)
 
 
 # codes and factors
@@ -523,7 +529,7 @@ def _few_ticks(labels: Sequence[str], most: int = 20) -> tuple[range, list[str]]
 
 
 def _opacity(count: int) -> float:
-    return float(np.clip(60 / np.sqrt(count) / 2, 0.12, 0.8))
+    return float(np.clip(30 / np.sqrt(count), 0.12, 0.8))
 
 
 class _Cloud(NamedTuple):
@@ -743,12 +749,16 @@ def errors(groups: Mapping[str, Mapping[str, FloatArray]], label: str = "relativ
     ['pressure', 'flux']
     """
     channels = list(dict.fromkeys(channel for arm in groups.values() for channel in arm))
-    figure, panels = _panels(1, max(len(channels), 1), 0.95 + 0.45 * max(len(groups), 1), sharey=True)
-    for axes, channel in zip(panels[0], channels, strict=False):
+    columns = max(min(len(channels), 4), 1)
+    rows = max(-(-len(channels) // columns), 1)
+    figure, panels = _panels(rows, columns, rows * (0.95 + 0.45 * max(len(groups), 1)), sharey=True)
+    for axes in panels.flat[len(channels) :]:
+        axes.set_axis_off()
+    for axes, channel in zip(panels.flat, channels, strict=False):
         found = {arm: values.get(channel, ()) for arm, values in groups.items()}
         arms = {arm: _finite(f"{channel} errors of {arm}", values, 1) for arm, values in found.items()}
         _error_panel(axes, list(arms.values()))
-        axes.set_title(_title(channel, 2 * len(channels)))
+        axes.set_title(_title(channel, 2 * columns))
         axes.set_xlabel(_words(label))
         if axes is panels[0, 0]:
             _arm_labels(axes, arms)
@@ -859,14 +869,15 @@ def _mark_phases(panels: Panels, phases: Mapping[str, float], when: FloatArray, 
                 axes.axvline(start, color=ORANGE, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)
     steps: dict[str, Any] = {"textcoords": "offset points", "va": "bottom", "fontsize": 8, "color": "#A84800"}
     for axes in panels[0, : min(count, panels.shape[1])]:
-        for level, (name, start) in enumerate(list(phases.items())[::-1]):
+        reached = [(name, start) for name, start in phases.items() if start <= when[-1]]
+        for level, (name, start) in enumerate(reached[::-1]):
             place = (max(start, when[0]), 1.0)
             axes.annotate(_words(name), place, (0, 2 + 10 * level), xycoords=("data", "axes fraction"), **steps)
 
 
 @_styled
 def spectrum(variances: FloatArray, kept: int | None = None) -> Figure:
-    r"""The share of variance that the first k modes leave out, :math:`1 - \\sum_{i \\le k} λ_i / \\sum_i λ_i`.
+    r"""The share of variance that the first k modes leave out, :math:`1 - \sum_{i \le k} λ_i / \sum_i λ_i`.
 
     Args:
         variances: variance λ of every mode, descending ``(modes,)``.

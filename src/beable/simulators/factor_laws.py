@@ -39,6 +39,16 @@ def finite_number(name: str, value: object) -> float:
     return float(value)
 
 
+def _finite_table(name: str, value: object) -> Values:
+    try:
+        table = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be a table of numbers with rows of one length") from error
+    if not np.isfinite(table).all():
+        raise DataError(f"{name} must be finite; row {np.argwhere(~np.isfinite(table))[0, 0]} is not")
+    return table
+
+
 def _log_normal(x: Values, deviation: float) -> Values:
     density: Values = -0.5 * ((x / deviation) ** 2 + LOG_2PI) - math.log(deviation)
     return density
@@ -210,12 +220,11 @@ class CorrelatedGaussian(FactorLaw):
     covariance: Sequence[Sequence[float]] = field(default=())
 
     def __post_init__(self) -> None:
-        matrix = np.array(self.covariance, dtype=float)
-        if matrix.shape != (self.dimension, self.dimension) or not np.array_equal(matrix, matrix.T):
-            size = f"{self.dimension} x {self.dimension}"
-            raise UsageError(f"covariance must be a symmetric {size} table of numbers, not {self.covariance!r}")
-        if not np.isfinite(matrix).all() or np.linalg.eigvalsh(matrix)[0] <= 0:
-            raise UsageError("covariance must be positive definite: all its eigenvalues greater than 0")
+        matrix = _finite_table("covariance", self.covariance)
+        if matrix.shape != (self.dimension, self.dimension):
+            raise DataError(f"covariance must have shape {(self.dimension, self.dimension)}, not {matrix.shape}")
+        if not np.array_equal(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
+            raise DataError("covariance must be symmetric and positive definite")
         object.__setattr__(self, "covariance", matrix.tolist())
 
     @cached_property
@@ -271,11 +280,9 @@ class Table(FactorLaw):
     table: Sequence[Sequence[float]] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        values = np.array(self.table, dtype=float)
+        values = _finite_table("table", self.table)
         if values.ndim != 2 or values.shape[1] != self.dimension or not len(values):
             raise DataError(f"table must have shape (rows, {self.dimension}), not {values.shape}")
-        if not np.isfinite(values).all():
-            raise DataError(f"table must be finite; row {np.argwhere(~np.isfinite(values))[0, 0]} is not")
         object.__setattr__(self, "table", values.tolist())
 
     @cached_property
@@ -317,6 +324,7 @@ def factor_law(name: str, dimension: int, options: Mapping[str, object]) -> Fact
 
     Raises:
         UsageError: an unknown law, an option it does not have, or a value it cannot use.
+        DataError: a table or covariance that it cannot use.
 
     >>> factor_law("mixture", 2, {"reading": "variance"})
     Mixture(dimension=2, centre=1.0, number=0.25, reading='variance')

@@ -134,7 +134,7 @@ class Run:
         missing = [name for name in self.variables if name not in snapshots]
         if missing:
             raise DataError(
-                f"the run learned from {', '.join(self.variables)}, {', '.join(missing)} is missing: give it too"
+                f"the run learned from {', '.join(self.variables)}, not all given: give {', '.join(missing)} too"
             )
         coded = self.representation.transform({name: snapshots[name] for name in self.variables})
         return for_members(*whole(coded), self.members)

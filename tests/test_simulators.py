@@ -1,0 +1,164 @@
+"""Laws of every simulator: to be listed in EXAMPLES is to be tested."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from beable.errors import DataError, UsageError
+from beable.simulators import SIMULATORS, Darcy
+from beable.streams import RowStreams
+
+ROWS = 5
+EXAMPLES = {
+    "darcy": lambda: Darcy(grid=17),
+    "darcy even": lambda: Darcy(grid=16, modes=6, factors="mixture", reading="variance", orientation=30.0),
+    "darcy jacobsen": lambda: Darcy(grid=17, scheme="jacobsen", factors="correlated-mixture", quadrature="none"),
+    "darcy table": lambda: Darcy(grid=9, factors="table", table=[[0.1 * i, -1.0] for i in range(20)]),
+}
+
+every = pytest.mark.parametrize("name", EXAMPLES)
+
+
+def streams(start=0, rows=ROWS, seed=7):
+    return RowStreams(seed, start, rows)
+
+
+def snapshots(simulator, rows=ROWS):
+    return simulator.simulate(simulator.draw(streams(rows=rows)), streams(rows=rows))
+
+
+def row(arrays, i):
+    return {name: values[i] for name, values in arrays.items()}
+
+
+def same_bytes(a, b):
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def test_every_simulator_has_an_example():
+    assert {EXAMPLES[name]().name for name in EXAMPLES} == set(SIMULATORS)
+
+
+@every
+def test_arrays_are_as_declared(name):
+    simulator = EXAMPLES[name]()
+    found = snapshots(simulator)
+    assert list(found) == [variable.name for variable in simulator.variables]
+    for variable in simulator.variables:
+        assert found[variable.name].shape == (ROWS, *variable.shape)
+        assert found[variable.name].dtype == variable.dtype
+        assert np.isfinite(found[variable.name]).all()
+
+
+@every
+def test_what_is_declared_can_be_labelled(name):
+    simulator = EXAMPLES[name]()
+    for variable in simulator.variables:
+        assert len(variable.dims) == len(variable.shape)
+        assert variable.unit
+        assert variable.long_name
+        for dim, length in zip(variable.dims, variable.shape, strict=True):
+            labels = variable.components if dim == "component" else simulator.coordinates.get(dim, (range(length),))[0]
+            assert len(labels) == length
+    names = [part.name for part in (*simulator.variables, *simulator.factors)]
+    assert len(set(names)) == len(names)
+    assert all(part == part.lower() for part in names)
+    assert any(variable.diagnostic for variable in simulator.variables)
+
+
+@every
+def test_a_row_does_not_depend_on_the_rows_beside_it(name):
+    simulator = EXAMPLES[name]()
+    factors, together = simulator.draw(streams()), snapshots(simulator)
+    for i in range(ROWS):
+        alone = simulator.simulate(factors[i : i + 1], streams(i, 1))
+        assert same_bytes(row(alone, 0), row(together, i))
+    backwards = simulator.simulate(factors[::-1], streams())
+    assert all(same_bytes(row(backwards, ROWS - 1 - i), row(together, i)) for i in range(ROWS))
+
+
+@every
+def test_a_draw_depends_on_seed_and_row_alone(name):
+    simulator = EXAMPLES[name]()
+    whole = simulator.draw(streams())
+    assert whole.shape == (ROWS, len(simulator.factors))
+    assert simulator.draw(streams(3, 2)).tobytes() == whole[3:].tobytes()
+    assert len(np.unique(whole, axis=0)) == ROWS
+    if "table" not in name:
+        assert not np.allclose(simulator.draw(streams(seed=8)), whole)
+
+
+@every
+def test_draws_lie_in_the_declared_range(name):
+    simulator = EXAMPLES[name]()
+    whole = simulator.draw(streams())
+    for i, factor in enumerate(simulator.factors):
+        assert (whole[:, i] >= factor.low).all()
+        assert (whole[:, i] <= factor.high).all()
+
+
+@every
+def test_settings_and_pickles_give_the_same_simulator(name):
+    simulator = EXAMPLES[name]()
+    settings = json.loads(json.dumps(simulator.settings(), allow_nan=False))
+    for other in (type(simulator)(**settings), pickle.loads(pickle.dumps(simulator))):
+        assert other.settings() == simulator.settings()
+        assert same_bytes(snapshots(other), snapshots(simulator))
+
+
+@every
+def test_constants_are_finite_and_repeat(name):
+    first, again = EXAMPLES[name]().constants(), EXAMPLES[name]().constants()
+    assert same_bytes(first, again)
+    assert all(np.isfinite(values).all() for values in first.values())
+
+
+@every
+def test_the_residual_is_small_for_a_snapshot_and_large_for_a_wrong_one(name):
+    simulator = EXAMPLES[name]()
+    found = snapshots(simulator)
+    fields = [variable.name for variable in simulator.variables if not variable.diagnostic]
+    assert max(simulator.residual(row(found, i)) for i in range(ROWS)) < 1e-5
+    for field in fields:
+        swapped = row(found, 0) | {field: found[field][1]}
+        assert simulator.residual(swapped) > 1e-3
+
+
+@every
+def test_no_rows_give_empty_arrays(name):
+    simulator = EXAMPLES[name]()
+    assert simulator.draw(streams(rows=0)).shape == (0, len(simulator.factors))
+    assert all(len(values) == 0 for values in snapshots(simulator, rows=0).values())
+
+
+@every
+def test_factors_of_the_wrong_shape_or_not_finite_are_refused(name):
+    simulator = EXAMPLES[name]()
+    factors = simulator.draw(streams())
+    damaged = factors.copy()
+    damaged[2, 0] = np.nan
+    for wrong in (factors[0], factors[:, :-1], factors[None], damaged):
+        with pytest.raises(DataError):
+            simulator.simulate(wrong, streams())
+    with pytest.raises(DataError, match="row 2"):
+        simulator.simulate(damaged, streams())
+
+
+@every
+def test_snapshots_of_the_wrong_shape_or_not_finite_are_refused(name):
+    simulator = EXAMPLES[name]()
+    found = row(snapshots(simulator), 0)
+    for field in (variable.name for variable in simulator.variables if not variable.diagnostic):
+        without = {other: values for other, values in found.items() if other != field}
+        for wrong in (without, found | {field: found[field][..., :-1]}, found | {field: found[field] * np.nan}):
+            with pytest.raises(DataError, match=field):
+                simulator.residual(wrong)
+
+
+@every
+def test_an_unknown_setting_is_refused(name):
+    simulator = EXAMPLES[name]()
+    with pytest.raises(UsageError, match="colour"):
+        type(simulator)(**simulator.settings(), colour="blue")
