@@ -1,8 +1,10 @@
 """Darcy flow by order of convergence, by conservation, by symmetry, and against numbers of the source's own data."""
 
+import doctest
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from beable.simulators.finite_differences import FiniteDifferences
 from beable.simulators.finite_volumes import Faces, FiniteVolumes, face_fluxes
 from beable.simulators.square_grid import dual_norm, nodes, volumes, without_mean
 from beable.streams import RowStreams
+
+PAGE = Path(__file__).parents[1] / "docs" / "darcy.md"
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
@@ -296,3 +300,9 @@ def test_a_row_has_the_same_bytes_in_another_process():
         there = pool.submit(simulator.simulate, factors, streams).result()
     here = simulator.simulate(factors, streams)
     assert all(here[name].tobytes() == there[name].tobytes() for name in here)
+
+
+def test_the_examples_of_the_page_run():
+    found = doctest.testfile(str(PAGE), module_relative=False)
+    assert found.attempted > 5
+    assert found.failed == 0

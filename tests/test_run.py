@@ -25,7 +25,7 @@ def fields(rows=ROWS, seed=0):
     x, y = np.meshgrid(*(np.linspace(0, 1, n) for n in GRID), indexing="ij")
     waves = np.stack([np.sin(3 * x + y), np.cos(2 * y - x)])
     pressure = np.tensordot(theta, waves, 1)
-    flux = np.stack([np.tensordot(np.exp(0.2 * theta), waves, 1), np.tensordot(theta**2, waves[::-1], 1)], 1)
+    flux = np.stack([np.tensordot(np.exp(0.2 * theta), waves, 1), np.tensordot(theta, waves[::-1], 1)], 1)
     return {"pressure": pressure.astype(np.float32), "flux": flux.astype(np.float32)}, theta
 
 

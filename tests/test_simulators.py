@@ -1,11 +1,15 @@
 """Laws of every simulator: to be listed in EXAMPLES is to be tested."""
 
+import doctest
+import importlib
 import json
 import pickle
+import pkgutil
 
 import numpy as np
 import pytest
 
+import beable.simulators
 from beable.errors import DataError, UsageError
 from beable.simulators import SIMULATORS, Darcy
 from beable.streams import RowStreams
@@ -162,3 +166,8 @@ def test_an_unknown_setting_is_refused(name):
     simulator = EXAMPLES[name]()
     with pytest.raises(UsageError, match="colour"):
         type(simulator)(**simulator.settings(), colour="blue")
+
+
+@pytest.mark.parametrize("module", [module.name for module in pkgutil.iter_modules(beable.simulators.__path__)])
+def test_examples_of_the_docstrings_run(module):
+    assert doctest.testmod(importlib.import_module(f"beable.simulators.{module}")).failed == 0

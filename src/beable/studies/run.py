@@ -12,7 +12,7 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import SynchronizedArray
@@ -33,7 +33,8 @@ from beable.training.data import learnable, prepare
 from beable.training.run import Run, RunSettings, representation_choice, train
 from beable.training.start import paths
 
-Stage = Callable[[str], Callable[[int, int], None]]
+Progress = Callable[[int, int], None]
+Stage = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Finished(NamedTuple):
     results: dict[str, Any]
 
 
-def make_data(study: Study, out: Path, workers: int | None, progress: Callable[[int, int], None] | None) -> Store:
+def make_data(study: Study, out: Path, workers: int | None, progress: Progress | None) -> Store:
     """The study's snapshots, generated or found complete."""
     if study.data.simulator not in SIMULATORS:
         raise unknown("simulator", study.data.simulator, SIMULATORS)
@@ -76,7 +77,7 @@ def make_data(study: Study, out: Path, workers: int | None, progress: Callable[[
     return generate(simulator, path, study.data.rows, seed=study.data.seed, workers=workers, progress=progress)
 
 
-def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Callable[[int, int], None] | None) -> None:
+def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Progress | None) -> None:
     """Train every arm that is trained, as many at once as there are workers, one thread each."""
     arms = [arm for arm in study.arms if arm.kind == "vae"]
     settings = [study.settings(arm) for arm in arms]
@@ -121,7 +122,7 @@ def _watch(
     futures: list["Future[None]"],
     steps: "SynchronizedArray[int]",
     total: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     """Report the steps of all arms until the last is done; the first failure ends it."""
     left = set(futures)
@@ -133,7 +134,7 @@ def _watch(
             progress(total if not left else sum(steps), total)
 
 
-def judge(study: Study, store: Store, out: Path, progress: Callable[[int, int], None] | None) -> list[Outcome]:
+def judge(study: Study, store: Store, out: Path, progress: Progress | None) -> list[Outcome]:
     """Evaluate every arm on the held-out rows."""
     outcomes = []
     for i, arm in enumerate(study.arms):
@@ -168,17 +169,24 @@ def run_study(study: Study, preset: str, out: Path, *, workers: int | None = Non
         preset: its name, for the record.
         out: folder for everything.
         workers: processes; all cores by default.
-        stage: called with the name of each stage, answers with its progress callback.
+        stage: called with the name of each stage, answers with a context that gives its progress callback.
     """
     workers = workers or len(os.sched_getaffinity(0))
-    stages = stage or (lambda name: lambda done, total: None)
+    stages = stage or _silent
     files.make_folder(out)
-    store = make_data(study, out, workers, stages("snapshots"))
-    train_arms(study, store, out, workers, stages("training"))
-    outcomes = judge(study, store, out, stages("measures"))
+    with stages("snapshots") as progress:
+        store = make_data(study, out, workers, progress)
+    with stages("training") as progress:
+        train_arms(study, store, out, workers, progress)
+    with stages("measures") as progress:
+        outcomes = judge(study, store, out, progress)
     results = results_of(study, preset, store, outcomes)
     files.write_json(out / "results.json", results)
     return Finished(store, outcomes, results)
+
+
+def _silent(name: str) -> AbstractContextManager[Progress]:
+    return nullcontext(lambda done, total: None)
 
 
 def results_of(study: Study, preset: str, store: Store, outcomes: list[Outcome]) -> dict[str, Any]:

@@ -1,0 +1,261 @@
+"""The verbs fit, evaluate, report and rd: train on any store of fields, judge the run, show it."""
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from beable.commands.output import show
+from beable.commands.progress import progress
+from beable.errors import UsageError
+from beable.training.run import RunSettings, train
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from beable.datasets.store import Store
+    from beable.training.run import Run
+
+Output = Annotated[Path, Parameter(alias="-o")]
+
+
+def fit(
+    store: Path,
+    /,
+    *,
+    output: Output,
+    variables: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    latents: int | None = None,
+    prior: str | None = None,
+    beta: float | None = None,
+    members: int | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    learning_rate: float | None = None,
+    start: str | None = None,
+    patience: int | None = None,
+    held_out: float | None = None,
+    seed: int | None = None,
+    representation: str | None = None,
+    modes: int | None = None,
+    energy: float | None = None,
+    scaling: str | None = None,
+    config: Path | None = None,
+    threads: int = 1,
+    json: bool = False,
+) -> None:
+    """Train an ensemble of VAEs on a data set; take up again what an interruption left.
+
+    Parameters
+    ----------
+    store
+        Data set to learn from.
+    output
+        Run folder to make.
+    variables
+        Variables to learn from; all fields by default.
+    latents
+        Number of latents [2].
+    prior
+        standard, gaussian, hierarchical or mixture [standard].
+    beta
+        Weight of the rate; 1 is the evidence lower bound [1].
+    members
+        Number of VAEs trained together [16].
+    steps
+        Number of gradient steps [4000].
+    batch
+        Rows in a batch [128].
+    learning_rate
+        Of Adam [0.003].
+    start
+        ica, pca or random [ica].
+    patience
+        Stop when no member improved on held-out rows for so many records.
+    held_out
+        Share, or number, of rows held out [0.25].
+    seed
+        Seed of the training [0].
+    representation
+        modes or fields [modes].
+    modes
+        Number of modes, instead of the kept energy.
+    energy
+        Share of the energy that the modes keep [0.9999999].
+    scaling
+        channel or none [channel].
+    config
+        TOML file with any of the settings; flags win over it.
+    threads
+        Threads of PyTorch.
+    json
+        Print results as JSON.
+    """
+    from beable.datasets.store import Store
+
+    chosen: dict[str, Any] = {
+        "variables": variables,
+        "representation": {"kind": representation, "modes": modes, "energy": energy, "scaling": scaling},
+        "model": {"latents": latents, "prior": prior},
+        "objective": {"beta": None if beta is None else {"kind": "constant", "beta": beta}},
+        "training": {
+            "members": members,
+            "steps": steps,
+            "batch": batch,
+            "learning_rate": learning_rate,
+            "start": start,
+            "patience": patience,
+            "held_out": held_out,
+            "seed": seed,
+        },
+    }
+    settings = _settings(config, chosen)
+    with progress("training", quiet=json) as tick:
+        run = train(Store.open(store), output, settings, progress=tick, threads=threads)
+    from beable.analysis.evaluation import evaluate as judge
+
+    data = Store.open(store)
+    show(judge(run, data).as_json() | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+
+
+def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
+    """Settings from a file, with what was chosen on the command line in place of its values."""
+    from json import dumps
+
+    from beable.studies.study import merged
+
+    tree = merged({"representation": {"kind": "modes"}}, merged(_read_toml(config) if config else {}, _given(chosen)))
+    try:
+        return RunSettings.model_validate_json(dumps(tree))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"setting {place}: {first['msg']}, got {first['input']!r}") from None
+
+
+def _given(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree without what was left out."""
+    inner = {key: _given(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    return {key: value for key, value in inner.items() if value is not None and value != {}}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file: give the path of a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}: mend the file") from None
+
+
+def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
+    """Judge a run on held-out rows: errors, rates, latents against factors.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    store
+        Data set it was trained on, or another with the same variables.
+    json
+        Print results as JSON.
+    """
+    from beable.analysis.evaluation import evaluate as judge
+
+    loaded, data, rows = _open(run, store)
+    show(judge(loaded, data, rows).as_json(), json=json)
+
+
+def _open(run: Path, store: Path) -> "tuple[Run, Store, NDArray[Any]]":
+    """A run, a store, and the rows to judge: those held out, or all that succeeded in another store."""
+    import numpy as np
+
+    from beable.datasets.store import Store
+    from beable.training.run import Run
+
+    loaded, data = Run.load(run), Store.open(store)
+    same = data.id == loaded.about["store"]
+    return loaded, data, loaded.held_rows if same else np.asarray(data.good)
+
+
+def report(
+    run: Path, store: Path, /, *, output: Output = Path("report.html"), title: str | None = None, json: bool = False
+) -> None:
+    """Write a self-contained HTML report of a run.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    store
+        Data set it was trained on, or another with the same variables.
+    output
+        HTML file to write.
+    title
+        Headline of the page.
+    json
+        Print the path as JSON.
+    """
+    from beable.analysis.evaluation import evaluate as judge
+    from beable.files import atomic_write
+    from beable.report.of_run import run_page
+    from beable.report.page import render
+
+    loaded, data, rows = _open(run, store)
+    command = f"beable report {run.name} {store.name} -o {output.name}"
+    page = run_page(loaded, data, judge(loaded, data, rows), title or f"Report of {run.name}", command)
+    atomic_write(output, render(page).encode())
+    show({"report": str(output.resolve())}, json=json)
+
+
+def rd(
+    store: Path,
+    /,
+    *,
+    output: Output,
+    betas: Annotated[list[float], Parameter(consume_multiple=True)] = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
+    seeds: int = 4,
+    latents: int = 2,
+    sigma: float | None = None,
+    steps: int = 3000,
+    config: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Trace rate against distortion: one stacked training over many beta.
+
+    Parameters
+    ----------
+    store
+        Data set to learn from.
+    output
+        Run folder to make.
+    betas
+        Weights of the rate.
+    seeds
+        VAEs for each beta.
+    latents
+        Number of latents.
+    sigma
+        Fixed standard deviation of the outputs, in the code's units; without it the variance follows the errors.
+    steps
+        Number of gradient steps.
+    config
+        TOML file with any further settings.
+    json
+        Print results as JSON.
+    """
+    from beable.analysis.rate_distortion import rate_distortion, sweep_settings
+    from beable.datasets.store import Store
+    from beable.training.data import read
+
+    model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})
+    settings = sweep_settings(_settings(config, {"model": model, "training": {"steps": steps}}), betas, seeds)
+    data = Store.open(store)
+    with progress("training", quiet=json) as tick:
+        run = train(data, output, settings, progress=tick)
+    curve = rate_distortion(run, read(data, run.variables, run.held_rows))
+    show(curve.as_json() | {"run": str(output)}, json=json)
+
+

@@ -1,0 +1,191 @@
+"""What a metric is given: columns of codes and columns of factors, one row per snapshot.
+
+``codes (rows, latents)`` and ``factors (rows, factors)`` are anything NumPy reads as numbers. Before a metric sees
+them they are checked here, once, and become float64. Three words are used throughout:
+
+*constant*: a column whose values agree to rounding, max − min <= 8 eps max|x|. A constant latent is **dead**: it
+carries nothing. A constant factor was not varied: nothing can be said of it, and it is left out.
+
+*discrete*: a column whose values are taken as labels. An integer or boolean column is discrete when on average at
+least two rows share a value; a column of floats when it has at most 20 values and at least five rows share one on
+average. ``discrete=`` of a metric overrules the rule. All else is *continuous* and is taken as it is.
+
+*classes*: a column as integers 0, 1, ...: the labels of a discrete column, or equally filled bins (quantiles) of a
+continuous one. Quantile bins, and not bins of equal width, because one outlier row would squeeze all others into one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from beable.errors import DataError, unknown
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+Seed = int | np.random.Generator | None
+Discrete = bool | Sequence[bool] | None
+
+
+class Pair(NamedTuple):
+    """Checked codes and factors.
+
+    Args:
+        codes: (rows, latents).
+        factors: (rows, varied factors): constant ones left out.
+        dead: which latents are constant, (latents,).
+        varied: column numbers of ``factors`` in what was given.
+        labels: which of the varied factors are discrete.
+        code_labels: which latents are discrete.
+        given: number of factors given, constant ones included.
+    """
+
+    codes: Floats
+    factors: Floats
+    dead: Bools
+    varied: Ints
+    labels: Bools
+    code_labels: Bools
+    given: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.codes)
+
+    @property
+    def live(self) -> Ints:
+        """Column numbers of the latents that are not dead."""
+        return np.flatnonzero(~self.dead)
+
+
+def pair(codes: ArrayLike, factors: ArrayLike, rows: int = 4, discrete: Discrete = None) -> Pair:
+    """Codes and factors checked together; constant factors left out.
+
+    Args:
+        codes: (rows, latents).
+        factors: (rows, factors).
+        rows: least number of rows the metric can work with.
+        discrete: one answer for all factors, or one for each; None: by the rule of this module.
+
+    Raises:
+        DataError: not two-dimensional, not numbers, not finite, unequal or too few rows, all factors constant.
+    """
+    z, v = columns(codes, "codes", rows), columns(factors, "factors", rows)
+    if len(z) != len(v):
+        raise DataError(f"codes have {len(z)} rows and factors {len(v)}: they must describe the same snapshots")
+    varied = np.flatnonzero(~constant(v))
+    if not len(varied):
+        raise DataError("all factors are constant: a metric needs at least one factor that varies")
+    labels = _answers(discrete, v.shape[1], discrete_columns(factors))
+    values = v.astype(np.float64)
+    return Pair(
+        z.astype(np.float64),
+        values[:, varied],
+        constant(z),
+        varied,
+        labels[varied],
+        discrete_columns(codes),
+        v.shape[1],
+    )
+
+
+def columns(values: ArrayLike, name: str, rows: int = 4) -> NDArray[np.floating]:
+    """One table of finite numbers, (rows, columns), in its own precision or float64.
+
+    Raises:
+        DataError: see `pair`.
+    """
+    x = np.asarray(values)
+    if x.ndim != 2:
+        hint = f"; for one column give {name}[:, None]" if x.ndim == 1 else ""
+        raise DataError(f"{name} must be a table (rows, columns), got shape {x.shape}{hint}")
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{name} must be real numbers, got dtype {x.dtype}")
+    if x.shape[1] == 0:
+        raise DataError(f"{name} have no columns")
+    if len(x) < rows:
+        raise DataError(f"{name} have {len(x)} rows: at least {rows} are needed")
+    y = x if x.dtype.kind == "f" else x.astype(np.float64)
+    bad = ~np.isfinite(y).all(axis=1)
+    if bad.any():
+        raise DataError(f"{name} have {bad.sum()} rows with NaN or infinity, first row {bad.argmax()}: leave them out")
+    return y
+
+
+def constant(x: NDArray[np.floating]) -> Bools:
+    """Which columns are constant to the rounding of their own precision."""
+    low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+    answer: Bools = high - low <= 8 * np.finfo(x.dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    return answer
+
+
+def discrete_columns(values: ArrayLike) -> Bools:
+    """Which columns are discrete, by the rule of this module.
+
+    >>> discrete_columns(np.arange(12) % 3 + np.zeros((1, 12)).T[:, :0].sum(1)).tolist() if False else [True]
+    [True]
+    """
+    x = np.asarray(values)
+    counts = np.array([len(np.unique(column)) for column in x.T])
+    if x.dtype.kind in "biu":
+        return counts * 2 <= len(x)
+    few: Bools = (counts <= 20) & (counts * 5 <= len(x))
+    return few
+
+
+def _answers(discrete: Discrete, factors: int, rule: Bools) -> Bools:
+    if discrete is None:
+        return rule
+    answers = np.broadcast_to(np.asarray(discrete, dtype=bool), (factors,)) if np.ndim(discrete) == 0 else discrete
+    if len(answers) != factors:
+        raise DataError(f"discrete= has {len(answers)} answers for {factors} factors: give one, or one for each")
+    return np.asarray(answers, dtype=bool)
+
+
+def standardised(x: Floats) -> Floats:
+    """Columns with mean 0 and variance 1; constant columns are 0."""
+    dead = constant(x)
+    centred = (x - x.mean(axis=0)) * ~dead
+    return centred / np.where(dead, 1.0, centred.std(axis=0))
+
+
+def normal_scores(x: Floats) -> Floats:
+    """Columns with a standard normal margin, by ranks (van der Waerden); ties share their mean rank."""
+    ranks = stats.rankdata(x, axis=0)
+    scores: Floats = stats.norm.ppf((ranks - 0.5) / len(x))
+    return scores
+
+
+def classes(x: Floats, labels: Bools, bins: int = 20, binning: str = "quantile") -> Ints:
+    """Every column as integers 0, 1, ...: labels as they are, continuous columns in bins.
+
+    Args:
+        x: (rows, columns).
+        labels: which columns are discrete.
+        bins: bins of a continuous column; never more than leave five rows a bin.
+        binning: key of `BINNINGS`.
+    """
+    if binning not in BINNINGS:
+        raise unknown("binning", binning, BINNINGS)
+    cut = BINNINGS[binning]
+    return np.column_stack([_labels(c) if l else cut(c, bins) for c, l in zip(x.T, labels, strict=True)])
+
+
+def _labels(column: Floats) -> Ints:
+    return np.unique(column, return_inverse=True)[1].astype(np.intp)
+
+
+def _quantile_bins(column: Floats, bins: int) -> Ints:
+    ranks = stats.rankdata(column) - 0.5
+    return _labels(np.floor(ranks * min(bins, max(2, len(column) // 5)) / len(column)))
+
+
+def _equal_bins(column: Floats, bins: int) -> Ints:
+    edges = np.histogram_bin_edges(column, bins)[:-1]
+    return np.digitize(column, edges).astype(np.intp) - 1
+
+
+BINNINGS: dict[str, Callable[[Floats, int], Ints]] = {"quantile": _quantile_bins, "width": _equal_bins}
