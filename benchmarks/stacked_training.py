@@ -56,7 +56,9 @@ def main():
     if options.json:
         print(json.dumps(results))
         return
-    print(f"{options.members} members, {options.steps} steps: stacked {stacked:.2f} CPU s, one by one {single:.2f} CPU s")
+    print(
+        f"{options.members} members, {options.steps} steps: stacked {stacked:.2f} CPU s, one by one {single:.2f} CPU s"
+    )
     print(f"a member in the stack costs 1/{results['ratio']:.1f} of one on its own")
 
 

@@ -60,7 +60,9 @@ def cost(data, representation, start, members, model, limit):
     """CPU seconds a member until the target, or None, and the error reached."""
     begun = process_time()
     fitted = make(**representation).fit({name: y[:512] for name, y in data.items()})
-    train, held = (fitted.transform({name: y[part] for name, y in data.items()}) for part in (slice(512), slice(512, 1024)))
+    train, held = (
+        fitted.transform({name: y[part] for name, y in data.items()}) for part in (slice(512), slice(512, 1024))
+    )
     numbers = range(members)
     settings = TrainingSettings(members=members, steps=4000, batch=64, start=start)
     vae = VAE(fitted.code, model, Noise(0, numbers, "start", 1))

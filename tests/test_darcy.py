@@ -199,13 +199,24 @@ def test_fields_have_the_scales_of_the_source_data():
     assert found["flux"].min() >= 0
 
 
+@pytest.mark.parametrize(("orientation", "wanted"), [(0.0, 0.70), (45.0, 1.47), (-45.0, 0.46)])
+def test_the_orientation_of_a_pair_changes_which_factor_tells_more(orientation, wanted):
+    simulator = Darcy(scheme="jacobsen", quadrature="none", orientation=orientation)
+
+    def effect(factor):
+        either = [simulator.solve(simulator.permeability(sign * 1e-3 * np.eye(2)[factor])) for sign in (1, -1)]
+        return sum(np.sum((getattr(either[0], name) - getattr(either[1], name)) ** 2) for name in ("pressure", "flux"))
+
+    assert effect(0) / effect(1) == pytest.approx(wanted, abs=0.006)
+
+
 # failures and residuals
 
 
 @every_scheme
 def test_a_row_that_fails_is_not_a_number_and_its_neighbours_do_not_notice(scheme):
     simulator = Darcy(grid=17, scheme=scheme)
-    factors = np.array([[0.5, 1.0], [300.0, -300.0], [1e300, 0.0], [0.5, 1.0]])
+    factors = np.array([[0.5, 1.0], [100.0, -100.0], [1e300, 0.0], [0.5, 1.0]])
     found = simulator.simulate(factors, RowStreams(0, 0, 4))
     for name in ("permeability", "pressure", "flux"):
         assert np.isnan(found[name][[1, 2]]).all()
@@ -219,6 +230,13 @@ def test_a_row_above_the_tolerance_keeps_the_numbers_that_condemned_it():
     found = Darcy().simulate(np.array([[40.0, -40.0]]), RowStreams(0, 0, 1))
     assert np.isnan(found["pressure"]).all()
     assert TOLERANCE < found["relative_residual"][0] < 1
+
+
+@pytest.mark.parametrize("beyond", [{"mean": -200.0}, {"mean": 100.0}, {"mean": -80.0, "rate": 1e10}], ids=str)
+def test_a_row_beyond_single_precision_fails(beyond):
+    found = Darcy(grid=17, **beyond).simulate(np.zeros((1, 2)), RowStreams(0, 0, 1))
+    assert all(np.isnan(found[name]).all() for name in ("permeability", "pressure", "flux"))
+    assert found["relative_residual"][0] == np.inf
 
 
 @every_scheme
@@ -238,6 +256,7 @@ def test_the_dual_norm_is_the_energy_of_the_flow_that_an_imbalance_drives():
     simulator = Darcy()
     flow = simulator.solve(np.ones((65, 65)))
     source = simulator.source * volumes(65)
+    assert dual_norm(source + 3 * volumes(65)) == pytest.approx(dual_norm(source), rel=1e-10)
     assert dual_norm(source) == pytest.approx(np.sqrt(np.sum(source * flow.pressure)), rel=1e-10)
 
 
@@ -278,6 +297,8 @@ def test_permeabilities_that_cannot_be_are_refused(wrong):
         {"well_edge": "faces"},
         {"factors": "cauchy"},
         {"reading": "variance"},
+        {"scheme": 3},
+        {"factors": None},
     ],
     ids=str,
 )
@@ -291,6 +312,15 @@ def test_settings_that_cannot_be_are_refused(wrong):
 def test_unknown_names_come_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'conservative'"):
         Darcy(scheme="conservativ")
+    with pytest.raises(UsageError, match="did you mean 'grid'"):
+        Darcy(gridd=33)
+    with pytest.raises(UsageError, match="did you mean 'reading'"):
+        Darcy(factors="mixture", readin="variance")
+
+
+def test_singular_equations_are_refused():
+    with pytest.raises(np.linalg.LinAlgError):
+        FiniteDifferences(np.zeros((9, 9)), Darcy(grid=9).source).pressure()
 
 
 def test_a_row_has_the_same_bytes_in_another_process():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from beable.datasets.store import Store
 
 from beable.analysis.rate_distortion import (
     aggregate_split,
@@ -10,7 +11,6 @@ from beable.analysis.rate_distortion import (
     rate_distortion,
     sweep_settings,
 )
-from beable.datasets.store import Store
 from beable.errors import UsageError
 from beable.training.run import RunSettings, train
 

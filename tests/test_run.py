@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from beable.datasets.store import Store
+
 from beable.errors import CorruptError, DataError, DivergedError, LockedError, OutputError, UsageError
 from beable.files import locked
 from beable.training.run import Run, RunSettings, train
@@ -32,7 +32,9 @@ def fields(rows=ROWS, seed=0):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     arrays, theta = fields()
-    return Store.from_arrays(tmp_path_factory.mktemp("data") / "fields.zarr", arrays, {"a": theta[:, 0], "b": theta[:, 1]})
+    return Store.from_arrays(
+        tmp_path_factory.mktemp("data") / "fields.zarr", arrays, {"a": theta[:, 0], "b": theta[:, 1]}
+    )
 
 
 def settings(**training):

@@ -19,6 +19,9 @@ EXAMPLES = {
     "darcy": lambda: Darcy(grid=17),
     "darcy even": lambda: Darcy(grid=16, modes=6, factors="mixture", reading="variance", orientation=30.0),
     "darcy jacobsen": lambda: Darcy(grid=17, scheme="jacobsen", factors="correlated-mixture", quadrature="none"),
+    "darcy otherwise": lambda: Darcy(
+        grid=17, length=0.3, mean=0.5, variance=2.0, rate=3.0, well=0.2, well_edge="cells", factors="uniform", low=-1.0
+    ),
     "darcy table": lambda: Darcy(grid=9, factors="table", table=[[0.1 * i, -1.0] for i in range(20)]),
 }
 
@@ -109,6 +112,7 @@ def test_settings_and_pickles_give_the_same_simulator(name):
     settings = json.loads(json.dumps(simulator.settings(), allow_nan=False))
     for other in (type(simulator)(**settings), pickle.loads(pickle.dumps(simulator))):
         assert other.settings() == simulator.settings()
+        assert same_bytes(other.constants(), simulator.constants())
         assert same_bytes(snapshots(other), snapshots(simulator))
 
 
@@ -146,7 +150,7 @@ def test_factors_of_the_wrong_shape_or_not_finite_are_refused(name):
     for wrong in (factors[0], factors[:, :-1], factors[None], damaged):
         with pytest.raises(DataError):
             simulator.simulate(wrong, streams())
-    with pytest.raises(DataError, match="row 2"):
+    with pytest.raises(DataError, match="2, 0"):
         simulator.simulate(damaged, streams())
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from beable.datasets.store import Store
+
 from beable.training.run import RunSettings, train
 
 SETTINGS = Path(__file__).with_name("killed_training.json")

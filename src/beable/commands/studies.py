@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from beable.commands.output import show
 from beable.commands.progress import progress
+from cyclopts import Parameter
+
 from beable.studies import study as pages
 
 
@@ -88,5 +88,7 @@ def run(
         show(finished.results | {"report": str(path.resolve())}, json=True)
         return
     for e in finished.results["expected"]:
-        print(f"{e['arm']}: {e['measure']}: source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}")
+        print(
+            f"{e['arm']}: {e['measure']}: source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}"
+        )
     print(path.resolve())

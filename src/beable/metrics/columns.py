@@ -125,8 +125,8 @@ def constant(x: NDArray[np.floating]) -> Bools:
 def discrete_columns(values: ArrayLike) -> Bools:
     """Which columns are discrete, by the rule of this module.
 
-    >>> discrete_columns(np.arange(12) % 3 + np.zeros((1, 12)).T[:, :0].sum(1)).tolist() if False else [True]
-    [True]
+    >>> discrete_columns(np.column_stack([np.arange(12) % 3, np.arange(12)])).tolist()
+    [True, False]
     """
     x = np.asarray(values)
     counts = np.array([len(np.unique(column)) for column in x.T])
@@ -139,17 +139,18 @@ def discrete_columns(values: ArrayLike) -> Bools:
 def _answers(discrete: Discrete, factors: int, rule: Bools) -> Bools:
     if discrete is None:
         return rule
-    answers = np.broadcast_to(np.asarray(discrete, dtype=bool), (factors,)) if np.ndim(discrete) == 0 else discrete
-    if len(answers) != factors:
-        raise DataError(f"discrete= has {len(answers)} answers for {factors} factors: give one, or one for each")
-    return np.asarray(answers, dtype=bool)
+    answers = np.atleast_1d(np.asarray(discrete, dtype=bool))
+    if answers.shape not in ((1,), (factors,)):
+        raise DataError(f"discrete= has {answers.size} answers for {factors} factors: give one, or one for each")
+    return np.broadcast_to(answers, (factors,))
 
 
 def standardised(x: Floats) -> Floats:
     """Columns with mean 0 and variance 1; constant columns are 0."""
     dead = constant(x)
     centred = (x - x.mean(axis=0)) * ~dead
-    return centred / np.where(dead, 1.0, centred.std(axis=0))
+    scaled: Floats = centred / np.where(dead, 1.0, centred.std(axis=0))
+    return scaled
 
 
 def normal_scores(x: Floats) -> Floats:
@@ -171,7 +172,7 @@ def classes(x: Floats, labels: Bools, bins: int = 20, binning: str = "quantile")
     if binning not in BINNINGS:
         raise unknown("binning", binning, BINNINGS)
     cut = BINNINGS[binning]
-    return np.column_stack([_labels(c) if l else cut(c, bins) for c, l in zip(x.T, labels, strict=True)])
+    return np.column_stack([_labels(c) if label else cut(c, bins) for c, label in zip(x.T, labels, strict=True)])
 
 
 def _labels(column: Floats) -> Ints:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 from beable.datasets.store import Store
+
 from beable.report import figures
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
 from beable.report.sections import (

@@ -15,17 +15,17 @@ Frontiers in Physics 10 (2022) 890910, section 3.
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from beable.errors import DataError, UsageError, unknown
-from beable.simulators.factor_laws import FactorLaw, factor_law, finite_number
+from beable.simulators.factor_laws import LAWS, FactorLaw, factor_law, options_of
 from beable.simulators.finite_differences import FiniteDifferences
 from beable.simulators.finite_volumes import FiniteVolumes, face_fluxes, outflow
 from beable.simulators.karhunen_loeve import QUADRATURES, KarhunenLoeve, karhunen_loeve
+from beable.simulators.settings import array, choice, count, number, positive
 from beable.simulators.simulator import Factor, FloatArray, Simulator, Variable
 from beable.simulators.square_grid import Field, dual_norm, lengths, nodes, volumes
 from beable.streams import RowStreams
@@ -53,17 +53,19 @@ TOLERANCE = 1e-8
 
 HOPELESS = {"relative_residual": np.inf, "mass_balance_defect": np.inf}
 
-WELL_EDGES: dict[str, Callable[[int, float], Field]] = {
-    "nodes": lambda n, width: np.where(nodes(n) <= width * (1 + 1e-12), 1.0, 0.0),
-    "cells": lambda n, width: _covered(n, width),
-}
+
+def _whole_nodes(n: int, width: float) -> Field:
+    """1 for each node in [0, width], 0 for the others."""
+    return np.where(nodes(n) <= width * (1 + 1e-12), 1.0, 0.0)
 
 
-def _covered(n: int, width: float) -> Field:
+def _shares(n: int, width: float) -> Field:
     """Share of the control interval of each node that lies in [0, width]."""
     h = 1 / (n - 1)
-    start = np.maximum(nodes(n) - h / 2, 0)
-    return np.clip((width - start) / (h * lengths(n)), 0, 1)
+    return np.clip((width - np.maximum(nodes(n) - h / 2, 0)) / (h * lengths(n)), 0, 1)
+
+
+WELL_EDGES: dict[str, Callable[[int, float], Field]] = {"nodes": _whole_nodes, "cells": _shares}
 
 
 class Flow(NamedTuple):
@@ -133,19 +135,22 @@ class Darcy(Simulator):
         well_edge: str = "nodes",
         **law: object,
     ) -> None:
-        self.grid = _count("grid", grid, 3, None)
-        self.modes = _count("modes", modes, 1, self.grid**2)
-        self.length = _positive("length", length)
-        self.mean = finite_number("mean", mean)
-        self.variance = _positive("variance", variance)
-        self.quadrature = _choice("quadrature", quadrature, QUADRATURES)
-        self.orientation = finite_number("orientation", orientation)
-        self.scheme = _choice("scheme", scheme, SCHEMES)
-        self.rate = _positive("rate", rate)
-        self.well = _positive("well", well)
-        self.well_edge = _choice("well edge", well_edge, WELL_EDGES)
-        self.law_name = factors
-        self.law: FactorLaw = factor_law(factors, self.modes, law)
+        self.grid = count("grid", grid, least=3)
+        self.modes = count("modes", modes, least=1, most=self.grid**2)
+        self.length = positive("length", length)
+        self.mean = number("mean", mean)
+        self.variance = positive("variance", variance)
+        self.quadrature = choice("quadrature", quadrature, QUADRATURES)
+        self.orientation = number("orientation", orientation)
+        self.scheme = choice("scheme", scheme, SCHEMES)
+        self.rate = positive("rate", rate)
+        self.well = positive("well", well)
+        self.well_edge = choice("well edge", well_edge, WELL_EDGES)
+        self.law_name = choice("factor law", factors, LAWS)
+        for option in set(law) - set(options_of(self.law_name)):
+            known = [*(Darcy.__init__.__kwdefaults__ or ()), *options_of(self.law_name)]
+            raise unknown(f"setting of darcy with factors {self.law_name!r}", option, known)
+        self.law: FactorLaw = factor_law(self.law_name, self.modes, law)
         if self.well >= 0.5:
             raise UsageError(f"well must be less than 0.5, or the two wells overlap, not {self.well}")
 
@@ -228,12 +233,17 @@ class Darcy(Simulator):
         """The flow through a permeability field K > 0 at the nodes, (n, n), in double precision.
 
         Raises:
-            DataError: the field has the wrong shape, or is not finite and positive.
-            numpy.linalg.LinAlgError, RuntimeError: the contrasts are too strong for floating-point numbers.
+            DataError: the field has the wrong shape, is not finite and positive, or has contrasts too strong for
+                floating-point numbers.
         """
-        field = _checked({"permeability": permeability}, "permeability", (self.grid, self.grid))
+        field = _shaped("permeability", permeability, (self.grid, self.grid))
         _check_positive(field)
-        return self._solve(field)
+        try:
+            return self._solve(field)
+        except np.linalg.LinAlgError as error:
+            raise DataError(
+                "permeability varies too strongly: the equations are singular in double precision"
+            ) from error
 
     def _solve(self, permeability: Field) -> Flow:
         equations = SCHEMES[self.scheme](permeability, self.source)
@@ -256,7 +266,9 @@ class Darcy(Simulator):
             DataError: factors of the wrong shape, or not finite.
         """
         del streams
-        theta = self._checked_factors(values)
+        theta = array("factors", values)
+        if theta.ndim != 2 or theta.shape[1] != self.modes:
+            raise DataError(f"factors must have shape (rows, {self.modes}), not {theta.shape}")
         snapshots: dict[str, FloatArray] = {
             variable.name: np.full((len(theta), *variable.shape), np.nan, variable.dtype) for variable in self.variables
         }
@@ -273,7 +285,7 @@ class Darcy(Simulator):
             return HOPELESS
         try:
             flow = self._solve(permeability)
-        except (np.linalg.LinAlgError, RuntimeError):
+        except np.linalg.LinAlgError:
             return HOPELESS
         if not (_single(flow.pressure) and _single(flow.flux)):
             return HOPELESS
@@ -294,7 +306,10 @@ class Darcy(Simulator):
             DataError: a variable is missing, of the wrong shape, not finite, or a permeability not positive.
         """
         shapes = {variable.name: variable.shape for variable in self.variables if not variable.diagnostic}
-        permeability, pressure, flux = (_checked(snapshot, name, shape) for name, shape in shapes.items())
+        missing = [name for name in shapes if name not in snapshot]
+        if missing:
+            raise DataError(f"a snapshot must hold {', '.join(shapes)}; this one lacks {', '.join(missing)}")
+        permeability, pressure, flux = (_shaped(name, snapshot[name], shape) for name, shape in shapes.items())
         _check_positive(permeability)
         with threadpool_limits(1):
             equations = SCHEMES[self.scheme](permeability, self.source)
@@ -302,54 +317,19 @@ class Darcy(Simulator):
             left = dual_norm(equations.imbalance(pressure)) / dual_norm(self.source * volumes(self.grid))
         return max(left, float(np.linalg.norm(flux - expected) / (np.linalg.norm(expected) or 1.0)))
 
-    def _checked_factors(self, values: FloatArray) -> Field:
-        theta = np.asarray(values, dtype=np.float64)
-        if theta.ndim != 2 or theta.shape[1] != self.modes:
-            raise DataError(f"factors must have shape (rows, {self.modes}), not {theta.shape}")
-        if not np.isfinite(theta).all():
-            raise DataError(f"factors must be finite; row {np.argwhere(~np.isfinite(theta))[0, 0]} is not")
-        return theta
-
 
 def _single(numbers: Field) -> bool:
     """Whether all numbers fit into single precision."""
     return bool(np.abs(numbers).max() <= np.finfo(np.float32).max)
 
 
-def _checked(snapshot: Mapping[str, FloatArray], name: str, shape: tuple[int, ...]) -> Field:
-    if name not in snapshot:
-        raise DataError(f"a snapshot must hold {name!r}; this one holds {', '.join(snapshot) or 'nothing'}")
-    field = np.asarray(snapshot[name], dtype=np.float64)
+def _shaped(name: str, values: FloatArray, shape: tuple[int, ...]) -> Field:
+    field = array(name, values)
     if field.shape != shape:
         raise DataError(f"{name} must have shape {shape}, not {field.shape}")
-    if not np.isfinite(field).all():
-        raise DataError(f"{name} must be finite: this row failed, or is damaged")
     return field
 
 
 def _check_positive(permeability: Field) -> None:
     if permeability.min() <= 0:
         raise DataError("permeability must be positive everywhere")
-
-
-def _count(name: str, value: object, least: int, most: int | None) -> int:
-    bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise UsageError(f"{name} must be a whole number {bounds}, not {value!r}")
-    number = int(value)
-    if number < least or (most is not None and number > most):
-        raise UsageError(f"{name} must be {bounds}, not {number}")
-    return number
-
-
-def _positive(name: str, value: object) -> float:
-    number = finite_number(name, value)
-    if number <= 0:
-        raise UsageError(f"{name} must be greater than 0, not {number}")
-    return number
-
-
-def _choice(kind: str, name: str, known: Mapping[str, object]) -> str:
-    if name not in known:
-        raise unknown(kind, name, known)
-    return name

@@ -12,13 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from numbers import Real
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError, unknown
+from beable.simulators.settings import array, choice, number, positive
 from beable.streams import RowStreams
 
 Values = NDArray[np.float64]
@@ -26,27 +26,6 @@ Values = NDArray[np.float64]
 READINGS: dict[str, Callable[[float], float]] = {"deviation": float, "variance": math.sqrt}
 
 LOG_2PI = math.log(2 * math.pi)
-
-
-def finite_number(name: str, value: object) -> float:
-    """The value of a setting as a float.
-
-    Raises:
-        UsageError: it is not a finite number.
-    """
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise UsageError(f"{name} must be a finite number, not {value!r}")
-    return float(value)
-
-
-def _finite_table(name: str, value: object) -> Values:
-    try:
-        table = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be a table of numbers with rows of one length") from error
-    if not np.isfinite(table).all():
-        raise DataError(f"{name} must be finite; row {np.argwhere(~np.isfinite(table))[0, 0]} is not")
-    return table
 
 
 def _log_normal(x: Values, deviation: float) -> Values:
@@ -67,7 +46,7 @@ class FactorLaw(ABC):
     def __post_init__(self) -> None:
         for entry in fields(self):
             if isinstance(entry.default, float):
-                object.__setattr__(self, entry.name, finite_number(entry.name, getattr(self, entry.name)))
+                object.__setattr__(self, entry.name, number(entry.name, getattr(self, entry.name)))
 
     @abstractmethod
     def sample(self, rows: int, rng: np.random.Generator) -> Values:
@@ -124,10 +103,8 @@ class Peaked(FactorLaw):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.reading not in READINGS:
-            raise unknown("reading", self.reading, READINGS)
-        if self.number <= 0:
-            raise UsageError(f"number, the {self.reading} of a peak, must be positive, not {self.number}")
+        choice("reading", self.reading, READINGS)
+        positive(f"number, the {self.reading} of a peak,", self.number)
 
     @property
     def deviation(self) -> float:
@@ -220,7 +197,7 @@ class CorrelatedGaussian(FactorLaw):
     covariance: Sequence[Sequence[float]] = field(default=())
 
     def __post_init__(self) -> None:
-        matrix = _finite_table("covariance", self.covariance)
+        matrix = array("covariance", self.covariance)
         if matrix.shape != (self.dimension, self.dimension):
             raise DataError(f"covariance must have shape {(self.dimension, self.dimension)}, not {matrix.shape}")
         if not np.array_equal(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
@@ -280,7 +257,7 @@ class Table(FactorLaw):
     table: Sequence[Sequence[float]] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        values = _finite_table("table", self.table)
+        values = array("table", self.table)
         if values.ndim != 2 or values.shape[1] != self.dimension or not len(values):
             raise DataError(f"table must have shape (rows, {self.dimension}), not {values.shape}")
         object.__setattr__(self, "table", values.tolist())
@@ -329,10 +306,16 @@ def factor_law(name: str, dimension: int, options: Mapping[str, object]) -> Fact
     >>> factor_law("mixture", 2, {"reading": "variance"})
     Mixture(dimension=2, centre=1.0, number=0.25, reading='variance')
     """
-    if name not in LAWS:
-        raise unknown("factor law", name, LAWS)
-    known = [entry.name for entry in fields(LAWS[name]) if entry.name != "dimension"]
-    for option in options:
-        if option not in known:
-            raise unknown(f"setting of darcy or of the factor law {name}", option, known)
-    return LAWS[name](dimension, **options)
+    law = choice("factor law", name, LAWS)
+    for option in set(options) - set(options_of(law)):
+        raise unknown(f"option of the factor law {law!r}", option, options_of(law))
+    return LAWS[law](dimension, **options)
+
+
+def options_of(name: str) -> list[str]:
+    """Names of the options of a law.
+
+    >>> options_of("uniform")
+    ['low', 'high']
+    """
+    return [entry.name for entry in fields(LAWS[name]) if entry.name != "dimension"]

@@ -68,7 +68,10 @@ class FiniteDifferences:
     @cached_property
     def _factors(self) -> scipy.sparse.linalg.SuperLU:
         """Factors of A without its last row and column."""
-        return scipy.sparse.linalg.splu(self.matrix[:-1, :-1], permc_spec="COLAMD")
+        try:
+            return scipy.sparse.linalg.splu(self.matrix[:-1, :-1], permc_spec="COLAMD")
+        except RuntimeError as error:
+            raise np.linalg.LinAlgError("the difference equations are singular") from error
 
     @cached_property
     def compatible(self) -> Field:
@@ -82,7 +85,7 @@ class FiniteDifferences:
         """The pressure p at the nodes (n, n), with mean zero.
 
         Raises:
-            RuntimeError: the equations are singular in floating-point numbers.
+            numpy.linalg.LinAlgError: the equations are singular in floating-point numbers.
         """
         solution = np.append(self._factors.solve(self.compatible.ravel()[:-1]), 0.0)
         return without_mean(solution.reshape(self.source.shape))

@@ -34,7 +34,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from beable.errors import UsageError, unknown
+from beable.simulators.settings import choice, count
 from beable.simulators.square_grid import Field, lengths
 
 QUADRATURES: dict[str, Callable[[int], Field]] = {
@@ -85,16 +85,14 @@ def karhunen_loeve(
         orientation: angle by which the modes of a degenerate pair are turned, degrees.
 
     Raises:
-        UsageError: an unknown quadrature, or more modes than nodes.
+        UsageError: an unknown quadrature, or not one mode or more than nodes.
 
     >>> kle = karhunen_loeve(3, 17, length=0.5)
     >>> [[int(overlap) for overlap in mode] for mode in kle.symmetry.round()]
     [[1, 1, 1], [-1, 1, 0], [1, -1, 0]]
     """
-    if quadrature not in QUADRATURES:
-        raise unknown("quadrature", quadrature, QUADRATURES)
-    if not 1 <= modes <= grid**2:
-        raise UsageError(f"modes must be from 1 to {grid**2}, the number of nodes, not {modes}")
+    choice("quadrature", quadrature, QUADRATURES)
+    count("modes", modes, least=1, most=grid**2)
     with threadpool_limits(1):
         return _expansion(modes, grid, length, quadrature, orientation)
 

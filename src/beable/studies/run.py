@@ -21,11 +21,11 @@ from time import process_time
 from typing import Any, NamedTuple
 
 import numpy as np
+from beable.datasets.generate import generate
+from beable.datasets.store import Store
 
 from beable import files
 from beable.analysis.evaluation import Evaluation, evaluate, evaluate_linear
-from beable.datasets.generate import generate
-from beable.datasets.store import Store
 from beable.errors import unknown
 from beable.simulators import SIMULATORS
 from beable.studies.study import Arm, Study
@@ -161,7 +161,9 @@ def _judge_linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
     return Outcome(arm, evaluate_linear(linear, data, store), process_time() - started, None)
 
 
-def run_study(study: Study, preset: str, out: Path, *, workers: int | None = None, stage: Stage | None = None) -> Finished:
+def run_study(
+    study: Study, preset: str, out: Path, *, workers: int | None = None, stage: Stage | None = None
+) -> Finished:
     """Run a study from nothing to its results, or from where it was interrupted.
 
     Args:
@@ -239,5 +241,3 @@ def _hits(outcome: Outcome, measure: str) -> Any:
     if e.disentanglement is None:
         raise unknown("measure of data without factors", measure, ["over_regularised"])
     return e.disentanglement.disentangled
-
-
