@@ -232,7 +232,11 @@ def test_a_row_above_the_tolerance_keeps_the_numbers_that_condemned_it():
     assert TOLERANCE < found["relative_residual"][0] < 1
 
 
-@pytest.mark.parametrize("beyond", [{"mean": -200.0}, {"mean": 100.0}, {"mean": -80.0, "rate": 1e10}], ids=str)
+@pytest.mark.parametrize(
+    "beyond",
+    [{"mean": -200.0}, {"mean": 100.0}, {"mean": -200.0, "rate": 1e-60}, {"mean": -80.0, "rate": 1e10}],
+    ids=str,
+)
 def test_a_row_beyond_single_precision_fails(beyond):
     found = Darcy(grid=17, **beyond).simulate(np.zeros((1, 2)), RowStreams(0, 0, 1))
     assert all(np.isnan(found[name]).all() for name in ("permeability", "pressure", "flux"))
@@ -273,6 +277,13 @@ def test_a_source_with_a_mean_is_solved_without_it():
 def test_permeabilities_that_cannot_be_are_refused(wrong):
     with pytest.raises(DataError, match="permeability"):
         Darcy(grid=17).solve(wrong)
+
+
+def test_a_snapshot_whose_permeability_is_not_positive_is_refused():
+    simulator = Darcy(grid=17)
+    snapshot = {name: values[0] for name, values in simulated(simulator, 1).items()}
+    with pytest.raises(DataError, match="positive"):
+        simulator.residual(snapshot | {"permeability": -snapshot["permeability"]})
 
 
 @pytest.mark.parametrize(

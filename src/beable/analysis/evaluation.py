@@ -1,7 +1,8 @@
 r"""What a run is worth on rows that it never saw: errors, rates, and its latents beside the true factors.
 
 Everything is reported by member, so that a reader sees the spread. Errors are relative,
-:math:`\sum\|y - y'\|^2 / \sum\|y - \bar y\|^2`, with y' decoded from the posterior mean and the mean over the rows judged.
+:math:`\sum\|y - y'\|^2 / \sum\|y - \bar y\|^2`, with y' decoded from the posterior mean and the mean taken over the
+rows judged.
 """
 
 from collections.abc import Mapping, Sequence

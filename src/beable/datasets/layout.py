@@ -79,7 +79,7 @@ class ArrayLayout:
     @property
     def chunk_bytes(self) -> int:
         """Length of each chunk's file."""
-        return math.prod(self.chunk_shape) * np.dtype(self.dtype).itemsize + SUM_BYTES
+        return math.prod(self.chunk_shape) * int(np.dtype(self.dtype).itemsize) + SUM_BYTES
 
     @property
     def _fill(self) -> float | int:
@@ -132,7 +132,7 @@ class ArrayLayout:
         place = chunk[: len(values)] if self.shape else chunk
         place[...] = values
         numbers = chunk.tobytes()
-        return numbers + google_crc32c.value(numbers).to_bytes(SUM_BYTES, "little")
+        return numbers + _crc32c(numbers)
 
     def decode(self, data: bytes) -> Array:
         """The rows of a chunk's file, read-only.
@@ -143,9 +143,13 @@ class ArrayLayout:
         if len(data) != self.chunk_bytes:
             raise ValueError(f"{len(data)} bytes instead of {self.chunk_bytes}")
         numbers = np.frombuffer(data, np.uint8)[:-SUM_BYTES]
-        if google_crc32c.value(numbers) != int.from_bytes(data[-SUM_BYTES:], "little"):
+        if _crc32c(numbers) != data[-SUM_BYTES:]:
             raise ValueError("its crc32c differs")
         return numbers.view(np.dtype(self.dtype).newbyteorder("<")).reshape(self.chunk_shape)
+
+
+def _crc32c(numbers: bytes | Array) -> bytes:
+    return int(google_crc32c.value(numbers)).to_bytes(SUM_BYTES, "little")
 
 
 def _lengths(values: Any) -> tuple[int, ...]:
@@ -164,9 +168,9 @@ def block_rows(variables: Sequence[Variable], rows: int) -> int:
     >>> block_rows([Variable("flux", ("component", "x", "y"), (2, 65, 65))], 1024)
     64
     """
-    row_bytes = max((math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables), default=1)
+    row_bytes = max((math.prod(v.shape) * int(np.dtype(v.dtype).itemsize) for v in variables), default=1)
     fitting = max(1, min(MOST_ROWS, CHUNK_BYTES // row_bytes))
-    return min(2 ** (fitting.bit_length() - 1), rows)
+    return min(1 << (fitting.bit_length() - 1), rows)
 
 
 @dataclass(frozen=True)
@@ -205,12 +209,14 @@ class Plan:
         _check_count("block", self.block)
         if not self.variables:
             raise UsageError("a data set needs at least one variable")
+        for v in self.variables:
+            _check_form(v)
         _check_names("variable", [v.name for v in self.variables], {*RESERVED, *self.lengths})
         _check_names("factor", [f.name for f in self.factors])
         _check_names("dimension", list(self.lengths), {"row", "factor", "constants", "done", "manifest"})
         _check_names("constant", list(self.constants))
         for v in self.variables:
-            _check_variable(v, self.lengths)
+            _check_lengths(v, self.lengths)
         for dim, (values, _) in self.coordinates.items():
             _check_coordinate(dim, values, self.lengths)
 
@@ -253,9 +259,8 @@ class Plan:
 
     def _labels(self) -> dict[str, tuple[ArrayLayout, Array]]:
         """Names along a dimension, the CF way: numbers whose meaning an attribute gives."""
-        labels = {
-            d: v.components[: v.shape[i]] for v in self.variables for i, d in enumerate(v.dims) if d == "component"
-        }
+        components = {v.components for v in self.variables if v.components}
+        labels = {"component": components.pop()} if len(components) == 1 else {}
         labels |= {"factor": tuple(f.name for f in self.factors)}
         return {dim: _label(dim, names) for dim, names in labels.items() if names}
 
@@ -321,25 +326,27 @@ def _check_count(name: str, value: object) -> None:
 def _check_names(kind: str, names: Sequence[str], taken: frozenset[str] | set[str] = frozenset()) -> None:
     for name in names:
         if not NAME.fullmatch(name):
-            raise UsageError(
-                f"{kind} {name!r}: a name has letters, digits and _, begins with a letter, at most 64 long"
-            )
+            raise UsageError(f"{kind} {name!r}: a name is a letter and at most 63 more letters, digits or _")
         if name in taken:
             raise UsageError(f"{kind} {name!r}: the name has another meaning in the data set: choose another")
     if len(set(names)) < len(names):
         raise UsageError(f"a {kind} name stands twice among {', '.join(names)}: name each once")
 
 
-def _check_variable(v: Variable, lengths: Mapping[str, int]) -> None:
+def _check_form(v: Variable) -> None:
     if v.dtype not in DTYPES:
         raise UsageError(f"variable {v.name}: number format {v.dtype!r} cannot be stored: use {', '.join(DTYPES)}")
     if len(v.dims) != len(v.shape) or len(set(v.dims)) < len(v.dims) or not all(n > 0 for n in v.shape):
         raise UsageError(f"variable {v.name}: dimensions {v.dims} do not fit shape {v.shape}")
+    _check_names("component", v.components)
+    if v.components and dict(zip(v.dims, v.shape, strict=True)).get("component") != len(v.components):
+        raise UsageError(f"variable {v.name}: {len(v.components)} component names do not fit shape {v.shape}")
+
+
+def _check_lengths(v: Variable, lengths: Mapping[str, int]) -> None:
     for dim, n in zip(v.dims, v.shape, strict=True):
         if lengths[dim] != n:
-            raise UsageError(
-                f"variable {v.name}: {n} along {dim!r}, where another has {lengths[dim]}: name it otherwise"
-            )
+            raise UsageError(f"variable {v.name}: {n} along {dim!r}, elsewhere {lengths[dim]}: give it another name")
 
 
 def _check_coordinate(dim: str, values: Array, lengths: Mapping[str, int]) -> None:

@@ -22,8 +22,8 @@ def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command
     shown = [int(row) for row in evaluation.rows[:2]]
     return Page(
         title,
-        f"{run.members} members with {run.settings.model.latents} latents, trained on {len(run.train_rows):,} snapshots, "
-        f"judged on {len(evaluation.rows):,} others.",
+        f"{run.members} members with {run.settings.model.latents} latents, trained on {len(run.train_rows):,} "
+        f"snapshots, judged on {len(evaluation.rows):,} others.",
         [
             data_section(store, shown),
             reconstruction_section(run, store, evaluation, member),

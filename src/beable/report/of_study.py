@@ -22,6 +22,14 @@ from beable.studies.run import Outcome
 from beable.studies.study import Study
 
 SIGNIFICANT = 0.05
+SCORE_COLUMNS = (
+    "S_D of posterior means",
+    "S_D of samples",
+    "on correlations",
+    "relative squared error",
+    "rate (nats)",
+    "CPU s a member",
+)
 MEASURES = {"disentangled": "disentangled", "over_regularised": "over-regularised"}
 
 
@@ -88,16 +96,13 @@ def _scores_section(outcomes: Sequence[Outcome]) -> Section:
         {o.arm.label: d.s_d for o, d in judged}, first.s_d_ceiling, first.s_d_chance, first.s_d_chance_range, "$S_D$"
     )
     text = (
-        "S_D is the source's score: the share of a latent's absolute covariance that falls on its best factor, averaged "
-        "over latents. It does not reach 1 for finite rows: the ceiling is the factors' score against themselves, "
+        "S_D is the source's score: the share of a latent's absolute covariance that falls on its best factor, "
+        "averaged over latents. It does not reach 1 for finite rows: the ceiling is the factors' score against themselves, "
         "chance that of randomly rotated factors. Scores above the ceiling mean latents less correlated than the "
         "drawn factors happen to be."
     )
     rows = [_score_row(o) for o in outcomes]
-    columns = [
-        "arm", symbols("S_D of posterior means"), symbols("S_D of samples"), "on correlations", "relative squared error",
-        "rate (nats)", "CPU s a member",
-    ]  # fmt: skip
+    columns = ["arm", *map(symbols, SCORE_COLUMNS)]
     table = Table("Median over members (range), held-out rows.", columns, rows, "lrrrrrr")
     caption = symbols("S_D of every member; the bar is the arm's median.")
     items = [Figure(figure, caption, "Scores of all members between chance and ceiling."), table]

@@ -300,7 +300,7 @@ class Darcy(Simulator):
         .. math:: \max\Big( \frac{\|\text{imbalance}(K, p)\|_{-1}}{\|f\|_{-1}},\;
                               \frac{\|u - u(K, p)\|}{\|u(K, p)\|} \Big)
 
-        with the equations of the simulator's own scheme. Storing in single precision leaves some 1e-7 to 1e-6.
+        with the equations of the simulator's own scheme. Storing in single precision leaves a few millionths.
 
         Raises:
             DataError: a variable is missing, of the wrong shape, not finite, or a permeability not positive.

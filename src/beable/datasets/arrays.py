@@ -1,0 +1,131 @@
+"""From arrays in memory to snapshots: number formats that can be stored, names for dimensions, the same rows in all."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from beable.datasets.layout import Plan, block_rows
+from beable.errors import DataError, UsageError, unknown
+from beable.simulators.simulator import Factor, Variable
+
+Array = NDArray[Any]
+AXES = ("x", "y", "z")
+
+
+class Snapshots(NamedTuple):
+    """Arrays ready for a store.
+
+    Args:
+        plan: what the store will hold.
+        variables: each variable (rows, ...) by name.
+        values: factors (rows, factors).
+    """
+
+    plan: Plan
+    variables: dict[str, Array]
+    values: NDArray[np.float64]
+
+
+def snapshots_of(
+    arrays: Mapping[str, ArrayLike],
+    factors: Mapping[str, ArrayLike],
+    *,
+    units: Mapping[str, str],
+    dims: Mapping[str, Sequence[str]],
+    coordinates: Mapping[str, tuple[ArrayLike, str]],
+    symbols: Mapping[str, str],
+    title: str,
+    block: int | None,
+) -> Snapshots:
+    """The plan of a store for these arrays, and the arrays in the form that it stores.
+
+    Args:
+        arrays: each variable (rows, ...), by name.
+        factors: known factors (rows,), by name.
+        units: of variables and factors.
+        dims: names of a variable's dimensions after the rows.
+        coordinates: values and unit by name of dimension.
+        symbols: letters of the factors.
+        title: one line.
+        block: rows in a block; None chooses.
+
+    Raises:
+        DataError: arrays that cannot be snapshots.
+        UsageError: names that do not fit together.
+    """
+    numbers = {name: _numbers(name, array) for name, array in arrays.items()}
+    causes = {name: _numbers(name, array).astype(np.float64) for name, array in factors.items()}
+    rows = _rows(numbers, causes)
+    for name in (*units, *symbols, *dims):
+        if name not in {**numbers, **causes}:
+            raise unknown("variable or factor", name, {**numbers, **causes})
+    variables = _variables(numbers, dims, units)
+    named = tuple(Factor(name, symbols.get(name, name), units.get(name, "1")) for name in causes)
+    axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
+    plan = Plan(title, rows, block or block_rows(variables, rows), variables, named, axes, {})
+    values = np.stack(list(causes.values()), axis=1) if causes else np.empty((rows, 0))
+    return Snapshots(plan, numbers, values)
+
+
+def _numbers(name: str, array: ArrayLike) -> Array:
+    """Real floating-point numbers, equal to those given."""
+    given = np.asarray(array)
+    if given.dtype.kind not in "fiub" or given.dtype.itemsize > 8:
+        raise DataError(f"{name}: {given.dtype} numbers where real ones of at most 64 bits are expected: convert them")
+    if given.dtype.kind == "f":
+        return given.astype(f"float{max(32, 8 * given.dtype.itemsize)}", copy=False)
+    for dtype in ("float32", "float64"):
+        if np.array_equal(given.astype(dtype).astype(np.longdouble), given.astype(np.longdouble)):
+            return given.astype(dtype)
+    raise DataError(f"{name}: integers too large for floating-point numbers: scale them first")
+
+
+def _rows(variables: Mapping[str, Array], factors: Mapping[str, Array]) -> int:
+    """Number of rows, the same in all arrays."""
+    if not variables:
+        raise DataError("no arrays: give at least one variable (rows, ...)")
+    for name, array in {**variables, **factors}.items():
+        if not array.ndim or not array.size:
+            raise DataError(f"{name}: shape {array.shape}: at least one row and one number a row are expected")
+    for name, array in factors.items():
+        if array.ndim != 1:
+            raise DataError(f"factor {name}: shape {array.shape}: one number a row is expected")
+    counts = {name: len(array) for name, array in {**variables, **factors}.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {n}" for name, n in counts.items())
+        raise DataError(f"the arrays differ in their number of rows ({listed}): give the same rows in each")
+    return next(iter(counts.values()))
+
+
+def _variables(
+    arrays: Mapping[str, Array], dims: Mapping[str, Sequence[str]], units: Mapping[str, str]
+) -> tuple[Variable, ...]:
+    shapes = {name: array.shape[1:] for name, array in arrays.items()}
+    names = {name: tuple(dims[name]) if name in dims else _dims(name, shapes) for name in arrays}
+    return tuple(
+        Variable(name, names[name], shapes[name], units.get(name, "1"), dtype=array.dtype.name)
+        for name, array in arrays.items()
+    )
+
+
+def _dims(name: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
+    """Names of the dimensions of a variable that nobody named, apart from those of grids of other lengths."""
+    shape = shapes[name]
+    components = len(shape) > 1 and shape[1:] in shapes.values()
+    grid = shape[1:] if components else shape
+    if len(grid) > len(AXES):
+        raise UsageError(f"{name}: name its {len(shape)} dimensions after the rows by dims={{{name!r}: (...)}}")
+    own = next(n for n, s in shapes.items() if s == grid)
+    first = next((n for n, s in shapes.items() if _is_grid(n, shapes)), own)
+    prefix = "" if shapes[first] == grid else f"{own}_"
+    axes = tuple(f"{prefix}{axis}" for axis in AXES[: len(grid)])
+    same = {s[0] for s in shapes.values() if len(s) > 1 and s[1:] in shapes.values()}
+    return ("component" if len(same) == 1 else f"{name}_component", *axes) if components else axes
+
+
+def _is_grid(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a variable lies on a grid of its own, rather than being numbers or components on another's."""
+    shape = shapes[name]
+    return bool(shape) and shape[1:] not in {s for n, s in shapes.items() if n != name and s}
