@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from beable.datasets.store import Store
 
+from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, DivergedError, LockedError, OutputError, UsageError
 from beable.files import locked
 from beable.training.run import Run, RunSettings, train

@@ -250,6 +250,11 @@ def sweep(folder: Path | str) -> None:
         folders[:] = [name for name in folders if not _is_temporary(name)]
 
 
+def is_own(name: str) -> bool:
+    """Whether a name is one of those that come and go with writing: the lock, or a leftover."""
+    return name == LOCK or _is_temporary(name)
+
+
 def _is_temporary(name: str) -> bool:
     return name.startswith(".") and name.endswith(".tmp")
 
@@ -567,8 +572,17 @@ def _size_problem(folder: Path, name: str, record: Mapping[str, Any]) -> str:
     return ""
 
 
-def read_listed(folder: Path | str, manifest: Manifest, name: str) -> bytes:
+RESTORE = "restore it from a copy or make it again"
+
+
+def read_listed(folder: Path | str, manifest: Manifest, name: str, advice: str = RESTORE) -> bytes:
     """The contents of a file of a manifest, after size and sha256 were checked.
+
+    Args:
+        folder: the artefact.
+        manifest: of the folder.
+        name: of the file.
+        advice: what to do about a damaged file.
 
     Raises:
         CorruptError: the file is not what the manifest says.
@@ -576,12 +590,12 @@ def read_listed(folder: Path | str, manifest: Manifest, name: str) -> bytes:
     folder = Path(folder)
     record = manifest.files.get(name)
     if record is None:
-        raise CorruptError(f"{folder}: {name}: not in the manifest: make it again")
+        raise CorruptError(f"{folder}: {name}: not in the manifest: {advice}")
     problem = _size_problem(folder, name, record)
     data = b"" if problem else read_bytes(folder / name)
     problem = problem or _sum_problem(name, record, data)
     if problem:
-        raise CorruptError(f"{folder}: {problem}: restore it from a copy or make it again")
+        raise CorruptError(f"{folder}: {problem}: {advice}")
     return data
 
 

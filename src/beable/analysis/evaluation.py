@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from beable.datasets.store import Store
 from numpy.typing import NDArray
 
 from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
+from beable.datasets.store import Store
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.reconstruction import reconstruction_error
@@ -162,7 +162,8 @@ class _Reconstructions(NamedTuple):
         values = self.coded.values.reshape(len(self.coded.values), -1).astype(np.float64)
         left = self.coded.leftover.sum()
         energy = ((values - values.mean(0)) ** 2).sum() + left
-        return (((self.locations.reshape(-1, *values.shape) - values) ** 2).sum((1, 2)) + left) / energy
+        errors = ((self.locations.reshape(-1, *values.shape) - values) ** 2).sum((1, 2))
+        return np.asarray((errors + left) / energy)
 
     def error_by_channel(self, snapshots: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Of each channel in physical units on ``CHANNEL_ROWS`` of the rows, (members)."""

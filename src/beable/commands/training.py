@@ -13,9 +13,9 @@ from beable.errors import UsageError
 from beable.training.run import RunSettings, train
 
 if TYPE_CHECKING:
-    from beable.datasets.store import Store
     from numpy.typing import NDArray
 
+    from beable.datasets.store import Store
     from beable.training.run import Run
 
 Output = Annotated[Path, Parameter(alias="-o")]
@@ -171,8 +171,8 @@ def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
 def _open(run: Path, store: Path) -> "tuple[Run, Store, NDArray[Any]]":
     """A run, a store, and the rows to judge: those held out, or all that succeeded in another store."""
     import numpy as np
-    from beable.datasets.store import Store
 
+    from beable.datasets.store import Store
     from beable.training.run import Run
 
     loaded, data = Run.load(run), Store.open(store)
@@ -246,9 +246,8 @@ def rd(
     json
         Print results as JSON.
     """
-    from beable.datasets.store import Store
-
     from beable.analysis.rate_distortion import rate_distortion, sweep_settings
+    from beable.datasets.store import Store
     from beable.training.data import read
 
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})

@@ -103,29 +103,34 @@ def _variables(
     arrays: Mapping[str, Array], dims: Mapping[str, Sequence[str]], units: Mapping[str, str]
 ) -> tuple[Variable, ...]:
     shapes = {name: array.shape[1:] for name, array in arrays.items()}
-    names = {name: tuple(dims[name]) if name in dims else _dims(name, shapes) for name in arrays}
+    names = _dims({name: shape for name, shape in shapes.items() if name not in dims}) | {
+        name: tuple(given) for name, given in dims.items()
+    }
     return tuple(
         Variable(name, names[name], shapes[name], units.get(name, "1"), dtype=array.dtype.name)
         for name, array in arrays.items()
     )
 
 
-def _dims(name: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
-    """Names of the dimensions of a variable that nobody named, apart from those of grids of other lengths."""
-    shape = shapes[name]
-    components = len(shape) > 1 and shape[1:] in shapes.values()
-    grid = shape[1:] if components else shape
-    if len(grid) > len(AXES):
-        raise UsageError(f"{name}: name its {len(shape)} dimensions after the rows by dims={{{name!r}: (...)}}")
-    own = next(n for n, s in shapes.items() if s == grid)
-    first = next((n for n, s in shapes.items() if _is_grid(n, shapes)), own)
-    prefix = "" if shapes[first] == grid else f"{own}_"
-    axes = tuple(f"{prefix}{axis}" for axis in AXES[: len(grid)])
-    same = {s[0] for s in shapes.values() if len(s) > 1 and s[1:] in shapes.values()}
-    return ("component" if len(same) == 1 else f"{name}_component", *axes) if components else axes
+def _dims(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
+    """Names of dimensions that nobody named.
+
+    >>> _dims({"pressure": (9, 7), "flux": (2, 9, 7), "wall": (5,)})
+    {'pressure': ('x', 'y'), 'flux': ('component', 'x', 'y'), 'wall': ('wall_x',)}
+    """
+    lengths: dict[str, int] = {}
+    names = {}
+    for name, shape in shapes.items():
+        vector = len(shape) > 1 and shape[1:] in shapes.values()
+        axes = ("component", *AXES) if vector else AXES
+        if len(shape) > len(axes):
+            raise UsageError(f"{name}: name its {len(shape)} dimensions after the rows by dims={{{name!r}: (...)}}")
+        names[name] = tuple(_dim(axis, n, name, lengths) for axis, n in zip(axes, shape, strict=False))
+    return names
 
 
-def _is_grid(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether a variable lies on a grid of its own, rather than being numbers or components on another's."""
-    shape = shapes[name]
-    return bool(shape) and shape[1:] not in {s for n, s in shapes.items() if n != name and s}
+def _dim(axis: str, length: int, name: str, lengths: dict[str, int]) -> str:
+    """The axis, or the variable's own if the axis has another length already."""
+    dim = axis if lengths.get(axis, length) == length else f"{name}_{axis}"
+    lengths[dim] = length
+    return dim

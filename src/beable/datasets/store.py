@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable import files
-from beable.datasets.layout import DTYPES, GROUP, KIND, VERSION, Array, ArrayLayout, Plan, block_rows
+from beable.datasets.arrays import Snapshots, snapshots_of
+from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError, unknown
 from beable.simulators.simulator import Factor, Variable
 
@@ -317,10 +318,361 @@ class Store:
         >>> store.rows, store.variables[0].unit, store.read("temperature", [2]).shape
         (4, 'K', (1, 8, 8))
         """
-        from beable.datasets.arrays import plan_of
-
         path = Path(path)
         if path.exists():
             raise OutputError(f"{path}: exists already: choose a new name or remove it")
-        plan, snapshots, values = plan_of(arrays, factors or {}, units or {}, dims or {}, coordinates or {}, symbols or {}, title, block)
+        given = snapshots_of(
+            arrays,
+            factors or {},
+            units=units or {},
+            dims=dims or {},
+            coordinates=coordinates or {},
+            symbols=symbols or {},
+            title=title,
+            block=block,
+        )
+        _publish(path, given, allow_failed)
         return cls.open(path)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.path.name
+
+    @property
+    def rows(self) -> int:
+        return int(self._attributes["rows"])
+
+    @property
+    def title(self) -> str:
+        return str(self._attributes["title"])
+
+    @property
+    def simulator(self) -> str | None:
+        """Name of the simulator; None for data from elsewhere."""
+        name: str | None = self._attributes["simulator"]
+        return name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the simulator."""
+        return dict(self._attributes["settings"])
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the simulation; None for data from elsewhere."""
+        seed: int | None = self._attributes["seed"]
+        return seed
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """The arrays of a snapshot, diagnostics included."""
+        return tuple(_variable(self._arrays[name]) for name in self._attributes["variables"])
+
+    @cached_property
+    def factors(self) -> tuple[Factor, ...]:
+        """The generative factors; none if they are not known."""
+        return _factors(self._arrays["factors"]) if "factors" in self._arrays else ()
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """Factor values (rows, factors), read-only."""
+        return _frozen(self._rows("factors", slice(None)) if self.factors else np.empty((self.rows, 0)))
+
+    @cached_property
+    def failures(self) -> dict[int, str]:
+        """Why rows failed, by row."""
+        return {int(row): reason for row, reason in self._manifest.about["failures"].items()}
+
+    @cached_property
+    def good(self) -> NDArray[np.int64]:
+        """Numbers of the rows that succeeded, in ascending order."""
+        return _frozen(np.setdiff1d(np.arange(self.rows), np.fromiter(self.failures, np.int64)))
+
+    @cached_property
+    def coordinates(self) -> dict[str, tuple[FloatArray, str]]:
+        """Coordinate values and unit by name of dimension."""
+        layouts = {n: a for n, a in self._arrays.items() if a.dims == (n,) and "flag_meanings" not in a.attributes}
+        return {n: (_frozen(self._chunk(a, 0)), str(a.attributes["units"])) for n, a in layouts.items()}
+
+    @cached_property
+    def constants(self) -> dict[str, Array]:
+        """Arrays common to all rows, read-only."""
+        layouts = {n.removeprefix("constants/"): a for n, a in self._arrays.items() if n.startswith("constants/")}
+        return {name: _frozen(self._chunk(layout, 0)) for name, layout in layouts.items()}
+
+    def read(self, name: str, rows: ArrayLike | slice | None = None) -> Array:
+        """Rows of a variable, (rows, *shape), NaN where a row failed.
+
+        Every chunk is held against its crc32c, and when it is read first against its sha256 in the manifest.
+
+        Args:
+            name: of the variable.
+            rows: numbers in any order, one truth value a row, or a slice; all rows by default.
+
+        Raises:
+            UsageError: no such variable.
+            DataError: rows that are not there.
+            CorruptError: a chunk is damaged; the error names it.
+        """
+        known = [v.name for v in self.variables]
+        if name not in known:
+            raise unknown("variable", name, known)
+        return self._rows(name, slice(None) if rows is None else rows)
+
+    def _rows(self, name: str, rows: ArrayLike | slice) -> Array:
+        layout, numbers = self._arrays[name], _row_numbers(rows, self.rows)
+        result = np.empty((len(numbers), *layout.shape[1:]), layout.dtype)
+        order = np.argsort(numbers // layout.chunk, kind="stable")
+        blocks, starts = np.unique(numbers[order] // layout.chunk, return_index=True)
+        for block, places in zip(blocks.tolist(), np.split(order, starts[1:]), strict=False):
+            result[places] = self._chunk(layout, block)[numbers[places] - block * layout.chunk]
+        return result
+
+    def _chunk(self, layout: ArrayLayout, block: int) -> Array:
+        """A whole chunk, read-only."""
+        name, advice = layout.file(block), _advice(layout.file(block), self.simulator is not None)
+        try:
+            if name in self._seen:
+                return layout.decode(files.read_bytes(self.path / name, layout.chunk_bytes))
+            chunk = layout.decode(files.read_listed(self.path, self._manifest, name, advice))
+        except ValueError as error:
+            raise CorruptError(f"{self.path}: {name}: {error}: {advice}") from error
+        self._seen.add(name)
+        return chunk
+
+    def verify(self) -> list[str]:
+        """Read every file: one line for each problem with what to do about it, none when the data set is whole."""
+        return verify(self.path)
+
+    def info(self) -> dict[str, Any]:
+        """What the data set is, ready for JSON."""
+        return {
+            "kind": KIND,
+            "version": VERSION,
+            "id": self.id,
+            "title": self.title,
+            "simulator": self.simulator,
+            "settings": self.settings,
+            "seed": self.seed,
+            "rows": self.rows,
+            "good": len(self.good),
+            "failures": {str(row): reason for row, reason in self.failures.items()},
+            "block": self._attributes["block"],
+            "bytes": sum(record["bytes"] for record in self._manifest.files.values()),
+            "variables": [_about_variable(v) for v in self.variables],
+            "factors": [_about_factor(f) for f in self.factors],
+            "coordinates": {dim: {"unit": u, "length": len(v)} for dim, (v, u) in self.coordinates.items()},
+            "constants": {name: list(array.shape) for name, array in self.constants.items()},
+            "versions": self._attributes["versions"],
+        }
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """The data set as xarray sees it, read when used; components and factors carry their names.
+
+        Raises:
+            UsageError: xarray is not installed.
+        """
+        try:
+            import xarray
+        except ImportError:
+            raise UsageError("xarray is not installed: pip install 'beable[xarray]'") from None
+        data = xarray.open_zarr(self.path, consolidated=True, chunks=None)
+        labels = {d: list(meanings.split(" ")) for d in data.coords if (meanings := data[d].attrs.get("flag_meanings"))}
+        return data.assign_coords(labels)
+
+
+def _publish(path: Path, given: Snapshots, allow_failed: bool) -> None:
+    """Write a store under a temporary name; it gets its own when it is whole."""
+    files.make_folder(path.absolute().parent)
+    folder = files.make_folder(files.temporary(path))
+    try:
+        create(folder, given.plan)
+        blocks = Blocks.of(folder, given.plan)
+        notes = {b: _write(blocks, b, given) for b in range(len(blocks))}
+        _refuse_failures({r: why for note in notes.values() for r, why in note.failures.items()}, blocks, allow_failed)
+        finish(folder, given.plan, notes)
+    except BaseException:
+        files.remove(folder)
+        raise
+    files.publish(folder, path)
+
+
+def _write(blocks: Blocks, block: int, given: Snapshots) -> Note:
+    part = slice(*blocks.range(block))
+    return blocks.write(block, given.values[part], {name: a[part] for name, a in given.variables.items()})
+
+
+def _refuse_failures(failures: Mapping[str, str], blocks: Blocks, allowed: bool) -> None:
+    if not failures:
+        return
+    named = "; ".join(f"row {row}: {why}" for row, why in list(failures.items())[:MOST_NAMED])
+    if len(failures) == blocks.rows:
+        raise DataError(f"no row is usable ({named}): look at the arrays")
+    if not allowed:
+        raise DataError(
+            f"{len(failures)} of {blocks.rows} rows are not finite ({named}): mend them, or keep them out by name "
+            "with allow_failed=True"
+        )
+
+
+def _refuse_incomplete(path: Path) -> None:
+    """Say what a path is that has no manifest."""
+    if path.is_file():
+        raise CorruptError(f"{path}: a file, not a data set: import it first")
+    if not path.is_dir() or (path / files.MANIFEST).exists():
+        return
+    try:
+        rows, block = (int(_attributes(path)[key]) for key in ("rows", "block"))
+    except (BeableError, KeyError, TypeError, ValueError):
+        raise CorruptError(f"{path}: not a beable data set: check the name, or import it first") from None
+    done = min(rows, block * sum(1 for _ in (path / DONE).glob("*.json")) if (path / DONE).is_dir() else 0)
+    raise CorruptError(f"{path}: incomplete, {done} of {rows} rows: resume with the command that began it")
+
+
+def _layouts(path: Path, manifest: files.Manifest) -> tuple[dict[str, Any], dict[str, ArrayLayout]]:
+    """Attributes of the group and layouts of its arrays, checked against one another and against the manifest."""
+    suffix = f"/{ROOT}"
+    names = [name.removesuffix(suffix) for name in manifest.files if name.endswith(suffix)]
+    trees = {name: files.decode_json(files.read_listed(path, manifest, f"{name}{suffix}"), path) for name in names}
+    root = files.decode_json(files.read_listed(path, manifest, ROOT), path)
+    try:
+        arrays = {n: ArrayLayout.of_metadata(n, t, path) for n, t in trees.items() if t["node_type"] == "array"}
+        for layout in arrays.values():
+            _check_chunks(layout, manifest)
+        _check_attributes(root["attributes"], arrays, manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptError(f"{path}: not a data set of this format ({error}): make it again") from error
+    return root["attributes"], arrays
+
+
+def _check_chunks(layout: ArrayLayout, manifest: files.Manifest) -> None:
+    """Every chunk is listed with the size that its numbers need, before memory is asked for them."""
+    if layout.chunks > len(manifest.files):
+        raise ValueError(f"{layout.name} has {layout.chunks} chunks")
+    for block in range(layout.chunks):
+        if manifest.files[layout.file(block)]["bytes"] != layout.chunk_bytes:
+            raise ValueError(f"{layout.file(block)} has not {layout.chunk_bytes} bytes")
+
+
+def _check_attributes(
+    attributes: Mapping[str, Any], arrays: Mapping[str, ArrayLayout], manifest: files.Manifest
+) -> None:
+    rows, names = attributes["rows"], attributes["variables"]
+    listed = [*names, *(["factors"] if "factors" in arrays else [])]
+    for layout in (arrays[name] for name in listed):
+        if layout.shape[0] != rows or layout.chunk != attributes["block"] or layout.dims[0] != "row":
+            raise ValueError(f"{layout.name} has not {rows} rows in blocks of {attributes['block']}")
+    failures = manifest.about["failures"]
+    if not all(0 <= int(row) < rows and isinstance(reason, str) for row, reason in failures.items()):
+        raise ValueError("failures of rows that are not there")
+    for key in ("title", "simulator", "settings", "seed", "versions"):
+        attributes[key]
+    for name in names:
+        _variable(arrays[name])
+    if "factors" in arrays:
+        _factors(arrays["factors"])
+
+
+def _variable(layout: ArrayLayout) -> Variable:
+    about = layout.attributes
+    components = tuple(map(str, about.get("components", ())))
+    return Variable(
+        layout.name,
+        layout.dims[1:],
+        layout.shape[1:],
+        str(about["units"]),
+        str(about["long_name"]),
+        components,
+        bool(about["diagnostic"]),
+        layout.dtype,
+    )
+
+
+def _factors(layout: ArrayLayout) -> tuple[Factor, ...]:
+    about = layout.attributes
+    columns = zip(about["names"], about["symbols"], about["factor_units"], about["ranges"], strict=True)
+    factors = tuple(
+        Factor(str(n), str(s), str(u), -np.inf if low is None else float(low), np.inf if high is None else float(high))
+        for n, s, u, (low, high) in columns
+    )
+    if len(factors) != layout.shape[1]:
+        raise ValueError(f"{len(factors)} names for {layout.shape[1]} factors")
+    return factors
+
+
+def _row_numbers(rows: ArrayLike | slice, count: int) -> NDArray[np.int64]:
+    """Row numbers of a choice of rows."""
+    if isinstance(rows, slice):
+        return np.arange(count)[rows]
+    numbers = np.asarray(rows)
+    if numbers.dtype == bool and numbers.shape == (count,):
+        return np.flatnonzero(numbers)
+    if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise DataError(f"rows of shape {numbers.shape} and type {numbers.dtype}: give a list of row numbers")
+    if numbers.size and not (0 <= numbers.min() and numbers.max() < count):
+        raise DataError(f"rows from {numbers.min()} to {numbers.max()} where there are 0 to {count - 1}")
+    return numbers.astype(np.int64)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    result = np.array(array)
+    result.setflags(write=False)
+    return result
+
+
+def _about_variable(v: Variable) -> dict[str, Any]:
+    return {
+        "name": v.name,
+        "dims": ["row", *v.dims],
+        "shape": list(v.shape),
+        "dtype": v.dtype,
+        "unit": v.unit,
+        "long_name": v.long_name,
+        "components": list(v.components),
+        "diagnostic": v.diagnostic,
+    }
+
+
+def _about_factor(f: Factor) -> dict[str, Any]:
+    low, high = (value if np.isfinite(value) else None for value in (f.low, f.high))
+    return {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+
+
+def verify(path: Path | str) -> list[str]:
+    """Read every file of a data set, even of one too damaged to open.
+
+    Returns:
+        One line for each problem, with the file and what to do about it; none when the data set is whole.
+    """
+    path = Path(path)
+    try:
+        _refuse_incomplete(path)
+        files.read_manifest(path)
+    except BeableError as error:
+        return [str(error)]
+    problems = files.verify(path)
+    if problems:
+        remade = _is_simulated(path)
+        return [f"{path}: {line}: {_advice(line, remade)}" for line in problems]
+    try:
+        Store.open(path)
+    except BeableError as error:
+        return [str(error)]
+    return []
+
+
+def _is_simulated(path: Path) -> bool:
+    try:
+        return _attributes(path).get("simulator") is not None
+    except BeableError:
+        return False
+
+
+def _advice(line: str, simulated: bool) -> str:
+    """What to do about a file, whose name begins the line."""
+    if line.endswith("not in the manifest"):
+        return "remove it"
+    if simulated and not line.startswith(ROOT):
+        return "remove this file and run the command that made the data set again"
+    return "restore it from a copy, or make the data set again"

@@ -190,3 +190,24 @@ def _equal_bins(column: Floats, bins: int) -> Ints:
 
 
 BINNINGS: dict[str, Callable[[Floats, int], Ints]] = {"quantile": _quantile_bins, "width": _equal_bins}
+
+
+def explained(given: Pair) -> Floats:
+    """Share of each latent's variance that each factor explains, (latents, varied factors); 0 for dead latents.
+
+    The squared correlation for a continuous factor, the squared correlation ratio η² (between classes over total, less
+    its expectation under independence) for a discrete one, whose labels have no order.
+    """
+    z = np.where(given.dead, 0.0, standardised(given.codes))
+    share = (z.T @ standardised(given.factors) / given.rows) ** 2
+    for j in np.flatnonzero(given.labels):
+        share[:, j] = _correlation_ratio(z, _labels(given.factors[:, j]))
+    return np.where(given.dead[:, None], 0.0, np.clip(share, 0.0, 1.0))
+
+
+def _correlation_ratio(z: Floats, labels: Ints) -> Floats:
+    counts = np.bincount(labels)
+    sums = np.array([np.bincount(labels, column) for column in z.T])
+    raw: Floats = (sums**2 / counts).sum(axis=1) / len(z)
+    free = len(z) - len(counts)
+    return 1 - (1 - raw) * (len(z) - 1) / free if free > 0 else raw

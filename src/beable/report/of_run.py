@@ -1,8 +1,7 @@
 """The report of one run: what it reconstructs, what its latents are, how it was trained."""
 
-from beable.datasets.store import Store
-
 from beable.analysis.evaluation import Evaluation
+from beable.datasets.store import Store
 from beable.report.page import Page, Result, symbols
 from beable.report.sections import (
     best_member,

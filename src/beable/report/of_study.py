@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from beable.datasets.store import Store
 
+from beable.datasets.store import Store
 from beable.report import figures
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
 from beable.report.sections import (
@@ -97,16 +97,16 @@ def _scores_section(outcomes: Sequence[Outcome]) -> Section:
     )
     text = (
         "S_D is the source's score: the share of a latent's absolute covariance that falls on its best factor, "
-        "averaged over latents. It does not reach 1 for finite rows: the ceiling is the factors' score against themselves, "
-        "chance that of randomly rotated factors. Scores above the ceiling mean latents less correlated than the "
-        "drawn factors happen to be."
+        "averaged over latents. It does not reach 1 for finite rows: the ceiling is the factors' score against "
+        "themselves, chance that of randomly rotated factors. Scores above the ceiling mean latents less correlated "
+        "than the drawn factors happen to be."
     )
     rows = [_score_row(o) for o in outcomes]
     columns = ["arm", *map(symbols, SCORE_COLUMNS)]
     table = Table("Median over members (range), held-out rows.", columns, rows, "lrrrrrr")
     caption = symbols("S_D of every member; the bar is the arm's median.")
-    items = [Figure(figure, caption, "Scores of all members between chance and ceiling."), table]
-    return Section("Do the latents become the factors?", [symbols(text)], items)
+    picture = Figure(figure, caption, "Scores of all members between chance and ceiling.")
+    return Section("Do the latents become the factors?", [symbols(text)], [picture, table])
 
 
 def _score_row(outcome: Outcome) -> list[Cell | str]:

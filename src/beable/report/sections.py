@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
-from beable.datasets.store import Store
 from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Evaluation
+from beable.datasets.store import Store
 from beable.report import figures
 from beable.report.page import Figure, Section, Table, Text
 from beable.simulators.simulator import Variable

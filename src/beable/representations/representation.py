@@ -102,5 +102,5 @@ def rows_of(snapshots: Snapshots) -> int:
     for name, values in snapshots.items():
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
         if bad.size:
-            raise DataError(f"{name}: {bad.size} of {len(values)} rows are not finite, first row {bad[0]}: leave them out")
+            raise DataError(f"{name}: {bad.size} of {len(values)} rows are not finite, first row {bad[0]}: leave out")
     return next(iter(counts.values()))

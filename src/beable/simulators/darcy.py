@@ -18,7 +18,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from beable.errors import DataError, UsageError, unknown
 from beable.simulators.factor_laws import LAWS, FactorLaw, factor_law, options_of

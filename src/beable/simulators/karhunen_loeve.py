@@ -32,7 +32,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from beable.simulators.settings import choice, count
 from beable.simulators.square_grid import Field, lengths

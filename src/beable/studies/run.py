@@ -21,11 +21,12 @@ from time import process_time
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from beable.datasets.generate import generate
-from beable.datasets.store import Store
 
 from beable import files
 from beable.analysis.evaluation import Evaluation, evaluate, evaluate_linear
+from beable.datasets.store import Store
 from beable.errors import unknown
 from beable.simulators import SIMULATORS
 from beable.studies.study import Arm, Study
@@ -131,7 +132,7 @@ def _watch(
         for future in done:
             future.result()
         if progress:
-            progress(total if not left else sum(steps), total)
+            progress(total if not left else sum(steps[:]), total)
 
 
 def judge(study: Study, store: Store, out: Path, progress: Progress | None) -> list[Outcome]:
@@ -234,10 +235,11 @@ def comparison(study: Study, expected: Any, outcomes: list[Outcome]) -> dict[str
     }
 
 
-def _hits(outcome: Outcome, measure: str) -> Any:
+def _hits(outcome: Outcome, measure: str) -> NDArray[np.bool_]:
+    """Whether the measure is true, (members)."""
     e = outcome.evaluation
-    if measure == "over_regularised":
-        return e.regularisation.over_regularised
-    if e.disentanglement is None:
-        raise unknown("measure of data without factors", measure, ["over_regularised"])
-    return e.disentanglement.disentangled
+    known = {} if e.regularisation is None else {"over_regularised": e.regularisation.over_regularised}
+    known |= {} if e.disentanglement is None else {"disentangled": e.disentanglement.disentangled}
+    if measure not in known:
+        raise unknown(f"measure of arm {outcome.arm.name}", measure, known)
+    return known[measure]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from beable.datasets.store import Store
 from numpy.typing import NDArray
 
+from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.training.ensemble import split

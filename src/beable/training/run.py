@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from beable.datasets.store import Store
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from beable import files
+from beable.datasets.store import Store
 from beable.distributions import Bernoulli, Noise
 from beable.errors import CorruptError, DataError, OutputError
 from beable.objectives import ObjectiveSettings
