@@ -546,16 +546,16 @@ def check(folder: Path | str, kind: str, version: int) -> Manifest:
             f"{folder}: {kind} of format version {manifest.version}, this beable reads version {version}: "
             "use the beable that wrote it, or make it again"
         )
-    problems = size_problems(folder, manifest)
+    problems = size_problems(folder, manifest.files)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise CorruptError(f"{folder}: {problems[0]}{more}: restore it from a copy or make it again")
     return manifest
 
 
-def size_problems(folder: Path, manifest: Manifest) -> list[str]:
-    """One line for each file of a manifest that is missing, not a plain file or of another size."""
-    lines = (_size_problem(folder, name, record) for name, record in manifest.files.items())
+def size_problems(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line for each file that is missing, not a plain file or not of its noted size."""
+    lines = (_size_problem(folder, name, record) for name, record in records.items())
     return [line for line in lines if line]
 
 

@@ -1,7 +1,7 @@
 """Train in children that are killed at random moments; the last one is left to finish.
 
 usage: killed_training.py STORE RUN THREADS KILLS SEED
-Prints the number of children that were killed and, for each, the step it had reached on disk.
+Prints how the last child ended and the step that each killed one had reached on disk.
 """
 
 import json
@@ -11,6 +11,9 @@ import signal
 import sys
 import time
 from pathlib import Path
+
+import sklearn.decomposition  # noqa: F401  before the children begin, so that none spends its life importing
+import torch._dynamo  # noqa: F401
 
 from beable.datasets.store import Store
 
@@ -35,7 +38,7 @@ def main() -> None:
     reached = []
     for _ in range(kills):
         child = train_in_child(store, run, threads)
-        time.sleep(rng.uniform(0.05, 0.6))
+        time.sleep(rng.uniform(0.1, 1.2))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         reached.append([p.name for p in sorted(Path(run).glob("checkpoints/step-*"))][-1:])

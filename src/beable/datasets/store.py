@@ -5,6 +5,7 @@ written after its chunks; the store counts when its manifest stands there, writt
 depends on its rows alone, so that it can be made again at any time, by anyone, to the same bytes.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -215,7 +216,7 @@ class Blocks:
 
 
 def _finite_rows(array: Array) -> NDArray[np.bool_]:
-    return np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+    return np.array([np.isfinite(row).all() for row in array], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -314,9 +315,9 @@ class Store:
 
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
-        >>> store = Store.from_arrays(f"{folder}/mine.zarr", {"temperature": np.ones((4, 8, 8))}, units={"temperature": "K"})
-        >>> store.rows, store.variables[0].unit, store.read("temperature", [2]).shape
-        (4, 'K', (1, 8, 8))
+        >>> store = Store.from_arrays(f"{folder}/mine.zarr", {"heat": np.ones((4, 8, 8))}, units={"heat": "J"})
+        >>> store.rows, store.variables[0].unit, store.read("heat", [2]).shape
+        (4, 'J', (1, 8, 8))
         """
         path = Path(path)
         if path.exists():
@@ -477,9 +478,18 @@ class Store:
             import xarray
         except ImportError:
             raise UsageError("xarray is not installed: pip install 'beable[xarray]'") from None
-        data = xarray.open_zarr(self.path, consolidated=True, chunks=None)
+        data: xarray.Dataset = xarray.open_zarr(self.path, consolidated=True, chunks=None)
         labels = {d: list(meanings.split(" ")) for d in data.coords if (meanings := data[d].attrs.get("flag_meanings"))}
+        data.attrs = _portable(data.attrs)
+        for name in data.variables:
+            data[name].attrs = _portable(data[name].attrs)
         return data.assign_coords(labels)
+
+
+def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Attributes that NetCDF can hold as well: text and numbers."""
+    given = {str(key): value for key, value in attributes.items() if value is not None}
+    return {key: value if isinstance(value, str | int | float) else json.dumps(value) for key, value in given.items()}
 
 
 def _publish(path: Path, given: Snapshots, allow_failed: bool) -> None:
@@ -610,7 +620,7 @@ def _row_numbers(rows: ArrayLike | slice, count: int) -> NDArray[np.int64]:
         return np.flatnonzero(numbers)
     if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
         raise DataError(f"rows of shape {numbers.shape} and type {numbers.dtype}: give a list of row numbers")
-    if numbers.size and not (0 <= numbers.min() and numbers.max() < count):
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
         raise DataError(f"rows from {numbers.min()} to {numbers.max()} where there are 0 to {count - 1}")
     return numbers.astype(np.int64)
 

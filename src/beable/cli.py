@@ -1,0 +1,129 @@
+"""The command line: which verbs there are, how errors read and which exit codes they carry.
+
+A verb's module is imported when the verb is called, so that help appears at once. Results go to standard output,
+everything else to standard error. Exit codes: 0 success, 1 unexpected error, those of `beable.errors` for the rest,
+130 after Ctrl-C, 143 after a request to end, 141 when the reader of the output has gone.
+"""
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+from beable.commands.output import printable
+from beable.errors import BeableError, UsageError
+
+INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
+
+app = App(
+    name="beable",
+    help="Find the hidden factors behind simulation data, and say how far to trust them.",
+    help_epilogue="With --debug, an error shows where in the program it arose.",
+    version=lambda: _version(),
+    default_parameter=Parameter(negative=()),
+)
+
+simulate = App(name="simulate", help="Make a data set with a simulator.")
+data = App(name="data", help="Look at a data set, or verify it.")
+study = App(name="study", help="Repeat a result of the literature.")
+for group in (simulate, data, study):
+    app.command(group)
+
+simulate.command("beable.commands.data:darcy", name="darcy", help="Darcy flow through random permeability.")
+data.command("beable.commands.data:info", name="info", help="What a data set holds.")
+data.command("beable.commands.data:verify", name="verify", help="Read every byte and name what is damaged.")
+app.command("beable.commands.training:fit", name="fit", help="Train an ensemble of VAEs on a data set.")
+app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
+app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
+app.command("beable.commands.training:rd", name="rd", help="Trace rate against distortion over many beta.")
+study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")
+study.command("beable.commands.studies:show_", name="show", help="Show a study and the source's numbers.")
+study.command("beable.commands.studies:run", name="run", help="Run a study from nothing to its report.")
+app.command("beable.commands.doctor:doctor", name="doctor", help="Versions, threads, devices, disk: what to report.")
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asked this process to end."""
+
+    exit_code = TERMINATED
+
+
+def main() -> NoReturn:
+    """Entry point of the command ``beable``."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command line in this process and return its exit code.
+
+    Args:
+        words: what follows the name of the program.
+    """
+    _prepare()
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        _call(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        _say(_message(error))
+        return _exit_code(error)
+    return 0
+
+
+def _prepare() -> None:
+    """One thread for each process before NumPy is imported, warnings in one line, a clean end on request."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    warnings.formatwarning = lambda message, *about, **more: f"beable: warning: {message}\n"
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    raise Terminated("ended on request; the same command goes on from here")
+
+
+def _call(words: list[str]) -> None:
+    try:
+        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise UsageError(f"{error} Try: {_help_for(words)}") from error
+
+
+def _help_for(words: list[str]) -> str:
+    """The call that shows the help nearest to what was meant."""
+    return " ".join(["beable", *app.parse_commands(words)[0], "--help"])
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, BeableError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted"
+    return f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)"
+
+
+def _exit_code(error: BaseException) -> int:
+    return int(getattr(error, "exit_code", INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1))
+
+
+def _say(text: str) -> None:
+    """One line for people."""
+    print("beable:", printable(" ".join(text.split())), file=sys.stderr, flush=True)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("beable")

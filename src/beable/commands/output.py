@@ -1,0 +1,104 @@
+"""Results on standard output: indented text for people, one JSON object for programs."""
+
+import json as json_format
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_INDENT = "  "
+_LONG = 12
+
+
+def show(value: Mapping[str, Any], *, json: bool = False) -> None:
+    """Print a result.
+
+    Args:
+        value: by name, of numbers, words, arrays, lists and further mappings.
+        json: as one JSON object, in which numbers that are not finite are null.
+    """
+    plain = _plain(value)
+    print(json_format.dumps(_finite(plain), ensure_ascii=False, allow_nan=False) if json else as_text(plain))
+
+
+def as_text(value: Mapping[str, Any]) -> str:
+    """A result as indented lines.
+
+    >>> print(as_text({"rows": 3, "error": 0.123456, "factors": ["a", "b"], "model": {"latents": 2}}))
+    rows: 3
+    error: 0.1235
+    factors: a, b
+    model:
+      latents: 2
+    """
+    return "\n".join(_lines(value, ""))
+
+
+def printable(text: str) -> str:
+    r"""Text without characters that could steer a terminal: names come from users' files.
+
+    >>> print(printable("θ\x1b[2J"))
+    θ\x1b[2J
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _plain(value: Any) -> Any:
+    """The same in dictionaries, lists, numbers and words only."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | None) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    """The same with null in place of numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
+    for key, item in value.items():
+        name = indent + printable(key)
+        if isinstance(item, Mapping) and item:
+            yield f"{name}:"
+            yield from _lines(item, indent + _INDENT)
+        elif _is_nested(item):
+            yield f"{name}:"
+            for entry in _shortened(item):
+                yield from _entry(entry, indent + _INDENT)
+        else:
+            yield f"{name}: {_inline(item)}"
+
+
+def _entry(entry: Any, indent: str) -> Iterator[str]:
+    """One entry of a list: a mapping on one line if its values allow it."""
+    if not isinstance(entry, Mapping):
+        yield indent + _inline(entry)
+    elif any(isinstance(item, Mapping) or _is_nested(item) for item in entry.values()):
+        yield f"{indent}-"
+        yield from _lines(entry, indent + _INDENT)
+    else:
+        yield indent + ", ".join(f"{printable(key)} {_inline(item)}" for key, item in entry.items() if item != "")
+
+
+def _is_nested(item: Any) -> bool:
+    """A list that does not go on one line: of lists, of mappings or of long words."""
+    return isinstance(item, list) and any(isinstance(e, Mapping | list) or len(str(e)) > 40 for e in item)
+
+
+def _shortened(items: list[Any]) -> list[Any]:
+    return items if len(items) <= _LONG else [*items[: _LONG - 1], f"... {len(items) - _LONG + 1} more"]
+
+
+def _inline(item: Any) -> str:
+    if isinstance(item, list | Mapping):
+        return ", ".join(_inline(entry) for entry in _shortened(list(item))) or "none"
+    if isinstance(item, bool) or item is None:
+        return {True: "yes", False: "no", None: "none"}[item]
+    return f"{item:.4g}" if isinstance(item, float) else printable(str(item))

@@ -1,0 +1,388 @@
+"""Generation of a data set: rows in blocks, each in any process, at any time, to the same bytes.
+
+A row draws from streams of its own, ``SeedSequence(seed, spawn_key=(stream, row, attempt))``, and every process
+computes with one thread, so that neither workers nor interruptions nor the number of rows leave a trace in the
+numbers. What a killed run leaves is taken up block by block; a complete data set is left alone.
+
+Any ``concurrent.futures`` executor will do, dask's too. The default one is a pool of processes that end when the
+process that began them ends, however it ends.
+"""
+
+import os
+import shutil
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import forkserver, get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import NamedTuple
+
+from threadpoolctl import threadpool_limits
+
+from beable import files
+from beable.datasets.layout import Plan, block_rows
+from beable.datasets.store import Blocks, Note, Store, create, finish, refuse_other
+from beable.errors import BeableError, DataError, OutputError, UsageError
+from beable.simulators.simulator import Simulator
+from beable.streams import RowStreams
+
+Progress = Callable[[int, int], None]
+
+FAILURE_LIMIT = 0.01
+DEATHS = 3
+GRACE_SECONDS = 3.0
+POLL_SECONDS = 0.1
+SPARE_BYTES = 16 * 2**20
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user, or the system, asked to stop; what is done is kept."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
+
+
+def generate(
+    simulator: Simulator,
+    path: Path | str,
+    rows: int,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    block: int | None = None,
+    failure_limit: float = FAILURE_LIMIT,
+) -> Store:
+    """Make a data set of a simulator's snapshots, or complete the one that an interruption left there.
+
+    Args:
+        simulator: the physics.
+        path: folder to make, or to complete.
+        rows: number of snapshots.
+        seed: of all random streams.
+        workers: processes; all cores that this process may use by default; 1 computes in this process.
+        executor: where to compute instead; its processes must see the folder.
+        progress: called with rows done and rows in all.
+        block: rows in a block; by default what fits into 4 MiB, at most 256. Part of the layout, not of the numbers.
+        failure_limit: share of rows that may fail.
+
+    Raises:
+        UsageError: numbers that cannot be meant.
+        DataError: more rows failed than allowed; what is done is kept.
+        OutputError: the folder holds another data set, or there is no room.
+        LockedError: another process is writing there.
+        Interrupted: Ctrl-C or a request to end; the same call takes up what is there.
+
+    >>> import tempfile
+    >>> from beable.simulators import Darcy
+    >>> store = generate(Darcy(grid=9), tempfile.mkdtemp() + "/darcy.zarr", 3, workers=1)
+    >>> store.read("flux").shape
+    (3, 2, 9, 9)
+    """
+    path, report = Path(path), progress or (lambda done, total: None)
+    plan = plan_of(simulator, rows, seed, block)
+    workers = _checked_workers(workers)
+    if _is_complete(path, plan):
+        report(rows, rows)
+        return Store.open(path)
+    with files.locked(path):
+        refuse_other(path, plan.attributes())
+        files.sweep(path)
+        create(path, plan)
+        job = Job(simulator, seed, Blocks.of(path, plan))
+        notes = _complete(job, workers, executor, report, failure_limit)
+        finish(path, plan, notes)
+    return Store.open(path)
+
+
+def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = None) -> Plan:
+    """What the store of a simulator's snapshots will hold.
+
+    Raises:
+        UsageError: a number that cannot be meant.
+    """
+    if type(seed) is not int or seed < 0:
+        raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
+    if type(rows) is not int or rows < 1:
+        raise UsageError(f"rows must be a whole number of at least 1, not {rows!r}")
+    with threadpool_limits(1):
+        constants = simulator.constants()
+    return Plan(
+        title=f"Snapshots of the simulator {simulator.name}",
+        rows=rows,
+        block=block_rows(simulator.variables, rows) if block is None else block,
+        variables=simulator.variables,
+        factors=simulator.factors,
+        coordinates=simulator.coordinates,
+        constants=constants,
+        simulator=simulator.name,
+        settings=simulator.settings(),
+        seed=seed,
+    )
+
+
+def _checked_workers(workers: int | None) -> int:
+    if workers is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if type(workers) is not int or workers < 1:
+        raise UsageError(f"workers must be a whole number of at least 1, not {workers!r}")
+    return workers
+
+
+def _is_complete(path: Path, plan: Plan) -> bool:
+    """Whether this very data set, perhaps made with other versions, stands there with all its files."""
+    if not (path / files.MANIFEST).exists():
+        return False
+    refuse_other(path, plan.attributes(), ignoring=["versions"])
+    return not files.size_problems(path, files.read_manifest(path).files)
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to make any block.
+
+    Args:
+        simulator: the physics.
+        seed: of all random streams.
+        blocks: where they go.
+    """
+
+    simulator: Simulator
+    seed: int
+    blocks: Blocks
+
+    def make(self, block: int) -> Note:
+        """Draw, simulate and write one block."""
+        start, stop = self.blocks.range(block)
+        streams = RowStreams(self.seed, start, stop - start)
+        with threadpool_limits(1):
+            values = self.simulator.draw(streams)
+            snapshots = self.simulator.simulate(values, streams)
+        return self.blocks.write(block, values, snapshots)
+
+
+class Made(NamedTuple):
+    """A block that was just made."""
+
+    block: int
+    note: Note
+
+
+def _complete(
+    job: Job, workers: int, executor: Executor | None, report: Progress, failure_limit: float
+) -> dict[int, Note]:
+    """Make the blocks that are missing; the notes of all."""
+    blocks, notes = job.blocks, job.blocks.done()
+    missing = [block for block in range(len(blocks)) if block not in notes]
+    _check_space(blocks, len(missing))
+    report(_rows(blocks, notes), blocks.rows)
+    _check_failures(blocks, notes, failure_limit)
+    with _Stop() as stop, closing(_made(job, missing, workers, executor, stop)) as made:
+        for block, note in made:
+            notes[block] = note
+            report(_rows(blocks, notes), blocks.rows)
+            _check_failures(blocks, notes, failure_limit)
+        if stop.signum and len(notes) < len(blocks):
+            raise stop.error(f"{blocks.path}: stopped at {_rows(blocks, notes)} of {blocks.rows} rows")
+    return notes
+
+
+def _rows(blocks: Blocks, notes: Iterable[int]) -> int:
+    return sum(stop - start for start, stop in map(blocks.range, notes))
+
+
+def _check_space(blocks: Blocks, missing: int) -> None:
+    """Refuse to begin what cannot be finished."""
+    needed, free = missing * blocks.bytes + SPARE_BYTES, shutil.disk_usage(blocks.path).free
+    if missing and needed > free:
+        raise OutputError(
+            f"{blocks.path}: {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free: make room or ask for fewer rows"
+        )
+
+
+def _check_failures(blocks: Blocks, notes: dict[int, Note], limit: float) -> None:
+    failures = {row: why for note in notes.values() for row, why in note.failures.items()}
+    if len(failures) > limit * blocks.rows:
+        row, why = min(failures.items(), key=lambda item: int(item[0]))
+        raise DataError(
+            f"{blocks.path}: {len(failures)} of {_rows(blocks, notes)} rows failed, more than {limit:.2g} of "
+            f"{blocks.rows} (row {row}: {why}): look at the settings, or allow a larger share of failures; "
+            "what is done is kept"
+        )
+
+
+class _Stop(AbstractContextManager["_Stop"]):
+    """Notes a request to stop, so that it is met between blocks; a second one is met at once."""
+
+    signum = 0
+    deadline = float("inf")
+
+    def __enter__(self) -> "_Stop":
+        main = threading.current_thread() is threading.main_thread()
+        wanted = [s for s in (signal.SIGINT, signal.SIGTERM) if main and signal.getsignal(s) != signal.SIG_IGN]
+        self._before = {s: signal.signal(s, self._ask) for s in wanted}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def _ask(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum:
+            raise self.error("stopped at once")
+        self.signum, self.deadline = signum, monotonic() + GRACE_SECONDS
+
+    def error(self, what: str) -> Interrupted:
+        return Interrupted(f"{what}: what is done is kept, run the same command again to go on", self.signum)
+
+
+def _made(job: Job, missing: list[int], workers: int, executor: Executor | None, stop: _Stop) -> Generator[Made]:
+    """Blocks as they are made; ends early on a request to stop."""
+    if executor is not None:
+        with _given(executor, job.blocks.path):
+            yield from _drive(lambda block: executor.submit(job.make, block), deque(missing), {}, 2 * workers, stop)
+    elif workers == 1 or len(missing) < 2:
+        yield from _here(job, missing, stop)
+    else:
+        yield from _in_processes(job, missing, workers, stop)
+
+
+@contextmanager
+def _given(executor: Executor, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise BeableError(f"{path}: the executor broke ({error}): run the same command again to go on") from error
+
+
+def _here(job: Job, missing: list[int], stop: _Stop) -> Generator[Made]:
+    for block in missing:
+        if stop.signum:
+            return
+        yield Made(block, job.make(block))
+
+
+def _in_processes(job: Job, missing: list[int], workers: int, stop: _Stop) -> Generator[Made]:
+    """Blocks from a pool that is built anew when a worker dies; blocks at hand then are tried one by one."""
+    todo, deaths = deque(missing), Counter[int]()
+    while todo and not stop.signum:
+        running: dict[Future[Note], int] = {}
+        try:
+            with _pool(job, min(workers, len(todo)), stop) as pool:
+                yield from _drive(lambda block: pool.submit(_make, block), todo, running, workers + 1, stop, deaths)
+        except BrokenExecutor:
+            _count_deaths(deaths, sorted(running.values()), job.blocks)
+            todo.extendleft(sorted(running.values(), reverse=True))
+
+
+def _count_deaths(deaths: Counter[int], blocks: list[int], where: Blocks) -> None:
+    deaths.update(blocks)
+    fatal = [block for block in blocks if deaths[block] >= DEATHS]
+    if fatal:
+        start, stop = where.range(fatal[0])
+        raise BeableError(
+            f"{where.path}: rows {start} to {stop - 1} (block {fatal[0]}) ended their worker {DEATHS} times, perhaps "
+            "for want of memory: try workers=1. The simulator must come from a module, and a script that generates "
+            "needs `if __name__ == '__main__':`"
+        )
+
+
+def _drive(
+    submit: Callable[[int], "Future[Note]"],
+    todo: deque[int],
+    running: dict["Future[Note]", int],
+    most: int,
+    stop: _Stop,
+    deaths: Counter[int] | None = None,
+) -> Generator[Made]:
+    """Keep at most so many blocks under way, and give them back as they are made.
+
+    A block that was at hand when a worker died goes alone, so that the one to blame is found.
+    On a request to stop nothing new begins, and what is under way has a few seconds to end.
+    """
+    suspects = deaths or Counter[int]()
+
+    def may_begin() -> bool:
+        alone = suspects[todo[0]] or any(suspects[block] for block in running.values())
+        return len(running) < (1 if alone else most)
+
+    try:
+        while (todo and not stop.signum) or (running and monotonic() < stop.deadline):
+            while todo and not stop.signum and may_begin():
+                running[submit(todo[0])] = todo[0]
+                todo.popleft()
+            for future in wait(running, POLL_SECONDS, FIRST_COMPLETED).done:
+                note = future.result()
+                yield Made(running.pop(future), note)
+    finally:
+        for future in running:
+            future.cancel()
+
+
+_job: Job | None = None
+
+
+def _make(block: int) -> Note:
+    assert _job is not None
+    return _job.make(block)
+
+
+@contextmanager
+def _pool(job: Job, workers: int, stop: _Stop) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end at once when the other end of their lifeline, a pipe, is closed.
+
+    This process closes it when it wants no more of them, and the kernel does when this process dies.
+    """
+    with _one_thread():
+        forkserver.ensure_running()
+    context = get_context("forkserver")
+    theirs, ours = context.Pipe(duplex=False)
+    with theirs, ours:
+        pool = ProcessPoolExecutor(workers, context, _begin, (job, theirs))
+        try:
+            yield pool
+        except BaseException:
+            ours.close()
+            raise
+        else:
+            if stop.signum:
+                ours.close()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What begins within has one thread from the start, before it imports NumPy."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _begin(job: Job, lifeline: Connection) -> None:
+    """First act of a worker."""
+    global _job
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the first one decides
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    _job = job
+
+
+def _end_with(lifeline: Connection) -> None:
+    with suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    os._exit(1)
