@@ -18,6 +18,7 @@ from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.reconstruction import reconstruction_error
 from beable.representations import Representation
 from beable.representations.representation import Coded
+from beable.simulators.simulator import Variable
 from beable.streams import generator
 from beable.training.data import Prepared, read
 from beable.training.run import Run
@@ -110,7 +111,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         codes.mean,
         codes.std,
         found.relative_error(),
-        found.error_by_channel(snapshots),
+        found.error_by_channel(snapshots, store.variables),
         regularisation(scores.distortion, scores.rate, _level(run, coded)),
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows),
     )
@@ -128,7 +129,7 @@ def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) 
         codes,
         np.zeros_like(codes),
         found.relative_error(),
-        found.error_by_channel(snapshots),
+        found.error_by_channel(snapshots, store.variables),
         None,
         disentanglement(codes, codes, store, data.held_rows),
     )
@@ -165,28 +166,32 @@ class _Reconstructions(NamedTuple):
         errors = ((self.locations.reshape(-1, *values.shape) - values) ** 2).sum((1, 2))
         return np.asarray((errors + left) / energy)
 
-    def error_by_channel(self, snapshots: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    def error_by_channel(
+        self, snapshots: Mapping[str, FloatArray], variables: Sequence[Variable]
+    ) -> dict[str, FloatArray]:
         """Of each channel in physical units on ``CHANNEL_ROWS`` of the rows, (members)."""
         some = slice(None, None, -(-len(self.coded.values) // CHANNEL_ROWS))
-        truth = by_channel({name: values[some] for name, values in snapshots.items()})
+        truth = by_channel({name: values[some] for name, values in snapshots.items()}, variables)
         members = [
-            reconstruction_error(truth, by_channel(self.representation.inverse(location[some]))).variables
+            reconstruction_error(truth, by_channel(self.representation.inverse(location[some]), variables)).variables
             for location in self.locations
         ]
         return {name: np.array([errors[name].squared for errors in members]) for name in truth}
 
 
-def by_channel(snapshots: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable]) -> dict[str, FloatArray]:
     """Each channel on its own: a variable, or a component of one.
 
-    >>> list(by_channel({"p": np.zeros((5, 3, 3)), "u": np.zeros((5, 2, 3, 3))}))
-    ['p', 'u[0]', 'u[1]']
+    >>> flux = Variable("flux", ("component", "x", "y"), (2, 3, 3), components=("x", "y"))
+    >>> list(by_channel({"flux": np.zeros((5, 2, 3, 3))}, [flux]))
+    ['flux x', 'flux y']
     """
-    grid = min(values.ndim for values in snapshots.values())
     channels: dict[str, FloatArray] = {}
-    for name, values in snapshots.items():
-        parts = {f"{name}[{i}]": values[:, i] for i in range(values.shape[1])}
-        channels |= {name: values} if values.ndim == grid else parts
+    for v in variables:
+        if v.name in snapshots and v.components:
+            channels |= {f"{v.name} {c}": snapshots[v.name][:, i] for i, c in enumerate(v.components)}
+        elif v.name in snapshots:
+            channels[v.name] = snapshots[v.name]
     return channels
 
 

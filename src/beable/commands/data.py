@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -13,12 +13,14 @@ from beable.commands.progress import progress
 from beable.errors import CorruptError, DataError, UsageError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     import numpy as np
     from numpy.typing import NDArray
 
     from beable.datasets.store import Store
+    from beable.simulators.simulator import Simulator, Variable
+
+DASK_SECONDS = 10
+FAILURES_SHOWN = 10
 
 Output = Annotated[Path, Parameter(alias="-o")]
 FACTORS, PHYSICS, WORK = (Parameter(group=name) for name in ("Factors", "Physics", "Work"))
@@ -30,9 +32,7 @@ def darcy(
     rows: int,
     seed: int = 0,
     factors: Annotated[
-        Literal[
-            "normal", "shifted", "mixture", "correlated-gaussian", "correlated-mixture", "uniform", "table"
-        ],
+        Literal["normal", "shifted", "mixture", "correlated-gaussian", "correlated-mixture", "uniform", "table"],
         FACTORS,
     ] = "normal",
     centre: Annotated[float | None, FACTORS] = None,
@@ -106,7 +106,7 @@ def darcy(
         "well": well,
         "well_edge": well_edge,
     }
-    law = {
+    law: dict[str, Any] = {
         "centre": centre,
         "number": number,
         "reading": reading,
@@ -117,4 +117,124 @@ def darcy(
         "table": None if table is None else matrix("table", table),
     }
     simulator = Darcy(**settings, **{name: value for name, value in law.items() if value is not None})
-    _simulate(simulator, output, rows, seed, failure_limit, Work(workers, dask), json)
+    _simulate(simulator, output, rows, json=json, seed=seed, failure_limit=failure_limit, workers=workers, dask=dask)
+
+
+def info(path: Path, /, *, json: bool = False) -> None:
+    """Show what a data set holds: rows, variables with units, factors, settings, versions.
+
+    Args:
+        path: The data set.
+        json: Print it as JSON.
+    """
+    from beable.datasets.store import Store
+
+    store = Store.open(path)
+    about = {"path": path, **store.info()}
+    show(about if json else {**about, **_readable(store)}, json=json)
+
+
+def _readable(store: "Store") -> dict[str, Any]:
+    """Variables and factors as a line each, and no more failures than one reads."""
+    failures = [f"row {row}: {reason}" for row, reason in store.failures.items()]
+    return {
+        "failures": failures[:FAILURES_SHOWN] + ["..."] * (len(failures) > FAILURES_SHOWN),
+        "variables": {v.name: f"{_form(v)} of {v.dtype}, unit {v.unit}" for v in store.variables},
+        "factors": {f.name: f"unit {f.unit}, from {f.low:g} to {f.high:g}" for f in store.factors},
+    }
+
+
+def _form(variable: "Variable") -> str:
+    """Dimensions with their lengths: row, x (65), y (65)."""
+    inner = zip(variable.dims, variable.shape, strict=True)
+    return ", ".join(["row", *(f"{dim} ({length})" for dim, length in inner)])
+
+
+def verify(path: Path, /, *, json: bool = False) -> None:
+    """Read every byte of a data set; if something is damaged, name it and end with exit code 5.
+
+    Args:
+        path: The data set.
+        json: Print the findings as JSON.
+    """
+    from beable.datasets.store import verify as problems_of
+
+    problems = problems_of(path)
+    show({"path": path, "whole": not problems, "problems": problems}, json=json)
+    if problems:
+        raise CorruptError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found")
+
+
+def matrix(name: str, text: str) -> "NDArray[np.float64]":
+    """A table of numbers, (rows, columns), from a file or from the words themselves.
+
+    Args:
+        name: what it is, for the error.
+        text: name of a .npy or .csv file, or rows such as "1,0.8;0.8,1".
+
+    Raises:
+        UsageError: neither.
+        DataError: a file that holds something else, or nothing.
+    """
+    import numpy as np
+
+    path = Path(text)
+    try:
+        if path.suffix == ".npy":
+            numbers = np.asarray(np.load(path, allow_pickle=False), dtype=float)
+        elif path.suffix == ".csv":
+            numbers = np.array(_rows(path.read_text(encoding="utf-8").splitlines()))
+        else:
+            numbers = np.array(_rows(text.split(";")))
+    except OSError as error:
+        raise UsageError(f"{name} {text}: {error.strerror or error}: give a .npy or .csv file") from None
+    except (ValueError, TypeError, EOFError):
+        raise DataError(f"{name} {text}: expected rows of numbers, all of one length, without headings") from None
+    return numbers.reshape(-1, 1) if numbers.ndim == 1 else numbers
+
+
+def _rows(lines: list[str]) -> list[list[float]]:
+    return [[float(number) for number in line.split(",")] for line in lines if line.strip()]
+
+
+def _simulate(
+    simulator: "Simulator",
+    output: Path,
+    rows: int,
+    *,
+    json: bool,
+    workers: int | None,
+    dask: str | None,
+    **options: Any,
+) -> None:
+    """Generate, with progress, and say what came of it."""
+    from beable.datasets.generate import generate
+
+    begun = monotonic()
+    with _cluster(dask, workers) as work, progress("rows", quiet=json) as report:
+        store = generate(simulator, output.absolute() if dask else output, rows, progress=report, **work, **options)
+    show({**_summary(store), "path": output, "seconds": round(monotonic() - begun, 2)}, json=json)
+
+
+def _summary(store: "Store") -> Mapping[str, Any]:
+    about = store.info()
+    kept = {name: about[name] for name in ("id", "rows", "good", "failures", "bytes")}
+    return kept | {"variables": [v.name for v in store.variables]}
+
+
+@contextmanager
+def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, Any]]:
+    """Where to compute, as arguments of `generate`: processes here, or a dask cluster."""
+    if address is None:
+        yield {"workers": workers}
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("dask is not installed: pip install 'beable[dask]'") from None
+    try:
+        client = Client(address, timeout=DASK_SECONDS)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no dask scheduler at {address} ({error}): give an address such as tcp://host:8786") from None
+    with client, client.get_executor() as executor:
+        yield {"executor": executor, "workers": workers or sum(client.nthreads().values()) or None}

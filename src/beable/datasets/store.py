@@ -483,7 +483,8 @@ class Store:
         data.attrs = _portable(data.attrs)
         for name in data.variables:
             data[name].attrs = _portable(data[name].attrs)
-        return data.assign_coords(labels)
+        names = [*self._attributes["variables"], *(["factors"] if self.factors else [])]
+        return data[names].assign_coords(labels)
 
 
 def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:

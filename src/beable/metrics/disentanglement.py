@@ -9,13 +9,17 @@ with no factor has matching −1. The records speak of factors by their column i
 No score means anything alone: see `beable.metrics.context.score_in_context` for its ceiling and its chance level.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from beable.metrics.columns import Floats, Ints, Pair, pair, standardised
+from beable.errors import unknown
+from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, explained, pair, standardised
+from beable.metrics.information import binned_matrix, knn_matrix
+from beable.metrics.prediction import linear_informativeness
 
 
 class Share(NamedTuple):
@@ -84,11 +88,10 @@ def s_r(codes: ArrayLike, factors: ArrayLike) -> Share:
     Reference: after Jacobsen and Duraisamy (2022), equation 5, with correlations for covariances.
     """
     given = pair(codes, factors)
-    return _share(given, np.abs(correlations(given)))
+    return _share(given, np.abs(_correlations(given)))
 
 
-def correlations(given: Pair) -> Floats:
-    """Pearson correlations, (latents, varied factors); 0 for dead latents."""
+def _correlations(given: Pair) -> Floats:
     z = np.where(given.dead, 0.0, standardised(given.codes))
     matrix: Floats = z.T @ standardised(given.factors) / given.rows
     return matrix
@@ -117,3 +120,250 @@ def one_to_one(matrix: Floats) -> float:
     """Mean entry along the best assignment of rows to columns (Hungarian method)."""
     rows, columns = optimize.linear_sum_assignment(matrix, maximize=True)
     return float(matrix[rows, columns].mean())
+
+
+class Gap(NamedTuple):
+    """How much better each factor's first latent is than its second.
+
+    Args:
+        score: mean of ``per_factor``.
+        per_factor: (varied factors,).
+        matching: the latent of each varied factor, (varied factors,), −1 where no latent knows it.
+        matrix: the dependences between 0 and 1, (latents, varied factors).
+    """
+
+    score: float
+    per_factor: Floats
+    matching: Ints
+    matrix: Floats
+
+
+def mig(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    estimator: str = "quantile",
+    bins: int = 20,
+    discrete: Discrete = None,
+) -> Gap:
+    r"""Mutual information gap.
+
+    .. math:: \mathrm{MIG} = \frac1F \sum_j \frac{I(z_{(1)}; v_j) - I(z_{(2)}; v_j)}{H(v_j)}
+
+    z_(1), z_(2) being the two latents with most information on v_j. H is the entropy of the labels, or of the bins of a
+    continuous factor. By neighbours a continuous factor has no entropy to divide by, a differential one depends on its
+    unit; there the gap is that of 1 − exp(−2 I), Linfoot's share, which is ρ² for Gaussian variables.
+
+    Blind to: two factors in one latent; everything but the best two latents. A duplicated latent gives 0. The code's
+    mean and its samples have different scores. With 20 bins and less than 1,000 rows the matrix is biased, the gap
+    less so.
+
+    Args:
+        codes: (rows, latents); with one latent the second best is 0.
+        factors: (rows, factors).
+        estimator: "quantile" bins with Miller–Madow correction; "knn", Kraskov's; "width", bins of equal width without
+            correction, the convention of the literature, which one outlier row ruins.
+        bins: bins of a continuous column.
+        discrete: which factors are labels; None: by rule.
+
+    Raises:
+        DataError: see `pair`; fewer than 8 rows.
+
+    Reference: Chen, Li, Grosse and Duvenaud, "Isolating sources of disentanglement in VAEs", NeurIPS (2018); E. H.
+    Linfoot, Information and Control 1, 85 (1957).
+
+    >>> v = np.random.default_rng(0).integers(0, 10, size=(3000, 5))
+    >>> bool(mig(v, v).score > 0.99), round(mig(np.hstack([v, v]), v).score, 9)
+    (True, 0.0)
+    """
+    given = pair(codes, factors, rows=8, discrete=discrete)
+    return _gap(given, _shared_information(given, estimator, bins))
+
+
+def sap(codes: ArrayLike, factors: ArrayLike, *, discrete: Discrete = None) -> Gap:
+    r"""Separated attribute predictability, the gap in explained variance.
+
+    .. math:: \mathrm{SAP} = \frac1F \sum_j (R^2_{(1)j} - R^2_{(2)j})
+
+    R²_ij is the squared correlation of latent i with factor j, or for labels the correlation ratio η², which for two
+    labels is the same; no classifier, whose chance level would be that of the commonest label. Two independent factors
+    of equal variance turned by θ score |cos 2θ|.
+
+    Blind to: two factors in one latent; dependence that is not linear. A duplicated latent gives 0.
+
+    Args, Raises: see `mig`.
+
+    Reference: Kumar, Sattigeri and Balakrishnan, "Variational inference of disentangled latent concepts", ICLR (2018).
+    """
+    given = pair(codes, factors, rows=8, discrete=discrete)
+    return _gap(given, explained(given))
+
+
+def _gap(given: Pair, matrix: Floats) -> Gap:
+    padded = np.vstack([matrix, np.zeros(matrix.shape[1])])
+    second, first = np.sort(padded, axis=0)[-2:]
+    per_factor = first - second
+    return Gap(float(per_factor.mean()), per_factor, np.where(first > 0, matrix.argmax(axis=0), -1), matrix)
+
+
+def _shared_information(given: Pair, estimator: str, bins: int) -> Floats:
+    if estimator not in ESTIMATORS:
+        raise unknown("estimator", estimator, ESTIMATORS)
+    matrix = np.where(given.dead[:, None], 0.0, ESTIMATORS[estimator](given, bins))
+    return np.clip(matrix, 0.0, 1.0)
+
+
+def _by_quantile(given: Pair, bins: int) -> Floats:
+    return _by_bins(given, bins, "quantile", True)
+
+
+def _by_width(given: Pair, bins: int) -> Floats:
+    return _by_bins(given, bins, "width", False)
+
+
+def _by_bins(given: Pair, bins: int, binning: str, correction: bool) -> Floats:
+    z, v = classes(given.codes, given.code_labels, bins, binning), classes(given.factors, given.labels, bins, binning)
+    share: Floats = binned_matrix(z, v, correction) / _entropies(v, correction)
+    return share
+
+
+def _entropies(v: Ints, correction: bool) -> Floats:
+    own = np.array([binned_matrix(column[:, None], column[:, None], correction)[0, 0] for column in v.T])
+    return np.maximum(own, np.finfo(float).tiny)
+
+
+def _by_neighbours(given: Pair, bins: int) -> Floats:
+    information = np.maximum(knn_matrix(given, k=3), 0.0)
+    v = classes(given.factors, given.labels, bins)
+    return np.where(given.labels, information / _entropies(v, True), 1 - np.exp(-2 * information))
+
+
+ESTIMATORS: dict[str, Callable[[Pair, int], Floats]] = {
+    "quantile": _by_quantile,
+    "width": _by_width,
+    "knn": _by_neighbours,
+}
+
+
+class Modularity(NamedTuple):
+    """How far each latent knows one factor only.
+
+    Args:
+        score: mean of ``per_latent`` over the live latents.
+        per_latent: (latents,), NaN where dead.
+        matrix: mutual information in nats, not below 0, (latents, varied factors).
+    """
+
+    score: float
+    per_latent: Floats
+    matrix: Floats
+
+
+def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, discrete: Discrete = None) -> Modularity:
+    r"""Modularity: 1 − the squared information on other factors over that on the main one.
+
+    .. math:: 1 - \frac{\sum_{j \ne \max} I_{ij}^2}{(F - 1) \max_j I_{ij}^2}
+
+    Blind to: missed factors, several latents for one factor. Depends on the number of rows: codes that know nothing
+    have 0.32 at 3,000 rows and 0.17 at 20,000 without the Miller–Madow correction that is made here; read it with
+    a measure of information. 1 for one factor.
+
+    Args, Raises: see `mig`.
+
+    Reference: Ridgeway and Mozer, "Learning deep disentangled embeddings with the F-statistic loss", NeurIPS (2018).
+    """
+    given = pair(codes, factors, rows=8, discrete=discrete)
+    z, v = classes(given.codes, given.code_labels, bins), classes(given.factors, given.labels, bins)
+    matrix = np.where(given.dead[:, None], 0.0, np.maximum(binned_matrix(z, v), 0.0))
+    per_latent = np.where(given.dead, np.nan, per_latent_modularity(matrix))
+    return Modularity(float(np.nanmean(per_latent)) if len(given.live) else 0.0, per_latent, matrix)
+
+
+def per_latent_modularity(information: ArrayLike) -> Floats:
+    """Modularity of every row of a matrix (latents, factors) of informations; 0 for a row of zeros.
+
+    >>> per_latent_modularity([[1, 0], [0, 1], [0, 0]]).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    square = np.square(np.asarray(information, dtype=np.float64))
+    best = square.max(axis=1)
+    others = (square.sum(axis=1) - best) / max(square.shape[1] - 1, 1)
+    answer: Floats = np.where(best > 0, 1 - others / np.where(best > 0, best, 1.0), 0.0)
+    return answer
+
+
+class InfoMEC(NamedTuple):
+    """Modularity, compactness and explicitness from information.
+
+    Args:
+        score: modularity InfoM.
+        modularity: the same.
+        compactness: InfoC.
+        explicitness: InfoE, mean held-out R² of a linear probe.
+        matrix: normalised information above its null, (latents, varied factors).
+        threshold: the largest entry that shuffled codes reached: entries below it are 0.
+    """
+
+    score: float
+    modularity: float
+    compactness: float
+    explicitness: float
+    matrix: Floats
+    threshold: float
+
+
+def infomec(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    estimator: str = "quantile",
+    bins: int = 20,
+    nulls: int = 10,
+    folds: int = 3,
+    rng: Seed = 0,
+    discrete: Discrete = None,
+) -> InfoMEC:
+    r"""InfoMEC: how concentrated the information is, along rows (M) and columns (C), and how linear it is (E).
+
+    With N_ij the normalised mutual information of `mig` less its mean under shuffled rows,
+
+    .. math:: \mathrm{InfoM} = \frac{\langle \max_j N_{ij} / \sum_j N_{ij} \rangle_i - 1/F}{1 - 1/F}
+
+    and InfoC the same of the columns. Ratios of noise are large: without the null, independent codes have 0.6 to 0.9.
+    So entries no larger than the largest that shuffled codes reach anywhere are 0, a latent or factor left with
+    nothing does not count, and 0 is the score where nothing is left. M is undefined, NaN, for one factor and C for one
+    live latent.
+
+    Blind to: M to missed factors, C to mixed latents, E to both: read the three together.
+
+    Args:
+        codes, factors, estimator, bins, discrete: see `mig`.
+        nulls: shufflings.
+        folds: of the cross-validation of the probe.
+        rng: seed or generator.
+
+    Raises:
+        DataError: see `pair`; fewer than 8 rows.
+
+    Reference: Hsu, Dorrell, Whittington, Wu and Finn, "Disentanglement via latent quantization", NeurIPS (2023).
+    """
+    given = pair(codes, factors, rows=8, discrete=discrete)
+    draw = np.random.default_rng(rng)
+    shuffled = [given._replace(codes=draw.permutation(given.codes)) for _ in range(nulls)]
+    null = np.array([_shared_information(s, estimator, bins) for s in shuffled])
+    raw = _shared_information(given, estimator, bins)
+    matrix = np.where(raw > null.max(), raw - null.mean(axis=0), 0.0)
+    m, c = _concentrated(matrix), _concentrated(matrix[~given.dead].T)
+    e = float(linear_informativeness(given, folds, draw).mean())
+    return InfoMEC(m, m, c, e, matrix, float(null.max()))
+
+
+def _concentrated(matrix: Floats) -> float:
+    live = matrix.sum(axis=1) > 0
+    columns = matrix.shape[1]
+    if not live.any():
+        return 0.0
+    if columns == 1:
+        return float("nan")
+    share = (matrix[live].max(axis=1) / matrix[live].sum(axis=1)).mean()
+    return float((share - 1 / columns) / (1 - 1 / columns))

@@ -5,8 +5,9 @@ Every probe is judged on rows it was not fitted on (cross-validation), in one cu
 .. math:: R^2 = 1 - \sum \|y - \hat y\|^2 / \sum \|y - \bar y\|^2,
 
 0 for a useless code, or slightly negative, and 1 for a perfect one. y is the standardised column of a continuous
-factor. For a discrete one trees and conditional means predict one indicator a label (then 1 − R² is the Brier score over that
-of the base rates), so that labels need no order; linear probes predict the number itself, for which it needs one.
+factor. For a discrete one trees and conditional means predict one indicator a label (then 1 − R² is the Brier score
+over that of the base rates), so that labels need no order; linear probes predict the number itself, for which it needs
+one.
 """
 
 from collections.abc import Callable, Iterator
@@ -76,10 +77,10 @@ def dci(
 
     .. math:: D = \sum_i ρ_i (1 + \sum_j P_{ij} \log_F P_{ij}), \qquad C \text{ the same of } R^T
 
-    The regressor decides the answer: two factors turned by 15° have D = 0.7 by trees and 0.3 by the lasso; name it with the
-    number. Trees see every latent at every split (``max_features`` 1.0): with the square root that is the default of
-    forests of classifiers, a perfect code of ten scores 0.3. They are given ranks, so that monotone rescaling changes
-    nothing.
+    The regressor decides the answer: two factors turned by 15° have D = 0.7 by trees and 0.3 by the lasso; name it
+    with the number. Trees see every latent at every split (``max_features`` 1.0): with the square root that is the
+    default of forests of classifiers, a perfect code of ten scores 0.3. They are given ranks, so that monotone
+    rescaling changes nothing.
 
     Blind to: which of two correlated latents is used, importances split between them at will (see ``permutation``);
     informativeness is not in D: read both. Undefined, NaN, D for one factor and C for one latent.
@@ -142,7 +143,8 @@ def _concentration(r: Floats) -> Floats:
     """1 − entropy of each row over ln(columns); NaN for rows of zeros and for a single column."""
     total = r.sum(axis=1, keepdims=True)
     share = r / np.where(total > 0, total, np.nan)
-    return 1 - stats.entropy(share, axis=1) / (np.log(r.shape[1]) or np.nan)
+    concentration: Floats = 1 - stats.entropy(share, axis=1) / (np.log(r.shape[1]) or np.nan)
+    return concentration
 
 
 class _Found(NamedTuple):
@@ -187,7 +189,8 @@ def _predict(model: Any, x: Floats, y: Floats) -> Floats:
 def _own(model: Any) -> Floats:
     if hasattr(model, "feature_importances_"):
         return np.asarray(model.feature_importances_)
-    return np.abs(np.atleast_2d(model.coef_)).sum(axis=0)
+    weights: Floats = np.abs(np.atleast_2d(model.coef_)).sum(axis=0)
+    return weights
 
 
 def _inputs(given: Pair, learner: str) -> Floats:
@@ -272,8 +275,8 @@ def explicitness(
 ) -> Explicitness:
     r"""Ease of use: how little capacity a probe needs (the E and S of DCI-ES).
 
-    The loss ℓ(κ) = 1 − R² of a ridge regression on the latents and κ = 0, 4, 8, ... random Fourier features, held out, and
-    ℓ* the best up to κ. On K equal steps of capacity,
+    The loss ℓ(κ) = 1 − R² of a ridge regression on the latents and κ = 0, 4, 8, ... random Fourier features, held out,
+    and ℓ* the best up to κ. On K equal steps of capacity,
 
     .. math:: E = 1 - \frac2K \int (ℓ^* - \min ℓ^*) \, dκ, \qquad \mathrm{score} = 1 - \frac1K \int ℓ^* dκ
 
@@ -285,13 +288,14 @@ def explicitness(
     Args, Raises: see `dci`.
 
     Reference: Eastwood, Nicolicioiu, von Kügelgen, Kekić, Träuble, Dittadi and Schölkopf, "DCI-ES: an extended
-    disentanglement framework with connections to identifiability", ICLR (2023); Rahimi and Recht (2007) for the features.
+    disentanglement framework with connections to identifiability", ICLR (2023); Rahimi and Recht (2007) for the
+    features.
     """
     given = pair(codes, factors, rows=8, discrete=discrete)
     draw = np.random.default_rng(rng)
     capacities = np.array([0] + [2**i for i in range(2, 9) if 2**i <= given.rows // 4], dtype=np.intp)
-    loss = np.minimum.accumulate(_loss(given, capacities, folds, draw), axis=0)
-    area = (loss[0] / 2 + loss[1:-1].sum(axis=0) + loss[-1] / 2) / (len(loss) - 1) if len(loss) > 1 else loss[0]
+    loss: Floats = np.minimum.accumulate(_loss(given, capacities, folds, draw), axis=0)
+    area: Floats = (loss[0] / 2 + loss[1:-1].sum(axis=0) + loss[-1] / 2) / (len(loss) - 1) if len(loss) > 1 else loss[0]
     live = int((~given.dead).sum())
     return Explicitness(
         float(1 - area.mean()),
@@ -315,7 +319,8 @@ def _loss(given: Pair, capacities: Ints, folds: int, draw: np.random.Generator) 
         for row, κ in enumerate(capacities):
             use = slice(1 + z.shape[1] + κ)
             missed[row] += np.square(y[test] - φ[test, use] @ _ridge(φ[train, use], y[train])).sum(axis=0)
-    return np.minimum(missed / np.square(y).sum(axis=0), 1.0)
+    loss: Floats = np.minimum(missed / np.square(y).sum(axis=0), 1.0)
+    return loss
 
 
 def _ridge(φ: Floats, y: Floats) -> Floats:
@@ -326,7 +331,8 @@ def _ridge(φ: Floats, y: Floats) -> Floats:
 
 def linear_informativeness(given: Pair, folds: int, draw: np.random.Generator) -> Floats:
     """Held-out R² of the linear probe for every varied factor, not below 0."""
-    return 1 - _loss(given, np.array([0], dtype=np.intp), folds, draw)[0]
+    r2: Floats = 1 - _loss(given, np.array([0], dtype=np.intp), folds, draw)[0]
+    return r2
 
 
 class Separability(NamedTuple):
@@ -413,9 +419,9 @@ def minimality_sufficiency(codes: ArrayLike, factors: ArrayLike, *, discrete: Di
     .. math:: \text{minimality} = \langle \max_j m_{ij} \rangle_i, \quad
               \text{sufficiency} = \langle \max_i s_{ij} \rangle_j
 
-    Both are 1 for z = θ however dependent the factors are, where scores that ask a latent to know *nothing* of the other
-    factors (MIG, SAP, DCI, S_D) punish a perfect code. The conditional mean is that of the nearest rows along the one
-    axis, the row itself left out; labels have class means.
+    Both are 1 for z = θ however dependent the factors are, where scores that ask a latent to know *nothing* of the
+    other factors (MIG, SAP, DCI, S_D) punish a perfect code. The conditional mean is that of the nearest rows along
+    the one axis, the row itself left out; labels have class means.
 
     Blind to: two latents with the same factor; what two factors do to a latent together.
 
@@ -443,7 +449,8 @@ def _conditional_r2(x: Floats, y: Floats, labels: bool) -> Floats:
     """Share of each column's variance that its mean given x explains, not below 0."""
     left = np.square(_left_over(x, y, labels)).sum(axis=0)
     spread = np.square(y - y.mean(axis=0)).sum(axis=0)
-    return np.maximum(1 - left / np.where(spread > 0, spread, np.inf), 0.0)
+    r2: Floats = np.maximum(1 - left / np.where(spread > 0, spread, np.inf), 0.0)
+    return r2
 
 
 def _pooled_r2(x: Floats, y: Floats, labels: bool) -> float:
@@ -452,7 +459,10 @@ def _pooled_r2(x: Floats, y: Floats, labels: bool) -> float:
 
 
 def _left_over(x: Floats, y: Floats, labels: bool) -> Floats:
-    """y less its mean over the rows with the same label, or the nearest values, of x; freed of that mean's own scatter."""
+    """y less its mean over the other rows with the same label, or the nearest values, of x.
+
+    Divided by sqrt(1 + 1/others), which takes out the scatter of that mean itself.
+    """
     order = np.argsort(x, kind="stable")
     sums = np.vstack([np.zeros(y.shape[1]), np.cumsum(y[order], axis=0)])
     low, high = _window(x[order], labels)

@@ -14,6 +14,7 @@ from beable.report.sections import (
     history_section,
     latent_section,
     median_member,
+    number,
     provenance,
     reconstruction_section,
     spread,
@@ -22,15 +23,7 @@ from beable.studies.run import Outcome
 from beable.studies.study import Study
 
 SIGNIFICANT = 0.05
-SCORE_COLUMNS = (
-    "S_D of posterior means",
-    "S_D of samples",
-    "on correlations",
-    "relative squared error",
-    "rate (nats)",
-    "CPU s a member",
-)
-MEASURES = {"disentangled": "disentangled", "over_regularised": "over-regularised"}
+SCORE_COLUMNS = ("S_D of means", "of samples", "on correlations", "relative squared error", "CPU s a member")
 
 
 def study_page(
@@ -51,7 +44,7 @@ def study_page(
             Section("The question", [study.question, f"Source: {study.source}."]),
             data_section(store, shown),
             _scores_section(outcomes),
-            _comparison_section(outcomes, results),
+            _comparison_section(results),
             reconstruction_section(run, store, best.evaluation, member),
             latent_section(run, store, best.evaluation, member, f"Latents: {best.arm.label}"),
             *_entangled_sections(store, outcomes),
@@ -103,7 +96,7 @@ def _scores_section(outcomes: Sequence[Outcome]) -> Section:
     )
     rows = [_score_row(o) for o in outcomes]
     columns = ["arm", *map(symbols, SCORE_COLUMNS)]
-    table = Table("Median over members (range), held-out rows.", columns, rows, "lrrrrrr")
+    table = Table("Median over members (range for the first score), held-out rows.", columns, rows, "lrrrrr")
     caption = symbols("S_D of every member; the bar is the arm's median.")
     picture = Figure(figure, caption, "Scores of all members between chance and ceiling.")
     return Section("Do the latents become the factors?", [symbols(text)], [picture, table])
@@ -111,37 +104,34 @@ def _scores_section(outcomes: Sequence[Outcome]) -> Section:
 
 def _score_row(outcome: Outcome) -> list[Cell | str]:
     e = outcome.evaluation
-    d, r = e.disentanglement, e.regularisation
-    scores = ["–"] * 3 if d is None else [spread(d.s_d), spread(d.s_d_samples), spread(d.s_r)]
-    rate = "–" if r is None else spread(r.rate_per_latent.sum(1))
-    cost = f"{outcome.cpu_seconds / len(e.relative_error):.2f}"
-    return [outcome.arm.label, *scores, spread(e.relative_error), rate, cost]
+    d = e.disentanglement
+    scores = ["–"] * 3 if d is None else [spread(d.s_d), *(number(np.median(s)) for s in (d.s_d_samples, d.s_r))]
+    cost = number(outcome.cpu_seconds / len(e.relative_error))
+    return [outcome.arm.label, *scores, number(np.median(e.relative_error)), cost]
 
 
-def _comparison_section(outcomes: Sequence[Outcome], results: Mapping[str, Any]) -> Section:
+def _comparison_section(results: Mapping[str, Any]) -> Section:
     """The source's number, ours with its interval, and whether they agree."""
-    labels = {o.arm.name: o.arm.label for o in outcomes}
-    rows = [_comparison_row(labels[e["arm"]], e) for e in results["expected"]]
+    rows = [_comparison_row(e) for e in results["expected"]]
     text = (
         "Shares of trainings. The interval is Wilson's at 95 %; p is the probability of so large a difference "
         "if source and we drew from one population (Fisher's exact test)."
     )
-    columns = ["what", "source", "ours", "95 % interval", "p", "verdict", "what the source says"]
-    table = Table("The source's numbers and ours.", columns, rows, "lrrrrll")
+    columns = ["what the source says", "source", "ours", "95 % interval", "p", "verdict"]
+    table = Table("The source's numbers and ours.", columns, rows, "lrrrrl")
     return Section("The source's numbers beside ours", [text], [table])
 
 
-def _comparison_row(label: str, e: Mapping[str, Any]) -> list[Cell | str]:
+def _comparison_row(e: Mapping[str, Any]) -> list[Cell | str]:
     agrees = e["p_value"] >= SIGNIFICANT
     (theirs, their_trials), (ours, trials), (low, high) = e["source"], e["ours"], e["interval"]
     return [
-        f"{MEASURES[e['measure']]}: {label}",
+        e["words"],
         f"{theirs} of {their_trials}",
         f"{ours} of {trials}",
         f"{low:.0%} to {high:.0%}",
-        f"{e['p_value']:.2g}",
+        number(e["p_value"]),
         Cell("agrees" if agrees else "differs", "good" if agrees else "miss"),
-        e["words"],
     ]
 
 

@@ -17,12 +17,14 @@ from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
     """The snapshots themselves: every field of a few rows."""
     drawn = [v for v in store.variables if _drawable(v)]
-    facts = f"{store.rows:,} snapshots, of which {len(store.failures)} failed and are left out."
+    failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
+    facts = f"{store.rows:,} snapshots{failed}."
     if not drawn:
         return Section("The data", [*text, facts])
     x, y = _axes(store, drawn[0])
@@ -66,7 +68,8 @@ def _scale(values: FloatArray) -> str:
 def _row_label(store: Store, row: int) -> str:
     if not store.factors or len(store.factors) > 4:
         return f"row {row}"
-    return ", ".join(f"{value:.2f}" for value in store.values[row])
+    values = ", ".join(f"{value:.2f}" for value in store.values[row]).replace("-", "−")
+    return f"({values})"
 
 
 def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
@@ -84,7 +87,10 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
         x, y = _axes(store, variables[0])
         units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
         figure = figures.reconstruction(fields, found, names, units, x, y, scales=[_scale(f[None]) for f in fields])
-        caption = f"Row {row}, which training never saw, its reconstruction by member {member}, and the error."
+        caption = (
+            f"Row {row}, which training never saw, its reconstruction by member {member}, and the error; "
+            "the percentage is the norm of the error over that of the truth."
+        )
         items.insert(0, Figure(figure, caption, f"Truth, reconstruction and error of {', '.join(names)}."))
     return Section("Reconstruction", [_error_words(evaluation)], items)
 
@@ -108,7 +114,7 @@ def _error_words(evaluation: Evaluation) -> str:
     e = evaluation.relative_error
     return (
         f"Relative squared error of all outputs on {len(evaluation.rows):,} held-out rows: median over members "
-        f"{np.median(e):.2g}, best {e.min():.2g}, worst {e.max():.2g}."
+        f"{number(np.median(e))}, best {number(e.min())}, worst {number(e.max())}."
     )
 
 
@@ -187,4 +193,16 @@ def median_member(values: FloatArray) -> int:
 
 def spread(values: FloatArray) -> str:
     """Median and range over members, for a table."""
-    return f"{np.median(values):.3g} ({values.min():.3g}–{values.max():.3g})"
+    return f"{number(np.median(values))} ({number(values.min())} to {number(values.max())})"
+
+
+def number(value: float | np.floating) -> str:
+    """A number for people: three digits, powers of ten written out.
+
+    >>> number(0.98349), number(8.8e-08)
+    ('0.983', '8.8 × 10⁻⁸')
+    """
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.3g}".replace("-", "−")
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}"

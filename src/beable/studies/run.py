@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from beable.datasets.generate import generate
 
 from beable import files
 from beable.analysis.evaluation import Evaluation, evaluate, evaluate_linear
+from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import unknown
 from beable.simulators import SIMULATORS
