@@ -12,10 +12,10 @@ import traceback
 import warnings
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from beable.commands.output import printable
-from beable.errors import BeableError, UsageError
+from beable.errors import BeableError, UsageError, unknown
 
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
@@ -25,6 +25,7 @@ app = App(
     help_epilogue="With --debug, an error shows where in the program it arose.",
     version=lambda: _version(),
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
 )
 
 simulate = App(name="simulate", help="Make a data set with a simulator.")
@@ -98,12 +99,15 @@ def _call(words: list[str]) -> None:
     try:
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise UsageError(f"{error} Try: {_help_for(words)}") from error
+        call = " ".join(["beable", *app.parse_commands(words)[0], "--help"])
+        raise UsageError(f"{_meaning(error)} Try: {call}") from error
 
 
-def _help_for(words: list[str]) -> str:
-    """The call that shows the help nearest to what was meant."""
-    return " ".join(["beable", *app.parse_commands(words)[0], "--help"])
+def _meaning(error: CycloptsError) -> str:
+    """What is wrong with the words; of a verb that does not exist the nearest, without importing any."""
+    if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
+        return f"{unknown('verb', error.unused_tokens[0], (verb for verb in error.app if verb[0] != '-'))}."
+    return str(error)
 
 
 def _message(error: BaseException) -> str:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from beable.commands.output import show
-from beable.commands.progress import progress
 from cyclopts import Parameter
 
+from beable.commands.output import show
+from beable.commands.progress import progress
 from beable.studies import study as pages
 
 

@@ -1,20 +1,22 @@
 """The verbs fit, evaluate, report and rd: train on any store of fields, judge the run, show it."""
 
 import tomllib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from beable.commands.output import show
-from beable.commands.progress import progress
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from beable.commands.output import show
+from beable.commands.progress import progress
 from beable.errors import UsageError
 from beable.training.run import RunSettings, train
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from beable.analysis.evaluation import Evaluation
     from beable.datasets.store import Store
     from beable.training.run import Run
 
@@ -117,7 +119,22 @@ def fit(
     from beable.analysis.evaluation import evaluate as judge
 
     data = Store.open(store)
-    show(judge(run, data).as_json() | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+    evaluation = judge(run, data)
+    _warn(evaluation)
+    show(evaluation.as_json() | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+
+
+def _warn(evaluation: "Evaluation") -> None:
+    """Say on standard error which members learned nothing."""
+    if evaluation.regularisation is None or not evaluation.regularisation.over_regularised.any():
+        return
+    bad = evaluation.regularisation.over_regularised
+    numbers = ", ".join(str(k) for k in bad.nonzero()[0])
+    warnings.warn(
+        f"{bad.sum()} of {len(bad)} members are over-regularised ({numbers}): their latents do no better than the mean "
+        "of the data; lower beta, or set objective.reconstruction_steps",
+        stacklevel=2,
+    )
 
 
 def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
@@ -165,7 +182,9 @@ def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
     from beable.analysis.evaluation import evaluate as judge
 
     loaded, data, rows = _open(run, store)
-    show(judge(loaded, data, rows).as_json(), json=json)
+    evaluation = judge(loaded, data, rows)
+    _warn(evaluation)
+    show(evaluation.as_json(), json=json)
 
 
 def _open(run: Path, store: Path) -> "tuple[Run, Store, NDArray[Any]]":

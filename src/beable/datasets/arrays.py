@@ -64,7 +64,8 @@ def snapshots_of(
     variables = _variables(numbers, dims, units)
     named = tuple(Factor(name, symbols.get(name, name), units.get(name, "1")) for name in causes)
     axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
-    plan = Plan(title, rows, block or block_rows(variables, rows), variables, named, axes, {})
+    size = block_rows(variables, rows) if block is None else block
+    plan = Plan(title, rows, size, variables, named, axes, {})
     values = np.stack(list(causes.values()), axis=1) if causes else np.empty((rows, 0))
     return Snapshots(plan, numbers, values)
 

@@ -534,11 +534,13 @@ def _refuse_incomplete(path: Path) -> None:
     if not path.is_dir() or (path / files.MANIFEST).exists():
         return
     try:
-        rows, block = (int(_attributes(path)[key]) for key in ("rows", "block"))
+        about = _attributes(path)
+        rows, block, resumable = int(about["rows"]), int(about["block"]), about["simulator"] is not None
     except (BeableError, KeyError, TypeError, ValueError):
         raise CorruptError(f"{path}: not a beable data set: check the name, or import it first") from None
-    done = min(rows, block * sum(1 for _ in (path / DONE).glob("*.json")) if (path / DONE).is_dir() else 0)
-    raise CorruptError(f"{path}: incomplete, {done} of {rows} rows: resume with the command that began it")
+    done = min(rows, block * len(list((path / DONE).glob("[0-9]*.json"))))
+    advice = "resume with the command that began it" if resumable else "make the data set again"
+    raise CorruptError(f"{path}: incomplete, {done} of {rows} rows and no {files.MANIFEST}: {advice}")
 
 
 def _layouts(path: Path, manifest: files.Manifest) -> tuple[dict[str, Any], dict[str, ArrayLayout]]:

@@ -16,7 +16,8 @@ from beable.metrics.columns import Floats, Ints, Pair, Seed, discrete_columns, e
 from beable.metrics.information import divergence, nearest
 from beable.metrics.prediction import linear_informativeness
 
-CANDIDATES = 2000  # assignments and signs tried at most
+CANDIDATES = 400  # orders and signs tried at most
+STRETCH = 3.0  # of an axis: clusters in a square turned by 45° fit best when one axis pushes the spare ones out
 
 
 class Matching(NamedTuple):
@@ -146,9 +147,9 @@ def s_kl(
 
     .. math:: S_{KL} = \min_{a, b, π} D\big[p(θ) \,\|\, \mathrm{law}(a ∘ (z_π − b))\big]
 
-    by k nearest neighbours. Every order and sign is tried with moments matched, the best ``starts`` are refined by
-    Nelder and Mead. It compares laws only: rows of codes and factors need not belong together, so shuffled codes have
-    the same score, and its permutation null says nothing.
+    by k nearest neighbours. Nelder and Mead start from matched moments, and from some axes stretched threefold, each
+    time with the best of all orders and signs. It compares laws only: rows of codes and factors need not belong
+    together, so shuffled codes have the same score, and its permutation null says nothing.
 
     Blind to: rotation, wherever p(θ) is isotropic, such as N(0, I): flat at every angle. For factors in clusters it
     is not monotone in the angle: for ±1 with standard deviation 0.25 it is −0.05 at 0°, 2.0 at 30° and 1.1 at 45°.
@@ -159,7 +160,7 @@ def s_kl(
         codes: (rows, latents), as many live ones as there are varied factors, or more: then the best ones count.
         factors: (rows, factors). Discrete columns of either are spread evenly over their spacing.
         k: neighbours.
-        starts: how many orders and signs are refined.
+        starts: how many starts, at most 2^factors: matched moments first, then one axis stretched, and so on.
         rows: at most so many rows are used, at random.
         rng: seed or generator.
 
@@ -177,21 +178,46 @@ def s_kl(
         raise DataError(f"{z.shape[1]} live latents cannot have the law of {θ.shape[1]} factors: give as many")
     x, y = standardised(θ), standardised(z)
     reach = nearest(x, k)
-    tried = [_start(x, reach, y * stretch, k, draw) for stretch in _stretches(z.shape[1], starts)]
-    refined = [_refine(x, reach, y[:, order] * sign * stretch[order], k)
+    tried = [_start(x, reach, y, stretch, k, draw) for stretch in _stretches(x.shape[1])[:starts]]
+    refined = [_refine(x, reach, y[:, start.order] * start.scale, k) for start in tried]
     best = int(np.argmin([found.fun for found in refined]))
-    return _law_match(given, refined, best, tried[best], θ, z)
+    start, p, d = tried[best], refined[best].x, x.shape[1]
+    z = z[:, start.order]
+    a = start.scale * np.exp(p[:d]) * θ.std(axis=0) / z.std(axis=0)
+    b = z.mean(axis=0) - (p[d:] * θ.std(axis=0) + θ.mean(axis=0)) / a
+    ended = np.array([found.fun for found in refined])
+    return LawMatch(float(ended[best]), a, b, given.live[start.order], ended)
 
 
-def _candidates(y: Floats, x: Floats, draw: np.random.Generator) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    latents, factors = y.shape[1], x.shape[1]
-    if math.perm(latents, factors) * 2**factors <= CANDIDATES:
-        orders = itertools.permutations(range(latents), factors)
-        return list(itertools.product(orders, itertools.product((1, -1), repeat=factors)))
-    return [
-        (tuple(map(int, draw.permutation(latents)[:factors])), tuple(map(int, draw.choice((1, -1), factors))))
-        for _ in range(CANDIDATES)
+class _Start(NamedTuple):
+    value: float
+    order: list[int]
+    scale: Floats
+
+
+def _stretches(factors: int) -> list[tuple[float, ...]]:
+    """Scales to start from, relative to matched moments: every axis as it is, then one, then two ... of them wider."""
+    return sorted(itertools.product((1.0, STRETCH), repeat=factors), key=sum)
+
+
+def _start(
+    x: Floats, reach: Floats, y: Floats, stretch: tuple[float, ...], k: int, draw: np.random.Generator
+) -> _Start:
+    """The order and signs of the latents that come nearest from one stretch."""
+    found = [
+        _Start(divergence(x, reach, y[:, order] * scale, k), order, scale)
+        for order, sign in _candidates(y.shape[1], x.shape[1], draw)
+        for scale in [np.array(sign) * stretch]
     ]
+    return min(found, key=lambda start: start.value)
+
+
+def _candidates(latents: int, factors: int, draw: np.random.Generator) -> list[tuple[list[int], tuple[int, ...]]]:
+    signs = list(itertools.product((1, -1), repeat=factors))
+    if math.perm(latents, factors) * 2**factors <= CANDIDATES:
+        return [(list(order), sign) for order in itertools.permutations(range(latents), factors) for sign in signs]
+    picks = [list(map(int, draw.permutation(latents)[:factors])) for _ in range(CANDIDATES)]
+    return [(order, signs[draw.integers(len(signs))]) for order in picks]
 
 
 def _refine(x: Floats, reach: Floats, y: Floats, k: int) -> optimize.OptimizeResult:
@@ -203,23 +229,6 @@ def _refine(x: Floats, reach: Floats, y: Floats, k: int) -> optimize.OptimizeRes
     simplex = np.vstack([np.zeros(2 * d), 0.1 * np.eye(2 * d)])
     options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-4, "maxiter": 100 * d}
     return optimize.minimize(off, np.zeros(2 * d), method="Nelder-Mead", options=options)
-
-
-def _law_match(
-    given: Pair,
-    refined: list[optimize.OptimizeResult],
-    best: int,
-    tried: tuple[float, tuple[int, ...], tuple[int, ...]],
-    θ: Floats,
-    z: Floats,
-) -> LawMatch:
-    _, order, sign = tried
-    d, p = len(order), refined[best].x
-    chosen = z[:, order]
-    a = np.array(sign) * np.exp(p[:d]) * θ.std(axis=0) / chosen.std(axis=0)
-    b = chosen.mean(axis=0) - (p[d:] * θ.std(axis=0) + θ.mean(axis=0)) / a
-    ended = np.array([found.fun for found in refined])
-    return LawMatch(float(ended[best]), a, b, given.live[list(order)], ended)
 
 
 def _spread(x: Floats, draw: np.random.Generator) -> Floats:

@@ -229,7 +229,8 @@ def _by_bins(given: Pair, bins: int, binning: str, correction: bool) -> Floats:
 
 def _entropies(v: Ints, correction: bool) -> Floats:
     own = np.array([binned_matrix(column[:, None], column[:, None], correction)[0, 0] for column in v.T])
-    return np.maximum(own, np.finfo(float).tiny)
+    positive: Floats = np.maximum(own, np.finfo(float).tiny)
+    return positive
 
 
 def _by_neighbours(given: Pair, bins: int) -> Floats:
@@ -251,7 +252,7 @@ class Modularity(NamedTuple):
     Args:
         score: mean of ``per_latent`` over the live latents.
         per_latent: (latents,), NaN where dead.
-        matrix: mutual information in nats, not below 0, (latents, varied factors).
+        matrix: plug-in mutual information in nats, (latents, varied factors).
     """
 
     score: float
@@ -264,9 +265,11 @@ def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, discrete
 
     .. math:: 1 - \frac{\sum_{j \ne \max} I_{ij}^2}{(F - 1) \max_j I_{ij}^2}
 
-    Blind to: missed factors, several latents for one factor. Depends on the number of rows: codes that know nothing
-    have 0.32 at 3,000 rows and 0.17 at 20,000 without the Miller–Madow correction that is made here; read it with
-    a measure of information. 1 for one factor.
+    The informations are plug-in estimates: their bias is much the same for all factors and so counts against a latent
+    that knows nothing, while corrected ones would leave it a few spikes of noise and a high score.
+
+    Blind to: missed factors, several latents for one factor. Depends on the number of rows where there is little to
+    know: noise scores about 0.3 at 3,000 rows of 10 labels. 1 for one factor.
 
     Args, Raises: see `mig`.
 
@@ -274,7 +277,7 @@ def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, discrete
     """
     given = pair(codes, factors, rows=8, discrete=discrete)
     z, v = classes(given.codes, given.code_labels, bins), classes(given.factors, given.labels, bins)
-    matrix = np.where(given.dead[:, None], 0.0, np.maximum(binned_matrix(z, v), 0.0))
+    matrix = np.where(given.dead[:, None], 0.0, binned_matrix(z, v, correction=False))
     per_latent = np.where(given.dead, np.nan, per_latent_modularity(matrix))
     return Modularity(float(np.nanmean(per_latent)) if len(given.live) else 0.0, per_latent, matrix)
 
@@ -285,7 +288,7 @@ def per_latent_modularity(information: ArrayLike) -> Floats:
     >>> per_latent_modularity([[1, 0], [0, 1], [0, 0]]).tolist()
     [1.0, 1.0, 0.0]
     """
-    square = np.square(np.asarray(information, dtype=np.float64))
+    square: Floats = np.square(np.asarray(information, dtype=np.float64))
     best = square.max(axis=1)
     others = (square.sum(axis=1) - best) / max(square.shape[1] - 1, 1)
     answer: Floats = np.where(best > 0, 1 - others / np.where(best > 0, best, 1.0), 0.0)

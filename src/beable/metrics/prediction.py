@@ -295,7 +295,7 @@ def explicitness(
     draw = np.random.default_rng(rng)
     capacities = np.array([0] + [2**i for i in range(2, 9) if 2**i <= given.rows // 4], dtype=np.intp)
     loss: Floats = np.minimum.accumulate(_loss(given, capacities, folds, draw), axis=0)
-    area: Floats = (loss[0] / 2 + loss[1:-1].sum(axis=0) + loss[-1] / 2) / (len(loss) - 1) if len(loss) > 1 else loss[0]
+    area = np.asarray(np.trapezoid(loss, axis=0)) / (len(loss) - 1) if len(loss) > 1 else loss[0]
     live = int((~given.dead).sum())
     return Explicitness(
         float(1 - area.mean()),

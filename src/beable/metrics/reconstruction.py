@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from beable.errors import DataError
 from beable.metrics.columns import columns, constant
@@ -141,3 +142,221 @@ def _checked(truth: ArrayLike, estimate: ArrayLike, name: str) -> tuple[Array, A
 
 def _table(array: Array, name: str) -> Array:
     return columns(array.reshape(len(array), -1), name, 2)
+
+
+class Spectrum(NamedTuple):
+    """Radial power spectrum.
+
+    Args:
+        wavenumber: centre of each shell, radians per unit of length, (shells,).
+        power: mean over rows of the variance in each shell; they add up to the mean variance over space, (shells,).
+        unit: of the power, the variable's squared.
+    """
+
+    wavenumber: Array
+    power: Array
+    unit: str
+
+
+def spectrum(fields: ArrayLike, *, spacing: float = 1.0, unit: str = "1") -> Spectrum:
+    r"""Power by wavenumber of fields on a regular grid.
+
+    .. math:: P(k) = \langle \sum_{|q| \in k} |\hat y_q|^2 \rangle / N^2
+
+    Each row's spatial mean is taken out. Shells are one fundamental wavenumber of the longest side wide. Fields that
+    are not periodic leak power to short waves, truth and reconstruction alike.
+
+    Args:
+        fields: (rows, n_1, ..., n_d), d >= 1.
+        spacing: distance of neighbouring nodes.
+        unit: of the values.
+
+    Raises:
+        DataError: see `two_point`.
+
+    >>> x = np.arange(64) * 2 * np.pi / 64
+    >>> found = spectrum(np.sin(3 * x)[None].repeat(2, axis=0), spacing=2 * np.pi / 64)
+    >>> int(found.power.argmax()) + 1, round(float(found.power.sum()), 6)
+    (3, 0.5)
+    """
+    y = _fields(fields)
+    shell, power, fundamental = _shells(y, spacing, np.square(np.abs(_waves(y))) / np.prod(y.shape[1:]) ** 2)
+    return Spectrum(fundamental * (1 + np.arange(shell.max())), power, f"({unit})2" if unit != "1" else "1")
+
+
+class SpectralError(NamedTuple):
+    """Truth and reconstruction by wavenumber.
+
+    Args:
+        score: share of the truth's power that is missed, of all shells; 0 is perfect.
+        wavenumber: see `Spectrum`.
+        missed: share of each shell's power missed, (shells,): 1 where the reconstruction is silent.
+        ratio: power of the reconstruction over that of the truth, (shells,).
+        coherence: correlation of the two at each wavenumber, −1 to 1, (shells,).
+    """
+
+    score: float
+    wavenumber: Array
+    missed: Array
+    ratio: Array
+    coherence: Array
+
+
+def spectral_error(truth: ArrayLike, estimate: ArrayLike, *, spacing: float = 1.0) -> SpectralError:
+    """At what scales is the reconstruction wrong? Shells without power in the truth are NaN.
+
+    Args:
+        truth, estimate: (rows, n_1, ..., n_d).
+        spacing: distance of neighbouring nodes.
+
+    Raises:
+        DataError: see `two_point`; unequal shapes; a truth that is constant in space.
+    """
+    y, ŷ = _fields(truth), _fields(estimate)
+    if y.shape != ŷ.shape:
+        raise DataError(f"truth {y.shape} and estimate {ŷ.shape} must have one shape")
+    a, b = _waves(y), _waves(ŷ)
+    parts = [np.square(np.abs(a)), np.square(np.abs(b)), np.real(a * np.conj(b)), np.square(np.abs(a - b))]
+    shells = [_shells(y, spacing, part) for part in parts]
+    own, other, both, off = (power for _, power, _ in shells)
+    if own.sum() == 0:
+        raise DataError("the truth is constant in space: it has no spectrum")
+    some = own > 1e-12 * own.max()
+    missed, ratio = (np.divide(p, own, out=np.full(len(own), np.nan), where=some) for p in (off, other))
+    size = np.sqrt(own * other)
+    coherence = np.divide(both, size, out=np.full(len(own), np.nan), where=some & (size > 0))
+    wavenumber = shells[0][2] * (1 + np.arange(len(own)))
+    return SpectralError(float(off.sum() / own.sum()), wavenumber, missed, ratio, coherence)
+
+
+def _waves(y: Array) -> NDArray[np.complexfloating]:
+    axes = tuple(range(1, y.ndim))
+    return np.fft.fftn(y - y.mean(axis=axes, keepdims=True), axes=axes)
+
+
+def _shells(y: Array, spacing: float, by_wave: Array) -> tuple[NDArray[np.intp], Array, float]:
+    """Shell of every wave, sum over each shell's waves (mean over rows), and the width of a shell."""
+    sides = y.shape[1:]
+    fundamental = float(2 * np.pi / (max(sides) * spacing))
+    q = np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n, spacing) for n in sides), indexing="ij")
+    shell = np.rint(np.linalg.norm(q, axis=0) / fundamental).astype(np.intp)
+    power: Array = np.bincount(shell.ravel(), by_wave.mean(axis=0).ravel())[1:]
+    return shell, power, fundamental
+
+
+class TwoPoint(NamedTuple):
+    """Two-point covariance by distance.
+
+    Args:
+        distance: of the shells, (shells,); the first is 0.
+        covariance: mean over rows and pairs; at distance 0 the variance over space, (shells,).
+        length: integral length, the integral of covariance / variance up to its first zero.
+    """
+
+    distance: Array
+    covariance: Array
+    length: float
+
+
+def two_point(fields: ArrayLike, *, spacing: float = 1.0, periodic: bool = False) -> TwoPoint:
+    r"""Two-point covariance :math:`C(r) = \langle y'(x)\, y'(x + r) \rangle` of fields on a regular grid.
+
+    y′ is y less its mean over all rows and points. Every pair of nodes counts once; shells are one spacing wide and
+    reach to half of the shortest side.
+
+    Args:
+        fields: (rows, n_1, ..., n_d), d >= 1.
+        spacing: distance of neighbouring nodes.
+        periodic: whether opposite sides are neighbours.
+
+    Raises:
+        DataError: no grid, fewer than 4 nodes along a side, NaN.
+
+    Reference: S. Torquato, "Random heterogeneous materials" (2002), section 2.
+    """
+    y = _fields(fields)
+    y = y - y.mean()
+    axes, sides = tuple(range(1, y.ndim)), y.shape[1:]
+    padded = sides if periodic else tuple(2 * n for n in sides)
+    total = np.fft.ifftn(np.square(np.abs(np.fft.fftn(y, padded, axes))).mean(axis=0)).real
+    pairs = np.fft.ifftn(np.square(np.abs(np.fft.fftn(np.ones(sides), padded)))).real
+    lags = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in padded), indexing="ij")
+    shell = np.rint(np.sqrt(sum(np.square(lag) for lag in lags))).astype(np.intp).ravel()
+    reach = min(sides) // 2 + 1
+    sums, counts = (np.bincount(shell, np.broadcast_to(part, padded).ravel())[:reach] for part in (total, pairs))
+    if periodic:
+        counts = np.bincount(shell)[:reach] * np.prod(sides)
+    covariance = sums / counts
+    return TwoPoint(spacing * np.arange(reach), covariance, _integral_length(covariance, spacing))
+
+
+def _integral_length(covariance: Array, spacing: float) -> float:
+    if covariance[0] <= 0:
+        return float("nan")
+    below = np.flatnonzero(covariance <= 0)
+    positive = covariance[: below[0]] if len(below) else covariance
+    return float(np.trapezoid(positive, dx=spacing) / covariance[0])
+
+
+def _fields(fields: ArrayLike) -> Array:
+    y = np.asarray(fields)
+    if y.ndim < 2 or min(y.shape[1:]) < 4:
+        raise DataError(f"fields must be (rows, n_1, ...) with 4 nodes or more along each side, got shape {y.shape}")
+    return columns(y.reshape(len(y), -1), "fields", 1).astype(np.float64).reshape(y.shape)
+
+
+class Calibration(NamedTuple):
+    """Is the predicted variance the variance of the errors?
+
+    Args:
+        score: calibration error, mean over ``levels`` of |covered − level|; 0 is perfect.
+        levels: nominal, (levels,).
+        covered: share of the values inside the central interval of each level, (levels,).
+        pit: histogram of the probability integral transform over 20 equal bins, mean 1; a hump: variance too large, a
+            bowl: too small, a slope: biased.
+        spread: mean of ((y − μ)/σ)²; above 1 the variance is too small.
+        log_density: mean log density in nats per value.
+    """
+
+    score: float
+    levels: Array
+    covered: Array
+    pit: Array
+    spread: float
+    log_density: float
+
+
+def calibration(truth: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Calibration:
+    r"""Coverage and probability integral transform of Gaussian predictions :math:`N(μ, σ^2)`.
+
+    .. math:: u = Φ((y - μ) / σ), \qquad \text{covered}(p) = \langle |2 u - 1| \le p \rangle
+
+    Blind to: sharpness (a huge variance that is right on average is calibrated; see ``log_density``), and to
+    correlations between the values of a row: with them the scatter of the coverage is larger than its number of values
+    says.
+
+    Args:
+        truth: y, (rows, ...).
+        mean: μ, the same shape.
+        variance: σ², broadcast to that shape.
+
+    Raises:
+        DataError: shapes, NaN, variance not positive.
+
+    Reference: Gneiting, Balabdaoui and Raftery, J. R. Statist. Soc. B 69, 243 (2007).
+
+    >>> y = np.random.default_rng(0).normal(size=(1000, 3))
+    >>> calibration(y, 0 * y, 1.0).score < 0.01 < 0.1 < calibration(y, 0 * y, 0.5).score
+    True
+    """
+    y, μ = _checked(truth, mean, "prediction")
+    σ2 = np.broadcast_to(np.asarray(variance, dtype=np.float64), np.shape(truth)).reshape(y.shape)
+    if not (np.isfinite(σ2).all() and (σ2 > 0).all()):
+        raise DataError("the predicted variance must be positive and finite everywhere")
+    z = (y - μ) / np.sqrt(σ2)
+    u = stats.norm.cdf(z)
+    levels = np.linspace(0.05, 0.95, 19)
+    covered = np.array([np.mean(np.abs(2 * u - 1) <= p) for p in levels])
+    density = -0.5 * float(np.mean(z**2 + np.log(2 * np.pi * σ2)))
+    pit = np.histogram(u, 20, (0, 1))[0] * 20 / u.size
+    return Calibration(float(np.abs(covered - levels).mean()), levels, covered, pit, float(np.mean(z**2)), density)

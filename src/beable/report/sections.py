@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,8 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
         rows=[_row_label(store, row) for row in rows],
     )
     names = ", ".join(v.long_name or v.name for v in same_grid)
-    caption = (
-        f"Snapshots {', '.join(str(r) for r in rows)}: {names}. Vectors are drawn as magnitude and lines along them."
-    )
+    beside = " with their factors" if 0 < len(store.factors) < 5 else ""
+    caption = f"Snapshots {', '.join(str(r) for r in rows)}{beside}: {names}. Vectors: magnitude and lines along them."
     return Section("The data", [*text, facts], [Figure(figure, caption, f"Maps of {names} of {len(rows)} snapshots.")])
 
 
@@ -155,8 +155,11 @@ def _rate_words(evaluation: Evaluation) -> Text:
 def history_section(run: Run) -> Section:
     """The terms of the objective during training."""
     steps = run.history["step"].astype(float)
+    volume = run.representation.code.log_volume
     terms = {
-        name.replace("/", " ", 1): run.history[name] for name in sorted(run.history) if name not in ("step", "beta")
+        name.replace("/", " ", 1): run.history[name] + (volume if name.endswith("distortion") else 0.0)
+        for name in sorted(run.history)
+        if name not in ("step", "beta")
     }
     recon = run.settings.objective.reconstruction_steps
     phases = {"reconstruction only": 0.0, "with rate": float(recon)} if recon else None
@@ -196,7 +199,7 @@ def spread(values: FloatArray) -> str:
     return f"{number(np.median(values))} ({number(values.min())} to {number(values.max())})"
 
 
-def number(value: float | np.floating) -> str:
+def number(value: float | np.floating[Any]) -> str:
     """A number for people: three digits, powers of ten written out.
 
     >>> number(0.98349), number(8.8e-08)
