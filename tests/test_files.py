@@ -224,6 +224,7 @@ def count(disk, path, before):
         (files.atomic_write, (), False, False),
         (files.atomic_write, ("sync",), True, True),
         (files.atomic_write, ("sync folder",), False, True),
+        (partial(files.atomic_write, settle=False), (), False, True),
         (in_place, (), True, False),
     ],
 )

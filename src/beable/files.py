@@ -91,12 +91,14 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
-def atomic_write(path: Path | str, data: bytes | bytearray | memoryview) -> None:
+def atomic_write(path: Path | str, data: bytes | bytearray | memoryview, *, settle: bool = True) -> None:
     """Write a file so that at any moment, even after a power cut, it is the old one or the new one.
 
     Args:
         path: the file; its folder must exist.
         data: the contents.
+        settle: return only when a power cut can no longer bring the old file back; `seal` and `publish` settle
+            a folder as a whole.
 
     Raises:
         OutputError: the file cannot be written; the old one is untouched unless only the folder's fsync failed.
@@ -111,7 +113,8 @@ def atomic_write(path: Path | str, data: bytes | bytearray | memoryview) -> None
             with suppress(OSError):  # the first error is the one to report; sweep removes what stays
                 os.unlink(new)
             raise
-        _sync(path.parent)
+        if settle:
+            _sync(path.parent)
 
 
 def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:

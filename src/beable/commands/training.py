@@ -236,13 +236,14 @@ def rd(
     output: Output,
     betas: Annotated[list[float], Parameter(consume_multiple=True)] = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
     seeds: int = 4,
+    variables: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     latents: int = 2,
     sigma: float | None = None,
     steps: int = 3000,
     config: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Trace rate against distortion: one stacked training over many beta.
+    """Trace rate against distortion: one stacked training over many beta, and a page beside the run folder.
 
     Parameters
     ----------
@@ -254,6 +255,8 @@ def rd(
         Weights of the rate.
     seeds
         VAEs for each beta.
+    variables
+        Variables to learn from; all fields by default.
     latents
         Number of latents.
     sigma
@@ -267,12 +270,22 @@ def rd(
     """
     from beable.analysis.rate_distortion import rate_distortion, sweep_settings
     from beable.datasets.store import Store
+    from beable.files import atomic_write
+    from beable.report.of_sweep import bands_as_json, sweep_page
+    from beable.report.page import render
     from beable.training.data import read
 
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})
-    settings = sweep_settings(_settings(config, {"model": model, "training": {"steps": steps}}), betas, seeds)
+    settings = sweep_settings(
+        _settings(config, {"variables": variables, "model": model, "training": {"steps": steps}}), betas, seeds
+    )
     data = Store.open(store)
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick)
     curve = rate_distortion(run, read(data, run.variables, run.held_rows))
-    show(curve.as_json() | {"run": str(output)}, json=json)
+    page = sweep_page(
+        run, data, curve, f"Rate and distortion: {store.name}", f"beable rd {store.name} -o {output.name}"
+    )
+    html = output.with_name(f"{output.name}.html")
+    atomic_write(html, render(page).encode())
+    show({"bands": bands_as_json(curve), "members": curve.as_json(), "report": str(html.resolve())}, json=json)

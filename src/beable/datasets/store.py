@@ -49,7 +49,7 @@ def create(path: Path, plan: Plan) -> None:
 
 def _put(path: Path, data: bytes) -> None:
     if not path.is_file() or path.read_bytes() != data:
-        files.atomic_write(path, data)
+        files.atomic_write(path, data, settle=path.name == ROOT)
 
 
 def _put_group(path: Path) -> None:
@@ -141,6 +141,8 @@ class Blocks:
     def write(self, block: int, values: Array, snapshots: Mapping[str, Array]) -> "Note":
         """Write the chunks of a block, then its note.
 
+        A note whose chunk a power cut took away is not believed; the manifest settles everything.
+
         A row with a number that is not finite, diagnostics apart, becomes NaN in all variables but the diagnostics.
 
         Args:
@@ -157,7 +159,7 @@ class Blocks:
         records = {}
         for name, layout in self.arrays.items():
             data = layout.encode(arrays[name])
-            files.atomic_write(self.path / layout.file(block), data)
+            files.atomic_write(self.path / layout.file(block), data, settle=False)
             records[layout.file(block)] = {"bytes": len(data), "sha256": files.sha256(data)}
         files.write_json(self._note_path(block), {"block": block, "files": records, "failures": failures})
         return Note(records, failures)

@@ -1,18 +1,115 @@
-"""Measures: arrays in, named records out; no model, no data set."""
+"""Measures: arrays in, named records out; no model, no data set.
 
+`METRICS` holds everything that is called as ``metric(codes, factors)`` by name; `score_in_context` puts any of them between
+chance and ceiling.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from beable.metrics.agreement import ami, equivalence, nmi, parity, permutation_test, t_test
+from beable.metrics.alignment import linear_matching, rotation_angle, s_kl
+from beable.metrics.anomaly import average_precision, conformal_pvalues, power, roc_auc
 from beable.metrics.context import Context, Interval, Null, score_in_context
-from beable.metrics.disentanglement import Share, s_d, s_r
-from beable.metrics.reconstruction import ReconstructionError, VariableError, reconstruction_error
+from beable.metrics.disentanglement import Share, infomec, mig, modularity, s_d, s_r, sap
+from beable.metrics.information import (
+    discrete_entropy,
+    gaussian_entropy,
+    kl_knn,
+    knn_entropy,
+    mi_binned,
+    mi_gaussian,
+    mi_knn,
+    total_correlation_gaussian,
+    total_correlation_knn,
+)
+from beable.metrics.interventions import beta_vae_score, factor_vae_score, irs
+from beable.metrics.members import agreement_of, udr
+from beable.metrics.prediction import dci, explicitness, explicitness_auc, minimality_sufficiency
+from beable.metrics.reconstruction import (
+    ReconstructionError,
+    VariableError,
+    calibration,
+    reconstruction_error,
+    spectral_error,
+    spectrum,
+    two_point,
+)
+
+METRICS: dict[str, Callable[..., Any]] = {
+    "s_d": s_d,
+    "s_r": s_r,
+    "s_kl": s_kl,
+    "mig": mig,
+    "mig_knn": partial(mig, estimator="knn"),
+    "sap": sap,
+    "modularity": modularity,
+    "infomec": infomec,
+    "dci": dci,
+    "explicitness": explicitness,
+    "explicitness_auc": explicitness_auc,
+    "minimality_sufficiency": minimality_sufficiency,
+    "linear_matching": linear_matching,
+    "rotation_angle": rotation_angle,
+    "beta_vae_score": beta_vae_score,
+    "factor_vae_score": factor_vae_score,
+    "irs": irs,
+    "udr": agreement_of,
+    "mi_binned": mi_binned,
+    "mi_knn": mi_knn,
+    "mi_gaussian": mi_gaussian,
+}
 
 __all__ = [
+    "METRICS",
     "Context",
     "Interval",
     "Null",
     "ReconstructionError",
     "Share",
     "VariableError",
+    "agreement_of",
+    "ami",
+    "average_precision",
+    "beta_vae_score",
+    "calibration",
+    "conformal_pvalues",
+    "dci",
+    "discrete_entropy",
+    "equivalence",
+    "explicitness",
+    "explicitness_auc",
+    "factor_vae_score",
+    "gaussian_entropy",
+    "infomec",
+    "irs",
+    "kl_knn",
+    "knn_entropy",
+    "linear_matching",
+    "mi_binned",
+    "mi_gaussian",
+    "mi_knn",
+    "mig",
+    "minimality_sufficiency",
+    "modularity",
+    "nmi",
+    "parity",
+    "permutation_test",
+    "power",
     "reconstruction_error",
+    "roc_auc",
+    "rotation_angle",
     "s_d",
+    "s_kl",
     "s_r",
+    "sap",
     "score_in_context",
+    "spectral_error",
+    "spectrum",
+    "t_test",
+    "total_correlation_gaussian",
+    "total_correlation_knn",
+    "two_point",
+    "udr",
 ]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from beable.errors import DataError, unknown
+from beable.errors import DataError, UsageError, unknown
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -160,19 +160,27 @@ def normal_scores(x: Floats) -> Floats:
     return scores
 
 
-def classes(x: Floats, labels: Bools, bins: int = 20, binning: str = "quantile") -> Ints:
+def classes(x: Floats, labels: Bools, bins: int | None = None, binning: str = "quantile") -> Ints:
     """Every column as integers 0, 1, ...: labels as they are, continuous columns in bins.
 
     Args:
         x: (rows, columns).
         labels: which columns are discrete.
-        bins: bins of a continuous column; never more than leave five rows a bin.
+        bins: bins of a continuous column; None: `default_bins`.
         binning: key of `BINNINGS`.
     """
     if binning not in BINNINGS:
         raise unknown("binning", binning, BINNINGS)
+    if bins is not None and bins < 2:
+        raise UsageError(f"bins must be at least 2, got {bins}")
+    count = default_bins(len(x)) if bins is None else bins
     cut = BINNINGS[binning]
-    return np.column_stack([_labels(c) if label else cut(c, bins) for c, label in zip(x.T, labels, strict=True)])
+    return np.column_stack([_labels(c) if label else cut(c, count) for c, label in zip(x.T, labels, strict=True)])
+
+
+def default_bins(rows: int) -> int:
+    """20, or fewer, so that five rows would fall in each cell of two independent columns: below, no estimate holds."""
+    return int(np.clip(np.sqrt(rows / 5), 2, 20))
 
 
 def _labels(column: Floats) -> Ints:
@@ -181,7 +189,7 @@ def _labels(column: Floats) -> Ints:
 
 def _quantile_bins(column: Floats, bins: int) -> Ints:
     ranks = stats.rankdata(column) - 0.5
-    return _labels(np.floor(ranks * min(bins, max(2, len(column) // 5)) / len(column)))
+    return _labels(np.floor(ranks * bins / len(column)))
 
 
 def _equal_bins(column: Floats, bins: int) -> Ints:

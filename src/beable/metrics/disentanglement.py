@@ -143,7 +143,7 @@ def mig(
     factors: ArrayLike,
     *,
     estimator: str = "quantile",
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
 ) -> Gap:
     r"""Mutual information gap.
@@ -163,7 +163,7 @@ def mig(
         factors: (rows, factors).
         estimator: "quantile" bins with Miller–Madow correction; "knn", Kraskov's; "width", bins of equal width without
             correction, the convention of the literature, which one outlier row ruins.
-        bins: bins of a continuous column.
+        bins: bins of a continuous column; None: 20, or fewer for less than 2,000 rows (`default_bins`).
         discrete: which factors are labels; None: by rule.
 
     Raises:
@@ -206,22 +206,22 @@ def _gap(given: Pair, matrix: Floats) -> Gap:
     return Gap(float(per_factor.mean()), per_factor, np.where(first > 0, matrix.argmax(axis=0), -1), matrix)
 
 
-def _shared_information(given: Pair, estimator: str, bins: int) -> Floats:
+def _shared_information(given: Pair, estimator: str, bins: int | None) -> Floats:
     if estimator not in ESTIMATORS:
         raise unknown("estimator", estimator, ESTIMATORS)
     matrix = np.where(given.dead[:, None], 0.0, ESTIMATORS[estimator](given, bins))
     return np.clip(matrix, 0.0, 1.0)
 
 
-def _by_quantile(given: Pair, bins: int) -> Floats:
+def _by_quantile(given: Pair, bins: int | None) -> Floats:
     return _by_bins(given, bins, "quantile", True)
 
 
-def _by_width(given: Pair, bins: int) -> Floats:
+def _by_width(given: Pair, bins: int | None) -> Floats:
     return _by_bins(given, bins, "width", False)
 
 
-def _by_bins(given: Pair, bins: int, binning: str, correction: bool) -> Floats:
+def _by_bins(given: Pair, bins: int | None, binning: str, correction: bool) -> Floats:
     z, v = classes(given.codes, given.code_labels, bins, binning), classes(given.factors, given.labels, bins, binning)
     share: Floats = binned_matrix(z, v, correction) / _entropies(v, correction)
     return share
@@ -233,13 +233,13 @@ def _entropies(v: Ints, correction: bool) -> Floats:
     return positive
 
 
-def _by_neighbours(given: Pair, bins: int) -> Floats:
+def _by_neighbours(given: Pair, bins: int | None) -> Floats:
     information = np.maximum(knn_matrix(given, k=3), 0.0)
     v = classes(given.factors, given.labels, bins)
     return np.where(given.labels, information / _entropies(v, True), 1 - np.exp(-2 * information))
 
 
-ESTIMATORS: dict[str, Callable[[Pair, int], Floats]] = {
+ESTIMATORS: dict[str, Callable[[Pair, int | None], Floats]] = {
     "quantile": _by_quantile,
     "width": _by_width,
     "knn": _by_neighbours,
@@ -260,7 +260,7 @@ class Modularity(NamedTuple):
     matrix: Floats
 
 
-def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, discrete: Discrete = None) -> Modularity:
+def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int | None = None, discrete: Discrete = None) -> Modularity:
     r"""Modularity: 1 − the squared information on other factors over that on the main one.
 
     .. math:: 1 - \frac{\sum_{j \ne \max} I_{ij}^2}{(F - 1) \max_j I_{ij}^2}
@@ -320,7 +320,7 @@ def infomec(
     factors: ArrayLike,
     *,
     estimator: str = "quantile",
-    bins: int = 20,
+    bins: int | None = None,
     nulls: int = 10,
     folds: int = 3,
     rng: Seed = 0,

@@ -66,7 +66,7 @@ def mi_binned(
     codes: ArrayLike,
     factors: ArrayLike,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     binning: str = "quantile",
     correction: bool = True,
     unit: Unit = "nats",
@@ -79,7 +79,7 @@ def mi_binned(
     Args:
         codes: (rows, latents).
         factors: (rows, factors).
-        bins: bins of a continuous column.
+        bins: bins of a continuous column; None: 20, or fewer for less than 2,000 rows (`default_bins`).
         binning: "quantile", or "width" for bins of equal width, which one outlier row ruins.
         correction: Miller–Madow.
         unit: "nats" or "bits".
@@ -95,7 +95,7 @@ def mi_binned(
     True
     """
     given = pair(codes, factors, discrete=discrete)
-    z = classes(given.codes, given.code_labels, _at_least(bins, 2, "bins"), binning)
+    z = classes(given.codes, given.code_labels, bins, binning)
     v = classes(given.factors, given.labels, bins, binning)
     own = np.array([_entropy(np.bincount(column), correction) for column in v.T])
     return _information(given, binned_matrix(z, v, correction), own, unit)

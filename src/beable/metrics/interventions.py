@@ -8,6 +8,9 @@ in each group of which the given factor has one value, drawn anew for every grou
 for every row. Whoever owns a simulator can write one: draw factors, hold a column, simulate, encode. Without one the
 table of codes and factors stands in: a group is rows of the table whose held factor is in one class (label or
 quantile bin). Within a bin a continuous factor still moves, so the ceiling is lower than with a simulator.
+
+All three scores compare how far latents move. Latents are first replaced by their ranks in the table, 0 to 1, so that
+neither their unit, nor a monotone rescaling, nor one outlier row decides.
 """
 
 from collections.abc import Callable

@@ -76,7 +76,7 @@ def udr(
     return Ranking(float(np.median(per_member)), per_member, pairwise)
 
 
-def agreement(codes: ArrayLike, others: ArrayLike, *, similarity: str = "lasso") -> Ranking:
+def agreement_of(codes: ArrayLike, others: ArrayLike, *, similarity: str = "lasso") -> Ranking:
     """`udr` of two: of codes with those of another member, or with the factors themselves."""
     return udr([codes, others], similarity=similarity)
 

@@ -325,8 +325,7 @@ def _loss(given: Pair, capacities: Ints, folds: int, draw: np.random.Generator) 
 
 def _ridge(φ: Floats, y: Floats) -> Floats:
     gram = φ.T @ φ + 1e-4 * len(φ) * np.eye(φ.shape[1])
-    weights: Floats = np.linalg.solve(gram, φ.T @ y)
-    return weights
+    return np.linalg.solve(gram, φ.T @ y).astype(np.float64)
 
 
 def linear_informativeness(given: Pair, folds: int, draw: np.random.Generator) -> Floats:

@@ -240,7 +240,7 @@ def _shells(y: Array, spacing: float, by_wave: Array) -> tuple[NDArray[np.intp],
     fundamental = float(2 * np.pi / (max(sides) * spacing))
     q = np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n, spacing) for n in sides), indexing="ij")
     shell = np.rint(np.linalg.norm(q, axis=0) / fundamental).astype(np.intp)
-    power: Array = np.bincount(shell.ravel(), by_wave.mean(axis=0).ravel())[1:]
+    power = np.bincount(shell.ravel(), by_wave.mean(axis=0).ravel())[1:].astype(np.float64)
     return shell, power, fundamental
 
 

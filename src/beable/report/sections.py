@@ -205,7 +205,8 @@ def number(value: float | np.floating[Any]) -> str:
     >>> number(0.98349), number(8.8e-08)
     ('0.983', '8.8 × 10⁻⁸')
     """
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
+    size = abs(float(value))
+    if size == 0 or 1e-3 <= size < 1e5:
         return f"{value:.3g}".replace("-", "−")
     digits, power = f"{value:.1e}".split("e")
     return f"{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}"

@@ -1,0 +1,244 @@
+"""The package as a whole: its table of contents, its floors, its examples, its one writer, the cost of its import."""
+
+import ast
+import doctest
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import beable
+
+SOURCE = Path(beable.__file__).parent
+FILES = {
+    ".".join(("beable", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(SOURCE.rglob("*.py"))
+}
+
+# From the ground to the roof; a module imports from floors below its own and from its own folder.
+FLOORS = (
+    "errors",
+    "streams",
+    "distributions",
+    "nn",
+    "simulators",
+    "representations",
+    "metrics",
+    "files",
+    "datasets",
+    "priors",
+    "vae",
+    "objectives",
+    "training",
+    "analysis",
+    "studies",
+    "report",
+    "commands",
+    "cli",
+    "__main__",
+)
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# Table of contents
+
+
+@pytest.mark.parametrize("name", beable.__all__)
+def test_table_of_contents_can_be_imported(name):
+    module = beable._HOME[name]
+    assert getattr(beable, name) is getattr(import_module(module), name)
+
+
+def test_table_of_contents_is_written_once_for_all_readers():
+    tree = ast.parse(FILES["beable"].read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed == beable._HOME
+    assert sorted(beable.__all__) == sorted(beable._HOME)
+
+
+def test_modules_of_the_table_are_the_floors():
+    assert set(beable._MODULES) == set(FLOORS) - {"commands", "cli", "__main__"}
+    for name in beable._MODULES:
+        assert getattr(beable, name) is import_module(f"beable.{name}")
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = beable.nonsense
+
+
+def test_dir_lists_the_table():
+    assert set(beable.__all__) < set(dir(beable))
+
+
+def test_version_is_the_installed_one():
+    from importlib.metadata import version
+
+    assert beable.__version__ == version("beable")
+
+
+@pytest.mark.parametrize("name", [name for name, path in FILES.items() if path.name == "__init__.py"])
+def test_what_a_folder_exports_is_there(name):
+    module = import_module(name)
+    assert [word for word in getattr(module, "__all__", []) if not hasattr(module, word)] == []
+
+
+# Import cost
+
+
+def test_import_loads_nothing_heavy():
+    heavy = ("torch", "numpy", "scipy", "pydantic", "matplotlib", "rich", "cyclopts")
+    loaded = python(f"import sys, beable; print(*[m for m in {heavy} if m in sys.modules])")
+    assert loaded == ""
+
+
+def test_import_costs_less_than_one_and_a_half_imports_of_torch():
+    cost = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
+    assert min(float(python(cost.format("beable"))) for _ in range(3)) <= 1.5 * float(python(cost.format("torch")))
+
+
+# Floors
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules of beable that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "beable")
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "beable":
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in FILES else node.module for name in inner)
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative import"
+
+
+def upward(module: str, imported: list[str]) -> list[str]:
+    """Those imports of a module that do not go down, or take a sibling's name from their folder."""
+    folder, own = ".".join(module.split(".")[:2]), floor(module)
+    return [
+        name
+        for name in imported
+        if floor(name) > own or (floor(name) == own and (not name.startswith(f"{folder}.") or name == folder))
+    ]
+
+
+def floor(module: str) -> int:
+    """Number of the floor of a module."""
+    return FLOORS.index(module.split(".")[1])
+
+
+MODULES = [name for name in FILES if name != "beable"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module):
+    imported = [name for name in imports(FILES[module]) if name != module]
+    is_folder = FILES[module].name == "__init__.py"
+    wrong = upward(module, [name for name in imported if not (is_folder and name.startswith(f"{module}."))])
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("beable.simulators.darcy", "beable.files"),
+        ("beable.nn", "beable.vae"),
+        ("beable.metrics.context", "beable.metrics"),
+        ("beable.files", "beable.cli"),
+    ],
+)
+def test_upward_imports_are_seen(module, imported):
+    assert upward(module, [imported]) == [imported]
+
+
+def test_imports_have_no_cycle():
+    graph = {module: set(imports(path)) - {module, "beable"} for module, path in FILES.items()}
+    graph["beable"] = set()
+    order = list(TopologicalSorter(graph).static_order())
+    assert order.index("beable.errors") < order.index("beable.cli")
+    graph["beable.errors"] = {"beable.cli"}
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(graph).static_order())
+
+
+# One writer, no code in data
+
+WRITING = {
+    "write_text",
+    "write_bytes",
+    "savefig",
+    "save_file",
+    "tofile",
+    "savez",
+    "savetxt",
+    "mkdir",
+    "rename",
+    "unlink",
+}
+UNSAFE = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml"}
+WRITERS = {"beable.files"}
+
+
+def writes(tree: ast.AST) -> list[str]:
+    """Calls in a file that write to disk: methods by name, `open` by its mode."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    methods = [node.func.attr for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in WRITING]
+    modes = [mode for node in calls for mode in _modes(node)]
+    return methods + modes
+
+
+def _modes(call: ast.Call) -> list[str]:
+    """The mode of a call of the built-in open, if it writes."""
+    if not (isinstance(call.func, ast.Name) and call.func.id == "open"):
+        return []
+    given = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "mode")]
+    return [ast.unparse(mode) for mode in given if not (isinstance(mode, ast.Constant) and mode.value in ("r", "rb"))]
+
+
+@pytest.mark.parametrize("module", sorted(set(FILES) - WRITERS))
+def test_only_one_module_writes(module):
+    tree = ast.parse(FILES[module].read_text())
+    buffers = {"savefig"} if module == "beable.report.page" else set()
+    assert [call for call in writes(tree) if call not in buffers] == []
+
+
+def test_the_writer_is_seen_writing():
+    assert writes(ast.parse(FILES["beable.files"].read_text()))
+    assert writes(ast.parse("open('x', 'w')"))
+    assert not writes(ast.parse("open('x', 'rb')"))
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_format_that_can_carry_code(module):
+    tree = ast.parse(FILES[module].read_text())
+    names = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    names |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not names & UNSAFE
+
+
+# Examples
+
+
+def test_every_module_is_found():
+    walked = {"beable"} | {about.name for about in pkgutil.walk_packages(beable.__path__, "beable.")}
+    assert walked == set(FILES)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if ">>>" in FILES[name].read_text()])
+def test_examples_of_docstrings(module):
+    done = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert done.attempted > 0
+    assert done.failed == 0
