@@ -102,9 +102,10 @@ def test_an_interrupted_installation_is_taken_up(go, installs, monkeypatch):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(go, "pip", interrupt)
+    monkeypatch.setattr(go, "pip", interrupt)
+    with pytest.raises(KeyboardInterrupt):
         go.install(set(), DEFAULTS)
+    monkeypatch.setattr(go, "pip", installs.append)
     go.install(set(), DEFAULTS)
     assert len(installs) == 1
 

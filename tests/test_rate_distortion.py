@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from beable.datasets.store import Store
 
+from beable.analysis.collapse import most_latents
 from beable.analysis.rate_distortion import (
     aggregate_split,
     gaussian_curve,
@@ -11,6 +11,7 @@ from beable.analysis.rate_distortion import (
     rate_distortion,
     sweep_settings,
 )
+from beable.datasets.store import Store
 from beable.errors import UsageError
 from beable.training.run import RunSettings, train
 
@@ -99,3 +100,22 @@ def test_the_hull_leaves_dominated_points_out():
 def test_a_sweep_needs_positive_betas(betas):
     with pytest.raises(UsageError, match="positive"):
         sweep_settings(RunSettings(), betas, 1)
+
+
+def test_a_free_variance_leaves_fewer_latents_than_outputs_over_beta(tmp_path):
+    """Far from the threshold of any fixed variance: the weakest mode has 2,500 times the energy of the noise."""
+    noise = 0.01 * np.random.default_rng(1).normal(size=(500, 2, 3))
+    field = source(500) + noise.astype(np.float32)
+    store = Store.from_arrays(tmp_path / "data.zarr", {"field": field})
+    settings = RunSettings.model_validate(
+        {
+            "representation": {"kind": "modes", "modes": 3, "scaling": "none"},
+            "model": {"latents": 3, "depth": 0},
+            "training": {"steps": 3000, "batch": None, "start": "pca", "learning_rate": 0.01, "held_out": 2},
+        }
+    )
+    betas = [1.6, 2.5, 4.0, 7.5]
+    run = train(store, tmp_path / "run", sweep_settings(settings, betas, 1))
+    active = rate_distortion(run, {"field": field}).active
+    assert active.tolist() == [3, 2, 1, 0]
+    assert active.tolist() == [min(3, most_latents(outputs=6, beta=b)) for b in betas]

@@ -1,5 +1,6 @@
 """The verbs fit, evaluate, report and rd: train on any store of fields, judge the run, show it."""
 
+import re
 import tomllib
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from beable.commands.output import show
 from beable.commands.progress import progress
-from beable.errors import UsageError
+from beable.errors import UsageError, unknown
 from beable.training.run import RunSettings, train
 
 if TYPE_CHECKING:
@@ -147,9 +148,28 @@ def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
     try:
         return RunSettings.model_validate_json(dumps(tree))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"setting {place}: {first['msg']}, got {first['input']!r}") from None
+        raise _refused(error) from None
+
+
+def _refused(error: ValidationError) -> UsageError:
+    """The first complaint about the settings; of a name that is not known the nearest."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "literal_error":
+        return unknown(place, str(first["input"]), re.findall("'([^']*)'", first["ctx"]["expected"]))
+    if first["type"] == "extra_forbidden" and (known := _known(first["loc"][:-1])):
+        return unknown("setting", place, [".".join(str(part) for part in (*first["loc"][:-1], name)) for name in known])
+    return UsageError(f"setting {place}: {first['msg']}, got {first['input']!r}")
+
+
+def _known(place: tuple[int | str, ...]) -> list[str]:
+    """Names of the settings at a place; none where it depends on a choice."""
+    model: Any = RunSettings
+    for part in place:
+        model = getattr(model.model_fields.get(part), "annotation", None)
+        if not hasattr(model, "model_fields"):
+            return []
+    return list(model.model_fields)
 
 
 def _given(tree: dict[str, Any]) -> dict[str, Any]:

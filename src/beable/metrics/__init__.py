@@ -1,7 +1,7 @@
 """Measures: arrays in, named records out; no model, no data set.
 
-`METRICS` holds everything that is called as ``metric(codes, factors)`` by name; `score_in_context` puts any of them between
-chance and ceiling.
+`METRICS` holds everything that is called as ``metric(codes, factors)`` by name; `score_in_context` puts any of them
+between chance and ceiling.
 """
 
 from collections.abc import Callable

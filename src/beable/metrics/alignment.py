@@ -176,17 +176,23 @@ def s_kl(
     z = _spread(given.codes[some][:, given.live], draw)
     if z.shape[1] < θ.shape[1]:
         raise DataError(f"{z.shape[1]} live latents cannot have the law of {θ.shape[1]} factors: give as many")
-    x, y = standardised(θ), standardised(z)
+    x, (middle, width) = standardised(θ), _bulk(z)
+    y = (z - middle) / width
     reach = nearest(x, k)
     tried = [_start(x, reach, y, stretch, k, draw) for stretch in _stretches(x.shape[1])[:starts]]
     refined = [_refine(x, reach, y[:, start.order] * start.scale, k) for start in tried]
     best = int(np.argmin([found.fun for found in refined]))
     start, p, d = tried[best], refined[best].x, x.shape[1]
-    z = z[:, start.order]
-    a = start.scale * np.exp(p[:d]) * θ.std(axis=0) / z.std(axis=0)
-    b = z.mean(axis=0) - (p[d:] * θ.std(axis=0) + θ.mean(axis=0)) / a
+    a = start.scale * np.exp(p[:d]) * θ.std(axis=0) / width[start.order]
+    b = middle[start.order] - (p[d:] * θ.std(axis=0) + θ.mean(axis=0)) / a
     ended = np.array([found.fun for found in refined])
     return LawMatch(float(ended[best]), a, b, given.live[start.order], ended)
+
+
+def _bulk(z: Floats) -> tuple[Floats, Floats]:
+    """Centre and half width of what a Gaussian has within one standard deviation: no outlier moves them."""
+    low, high = np.quantile(z, [0.1587, 0.8413], axis=0)
+    return (low + high) / 2, np.where(high > low, (high - low) / 2, z.std(axis=0))
 
 
 class _Start(NamedTuple):

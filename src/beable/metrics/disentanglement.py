@@ -155,8 +155,7 @@ def mig(
     unit; there the gap is that of 1 − exp(−2 I), Linfoot's share, which is ρ² for Gaussian variables.
 
     Blind to: two factors in one latent; everything but the best two latents. A duplicated latent gives 0. The code's
-    mean and its samples have different scores. With 20 bins and less than 1,000 rows the matrix is biased, the gap
-    less so.
+    mean and its samples have different scores. Few rows a cell bias the matrix, the gap less so.
 
     Args:
         codes: (rows, latents); with one latent the second best is 0.
@@ -260,7 +259,9 @@ class Modularity(NamedTuple):
     matrix: Floats
 
 
-def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int | None = None, discrete: Discrete = None) -> Modularity:
+def modularity(
+    codes: ArrayLike, factors: ArrayLike, *, bins: int | None = None, discrete: Discrete = None
+) -> Modularity:
     r"""Modularity: 1 − the squared information on other factors over that on the main one.
 
     .. math:: 1 - \frac{\sum_{j \ne \max} I_{ij}^2}{(F - 1) \max_j I_{ij}^2}

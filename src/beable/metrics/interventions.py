@@ -23,6 +23,7 @@ from beable.errors import DataError
 from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, columns, pair, standardised
 
 Intervene = Callable[[int, int, int, np.random.Generator], ArrayLike]
+Grouped = Callable[[int, int, int], Floats]
 
 
 class Recognised(NamedTuple):
@@ -78,7 +79,9 @@ def beta_vae_score(
 
     given = _two_factors(pair(codes, factors, rows=8, discrete=discrete))
     draw = np.random.default_rng(rng)
-    points, held = _pairs(given, intervene or _table(given, bins), groups, batch, draw)
+    points, held = _pairs(_grouped(given, intervene, bins, draw), len(given.varied), groups, batch)
+    order = draw.permutation(len(held))
+    points, held = points[order], held[order]
     x = standardised(points)
     train = np.arange(len(x)) % 2 == 0
     model = LogisticRegression(C=100, max_iter=2000, tol=1e-3).fit(x[train], held[train])
@@ -89,17 +92,11 @@ def beta_vae_score(
     return Recognised(float(right[~train].mean()), float(right[train].mean()), confusion)
 
 
-def _pairs(
-    given: Pair, intervene: Intervene, groups: int, batch: int, draw: np.random.Generator
-) -> tuple[Floats, Ints]:
-    points, held = [], []
-    for j in range(len(given.varied)):
-        count = -(-groups // len(given.varied))
-        z = _asked(intervene, given, j, count * batch, 2, draw)
-        points.append(np.abs(z[:, 0] - z[:, 1]).reshape(count, batch, -1).mean(axis=1))
-        held.append(np.full(count, j))
-    order = draw.permutation(sum(map(len, held)))
-    return np.concatenate(points)[order], np.concatenate(held)[order]
+def _pairs(grouped: Grouped, factors: int, groups: int, batch: int) -> tuple[Floats, Ints]:
+    count = -(-groups // factors)
+    pairs = [grouped(j, count * batch, 2) for j in range(factors)]
+    points = [np.abs(z[:, 0] - z[:, 1]).reshape(count, batch, -1).mean(axis=1) for z in pairs]
+    return np.concatenate(points), np.repeat(np.arange(factors), count)
 
 
 def factor_vae_score(
@@ -127,24 +124,21 @@ def factor_vae_score(
     """
     given = _two_factors(pair(codes, factors, rows=8, discrete=discrete))
     draw = np.random.default_rng(rng)
-    shape = (2, len(given.dead), len(given.varied))
-    votes = np.zeros(shape, dtype=np.intp)
-    if len(given.live):
-        for j in range(len(given.varied)):
-            least = _least_moved(
-                given, intervene or _table(given, bins), j, -(-groups // len(given.varied)), batch, draw
-            )
-            votes[0, :, j] = np.bincount(least[::2], minlength=shape[1])
-            votes[1, :, j] = np.bincount(least[1::2], minlength=shape[1])
+    grouped = _grouped(given, intervene, bins, draw)
+    count, latents = max(-(-groups // len(given.varied)), 2), len(given.dead)
+    votes = np.zeros((2, latents, len(given.varied)), dtype=np.intp)
+    for j in range(len(given.varied) if len(given.live) else 0):
+        least = _least_moved(grouped(j, count, batch), given)
+        votes[:, :, j] = [np.bincount(least[half::2], minlength=latents) for half in (0, 1)]
     said = votes[0].argmax(axis=1)
-    right = [v[np.arange(len(said)), said].sum() / max(v.sum(), 1) for v in votes]
+    right = [v[np.arange(latents), said].sum() / max(v.sum(), 1) for v in votes]
     return Recognised(float(right[1]), float(right[0]), votes.sum(axis=0))
 
 
-def _least_moved(given: Pair, intervene: Intervene, j: int, groups: int, batch: int, draw: np.random.Generator) -> Ints:
-    z = _asked(intervene, given, j, groups, batch, draw)[:, :, given.live]
-    spread = z.var(axis=1, ddof=1) / given.codes[:, given.live].var(axis=0, ddof=1)
-    least: Ints = given.live[spread.argmin(axis=1)]
+def _least_moved(z: Floats, given: Pair) -> Ints:
+    """The live latent with the smallest relative variance in each group."""
+    own = _ranks(given.codes, given.codes)[:, given.live].var(axis=0)
+    least: Ints = given.live[(z[:, :, given.live].var(axis=1) / own).argmin(axis=1)]
     return least
 
 
@@ -198,11 +192,13 @@ def irs(
     """
     given = pair(codes, factors, rows=8, discrete=discrete)
     draw = np.random.default_rng(rng)
-    most = np.quantile(np.abs(given.codes - given.codes.mean(axis=0)), quantile, axis=0)
+    grouped = _grouped(given, intervene, bins, draw)
+    z = _ranks(given.codes, given.codes)
+    most = _deviation(z, quantile)
     matrix = np.zeros((len(given.dead), len(given.varied)))
     for j in range(len(given.varied)):
-        strata = list(_asked(intervene, given, j, groups, size, draw)) if intervene else _strata(given, j, bins)
-        moved = np.mean([np.quantile(np.abs(z - z.mean(axis=0)), quantile, axis=0) for z in strata], axis=0)
+        strata = _strata(z, given, j, bins) if intervene is None else list(grouped(j, groups, size))
+        moved = np.mean([_deviation(part, quantile) for part in strata], axis=0)
         matrix[:, j] = 1 - moved / np.where(most > 0, most, np.inf)
     matrix = np.where(given.dead[:, None], 0.0, np.clip(matrix, 0.0, 1.0))
     per_latent = np.where(given.dead, np.nan, matrix.max(axis=1))
@@ -210,30 +206,51 @@ def irs(
     return Robustness(float(np.nanmean(per_latent)) if len(given.live) else 0.0, per_latent, matching, matrix)
 
 
-def _strata(given: Pair, j: int, bins: int) -> list[Floats]:
+def _deviation(z: Floats, quantile: float) -> Floats:
+    deviation: Floats = np.quantile(np.abs(z - z.mean(axis=0)), quantile, axis=0)
+    return deviation
+
+
+def _strata(z: Floats, given: Pair, j: int, bins: int) -> list[Floats]:
     held = classes(given.factors[:, [j]], given.labels[[j]], bins)[:, 0]
-    order = np.argsort(held, kind="stable")
     edges = np.cumsum(np.bincount(held))[:-1]
-    return [part for part in np.split(given.codes[order], edges) if len(part) > 1]
+    parts = np.split(z[np.argsort(held, kind="stable")], edges)
+    return [part for part in parts if len(part) > 1] or parts
 
 
-def _table(given: Pair, bins: int) -> Intervene:
-    """Groups of rows of the table: consecutive ones, round their class, of a class in random order."""
+def _grouped(given: Pair, intervene: Intervene | None, bins: int, draw: np.random.Generator) -> Grouped:
+    """Groups by number of a varied factor, their latents as ranks in the table."""
     held = classes(given.factors, given.labels, bins)
 
-    def intervene(factor: int, groups: int, size: int, rng: np.random.Generator) -> Floats:
-        column = held[:, np.flatnonzero(given.varied == factor)[0]]
-        order = rng.permutation(given.rows)
-        order = order[np.argsort(column[order], kind="stable")]
-        count = np.bincount(column)
-        start = np.cumsum(count) - count
-        several = np.flatnonzero(count[column] > 1)
-        kind = column[rng.choice(several if len(several) else given.rows, groups)]
-        at = rng.integers(0, count[kind])[:, None] + np.arange(size)
-        chosen: Floats = given.codes[order[start[kind][:, None] + at % count[kind][:, None]]]
-        return chosen
+    def grouped(j: int, groups: int, size: int) -> Floats:
+        if intervene is None:
+            z = given.codes[_rows_held(held[:, j], groups, size, draw)]
+        else:
+            z = _asked(intervene, given, j, groups, size, draw)
+        return _ranks(given.codes, z)
 
-    return intervene
+    return grouped
+
+
+def _ranks(table: Floats, z: Floats) -> Floats:
+    """Share of the table's values below each latent, ties counting half, (..., latents)."""
+    ordered = zip(np.sort(table, axis=0).T, z.T, strict=True)
+    both = [[np.searchsorted(column, c, side) for side in ("left", "right")] for column, c in ordered]
+    ranks: Floats = np.mean(both, axis=1).T / len(table)
+    return ranks
+
+
+def _rows_held(labels: Ints, groups: int, size: int, draw: np.random.Generator) -> Ints:
+    """Rows of one class, (groups, size): consecutive ones, round their class, in a random order of it."""
+    order = draw.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    count = np.bincount(labels)
+    start = np.cumsum(count) - count
+    several = np.flatnonzero(count[labels] > 1)
+    kind = labels[draw.choice(several if len(several) else len(labels), groups)]
+    at = draw.integers(0, count[kind])[:, None] + np.arange(size)
+    rows: Ints = order[start[kind][:, None] + at % count[kind][:, None]]
+    return rows
 
 
 def _asked(intervene: Intervene, given: Pair, j: int, groups: int, size: int, draw: np.random.Generator) -> Floats:

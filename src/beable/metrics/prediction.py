@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from beable.errors import DataError, unknown
-from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, pair, standardised
+from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, normal_scores, pair, standardised
 
 Learner = Callable[[int, int, int], Any]
 
@@ -420,7 +420,8 @@ def minimality_sufficiency(codes: ArrayLike, factors: ArrayLike, *, discrete: Di
 
     Both are 1 for z = θ however dependent the factors are, where scores that ask a latent to know *nothing* of the
     other factors (MIG, SAP, DCI, S_D) punish a perfect code. The conditional mean is that of the nearest rows along
-    the one axis, the row itself left out; labels have class means.
+    the one axis, the row itself left out; labels have class means. Latents and continuous factors are taken as normal
+    scores, so that monotone rescaling and one outlier row change nothing.
 
     Blind to: two latents with the same factor; what two factors do to a latent together.
 
@@ -430,8 +431,9 @@ def minimality_sufficiency(codes: ArrayLike, factors: ArrayLike, *, discrete: Di
     (2024), with variances for their informations.
     """
     given = pair(codes, factors, rows=8, discrete=discrete)
+    given = given._replace(factors=np.where(given.labels, given.factors, normal_scores(given.factors)))
     v = targets(given)
-    z = standardised(given.codes)
+    z = standardised(normal_scores(given.codes))
     live = given.live
     forward, backward = np.zeros((z.shape[1], len(v))), np.zeros((z.shape[1], len(v)))
     for j, y in enumerate(v):

@@ -112,9 +112,13 @@ def sweep_page(run: Run, store: Store, curve: RateDistortion, title: str, comman
 
 
 def _table(curve: RateDistortion) -> Table:
-    columns = ["beta", "rate", "squared error", "active", "mutual information", "total correlation", "dimension-wise"]
+    columns = ["beta", "rate", "squared error", "active", "I(y; z)", "TC", "rest"]
     rows = [_row(curve, band) for band in bands(curve)]
-    return Table("Medians over seeds, in nats; active latents from fewest to most.", columns, rows, "rrrrrrr")
+    caption = (
+        "Medians over seeds, in nats; active latents from fewest to most. The rate is mutual information, which N rows "
+        "cannot show above log N, total correlation TC of the aggregate posterior, and the rest."
+    )
+    return Table(caption, columns, rows, "rrrrrrr")
 
 
 def _row(curve: RateDistortion, band: Band) -> list[Cell | str]:

@@ -202,11 +202,11 @@ def spread(values: FloatArray) -> str:
 def number(value: float | np.floating[Any]) -> str:
     """A number for people: three digits, powers of ten written out.
 
-    >>> number(0.98349), number(8.8e-08)
-    ('0.983', '8.8 × 10⁻⁸')
+    >>> number(0.98349), number(12300.0), number(8.8e-08)
+    ('0.983', '12,300', '8.8 × 10⁻⁸')
     """
     size = abs(float(value))
     if size == 0 or 1e-3 <= size < 1e5:
-        return f"{value:.3g}".replace("-", "−")
-    digits, power = f"{value:.1e}".split("e")
+        return (f"{value:,.0f}" if size >= 1000 else f"{value:.3g}").replace("-", "−")
+    digits, power = f"{value:.1e}".replace("-", "−", int(value < 0)).split("e")
     return f"{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}"
