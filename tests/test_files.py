@@ -483,7 +483,7 @@ def test_a_header_that_does_not_describe_the_file_is_refused(tmp_path, data):
 def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tmp_path):
     whole = save({"x": np.arange(6.0).reshape(2, 3), "y": np.arange(4, dtype=np.int8)})
     rng, path, refused = random.Random(0), tmp_path / "a.safetensors", 0
-    for _ in range(3000):
+    for _ in range(1500):
         data = bytearray(whole)
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(170)] = rng.choice(b'0123456789[]{},:"x\x00\xff')
@@ -492,7 +492,7 @@ def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tm
             assert all(a.nbytes < 100 for a in files.read_arrays(path).values())
         except CorruptError:
             refused += 1
-    assert refused > 2000
+    assert refused > 1000
 
 
 # --- the manifest ------------------------------------------------------------------------------------------------
@@ -576,10 +576,11 @@ def test_strays_are_named_but_not_those_of_writing(artefact):
     assert files.verify(artefact) == ["stray: not in the manifest"]
 
 
-def test_every_flipped_bit_of_the_manifest_is_seen(artefact):
+def test_a_flipped_bit_in_any_byte_of_the_manifest_is_seen(artefact):
     path = artefact / "manifest.json"
     whole = path.read_bytes()
-    for position in range(8 * len(whole)):
+    for byte in range(len(whole)):
+        position = 8 * byte + byte % 7
         flip(path, position)
         assert any("manifest.json" in problem for problem in files.verify(artefact)), position
         path.write_bytes(whole)

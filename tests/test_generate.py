@@ -1,6 +1,7 @@
 """Generation: the same bytes from any number of workers, in any pieces, whatever was killed or refused on the way."""
 
 import errno
+import functools
 import json
 import os
 import random
@@ -20,7 +21,7 @@ import pytest
 from beable import files
 from beable.datasets import generate as module
 from beable.datasets.generate import Interrupted, generate
-from beable.datasets.store import Store
+from beable.datasets.store import Store, verify
 from beable.errors import BeableError, CorruptError, DataError, LockedError, OutputError, UsageError
 from beable.simulators import Darcy
 
@@ -123,6 +124,12 @@ def members(group):
     return found
 
 
+def deaf(group):
+    """How many processes of a group ignore Ctrl-C: Python's resource tracker does, and every worker that has begun."""
+    lines = [Path(f"/proc/{p}/status").read_text().split("SigIgn:")[1].split()[0] for p in members(group)]
+    return sum(int(line, 16) >> signal.SIGINT - 1 & 1 for line in lines)
+
+
 def vanish(group, seconds=5):
     """Whether all processes of a group end within so many seconds."""
     end = time.monotonic() + seconds
@@ -174,7 +181,7 @@ def test_a_request_to_stop_is_met_in_seconds_and_nothing_is_lost(whole, tmp_path
     assert complaints == ""
     assert f"of {ROWS} rows: what is done is kept, run the same command again" in said
     assert vanish(process.pid)
-    assert [p for p in path.rglob(".*")] == []
+    assert list(path.rglob(".*")) == []
     assert 2 <= notes(path) < 11
     assert tree(waves(path).path) == tree(whole.path)
 
@@ -183,9 +190,8 @@ def test_slow_blocks_are_given_up_and_a_second_request_is_met_at_once(tmp_path):
     for requests in (1, 2):
         path = tmp_path / f"{requests}.zarr"
         with start(path, 2, pause=5) as process:
-            while not (path / "done").exists():
+            while deaf(process.pid) < 3:
                 time.sleep(0.01)
-            time.sleep(1)
             asked = time.monotonic()
             for _ in range(requests):
                 os.killpg(process.pid, signal.SIGINT)
@@ -199,7 +205,7 @@ def test_slow_blocks_are_given_up_and_a_second_request_is_met_at_once(tmp_path):
 
 def test_workers_do_not_outlive_their_parent(tmp_path):
     with start(tmp_path / "waves.zarr", 2, pause=0.5) as process:
-        while len(members(process.pid)) < 4:
+        while deaf(process.pid) < 3:
             time.sleep(0.01)
         process.kill()
     assert vanish(process.pid)
@@ -237,18 +243,20 @@ SPOILS = {
 }
 
 
+ONLY_VERIFY_SEES = ("leftovers", "note of another block")  # in a finished data set: every file has its size
+
+
 @pytest.mark.parametrize("spoil", SPOILS)
 def test_what_is_missing_is_made_again(whole, partial, tmp_path, spoil):
     """In a data set that broke off and in a finished one."""
     finished = shutil.copytree(whole.path, tmp_path / "finished.zarr")
     for path in (partial, finished):
         SPOILS[spoil](path)
-        if spoil not in ("leftovers", "manifest removed") or path is partial:
-            with pytest.raises(CorruptError):
-                Store.open(path)
         assert waves(path).id == whole.id
-        if spoil != "leftovers" or path is partial:
+        if path is partial or spoil not in ONLY_VERIFY_SEES:
             assert tree(path) == tree(whole.path)
+        else:
+            assert verify(path) != []
 
 
 def test_a_flipped_chunk_is_mended_as_verify_says(whole, tmp_path):
@@ -334,7 +342,7 @@ def test_two_writers_do_not_meet(whole, tmp_path):
 
 def test_no_room_is_seen_before_the_first_block(tmp_path, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2e9, 1e9, 1e6))
-    with pytest.raises(OutputError, match="0.02 GB needed, 0.00 GB free"):
+    with pytest.raises(OutputError, match=r"0\.02 GB needed, 0\.00 GB free"):
         waves(tmp_path / "waves.zarr")
     assert notes(tmp_path / "waves.zarr") == 0
 
@@ -355,7 +363,7 @@ def test_a_limit_on_the_size_of_files_stops_it_and_then_it_goes_on(whole, tmp_pa
         assert complaints == ""
         assert process.returncode == (0 if largest == 10**6 else 73)
         assert said.count("\n") == (0 if largest == 10**6 else 1)
-        assert [p for p in path.rglob(".*.tmp")] == []
+        assert list(path.rglob(".*.tmp")) == []
     assert tree(path) == tree(whole.path)
 
 
@@ -363,42 +371,40 @@ CALLS = ("open", "write", "fsync", "replace", "mkdir", "unlink", "ftruncate")
 
 
 def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch):
-    """The first, the second, … call of each kind: the error is one line, and the next start ends with the same bytes."""
-    rows, kept = 6, {}
-    real = {call: getattr(os, call) for call in CALLS}
-    counts, fatal = Counter(), [None, 0]
+    """The first, the second, … call of each kind fails; the next start ends with the same bytes.
 
-    def counting(call):
-        def act(*args, **kwargs):
-            counts[call] += 1
-            if (call, counts[call]) == tuple(fatal):
-                if call == "write":
-                    real[call](args[0], args[1][: len(args[1]) // 2])
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+    Nothing is really synced here, for speed.
+    """
+    real = {call: getattr(os, call) for call in CALLS} | {"fsync": lambda descriptor: None}
+    counts, fatal = Counter(), ("", 0)
+
+    def act(call, *args, **kwargs):
+        counts[call] += 1
+        if (call, counts[call]) != fatal:
             return real[call](*args, **kwargs)
+        if call == "write":
+            real[call](args[0], args[1][: len(args[1]) // 2])
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        return act
+    def survives(path):
+        counts.clear()
+        try:
+            waves(path, rows=6)
+        except (OutputError, CorruptError):
+            return False
+        return True
 
     for call in CALLS:
-        monkeypatch.setattr(files.os, call, counting(call))
-    reference = tree(waves(tmp_path / "whole.zarr", rows=rows).path)
-    totals, survived = dict(counts), []
-    for call, total in totals.items():
-        for at in range(1, total + 1):
-            path = tmp_path / f"{call}{at}.zarr"
-            counts.clear()
-            fatal[:] = [call, at]
-            try:
-                waves(path, rows=rows)
-                survived.append(call)
-            except (OutputError, CorruptError) as error:
-                assert "\n" not in str(error)
-            fatal[:] = [None, 0]
-            assert tree(waves(path, rows=rows).path) == reference, (call, at)
-            shutil.rmtree(path)
-    assert set(survived) <= {"unlink"}  # of the lock, which stops nobody
-    assert sum(totals.values()) > 100
-    del kept
+        monkeypatch.setattr(files.os, call, functools.partial(act, call))
+    reference = tree(waves(tmp_path / "whole.zarr", rows=6).path)
+    moments = [(call, at) for call, total in counts.items() for at in range(1, total + 1)]
+    for fatal in moments:
+        path = tmp_path / f"{fatal[0]}{fatal[1]}.zarr"
+        assert survives(path) == (fatal[0] == "unlink")  # of the lock, which then stops nobody
+        assert tree(waves(path, rows=6).path) == reference, fatal
+        shutil.rmtree(path)
+    assert len(moments) > 100
+    assert {call for call, _ in moments} == set(CALLS)
 
 
 # --- failures ----------------------------------------------------------------------------------------------------
@@ -470,12 +476,12 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     def peak(rows):
         tracemalloc.start()
         try:
-            generate(Waves(), tmp_path / f"{rows}.zarr", rows, workers=1, block=64)
+            generate(Waves(), tmp_path / f"{rows}.zarr", rows, workers=1, block=16)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
-    peak(64)
-    few, many = peak(640), peak(3840)
+    peak(16)
+    few, many = peak(160), peak(960)
     assert many - few < 50 * 4000
     assert many < 2e6

@@ -92,7 +92,7 @@ def _prepare() -> None:
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
-    raise Terminated("ended on request; the same command goes on from here")
+    raise Terminated("ended on request: run the same command again to go on")
 
 
 def _call(words: list[str]) -> None:
@@ -114,7 +114,7 @@ def _message(error: BaseException) -> str:
     if isinstance(error, BeableError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return str(error) or "interrupted"
+        return str(error) or "interrupted: run the same command again to go on"
     return f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)"
 
 

@@ -154,7 +154,7 @@ def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
 def _refused(error: ValidationError) -> UsageError:
     """The first complaint about the settings; of a name that is not known the nearest."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(str(part) for part in first["loc"] if not str(part).endswith("float"))
     if first["type"] == "literal_error":
         return unknown(place, str(first["input"]), re.findall("'([^']*)'", first["ctx"]["expected"]))
     if first["type"] == "extra_forbidden" and (known := _known(first["loc"][:-1])):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver, get_context
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
@@ -34,6 +34,7 @@ from beable.simulators.simulator import Simulator
 from beable.streams import RowStreams
 
 Progress = Callable[[int, int], None]
+Submit = Callable[[int], "Future[Note]"]
 
 FAILURE_LIMIT = 0.01
 DEATHS = 3
@@ -101,6 +102,7 @@ def generate(
         create(path, plan)
         job = Job(simulator, seed, Blocks.of(path, plan))
         notes = _complete(job, workers, executor, report, failure_limit)
+        files.sweep(path)
         finish(path, plan, notes)
     return Store.open(path)
 
@@ -278,8 +280,8 @@ def _in_processes(job: Job, missing: list[int], workers: int, stop: _Stop) -> Ge
     while todo and not stop.signum:
         running: dict[Future[Note], int] = {}
         try:
-            with _pool(job, min(workers, len(todo)), stop) as pool:
-                yield from _drive(lambda block: pool.submit(_make, block), todo, running, workers + 1, stop, deaths)
+            with _pool(job, min(workers, len(todo)), stop) as submit:
+                yield from _drive(submit, todo, running, workers + 1, stop, deaths)
         except BrokenExecutor:
             _count_deaths(deaths, sorted(running.values()), job.blocks)
             todo.extendleft(sorted(running.values(), reverse=True))
@@ -298,7 +300,7 @@ def _count_deaths(deaths: Counter[int], blocks: list[int], where: Blocks) -> Non
 
 
 def _drive(
-    submit: Callable[[int], "Future[Note]"],
+    submit: Submit,
     todo: deque[int],
     running: dict["Future[Note]", int],
     most: int,
@@ -338,19 +340,22 @@ def _make(block: int) -> Note:
 
 
 @contextmanager
-def _pool(job: Job, workers: int, stop: _Stop) -> Iterator[ProcessPoolExecutor]:
+def _pool(job: Job, workers: int, stop: _Stop) -> Iterator[Submit]:
     """Processes that end at once when the other end of their lifeline, a pipe, is closed.
 
     This process closes it when it wants no more of them, and the kernel does when this process dies.
     """
-    with _one_thread():
-        forkserver.ensure_running()
-    context = get_context("forkserver")
+    context = get_context("spawn")
     theirs, ours = context.Pipe(duplex=False)
+
+    def submit(block: int) -> "Future[Note]":
+        with _inherited():
+            return pool.submit(_make, block)
+
     with theirs, ours:
         pool = ProcessPoolExecutor(workers, context, _begin, (job, theirs))
         try:
-            yield pool
+            yield submit
         except BaseException:
             ours.close()
             raise
@@ -362,22 +367,26 @@ def _pool(job: Job, workers: int, stop: _Stop) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """What begins within has one thread from the start, before it imports NumPy."""
+def _inherited() -> Iterator[None]:
+    """What begins within has one thread from the start, before it imports NumPy, and is deaf to Ctrl-C.
+
+    Ctrl-C reaches all processes of a terminal; the one that began the others decides.
+    """
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         yield
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _begin(job: Job, lifeline: Connection) -> None:
     """First act of a worker."""
     global _job
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the first one decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _job = job
 

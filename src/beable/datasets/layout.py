@@ -241,7 +241,9 @@ class Plan:
         return coordinates | self._labels() | constants
 
     def _variable(self, v: Variable) -> ArrayLayout:
-        attributes: dict[str, Any] = {"units": v.unit, "long_name": v.long_name or v.name, "diagnostic": v.diagnostic}
+        attributes: dict[str, Any] = {"units": v.unit, "diagnostic": v.diagnostic}
+        if v.long_name:
+            attributes["long_name"] = v.long_name
         if v.components:
             attributes["components"] = list(v.components)
         return ArrayLayout(v.name, ("row", *v.dims), (self.rows, *v.shape), self.block, v.dtype, attributes)

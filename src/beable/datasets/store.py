@@ -597,7 +597,7 @@ def _variable(layout: ArrayLayout) -> Variable:
         layout.dims[1:],
         layout.shape[1:],
         str(about["units"]),
-        str(about["long_name"]),
+        str(about.get("long_name", "")),
         components,
         bool(about["diagnostic"]),
         layout.dtype,

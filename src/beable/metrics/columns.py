@@ -183,6 +183,11 @@ def default_bins(rows: int) -> int:
     return int(np.clip(np.sqrt(rows / 5), 2, 20))
 
 
+def few_classes(x: Floats, labels: Bools, bins: int) -> Ints:
+    """`classes` with at least four rows a bin."""
+    return classes(x, labels, max(2, min(bins, len(x) // 4)))
+
+
 def _labels(column: Floats) -> Ints:
     return np.unique(column, return_inverse=True)[1].astype(np.intp)
 

@@ -21,6 +21,8 @@ from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, 
 from beable.metrics.information import binned_matrix, knn_matrix
 from beable.metrics.prediction import linear_informativeness
 
+MARGIN = 1.5  # over the largest null: one entry of noise let through would make the whole of a score
+
 
 class Share(NamedTuple):
     """How far each latent's dependence is spent on a single factor.
@@ -305,7 +307,7 @@ class InfoMEC(NamedTuple):
         compactness: InfoC.
         explicitness: InfoE, mean held-out R² of a linear probe.
         matrix: normalised information above its null, (latents, varied factors).
-        threshold: the largest entry that shuffled codes reached: entries below it are 0.
+        threshold: `MARGIN` times the largest entry that shuffled codes reached: entries below it are 0.
     """
 
     score: float
@@ -334,9 +336,9 @@ def infomec(
     .. math:: \mathrm{InfoM} = \frac{\langle \max_j N_{ij} / \sum_j N_{ij} \rangle_i - 1/F}{1 - 1/F}
 
     and InfoC the same of the columns. Ratios of noise are large: without the null, independent codes have 0.6 to 0.9.
-    So entries no larger than the largest that shuffled codes reach anywhere are 0, a latent or factor left with
-    nothing does not count, and 0 is the score where nothing is left. M is undefined, NaN, for one factor and C for one
-    live latent.
+    So entries no larger than 1.5 times the largest that shuffled codes reach anywhere are 0, a latent or factor left
+    with nothing does not count, and 0 is the score where nothing is left. M is undefined, NaN, for one factor and C
+    for one live latent.
 
     Blind to: M to missed factors, C to mixed latents, E to both: read the three together.
 
@@ -356,10 +358,11 @@ def infomec(
     shuffled = [given._replace(codes=draw.permutation(given.codes)) for _ in range(nulls)]
     null = np.array([_shared_information(s, estimator, bins) for s in shuffled])
     raw = _shared_information(given, estimator, bins)
-    matrix = np.where(raw > null.max(), raw - null.mean(axis=0), 0.0)
+    threshold = MARGIN * float(null.max())
+    matrix = np.where(raw > threshold, raw - null.mean(axis=0), 0.0)
     m, c = _concentrated(matrix), _concentrated(matrix[~given.dead].T)
     e = float(linear_informativeness(given, folds, draw).mean())
-    return InfoMEC(m, m, c, e, matrix, float(null.max()))
+    return InfoMEC(m, m, c, e, matrix, threshold)
 
 
 def _concentrated(matrix: Floats) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from beable.errors import DataError
-from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, columns, pair, standardised
+from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, columns, few_classes, pair, standardised
 
 Intervene = Callable[[int, int, int, np.random.Generator], ArrayLike]
 Grouped = Callable[[int, int, int], Floats]
@@ -212,7 +212,7 @@ def _deviation(z: Floats, quantile: float) -> Floats:
 
 
 def _strata(z: Floats, given: Pair, j: int, bins: int) -> list[Floats]:
-    held = classes(given.factors[:, [j]], given.labels[[j]], bins)[:, 0]
+    held = few_classes(given.factors[:, [j]], given.labels[[j]], bins)[:, 0]
     edges = np.cumsum(np.bincount(held))[:-1]
     parts = np.split(z[np.argsort(held, kind="stable")], edges)
     return [part for part in parts if len(part) > 1] or parts
@@ -220,7 +220,7 @@ def _strata(z: Floats, given: Pair, j: int, bins: int) -> list[Floats]:
 
 def _grouped(given: Pair, intervene: Intervene | None, bins: int, draw: np.random.Generator) -> Grouped:
     """Groups by number of a varied factor, their latents as ranks in the table."""
-    held = classes(given.factors, given.labels, bins)
+    held = few_classes(given.factors, given.labels, bins)
 
     def grouped(j: int, groups: int, size: int) -> Floats:
         if intervene is None:

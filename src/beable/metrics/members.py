@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from beable.errors import DataError, unknown
-from beable.metrics.columns import Floats, columns, constant, standardised
+from beable.metrics.columns import Floats, columns, constant, pair, standardised
 
 
 class Ranking(NamedTuple):
@@ -78,6 +78,7 @@ def udr(
 
 def agreement_of(codes: ArrayLike, others: ArrayLike, *, similarity: str = "lasso") -> Ranking:
     """`udr` of two: of codes with those of another member, or with the factors themselves."""
+    pair(codes, others)
     return udr([codes, others], similarity=similarity)
 
 

@@ -18,7 +18,18 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from beable.errors import DataError, unknown
-from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, normal_scores, pair, standardised
+from beable.metrics.columns import (
+    Discrete,
+    Floats,
+    Ints,
+    Pair,
+    Seed,
+    classes,
+    few_classes,
+    normal_scores,
+    pair,
+    standardised,
+)
 
 Learner = Callable[[int, int, int], Any]
 
@@ -155,6 +166,8 @@ class _Found(NamedTuple):
 
 def _importances(x: Floats, y: Floats, learner: Learner, folds: int, size: int, draw: np.random.Generator) -> _Found:
     own, permuted, missed = np.zeros(x.shape[1]), np.zeros(x.shape[1]), 0.0
+    if not x.shape[1]:
+        return _Found(own, permuted, 0.0)
     for train, test in splits(len(x), folds, draw):
         model = learner(len(train), size, int(draw.integers(2**31)))
         model.fit(x[train], y[train] if y.shape[1] > 1 else y[train, 0])
@@ -368,7 +381,7 @@ def explicitness_auc(
     given = pair(codes, factors, rows=8, discrete=discrete)
     draw = np.random.default_rng(rng)
     z = standardised(given.codes)
-    v = classes(given.factors, given.labels, bins)
+    v = few_classes(given.factors, given.labels, bins)
     per_factor = np.array([_auc(z, column, folds, draw) for column in v.T])
     return Separability(float(per_factor.mean()), per_factor)
 
