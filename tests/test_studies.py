@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from beable.errors import BeableError, UsageError
+from beable.metrics import METRICS
 from beable.report.of_study import study_page
 from beable.report.page import render
 from beable.studies.run import comparison, run_study
@@ -19,7 +20,7 @@ source = "nobody"
 question = "Does it run?"
 [data]
 simulator = "darcy"
-rows = 40
+rows = 60
 [data.settings]
 grid = 9
 factors = "mixture"
@@ -32,7 +33,7 @@ width = 8
 members = 2
 steps = 200
 batch = 16
-held_out = 10
+held_out = 40
 shuffle = false
 [[arms]]
 name = "ours"
@@ -71,7 +72,7 @@ MISTAKES = {
     "steps = 40": ("stepps = 40", "stepps"),
     'name = "ours"': ('name = "Ours!"', "arms.0.name"),
     "width = 8": ("width = -8", "width"),
-    "rows = 40": ("rows = 1", "data.rows"),
+    "rows = 60": ("rows = 1", "data.rows"),
     'arm = "theirs"': ('arm = "their"', "did you mean 'theirs'"),
     "batch = 16": ("batch = 16\nlearning_rate = nan", "learning_rate"),
     'source = "nobody"': ('source = "nobody"\ncolour = "red"', "colour"),
@@ -136,7 +137,7 @@ def test_a_second_run_takes_everything_up(finished):
 
 def test_the_page_shows_the_answer_and_escapes_what_users_name(finished):
     study, done, _ = finished
-    html = render(study_page(study, done.store, done.outcomes, done.results, "beable study run small"))
+    html = render(study_page(study, done, "beable study run small"))
     assert "ICA &lt;start&gt;" in html
     assert "<start>" not in html
     for words in ("about half", "25 of 50", "Reconstruction", "sha256", "beable study run small"):
@@ -147,6 +148,16 @@ def test_a_failing_arm_ends_the_study_with_its_own_error(tmp_path):
     study = parse(SMALL.replace("steps = 40", "steps = 40\nlearning_rate = 1e9"), "small").with_preset("quick")
     with pytest.raises(BeableError, match="not finite"):
         run_study(study, "quick", tmp_path, workers=1)
+
+
+def test_every_metric_stands_in_its_context(finished):
+    _, done, _ = finished
+    assert list(done.results["scores"]) == list(METRICS)
+    for name, row in done.results["scores"].items():
+        assert set(row["scores"]) == {"ours", "theirs", "ica"}, name
+        assert row["against"] in ("rotation", "permutation")
+    assert done.results["scores"]["s_d"]["against"] == "rotation"
+    assert done.results["scores"]["explicitness"]["against"] == "permutation"
 
 
 def expected(count, trials):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from beable.analysis.score_table import ScoreRow
 from beable.datasets.store import Store
 from beable.report import figures
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
@@ -19,17 +20,16 @@ from beable.report.sections import (
     reconstruction_section,
     spread,
 )
-from beable.studies.run import Outcome
+from beable.studies.run import Finished, Outcome
 from beable.studies.study import Study
 
 SIGNIFICANT = 0.05
 SCORE_COLUMNS = ("S_D of means", "of samples", "on correlations", "relative squared error", "CPU s a member")
 
 
-def study_page(
-    study: Study, store: Store, outcomes: Sequence[Outcome], results: Mapping[str, Any], command: str
-) -> Page:
+def study_page(study: Study, finished: Finished, command: str) -> Page:
     """The page of a study."""
+    store, outcomes = finished.store, finished.outcomes
     trained = {o.arm.label: o.run for o in outcomes if o.run is not None}
     best = max((o for o in outcomes if o.run is not None), key=_success)
     run = best.run
@@ -44,7 +44,8 @@ def study_page(
             Section("The question", [study.question, f"Source: {study.source}."]),
             data_section(store, shown),
             _scores_section(outcomes),
-            _comparison_section(results),
+            _comparison_section(finished.results),
+            *_metrics_sections(finished),
             reconstruction_section(run, store, best.evaluation, member),
             latent_section(run, store, best.evaluation, member, f"Latents: {best.arm.label}"),
             *_entangled_sections(store, outcomes),
@@ -108,6 +109,30 @@ def _score_row(outcome: Outcome) -> list[Cell | str]:
     scores = ["–"] * 3 if d is None else [spread(d.s_d), *(number(np.median(s)) for s in (d.s_d_samples, d.s_r))]
     cost = number(outcome.cpu_seconds / len(e.relative_error))
     return [outcome.arm.label, *scores, number(np.median(e.relative_error)), cost]
+
+
+def _metrics_sections(finished: Finished) -> list[Section]:
+    """Every metric on every arm, where the data have factors."""
+    if not finished.scores:
+        return []
+    text = (
+        "Every metric of the suite on the posterior means of held-out rows: median over members, and in brackets "
+        "the value corrected for chance, 0 at chance and 1 at the ceiling. The ceiling is the factors against "
+        "themselves, chance the mean over random rotations of the factors, or over shuffled rows (*) where "
+        "rotations change nothing."
+    )
+    labels = [o.arm.label for o in finished.outcomes]
+    rows = [_metric_row(row, finished.outcomes) for row in finished.scores]
+    table = Table(
+        "All scores in their context.", ["metric", "ceiling", "chance", *labels], rows, "l" + "r" * (2 + len(labels))
+    )
+    return [Section("All scores in context", [text], [table])]
+
+
+def _metric_row(row: ScoreRow, outcomes: Sequence[Outcome]) -> list[Cell | str]:
+    mark = "" if row.against == "rotation" else " *"
+    arms = [f"{number(np.median(row.scores[o.arm.name]))} ({row.corrected(o.arm.name):.2f})" for o in outcomes]
+    return [row.metric.replace("_", " "), number(row.ceiling), number(row.chance) + mark, *arms]
 
 
 def _comparison_section(results: Mapping[str, Any]) -> Section:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import repeat
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
@@ -25,9 +26,11 @@ from numpy.typing import NDArray
 
 from beable import files
 from beable.analysis.evaluation import Evaluation, evaluate, evaluate_linear
+from beable.analysis.score_table import FEWEST_ROWS, ScoreRow, score_row
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import unknown
+from beable.metrics import METRICS
 from beable.simulators import SIMULATORS
 from beable.studies.study import Arm, Study
 from beable.training.data import learnable, prepare
@@ -61,11 +64,13 @@ class Finished(NamedTuple):
     Args:
         store: the snapshots.
         outcomes: arm by arm.
+        scores: metric by metric.
         results: what ``results.json`` holds.
     """
 
     store: Store
     outcomes: list[Outcome]
+    scores: list[ScoreRow]
     results: dict[str, Any]
 
 
@@ -183,16 +188,35 @@ def run_study(
         train_arms(study, store, out, workers, progress)
     with stages("measures") as progress:
         outcomes = judge(study, store, out, progress)
-    results = results_of(study, preset, store, outcomes)
+    with stages("scores") as progress:
+        scores = score_arms(outcomes, store, workers, progress)
+    results = results_of(study, preset, store, outcomes, scores)
     files.write_json(out / "results.json", results)
-    return Finished(store, outcomes, results)
+    return Finished(store, outcomes, scores, results)
 
 
 def _silent(name: str) -> AbstractContextManager[Progress]:
     return nullcontext(lambda done, total: None)
 
 
-def results_of(study: Study, preset: str, store: Store, outcomes: list[Outcome]) -> dict[str, Any]:
+def score_arms(outcomes: list[Outcome], store: Store, workers: int, progress: Progress | None) -> list[ScoreRow]:
+    """Every metric on every arm's latents; nothing for data without factors or with too few rows for halves of them."""
+    if not store.factors or len(outcomes[0].evaluation.rows) < FEWEST_ROWS:
+        return []
+    factors = store.values[outcomes[0].evaluation.rows]
+    codes = {o.arm.name: o.evaluation.codes for o in outcomes}
+    rows = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for row in pool.map(score_row, METRICS, repeat(codes), repeat(factors)):
+            rows.append(row)
+            if progress:
+                progress(len(rows), len(METRICS))
+    return rows
+
+
+def results_of(
+    study: Study, preset: str, store: Store, outcomes: list[Outcome], scores: list[ScoreRow]
+) -> dict[str, Any]:
     """Every number of the report, ready for JSON."""
     return {
         "study": study.name,
@@ -201,6 +225,7 @@ def results_of(study: Study, preset: str, store: Store, outcomes: list[Outcome])
         "rows": study.data.rows,
         "seed": study.data.seed,
         "arms": {o.arm.name: arm_results(o) for o in outcomes},
+        "scores": {row.metric: row.as_json() for row in scores},
         "expected": [comparison(study, e, outcomes) for e in study.expected],
     }
 
