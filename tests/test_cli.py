@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from beable import cli, errors
 from beable.commands import data, doctor, output, progress
@@ -106,7 +107,37 @@ def test_version(beable):
     assert beable("--version") == (0, f"{cli._version()}\n", "")
 
 
+def commands():
+    """Every call of beable in a block of the documents, without the words beside it."""
+    root = Path(__file__).parents[1]
+    for page in sorted([root / "README.md", *(root / "docs").glob("*.md")]):
+        for line in page.read_text().splitlines():
+            words = re.match(r"(?:beable|python3 go\.py) (?!demo|test|VERB)(\S+(?: \S+)*)", line)
+            if words and not line.startswith("beable:"):
+                yield pytest.param(words[1].split(), id=f"{page.name}: {words[1]}")
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_documented_commands_exist(words):
+    cli.app.parse_args(words, exit_on_error=False, print_error=False)
+
+
+def test_undocumented_commands_do_not():
+    with pytest.raises(CycloptsError):
+        cli.app.parse_args(
+            ["fit", "darcy.zarr", "-o", "run", "--variabels", "flux"], exit_on_error=False, print_error=False
+        )
+
+
+def test_documented_exit_codes_are_those_of_the_errors():
+    page = (Path(__file__).parents[1] / "docs" / "design.md").read_text()
+    table = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for code in row.split(",")}
+    assert table == {error.exit_code for error in ERRORS} | {0, cli.INTERRUPTED, cli.TERMINATED, cli.BROKEN_PIPE}
+
+
 # Errors
+
+ERRORS = [error for error in vars(errors).values() if inspect.isclass(error) and issubclass(error, errors.BeableError)]
 
 
 @pytest.mark.parametrize(
@@ -145,9 +176,6 @@ def failing(monkeypatch, error):
     app = App(name="beable", suppress_keyboard_interrupt=False)
     app.command(fail, name="fail")
     monkeypatch.setattr(cli, "app", app)
-
-
-ERRORS = [error for error in vars(errors).values() if inspect.isclass(error) and issubclass(error, errors.BeableError)]
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -407,8 +435,23 @@ def test_text_of_nested_results():
     ]
 
 
+@pytest.mark.parametrize(
+    ("many", "text"),
+    [
+        ([0.5, 0.25, 1.0] * 4, "0.5 (0.25 to 1, 12 values)"),
+        ([2] * 16, "2 (16 values)"),
+        ([True, False, True, True] * 4, "12 of 16 yes"),
+        ([0.5, 0.25], "0.5, 0.25"),
+        ([0.5, float("nan")] * 5, "0.5, nan, 0.5, nan, 0.5, nan, 0.5, nan, 0.5, nan"),
+        ([[1.0, 2.0]] * 9 + [[3.0, 2.0]], "\n  1: 1 (1 to 3, 10 values)\n  2: 2 (10 values)"),
+    ],
+)
+def test_many_numbers_in_a_few_words(many, text):
+    assert output.as_text({"many": many}).replace(":\n", ": \n", 1) == f"many: {text}"
+
+
 def test_long_lists_are_shortened():
-    assert output.as_text({"n": list(range(100))}).endswith("9, 10, ... 89 more")
+    assert output.as_text({"n": [f"{i}" for i in range(100)]}).endswith("9, 10, ... 89 more")
     assert len(output.as_text({"words": [f"{i} " * 30 for i in range(100)]}).splitlines()) == 13
 
 

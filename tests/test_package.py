@@ -3,6 +3,7 @@
 import ast
 import doctest
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import beable
 
 SOURCE = Path(beable.__file__).parent
+ROOT = Path(__file__).parents[1]
 FILES = {
     ".".join(("beable", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(SOURCE.rglob("*.py"))
@@ -227,6 +229,25 @@ def test_no_format_that_can_carry_code(module):
     }
     names |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not names & UNSAFE
+
+
+# Documents
+
+
+def test_design_page_shows_the_floors_in_their_order():
+    page = (ROOT / "docs" / "design.md").read_text()
+    block = next(block for block in page.split("```") if block.rstrip().endswith("ground"))
+    shown = re.findall(r"^(\w+)[./]", block, re.MULTILINE)
+    assert [*reversed(shown), "__main__"] == list(FLOORS)
+
+
+def test_citation_names_this_version():
+    assert f"version: {beable.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_reference_covers_every_module_for_users():
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    assert set(re.findall(r"^@beable\.(\w+)$", pages, re.MULTILINE)) == set(FLOORS) - {"commands", "cli", "__main__"}
 
 
 # Examples

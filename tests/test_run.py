@@ -99,7 +99,7 @@ def test_killed_at_ten_moments_and_resumed_it_ends_with_the_same_bits(store, tmp
     def finish(name, kills):
         program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(tmp_path / name)]
         done = subprocess.run(
-            [*program, str(threads), str(kills), "0"], capture_output=True, text=True, timeout=240, check=False
+            [*program, str(threads), str(kills), "0"], capture_output=True, text=True, timeout=280, check=False
         )
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
@@ -107,7 +107,7 @@ def test_killed_at_ten_moments_and_resumed_it_ends_with_the_same_bits(store, tmp
         return answer["reached"], Run.load(tmp_path / name)
 
     (_, whole), (reached, pieces) = finish("whole", 0), finish("pieces", 10)
-    assert len({step for steps in reached for step in steps}) >= 3
+    assert len({*reached} - {""}) >= 5
     assert pieces.id == whole.id
     files = [sorted(p.name for p in (tmp_path / name).iterdir()) for name in ("whole", "pieces")]
     assert files[0] == files[1]

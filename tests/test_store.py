@@ -158,7 +158,14 @@ def test_reading_is_fast(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "rows", "expected"),
-    [((2, 65, 65), 1024, 64), ((), 10**6, 256), ((128, 128, 128), 64, 1), ((65, 65), 8, 8), ((65, 65), 1024, 128)],
+    [
+        ((2, 65, 65), 1024, 64),
+        ((), 10**6, 256),
+        ((128, 128, 128), 64, 1),
+        ((65, 65), 8, 8),
+        ((65, 65), 1024, 64),
+        ((65, 65), 9000, 128),
+    ],
 )
 def test_a_block_is_at_most_four_megabytes(shape, rows, expected):
     assert block_rows([Variable("field", tuple("abc"[: len(shape)]), shape)], rows) == expected

@@ -16,7 +16,6 @@ import sklearn.decomposition  # noqa: F401  before the children begin, so that n
 import torch._dynamo  # noqa: F401
 
 from beable.datasets.store import Store
-
 from beable.training.run import RunSettings, train
 
 SETTINGS = Path(__file__).with_name("killed_training.json")
@@ -32,16 +31,29 @@ def train_in_child(store: str, run: str, threads: int) -> int:
     os._exit(0)
 
 
+def newest(run: str) -> str:
+    """Name of the newest checkpoint; empty before the first."""
+    return max((p.name for p in Path(run).glob("checkpoints/step-*")), default="")
+
+
+def wait_for_progress(run: str, reached: list[str], patience: float) -> None:
+    """Wait until there is a newer checkpoint than at the last kill, but no longer than some seconds."""
+    end = time.monotonic() + patience
+    while newest(run) in ("", *reached[-1:]) and time.monotonic() < end:
+        time.sleep(0.005)
+
+
 def main() -> None:
     store, run, threads, kills, seed = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
     rng = random.Random(seed)
     reached = []
     for _ in range(kills):
         child = train_in_child(store, run, threads)
-        time.sleep(rng.uniform(0.1, 1.2))
+        wait_for_progress(run, reached, patience=rng.choice([0.1, 20.0, 20.0]))
+        time.sleep(rng.uniform(0, 0.2))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        reached.append([p.name for p in sorted(Path(run).glob("checkpoints/step-*"))][-1:])
+        reached.append(newest(run))
     _, status = os.waitpid(train_in_child(store, run, threads), 0)
     print(json.dumps({"status": status, "reached": reached}))
 

@@ -213,7 +213,7 @@ def _simulate(
     begun = monotonic()
     with _cluster(dask, workers) as work, progress("rows", quiet=json) as report:
         store = generate(simulator, output.absolute() if dask else output, rows, progress=report, **work, **options)
-    show({**_summary(store), "path": output, "seconds": round(monotonic() - begun, 2)}, json=json)
+    show({"path": output, **_summary(store), "seconds": round(monotonic() - begun, 2)}, json=json)
 
 
 def _summary(store: "Store") -> Mapping[str, Any]:

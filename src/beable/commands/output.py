@@ -1,12 +1,17 @@
-"""Results on standard output: indented text for people, one JSON object for programs."""
+"""Results on standard output: indented text for people, one JSON object for programs.
+
+People see many numbers of one kind, such as a score of every member, as their median and range.
+"""
 
 import json as json_format
 import math
+import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 _INDENT = "  "
 _LONG = 12
+_MANY = 8
 
 
 def show(value: Mapping[str, Any], *, json: bool = False) -> None:
@@ -64,14 +69,17 @@ def _finite(value: Any) -> Any:
 
 def _lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, item in value.items():
-        name = indent + printable(key)
+        name, inner = indent + printable(key), indent + _INDENT
         if isinstance(item, Mapping) and item:
             yield f"{name}:"
-            yield from _lines(item, indent + _INDENT)
+            yield from _lines(item, inner)
+        elif _is_table(item):
+            yield f"{name}:"
+            yield from (f"{inner}{i}: {_inline(list(column))}" for i, column in enumerate(zip(*item, strict=True), 1))
         elif _is_nested(item):
             yield f"{name}:"
             for entry in _shortened(item):
-                yield from _entry(entry, indent + _INDENT)
+                yield from _entry(entry, inner)
         else:
             yield f"{name}: {_inline(item)}"
 
@@ -87,9 +95,19 @@ def _entry(entry: Any, indent: str) -> Iterator[str]:
         yield indent + ", ".join(f"{printable(key)} {_inline(item)}" for key, item in entry.items() if item != "")
 
 
+def _is_table(item: Any) -> bool:
+    """Many rows of numbers, all of one length."""
+    rows = isinstance(item, list) and len(item) > _MANY and all(isinstance(row, list) for row in item)
+    return rows and len({len(row) for row in item}) == 1 and all(_is_number(entry) for row in item for entry in row)
+
+
 def _is_nested(item: Any) -> bool:
     """A list that does not go on one line: of lists, of mappings or of long words."""
     return isinstance(item, list) and any(isinstance(e, Mapping | list) or len(str(e)) > 40 for e in item)
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, int | float) and not isinstance(item, bool)
 
 
 def _shortened(items: list[Any]) -> list[Any]:
@@ -98,7 +116,19 @@ def _shortened(items: list[Any]) -> list[Any]:
 
 def _inline(item: Any) -> str:
     if isinstance(item, list | Mapping):
-        return ", ".join(_inline(entry) for entry in _shortened(list(item))) or "none"
+        return _summary(list(item)) or ", ".join(_inline(entry) for entry in _shortened(list(item))) or "none"
     if isinstance(item, bool) or item is None:
         return {True: "yes", False: "no", None: "none"}[item]
     return f"{item:.4g}" if isinstance(item, float) else printable(str(item))
+
+
+def _summary(items: list[Any]) -> str:
+    """Many numbers, or many times yes or no, in a few words."""
+    if len(items) <= _MANY:
+        return ""
+    if all(isinstance(item, bool) for item in items):
+        return f"{sum(items)} of {len(items)} yes"
+    if not all(_is_number(item) and math.isfinite(item) for item in items):
+        return ""
+    low, middle, high = (f"{value:.4g}" for value in (min(items), statistics.median(items), max(items)))
+    return f"{middle} ({low} to {high}, {len(items)} values)" if low != high else f"{middle} ({len(items)} values)"

@@ -81,7 +81,7 @@ def run(
     study = pages.load(name).with_preset(preset)
     finished = run_study(study, preset, out, workers=workers, stage=lambda label: progress(label, quiet=json))
     command = f"beable study run {name} --preset {preset}"
-    page = study_page(study, finished.store, finished.outcomes, finished.results, command)
+    page = study_page(study, finished, command)
     path = out / "report.html"
     atomic_write(path, render(page).encode())
     if json:

@@ -38,6 +38,7 @@ Submit = Callable[[int], "Future[Note]"]
 
 FAILURE_LIMIT = 0.01
 DEATHS = 3
+UNDER_WAY = 256
 GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.1
 SPARE_BYTES = 16 * 2**20
@@ -72,9 +73,10 @@ def generate(
         rows: number of snapshots.
         seed: of all random streams.
         workers: processes; all cores that this process may use by default; 1 computes in this process.
-        executor: where to compute instead; its processes must see the folder.
+        executor: where to compute instead, such as ``client.get_executor()`` of dask; its processes must see the
+            folder; gets 256 blocks at a time, or two for each of the workers if these are more.
         progress: called with rows done and rows in all.
-        block: rows in a block; by default what fits into 4 MiB, at most 256. Part of the layout, not of the numbers.
+        block: rows in a block, 64 to 256 by default. Part of the layout, not of the numbers.
         failure_limit: share of rows that may fail.
 
     Raises:
@@ -251,8 +253,9 @@ class _Stop(AbstractContextManager["_Stop"]):
 def _made(job: Job, missing: list[int], workers: int, executor: Executor | None, stop: _Stop) -> Generator[Made]:
     """Blocks as they are made; ends early on a request to stop."""
     if executor is not None:
+        most = max(UNDER_WAY, 2 * workers)
         with _given(executor, job.blocks.path):
-            yield from _drive(lambda block: executor.submit(job.make, block), deque(missing), {}, 2 * workers, stop)
+            yield from _drive(lambda block: executor.submit(job.make, block), deque(missing), {}, most, stop)
     elif workers == 1 or len(missing) < 2:
         yield from _here(job, missing, stop)
     else:

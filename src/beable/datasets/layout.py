@@ -22,6 +22,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -39,7 +40,7 @@ Array = NDArray[Any]
 
 KIND, VERSION = "beable-store", 1
 CHUNK_BYTES = 4 * 2**20
-MOST_ROWS = 256
+FEWEST_ROWS, MOST_ROWS, BLOCKS = 64, 256, 16
 SUM_BYTES = 4
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -163,14 +164,20 @@ def _chunk_shape(metadata: Any) -> Any:
 
 
 def block_rows(variables: Sequence[Variable], rows: int) -> int:
-    """Rows in a block: the power of two up to 256 whose largest chunk has at most 4 MiB, but no more than there are.
+    """Rows in a block: a power of two from 64 to 256 that gives sixteen blocks, fewer where a chunk would exceed 4 MiB.
 
     >>> block_rows([Variable("flux", ("component", "x", "y"), (2, 65, 65))], 1024)
     64
     """
     row_bytes = max((math.prod(v.shape) * int(np.dtype(v.dtype).itemsize) for v in variables), default=1)
-    fitting = max(1, min(MOST_ROWS, CHUNK_BYTES // row_bytes))
+    fitting = max(1, min(MOST_ROWS, max(FEWEST_ROWS, rows // BLOCKS), CHUNK_BYTES // row_bytes))
     return min(1 << (fitting.bit_length() - 1), rows)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of what decides the bytes of a data set."""
+    return {name: version(name) for name in ("beable", "numpy", "scipy")}
 
 
 @dataclass(frozen=True)
@@ -279,7 +286,7 @@ class Plan:
             "settings": dict(self.settings or {}),
             "seed": self.seed,
             "streams": None if self.seed is None else STREAMS,
-            "versions": {name: version(name) for name in ("beable", "numpy", "scipy")},
+            "versions": versions(),
         }
         plain: dict[str, Any] = json.loads(encode_json(about, Path("settings")))
         return plain

@@ -77,8 +77,8 @@ def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[s
         if any(not files.is_own(p.name) for p in path.iterdir()):
             raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
         return
-    there = _attributes(path)
-    found = [d for d in _differences(there, attributes) if d.split(":")[0].split(".")[0] not in ignoring]
+    there, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (_attributes(path), attributes))
+    found = _differences(there, asked)
     if found:
         raise OutputError(f"{path}: holds another data set ({'; '.join(found)}): choose another folder or remove it")
 

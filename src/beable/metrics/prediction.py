@@ -56,7 +56,7 @@ class DCI(NamedTuple):
         informativeness: mean held-out R² over the factors.
         per_latent, per_factor: the terms of D and C; NaN where nothing is important.
         per_factor_informativeness: held-out R², (varied factors,).
-        importance: (latents, varied factors), rows of dead latents 0.
+        importance: of the learner, times the factor's R², (latents, varied factors), rows of dead latents 0.
         permutation: the same D and C by permutation importance on held-out rows.
         learner: its name.
     """
@@ -84,7 +84,9 @@ def dci(
 ) -> DCI:
     r"""Disentanglement, completeness and informativeness of a regression of factors on codes.
 
-    With importances R_ij of latent i for factor j, P_ij = R_ij / Σ_j R_ij and weights ρ_i = Σ_j R_ij / Σ R,
+    With importances R_ij of latent i for factor j, those of the learner times the held-out R² of the factor (a factor
+    that cannot be predicted is assigned to all latents by trees, and would count against each of them), P_ij = R_ij /
+    Σ_j R_ij and weights ρ_i = Σ_j R_ij / Σ R,
 
     .. math:: D = \sum_i ρ_i (1 + \sum_j P_{ij} \log_F P_{ij}), \qquad C \text{ the same of } R^T
 
@@ -121,7 +123,7 @@ def dci(
     draw = np.random.default_rng(rng)
     x = _inputs(given, learner)
     found = [_importances(x, y, LEARNERS[learner], folds, size, draw) for y in targets(given)]
-    importance = _full(given, np.column_stack([f.own for f in found]))
+    importance = _full(given, np.column_stack([f.own * max(f.r2, 0.0) for f in found]))
     permuted = _full(given, _above_noise(np.column_stack([f.permuted for f in found])))
     r2 = np.array([f.r2 for f in found])
     return DCI(

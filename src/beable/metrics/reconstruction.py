@@ -276,18 +276,22 @@ def two_point(fields: ArrayLike, *, spacing: float = 1.0, periodic: bool = False
     """
     y = _fields(fields)
     y = y - y.mean()
-    axes, sides = tuple(range(1, y.ndim)), y.shape[1:]
+    sides = y.shape[1:]
     padded = sides if periodic else tuple(2 * n for n in sides)
-    total = np.fft.ifftn(np.square(np.abs(np.fft.fftn(y, padded, axes))).mean(axis=0)).real
-    pairs = np.fft.ifftn(np.square(np.abs(np.fft.fftn(np.ones(sides), padded)))).real
+    total = _correlation(y, padded).mean(axis=0)
+    pairs = np.full(sides, np.prod(sides)) if periodic else _correlation(np.ones((1, *sides)), padded)[0]
     lags = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in padded), indexing="ij")
-    shell = np.rint(np.sqrt(sum(np.square(lag) for lag in lags))).astype(np.intp).ravel()
+    shell = np.rint(np.linalg.norm(lags, axis=0)).astype(np.intp).ravel()
     reach = min(sides) // 2 + 1
-    sums, counts = (np.bincount(shell, np.broadcast_to(part, padded).ravel())[:reach] for part in (total, pairs))
-    if periodic:
-        counts = np.bincount(shell)[:reach] * np.prod(sides)
+    sums, counts = (np.bincount(shell, part.ravel())[:reach] for part in (total, pairs))
     covariance = sums / counts
     return TwoPoint(spacing * np.arange(reach), covariance, _integral_length(covariance, spacing))
+
+
+def _correlation(y: Array, padded: tuple[int, ...]) -> Array:
+    """Sum over nodes of y(x) y(x + lag), (rows, *lags)."""
+    axes = tuple(range(1, y.ndim))
+    return np.fft.ifftn(np.square(np.abs(np.fft.fftn(y, padded, axes))), axes=axes).real
 
 
 def _integral_length(covariance: Array, spacing: float) -> float:

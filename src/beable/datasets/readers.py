@@ -1,0 +1,347 @@
+"""Users' own files: named arrays in, a data set out.
+
+A reader opens a file and says which arrays it holds, how large they are and what is known about them; numbers are
+read only of those that are wanted. A file is somebody else's work and is believed in nothing: no pickles, no array
+larger than its file can hold or than memory, no numbers from another file than the one that was named.
+"""
+
+import math
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.datasets.layout import RESERVED
+from beable.datasets.store import Store
+from beable.errors import BeableError, DataError, OutputError, UsageError, unknown
+from beable.files import MANIFEST
+
+Array = NDArray[Any]
+
+MEMORY_SHARE = 0.5
+HDF5 = b"\x89HDF"
+JACOBSEN = frozenset({"generative_params", "permeability", "output"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """One array of a file.
+
+    Args:
+        shape: (rows, ...).
+        dtype: number format.
+        load: reads it.
+        dims: names of its dimensions after the rows; empty where the file has none.
+        unit: UDUNITS string; empty where the file has none.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    load: Callable[[], Array]
+    dims: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Args:
+        sources: arrays by name.
+        coordinates: values and unit by name of dimension.
+        factors: names of the arrays that are factors, where the file's layout says so.
+    """
+
+    sources: Mapping[str, Source]
+    coordinates: Mapping[str, tuple[Array, str]] = {}
+    factors: Sequence[str] = ()
+
+
+@contextmanager
+def npy(path: Path) -> Iterator[Contents]:
+    """One array, named after the file."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    yield Contents({path.stem: Source(array.shape, array.dtype, lambda: np.array(array))})
+
+
+@contextmanager
+def npz(path: Path) -> Iterator[Contents]:
+    """Arrays of NumPy's archive."""
+    with zipfile.ZipFile(path) as archive:
+        members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+        yield Contents({m.filename.removesuffix(".npy"): _member(archive, m) for m in members})
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
+    """An array of an archive, whose header must describe exactly the bytes that there are."""
+    with archive.open(member) as file:
+        shape, dtype = _header(file)
+        size = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and file.tell() + size != member.file_size:
+            raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
+    return Source(shape, dtype, partial(_load_member, archive, member))
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"array format {version[0]}.{version[1]} holds no plain numbers")
+    shape, _, dtype = readers[version](file)
+    return shape, dtype
+
+
+def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    with archive.open(member) as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+        return array
+
+
+@contextmanager
+def hdf5(path: Path) -> Iterator[Contents]:
+    """Arrays of an HDF5 file, those in groups under their path; the layout of the Darcy paper is known."""
+    h5py = _extra("h5py", "hdf5")
+    with h5py.File(path, "r", locking=False) as file:
+        sets: dict[str, Any] = {}
+        file.visititems(lambda name, item: sets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        sources = {name: _dataset(name, item) for name, item in sets.items() if not item.is_scale}
+        yield _jacobsen(sources) if sources.keys() >= JACOBSEN else Contents(sources)
+
+
+def _dataset(name: str, item: Any) -> Source:
+    """An array of an HDF5 file; one that takes its numbers from another file is refused."""
+    if item.external or item.is_virtual:
+        raise ValueError(f"{name} takes its numbers from another file")
+    unit = item.attrs.get("units", "")
+    return Source(item.shape or (), item.dtype, lambda: item[()], unit=unit if isinstance(unit, str) else "")
+
+
+def _jacobsen(sources: Mapping[str, Source]) -> Contents:
+    r"""The files of Jacobsen & Duraisamy (2022) in the order of axes used here.
+
+    Their images hold the field at :math:`(x_1, x_2)` = (a, n-1-b) in pixel [a, b]; the channels of ``output`` are
+    p, u_1, u_2.
+    """
+    theta, permeability, output = (sources[name] for name in ("generative_params", "permeability", "output"))
+    rows, n = (*output.shape, 0)[0], (*output.shape, 0)[-2]
+    if output.shape != (rows, 3, n, n) or permeability.shape != (rows, 1, n, n) or theta.shape[:1] != (rows,):
+        return Contents(sources)
+    axes, grid = ("x", "y"), (rows, n, n)
+    fields = {
+        "permeability": replace(permeability, shape=grid, load=lambda: permeability.load()[:, 0, :, ::-1], dims=axes),
+        "pressure": replace(output, shape=grid, load=lambda: output.load()[:, 0, :, ::-1], dims=axes),
+        "flux": replace(
+            output, shape=(rows, 2, n, n), load=lambda: output.load()[:, 1:, :, ::-1], dims=("component", *axes)
+        ),
+    }
+    return Contents({**fields, "theta": theta}, {axis: (np.linspace(0, 1, n), "1") for axis in axes}, ["theta"])
+
+
+@contextmanager
+def labelled(path: Path) -> Iterator[Contents]:
+    """Variables of a NetCDF file or of a Zarr group, with dimensions, units and coordinates, as xarray reads them."""
+    if (path / MANIFEST).exists():
+        raise UsageError(f"{path}: a beable data set already: use it as it is")
+    xarray = _extra("xarray", "xarray")
+    options = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": _engine(path)}
+    with xarray.open_dataset(path, decode_times=False, chunks=None, **options) as data:
+        sources = {str(name): _labelled(variable) for name, variable in data.data_vars.items()}
+        yield Contents(sources, _coordinates(data, sources))
+
+
+def _engine(path: Path) -> str:
+    """What xarray reads a NetCDF file with; version 4 is HDF5, version 3 is not."""
+    with path.open("rb") as file:
+        if file.read(len(HDF5)) != HDF5:
+            return "scipy"
+    return str(_extra("h5netcdf", "xarray").__name__)
+
+
+def _labelled(variable: Any) -> Source:
+    unit = str(variable.attrs.get("units", ""))
+    return Source(variable.shape, variable.dtype, lambda: variable.to_numpy(), _dims(variable), unit)
+
+
+def _dims(variable: Any) -> tuple[str, ...]:
+    return tuple(_dim(str(dim)) for dim in variable.dims[1:])
+
+
+def _dim(name: str) -> str:
+    """The name of a dimension, which must not be one that a data set needs itself."""
+    return f"{_plain(name)}_" if name in RESERVED else _plain(name)
+
+
+def _coordinates(data: Any, sources: Mapping[str, Source]) -> dict[str, tuple[Array, str]]:
+    """Coordinates that are finite numbers, of dimensions that a snapshot has."""
+    dims = {dim for source in sources.values() for dim in source.dims}
+    coords = {_dim(str(name)): coordinate for name, coordinate in data.coords.items()}
+    numbers = {dim: c for dim, c in coords.items() if dim in dims and c.dims == (c.name,) and c.dtype.kind in "fiu"}
+    found = {dim: (c.to_numpy(), str(c.attrs.get("units", "1"))) for dim, c in numbers.items()}
+    return {dim: (values, unit) for dim, (values, unit) in found.items() if np.isfinite(values).all()}
+
+
+READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
+    ".npy": npy,
+    ".npz": npz,
+    ".h5": hdf5,
+    ".hdf5": hdf5,
+    ".nc": labelled,
+    ".zarr": labelled,
+}
+
+
+def import_file(
+    path: Path | str,
+    output: Path | str,
+    *,
+    variables: Sequence[str] | None = None,
+    factors: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    drop_invalid: bool = False,
+) -> Store:
+    """Make a data set from a file of arrays whose first axis is the rows.
+
+    Characters that a name cannot have become ``_``: ``run 1/u-x`` is imported as ``run_1_u_x``.
+
+    Args:
+        path: the file; its suffix, one of ``READERS``, says how it is read.
+        output: folder to make; must not exist.
+        variables: names of the arrays to take; all but the factors by default.
+        factors: names of arrays (rows,) or (rows, p) that are known generative factors.
+        units: UDUNITS strings of variables and factors, in place of the file's own.
+        drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
+
+    Raises:
+        UsageError: no such file, an unknown suffix or name, a reader that is not installed.
+        DataError: a damaged or hostile file, or arrays that cannot be snapshots.
+        OutputError: the folder exists or cannot be written.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> np.savez(f"{folder}/mine.npz", heat=np.ones((4, 8, 8)), load=np.arange(4.0))
+    >>> store = import_file(f"{folder}/mine.npz", f"{folder}/mine.zarr", factors=["load"], units={"heat": "J"})
+    >>> store.rows, store.variables[0].unit, store.factors[0].name
+    (4, 'J', 'load')
+    """
+    path, output = Path(path), Path(output)
+    if path.suffix.lower() not in READERS:
+        raise unknown("kind of file", path.suffix or path.name, READERS)
+    if not path.exists():
+        raise UsageError(f"{path}: no such file: check the name")
+    if output.exists():
+        raise OutputError(f"{output}: exists already: choose a new name or remove it")
+    chosen = _chosen(path, variables, factors)
+    known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
+    return Store.from_arrays(
+        output,
+        chosen.arrays,
+        chosen.factors,
+        units=known | dict(units or {}),
+        dims={name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays},
+        coordinates=chosen.coordinates,
+        title=f"Imported from {path.name}",
+        allow_failed=drop_invalid,
+    )
+
+
+class _Chosen(NamedTuple):
+    """Arrays that were asked for, read."""
+
+    sources: Mapping[str, Source]
+    arrays: Mapping[str, Array]
+    factors: Mapping[str, Array]
+    coordinates: Mapping[str, tuple[Array, str]]
+
+
+def _chosen(path: Path, variables: Sequence[str] | None, factors: Sequence[str] | None) -> _Chosen:
+    """Open a file and read what was asked for; whatever is wrong with the file becomes one line."""
+    try:
+        with READERS[path.suffix.lower()](path) as contents:
+            return _read(path, contents, variables, factors)
+    except BeableError:
+        raise
+    except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: cannot be read as {path.suffix} ({reason}): check the file") from error
+
+
+def _read(path: Path, contents: Contents, variables: Sequence[str] | None, factors: Sequence[str] | None) -> _Chosen:
+    sources = _named(path, contents.sources)
+    causes = [_plain(name) for name in (contents.factors if factors is None else factors)]
+    fields = [name for name in sources if name not in causes] if variables is None else list(map(_plain, variables))
+    for name in (*causes, *fields):
+        if name not in sources:
+            raise unknown(f"array in {path.name}", name, sources)
+    wanted = {name: sources[name] for name in (*fields, *causes)}
+    _check(path, wanted)
+    columns = {n: a for name in causes for n, a in _columns(name, wanted[name].load()).items()}
+    dims = {dim for name in fields for dim in wanted[name].dims}
+    coordinates = {dim: c for dim, c in contents.coordinates.items() if dim in dims}
+    kept = {name: s for name, s in wanted.items() if name in fields or name in columns}
+    return _Chosen(kept, {name: wanted[name].load() for name in fields}, columns, coordinates)
+
+
+def _named(path: Path, sources: Mapping[str, Source]) -> dict[str, Source]:
+    named = {_plain(name): source for name, source in sources.items()}
+    if len(named) < len(sources):
+        raise DataError(f"{path}: two arrays have the same name but for special characters: rename one")
+    return named
+
+
+def _plain(name: str) -> str:
+    """A name that a data set can have.
+
+    >>> _plain("run 1/u-x")
+    'run_1_u_x'
+    """
+    return re.sub(r"\W", "_", name, flags=re.ASCII)
+
+
+def _check(path: Path, sources: Mapping[str, Source]) -> None:
+    """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
+    for name, source in sources.items():
+        if source.dtype.kind not in "fiub":
+            raise DataError(f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take")
+    asked, room = sum(source.bytes for source in sources.values()), _memory() * MEMORY_SHARE
+    if asked > room:
+        raise DataError(
+            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take"
+        )
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _columns(name: str, array: Array) -> dict[str, Array]:
+    """A factor, or one for each column.
+
+    >>> list(_columns("theta", np.ones((5, 2))))
+    ['theta_1', 'theta_2']
+    """
+    if array.ndim == 1:
+        return {name: array}
+    if array.ndim != 2:
+        raise DataError(f"factors {name}: shape {array.shape}: one number a row, or (rows, factors), is expected")
+    return {f"{name}_{i + 1}": column for i, column in enumerate(array.T)}
+
+
+def _extra(name: str, extra: str) -> Any:
+    """A library that is not always installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(f"{name} is not installed: pip install 'beable[{extra}]'") from None
