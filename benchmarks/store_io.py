@@ -4,7 +4,7 @@ usage: python benchmarks/store_io.py [ROWS] [FOLDER]
 
 Prints CPU seconds per gigabyte (10⁹ bytes) of Darcy-like snapshots (permeability, pressure, flux on 65 × 65 nodes):
 writing with sha256, crc32c and fsync, as a simulation does it; opening and reading for the first time, against
-sha256 and crc32c; reading again, against crc32c; reading a batch of 128 rows; verifying.
+sha256 and crc32c; reading again, against crc32c; verifying.
 """
 
 import os
@@ -49,9 +49,6 @@ def main(rows: int, folder: Path) -> None:
     timed("store: open and read", gigabytes, lambda: [Store.open(path).read(name) for name in arrays])
     timed("store: read first", gigabytes, lambda: [store.read(name) for name in arrays])
     timed("store: read again", gigabytes, lambda: [store.read(name) for name in arrays])
-    batches = [np.sort(rng.choice(rows, 128, replace=False)) for _ in range(20)]
-    read = 20 * 128 * sum(a[0].nbytes for a in arrays.values()) / 1e9
-    timed("store: batches of 128 rows", read, lambda: [store.read(n, batch) for batch in batches for n in arrays])
     timed("store: verify", gigabytes, store.verify)
 
 

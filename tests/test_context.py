@@ -1,5 +1,8 @@
 """Ceiling, chance and interval against known values."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -122,3 +125,9 @@ def test_bad_settings_and_data() -> None:
         score_in_context(s_d, θ, θ, data=θ[:-1])
     with pytest.raises(DataError, match="no 2 components"):
         score_in_context(s_d, θ, θ, data=θ[:, :1])
+
+
+def test_the_page_on_choosing_a_metric_runs_and_names_them_all() -> None:
+    page = Path(__file__).parent.parent / "docs" / "metrics.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+    assert all(f"| `{name}` |" in page.read_text() for name in METRICS)

@@ -37,6 +37,7 @@ for group in (simulate, data, study):
 simulate.command("beable.commands.data:darcy", name="darcy", help="Darcy flow through random permeability.")
 data.command("beable.commands.data:info", name="info", help="What a data set holds.")
 data.command("beable.commands.data:verify", name="verify", help="Read every byte and name what is damaged.")
+app.command("beable.commands.imports:import_", name="import", help="Make a data set from a file of your own.")
 app.command("beable.commands.training:fit", name="fit", help="Train an ensemble of VAEs on a data set.")
 app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")

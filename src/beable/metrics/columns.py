@@ -6,9 +6,9 @@ them they are checked here, once, and become float64. Three words are used throu
 *constant*: a column whose values agree to rounding, max − min <= 8 eps max|x|. A constant latent is **dead**: it
 carries nothing. A constant factor was not varied: nothing can be said of it, and it is left out.
 
-*discrete*: a column whose values are taken as labels. An integer or boolean column is discrete when on average at
-least two rows share a value; a column of floats when it has at most 20 values and at least five rows share one on
-average. ``discrete=`` of a metric overrules the rule. All else is *continuous* and is taken as it is.
+*discrete*: a column whose values are taken as labels. An integer or boolean column is discrete when it has at most
+100 values and on average at least two rows share one; a column of floats when it has at most 20 and at least five rows
+share one. ``discrete=`` of a metric overrules the rule. All else is *continuous* and is taken as it is.
 
 *classes*: a column as integers 0, 1, ...: the labels of a discrete column, or equally filled bins (quantiles) of a
 continuous one. Quantile bins, and not bins of equal width, because one outlier row would squeeze all others into one.
@@ -131,7 +131,7 @@ def discrete_columns(values: ArrayLike) -> Bools:
     x = np.asarray(values)
     counts = np.array([len(np.unique(column)) for column in x.T])
     if x.dtype.kind in "biu":
-        return counts * 2 <= len(x)
+        return (counts <= 100) & (counts * 2 <= len(x))
     few: Bools = (counts <= 20) & (counts * 5 <= len(x))
     return few
 

@@ -112,7 +112,7 @@ def _share(given: Pair, matrix: Floats) -> Share:
         float(per_latent[live].mean()) if live.any() else floor,
         per_latent,
         matching,
-        len(set(main[live])) == min(len(matching), matrix.shape[1]) and len(set(main[live])) == live.sum(),
+        len(set(main[live])) == min(len(matching), matrix.shape[1]) == int(live.sum()),
         one_to_one(shares[live]) if live.any() else floor,
         matrix,
     )

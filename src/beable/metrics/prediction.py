@@ -32,6 +32,7 @@ from beable.metrics.columns import (
 )
 
 Learner = Callable[[int, int, int], Any]
+CLEAR = 3.0  # standard errors above nothing: ratios of what is not there are ratios of noise
 
 
 class Importance(NamedTuple):
@@ -56,7 +57,8 @@ class DCI(NamedTuple):
         informativeness: mean held-out R² over the factors.
         per_latent, per_factor: the terms of D and C; NaN where nothing is important.
         per_factor_informativeness: held-out R², (varied factors,).
-        importance: of the learner, times the factor's R², (latents, varied factors), rows of dead latents 0.
+        importance: of the learner, times the factor's R² where that is clearly positive, (latents, varied factors),
+            rows of dead latents 0.
         permutation: the same D and C by permutation importance on held-out rows.
         learner: its name.
     """
@@ -84,11 +86,13 @@ def dci(
 ) -> DCI:
     r"""Disentanglement, completeness and informativeness of a regression of factors on codes.
 
-    With importances R_ij of latent i for factor j, those of the learner times the held-out R² of the factor (a factor
-    that cannot be predicted is assigned to all latents by trees, and would count against each of them), P_ij = R_ij /
-    Σ_j R_ij and weights ρ_i = Σ_j R_ij / Σ R,
+    With importances R_ij of latent i for factor j, P_ij = R_ij / Σ_j R_ij and weights ρ_i = Σ_j R_ij / Σ R,
 
     .. math:: D = \sum_i ρ_i (1 + \sum_j P_{ij} \log_F P_{ij}), \qquad C \text{ the same of } R^T
+
+    R_ij are those of the learner times the held-out R² of the factor, or 0 where that is not 3 standard errors above 0:
+    trees assign a factor that cannot be predicted to all latents, and it would count against each of them. Where no
+    factor is predicted, as with very few rows, D and C are 0.
 
     The regressor decides the answer: two factors turned by 15° have D = 0.7 by trees and 0.3 by the lasso; name it
     with the number. Trees see every latent at every split (``max_features`` 1.0): with the square root that is the
@@ -123,7 +127,7 @@ def dci(
     draw = np.random.default_rng(rng)
     x = _inputs(given, learner)
     found = [_importances(x, y, LEARNERS[learner], folds, size, draw) for y in targets(given)]
-    importance = _full(given, np.column_stack([f.own * max(f.r2, 0.0) for f in found]))
+    importance = _full(given, np.column_stack([f.own * f.weight for f in found]))
     permuted = _full(given, _above_noise(np.column_stack([f.permuted for f in found])))
     r2 = np.array([f.r2 for f in found])
     return DCI(
@@ -164,29 +168,33 @@ class _Found(NamedTuple):
     own: Floats
     permuted: Floats
     r2: float
+    weight: float
 
 
 def _importances(x: Floats, y: Floats, learner: Learner, folds: int, size: int, draw: np.random.Generator) -> _Found:
-    own, permuted, missed = np.zeros(x.shape[1]), np.zeros(x.shape[1]), 0.0
+    own, permuted = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     if not x.shape[1]:
-        return _Found(own, permuted, 0.0)
+        return _Found(own, permuted, 0.0, 0.0)
+    energy = np.square(y - y.mean(axis=0)).sum(axis=1)
+    gain = energy.copy()
     for train, test in splits(len(x), folds, draw):
         model = learner(len(train), size, int(draw.integers(2**31)))
         model.fit(x[train], y[train] if y.shape[1] > 1 else y[train, 0])
         own += _own(model)
         shuffled = np.concatenate([x[test], *_permuted(x[test], draw)])
         losses = np.square(_predict(model, shuffled, y) - np.tile(y[test], (x.shape[1] + 1, 1)))
-        losses = losses.reshape(x.shape[1] + 1, -1).sum(axis=1)
-        missed += losses[0]
-        permuted += losses[1:] - losses[0]
-    spread = np.square(y - y.mean(axis=0)).sum()
-    return _Found(own / folds, permuted / spread, 1 - missed / spread)
+        losses = losses.sum(axis=1).reshape(x.shape[1] + 1, len(test))
+        gain[test] -= losses[0]
+        permuted += (losses[1:] - losses[0]).sum(axis=1)
+    r2 = float(gain.sum() / energy.sum())
+    surely = gain.mean() > CLEAR * gain.std() / np.sqrt(len(x))
+    return _Found(own / folds, permuted / energy.sum(), r2, r2 if surely else 0.0)
 
 
 def _above_noise(permuted: Floats) -> Floats:
     """Importances by permutation, 0 where within three times the scatter that the negative ones show."""
     noise = np.sqrt(np.square(permuted[permuted < 0]).mean()) if (permuted < 0).any() else 0.0
-    return np.where(permuted > 3 * noise, permuted, 0.0)
+    return np.where(permuted > CLEAR * noise, permuted, 0.0)
 
 
 def _permuted(x: Floats, draw: np.random.Generator) -> Iterator[Floats]:
@@ -272,7 +280,7 @@ class Explicitness(NamedTuple):
         explicitness: E of the source, mean over factors: 1 if the linear probe finds all that any finds, whatever
             that is: 1 for a useless code too.
         informativeness: mean over factors of the best R² of all probes.
-        size: latents a factor, S = factors / live latents.
+        size: S = factors / live latents: below 1 there are spare latents.
         capacities: random features beyond the linear ones.
         curve: best R² so far, (capacities, varied factors), not below 0.
     """
