@@ -253,6 +253,16 @@ def test_dci_informativeness_is_held_out() -> None:
     assert found.permutation.disentanglement < 0.5
 
 
+def test_dci_of_noise_is_no_ratio_of_noise() -> None:
+    for seed in range(20):
+        found = dci(draw(seed).normal(size=(100, 3)), draw(seed + 99).normal(size=(100, 3)))
+        assert found.score == found.completeness == found.permutation.disentanglement == 0.0
+    one_known = np.column_stack([IDENTITY[:500, 0], draw().normal(size=(500, 2))])
+    found = dci(one_known, IDENTITY[:500, :3])
+    assert found.importance[:, 1:].sum() == 0.0
+    assert found.per_factor[0] > 0.9
+
+
 def test_one_outlier_row_ruins_bins_of_equal_width_only() -> None:
     v = draw().uniform(size=(3000, 3))
     z = v.copy()

@@ -195,6 +195,24 @@ def test_ten_rows_do(name: str, kind: str) -> None:
     assert LOWEST.get(name, 0.0) <= score(name, v, v) <= HIGHEST.get(name, 1.0)
 
 
+@every_kind
+@every_metric
+def test_one_latent_and_one_factor(name: str, kind: str) -> None:
+    v = factors(kind)
+    if name == "s_kl":
+        with pytest.raises(DataError, match="live latents"):
+            score(name, v[:, :1], v)
+    else:
+        assert LOWEST.get(name, 0.0) <= score(name, v[:, :1], v) <= HIGHEST.get(name, 1.0)
+    if name in {"beta_vae_score", "factor_vae_score"}:
+        with pytest.raises(DataError, match="only one factor"):
+            score(name, v, v[:, :1])
+    elif name in {"dci", "infomec"}:
+        assert np.isnan(score(name, v, v[:, :1]))
+    else:
+        assert LOWEST.get(name, 0.0) <= score(name, v, v[:, :1]) <= HIGHEST.get(name, 1.0)
+
+
 @every_metric
 def test_inputs_are_left_alone(name: str) -> None:
     v = factors("continuous")

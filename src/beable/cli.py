@@ -47,6 +47,8 @@ study.command("beable.commands.studies:show_", name="show", help="Show a study a
 study.command("beable.commands.studies:run", name="run", help="Run a study from nothing to its report.")
 app.command("beable.commands.doctor:doctor", name="doctor", help="Versions, threads, devices, disk: what to report.")
 
+app.register_install_completion_command(help="Let this shell complete verbs and options.")
+
 
 class Terminated(KeyboardInterrupt):
     """The system asked this process to end."""

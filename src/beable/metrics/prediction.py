@@ -128,7 +128,7 @@ def dci(
     x = _inputs(given, learner)
     found = [_importances(x, y, LEARNERS[learner], folds, size, draw) for y in targets(given)]
     importance = _full(given, np.column_stack([f.own * f.weight for f in found]))
-    permuted = _full(given, _above_noise(np.column_stack([f.permuted for f in found])))
+    permuted = _full(given, _above_noise(np.column_stack([f.permuted * (f.weight > 0) for f in found])))
     r2 = np.array([f.r2 for f in found])
     return DCI(
         disentanglement_of(importance),
