@@ -115,6 +115,8 @@ def test_same_seed_same_context() -> None:
 
 def test_bad_settings_and_data() -> None:
     θ = clusters(50)
+    with pytest.raises(DataError, match="15 rows: at least 16"):
+        score_in_context(s_d, θ[:15], θ[:15])
     with pytest.raises(UsageError, match="at least 2"):
         score_in_context(s_d, θ, θ, repeats=1)
     with pytest.raises(UsageError, match="level"):

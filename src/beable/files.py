@@ -499,7 +499,7 @@ def read_manifest(folder: Path | str) -> Manifest:
     """
     folder = Path(folder)
     path = folder / MANIFEST
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"{folder}: no such folder: check the name")
     if not os.path.lexists(path):
         raise CorruptError(f"{folder}: {MANIFEST} is missing: run the command that makes it again to finish it")

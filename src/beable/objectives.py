@@ -19,6 +19,8 @@ from beable.distributions import Noise
 from beable.errors import unknown
 from beable.vae import VAE, Rows
 
+NotNegative = Annotated[float, Field(ge=0)]
+
 
 class Loss(NamedTuple):
     """What an objective says of a batch.
@@ -119,7 +121,7 @@ class Constant(_Beta):
     """The same β always; a list gives each member its own."""
 
     kind: Literal["constant"] = "constant"
-    beta: float | tuple[float, ...] = 1.0
+    beta: NotNegative | tuple[NotNegative, ...] = 1.0
 
     def value(self, step: int) -> Tensor:
         return torch.tensor(self.beta, dtype=torch.float32)
@@ -129,8 +131,8 @@ class Ramp(_Beta):
     """β from ``start_beta`` to ``beta`` in equal increments over ``steps``."""
 
     kind: Literal["linear"] = "linear"
-    beta: float = 1.0
-    start_beta: float = 0.0
+    beta: NotNegative = 1.0
+    start_beta: NotNegative = 0.0
     steps: int = Field(default=1000, ge=1)
 
     def value(self, step: int) -> Tensor:
@@ -141,7 +143,7 @@ class Cyclical(_Beta):
     """β rises to ``beta`` over the first part of each period and stays there for the rest (Fu et al. 2019)."""
 
     kind: Literal["cyclical"] = "cyclical"
-    beta: float = 1.0
+    beta: NotNegative = 1.0
     period: int = Field(default=1000, ge=1)
     rising: float = Field(default=0.5, gt=0, le=1)
 

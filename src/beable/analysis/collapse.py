@@ -30,6 +30,7 @@ from beable.distributions import LOG_2PI
 
 FloatArray = NDArray[np.floating]
 ACTIVE_NATS = 0.05
+NOTHING_LEARNED = 0.99
 
 
 class Regularisation(NamedTuple):
@@ -40,7 +41,7 @@ class Regularisation(NamedTuple):
         active: number of latents with a rate above ``ACTIVE_NATS``, (members).
         distortion: mean distortion in nats, (members).
         collapsed_level: distortion of the collapsed solution in nats.
-        over_regularised: no active latent, or distortion and rate together no better than that level, (members).
+        over_regularised: no active latent, or a relative error of ``NOTHING_LEARNED`` or more, (members).
     """
 
     rate_per_latent: FloatArray
@@ -67,18 +68,22 @@ def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool) -> 
     return float((0.5 * dimension * (1 + LOG_2PI + np.log(variance))).sum())
 
 
-def regularisation(distortion: FloatArray, rate: FloatArray, level: float) -> Regularisation:
+def regularisation(
+    distortion: FloatArray, rate: FloatArray, relative_error: FloatArray, level: float
+) -> Regularisation:
     """Judge an ensemble by its rates and distortions.
 
     Args:
         distortion: in nats, (members, rows).
         rate: in nats, (members, rows, latents).
+        relative_error: squared error over that of the mean, (members); not the distortion, which a variance fitted
+            too closely to the training rows can raise above any level on others.
         level: the collapsed level in nats.
     """
     rates = rate.mean(axis=1)
     active = (rates > ACTIVE_NATS).sum(axis=1)
-    mean = distortion.mean(axis=1)
-    return Regularisation(rates, active, mean, level, (active == 0) | (mean + rates.sum(axis=1) >= level))
+    collapsed = (active == 0) | (relative_error >= NOTHING_LEARNED)
+    return Regularisation(rates, active, distortion.mean(axis=1), level, collapsed)
 
 
 def critical_beta(covariance_eigenvalue: float, noise_variance: float) -> float:

@@ -106,13 +106,14 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
     scores = run.score(snapshots)
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
     found = _Reconstructions(coded, run.locations(codes.mean), run.representation)
+    error = found.relative_error()
     return Evaluation(
         rows,
         codes.mean,
         codes.std,
-        found.relative_error(),
+        error,
         found.error_by_channel(snapshots, store.variables),
-        regularisation(scores.distortion, scores.rate, _level(run, coded)),
+        regularisation(scores.distortion, scores.rate, error, _level(run, coded)),
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows),
     )
 
@@ -198,10 +199,10 @@ def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable
 def disentanglement(
     means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64]
 ) -> Disentanglement | None:
-    """Latents (members, rows, latents) against the factors of rows; None where the store has no factors."""
-    if not store.factors:
+    """Latents (members, rows, latents) against the factors of rows; None where no factor varies over them."""
+    theta = store.values[rows] if store.factors else np.zeros((len(rows), 1))
+    if not np.ptp(theta, axis=0).any():
         return None
-    theta = store.values[rows]
     context = score_in_context(s_d, means[0], theta, rotations=ROTATIONS, repeats=2, level=0.9)
     return Disentanglement(
         np.array([s_d(z, theta).score for z in means]),

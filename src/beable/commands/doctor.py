@@ -16,7 +16,7 @@ REQUIRED = (
     "torch",
     "numpy",
     "scipy",
-    "numba",
+    
     "zarr",
     "scikit-learn",
     "matplotlib",

@@ -242,6 +242,8 @@ def report(
     from beable.report.of_run import run_page
     from beable.report.page import render
 
+    if not output.parent.is_dir():
+        raise UsageError(f"{output}: its folder does not exist: make it first")
     loaded, data, rows = _open(run, store)
     command = f"beable report {run.name} {store.name} -o {output.name}"
     page = run_page(loaded, data, judge(loaded, data, rows), title or f"Report of {run.name}", command)

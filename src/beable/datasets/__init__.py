@@ -1,0 +1,1 @@
+"""The floor of data sets: the store on disk, its generation by a simulator, its making from arrays and files."""

@@ -95,6 +95,7 @@ def generate(
     path, report = Path(path), progress or (lambda done, total: None)
     plan = plan_of(simulator, rows, seed, block)
     workers = _checked_workers(workers)
+    _check_limit(failure_limit)
     if _is_complete(path, plan):
         report(rows, rows)
         return Store.open(path)
@@ -143,9 +144,14 @@ def _checked_workers(workers: int | None) -> int:
     return workers
 
 
+def _check_limit(failure_limit: float) -> None:
+    if not 0 <= failure_limit <= 1:
+        raise UsageError(f"failure_limit must be a share from 0 to 1, not {failure_limit!r}")
+
+
 def _is_complete(path: Path, plan: Plan) -> bool:
     """Whether this very data set, perhaps made with other versions, stands there with all its files."""
-    if not (path / files.MANIFEST).exists():
+    if not os.path.exists(path / files.MANIFEST):
         return False
     refuse_other(path, plan.attributes(), ignoring=["versions"])
     return not files.size_problems(path, files.read_manifest(path).files)

@@ -6,6 +6,7 @@ depends on its rows alone, so that it can be made again at any time, by anyone, 
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,7 +49,7 @@ def create(path: Path, plan: Plan) -> None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    if not path.is_file() or path.read_bytes() != data:
+    if path.is_symlink() or not path.is_file() or files.read_bytes(path) != data:
         files.atomic_write(path, data, settle=path.name == ROOT)
 
 
@@ -80,7 +81,8 @@ def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[s
     there, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (_attributes(path), attributes))
     found = _differences(there, asked)
     if found:
-        raise OutputError(f"{path}: holds another data set ({'; '.join(found)}): choose another folder or remove it")
+        named = "; ".join(found[:MOST_NAMED] + [f"{len(found) - MOST_NAMED} more"] * (len(found) > MOST_NAMED))
+        raise OutputError(f"{path}: holds another data set ({named}): choose another folder or remove it")
 
 
 def _attributes(path: Path) -> dict[str, Any]:
@@ -322,7 +324,7 @@ class Store:
         (4, 'J', (1, 8, 8))
         """
         path = Path(path)
-        if path.exists():
+        if os.path.lexists(path):
             raise OutputError(f"{path}: exists already: choose a new name or remove it")
         given = snapshots_of(
             arrays,
@@ -531,9 +533,9 @@ def _refuse_failures(failures: Mapping[str, str], blocks: Blocks, allowed: bool)
 
 def _refuse_incomplete(path: Path) -> None:
     """Say what a path is that has no manifest."""
-    if path.is_file():
+    if os.path.isfile(path):
         raise CorruptError(f"{path}: a file, not a data set: import it first")
-    if not path.is_dir() or (path / files.MANIFEST).exists():
+    if not os.path.isdir(path) or os.path.exists(path / files.MANIFEST):
         return
     try:
         about = _attributes(path)

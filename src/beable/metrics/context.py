@@ -119,7 +119,7 @@ def score_in_context(
         level: of the interval and of the nulls' quantiles.
 
     Raises:
-        DataError: see `pair`; fewer than 8 rows; data of other rows, or with fewer features than latents.
+        DataError: see `pair`; fewer than 16 rows; data of other rows, or with fewer features than latents.
         UsageError: draws or level out of range.
 
     Reference: P. J. Bickel, F. Götze and W. R. van Zwet, "Resampling fewer than n observations", Statistica Sinica 7
@@ -132,7 +132,7 @@ def score_in_context(
     (1.0, True)
     """
     _check_settings(repeats, rotations, level, against)
-    given = pair(codes, factors, rows=8)
+    given = pair(codes, factors, rows=16)  # halves of 8
     z, θ = np.asarray(codes), np.asarray(factors)
     draw = np.random.default_rng(rng)
     score, ceiling = float(metric(z, θ).score), float(metric(θ, θ).score)

@@ -11,7 +11,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.errors import DataError, UsageError
+from beable.errors import DataError, unknown
 from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots, rows_of
 
 SCALINGS = ("none", "channel")
@@ -102,7 +102,7 @@ class Standardisation:
 def check_scaling(scaling: str) -> None:
     """Refuse a scaling that is not in ``SCALINGS``."""
     if scaling not in SCALINGS:
-        raise UsageError(f"scaling {scaling!r} is not known: take one of {', '.join(SCALINGS)}")
+        raise unknown("scaling", str(scaling), SCALINGS)
 
 
 class Fields(Representation):

@@ -44,8 +44,8 @@ class Modes(Representation):
         check_scaling(scaling)
         if not 0 < energy <= 1:
             raise UsageError(f"the kept energy must lie in (0, 1], got {energy}: 0.999 keeps all but a thousandth")
-        if modes is not None and modes < 1:
-            raise UsageError(f"the number of modes must be at least 1, got {modes}")
+        if modes is not None and (type(modes) is not int or modes < 1):
+            raise UsageError(f"the number of modes must be a whole number of at least 1, got {modes}")
         self.energy, self.modes, self.scaling, self.separate = energy, modes, scaling, separate
 
     def settings(self) -> dict[str, object]:

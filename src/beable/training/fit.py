@@ -7,10 +7,10 @@ that was stopped anywhere and taken up again ends with the same bits as one that
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import cos, pi
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from beable.distributions import Noise
@@ -22,6 +22,7 @@ from beable.vae import VAE, Rows
 Progress = Callable[[int, int], None]
 RECORDS = 100
 RECORD_ROWS = 512
+Positive = Annotated[float, Field(gt=0)]
 
 
 class TrainingSettings(BaseModel):
@@ -47,7 +48,7 @@ class TrainingSettings(BaseModel):
     members: int = Field(default=16, ge=1)
     steps: int = Field(default=4000, ge=1)
     batch: int | None = Field(default=128, ge=1)
-    learning_rate: float | tuple[float, ...] = 3e-3
+    learning_rate: Positive | tuple[Positive, ...] = 3e-3
     decay: Literal["cosine", "none"] = "cosine"
     clip: float | None = Field(default=None, gt=0)
     start: Literal["ica", "pca", "random"] = "ica"
@@ -56,6 +57,12 @@ class TrainingSettings(BaseModel):
     shuffle: bool = True
     rows: tuple[int, ...] | None = None
     patience: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_rate_a_member(self) -> Self:
+        if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != self.members:
+            raise ValueError(f"{len(self.learning_rate)} learning rates for {self.members} members")
+        return self
 
     @property
     def record_every(self) -> int:

@@ -3,7 +3,7 @@
 ::
 
     run/
-      request.json         what was asked: settings, store, threads; written first
+      request.json         what was asked: settings, store, threads; written first, once it is found possible
       checkpoints/         step-00000400/ {state.safetensors, step.json, manifest.json}; gone when the run is whole
       state.safetensors    parameters ("vae/...") and fitted representation ("representation/...")
       history.safetensors  recorded steps and terms, (records, members)
@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict
 from beable import files
 from beable.datasets.store import Store
 from beable.distributions import Bernoulli, Noise
-from beable.errors import CorruptError, DataError, OutputError
+from beable.errors import CorruptError, DataError, OutputError, UsageError
 from beable.objectives import ObjectiveSettings
 from beable.representations import Representation, make
 from beable.training.data import Prepared, learnable, prepare
@@ -226,10 +226,10 @@ def train(
         files.sweep(path)
         if _already_there(path, request):
             return Run.load(path)
-        files.write_json(path / "request.json", request)
         started = process_time()
         data = prepare(store, request["variables"], *representation_choice(settings), settings.training)
         fit = _fit(data, settings)
+        files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
         fit.run(saver, progress)
@@ -239,6 +239,8 @@ def train(
 
 def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any]:
     """What is asked, in the form that is written and compared."""
+    if type(threads) is not int or threads < 1:
+        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
     return {
         "settings": json.loads(settings.model_dump_json()),
         "store": store.id,
