@@ -79,7 +79,7 @@ def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[s
             raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
         return
     there, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (_attributes(path), attributes))
-    found = _differences(there, asked)
+    found = sorted(_differences(there, asked), key=lambda words: words.split(":")[0].count("."))  # settings last
     if found:
         named = "; ".join(found[:MOST_NAMED] + [f"{len(found) - MOST_NAMED} more"] * (len(found) > MOST_NAMED))
         raise OutputError(f"{path}: holds another data set ({named}): choose another folder or remove it")
