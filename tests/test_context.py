@@ -80,6 +80,17 @@ def test_interval_covers() -> None:
     assert 47 <= hits <= 59  # 54 expected
 
 
+def test_interval_of_few_rows_is_as_wide_as_the_scatter() -> None:
+    found = [
+        score_in_context(
+            sap, 0.6 * normal(11, 1, s) + 0.8 * normal(11, 1, s + 500), normal(11, 1, s), repeats=60, rotations=2
+        )
+        for s in range(60)
+    ]
+    scatter = np.std([f.score for f in found])
+    assert np.mean([f.interval.high - f.interval.low for f in found]) / (2 * 1.96) == pytest.approx(scatter, rel=0.4)
+
+
 def test_interval_shrinks_with_the_rows() -> None:
     def width(n: int) -> float:
         found = score_in_context(sap, clusters(n) + normal(n, 2, 1), clusters(n), repeats=200, rotations=2)
@@ -115,8 +126,8 @@ def test_same_seed_same_context() -> None:
 
 def test_bad_settings_and_data() -> None:
     θ = clusters(50)
-    with pytest.raises(DataError, match="15 rows: at least 16"):
-        score_in_context(s_d, θ[:15], θ[:15])
+    with pytest.raises(DataError, match="8 rows: at least 9"):
+        score_in_context(s_d, θ[:8], θ[:8])
     with pytest.raises(UsageError, match="at least 2"):
         score_in_context(s_d, θ, θ, repeats=1)
     with pytest.raises(UsageError, match="level"):

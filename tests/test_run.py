@@ -140,10 +140,11 @@ def test_another_request_for_the_folder_is_refused_by_name(store, folder):
 
 
 def test_a_folder_of_something_else_is_refused(store, tmp_path):
-    (tmp_path / "thesis.tex").write_text("words")
+    for name in ("thesis.tex", ".thesis.0123456789abcdef.tmp"):
+        (tmp_path / name).write_text("words")
     with pytest.raises(OutputError, match="not a run"):
         train(store, tmp_path, settings())
-    assert (tmp_path / "thesis.tex").read_text() == "words"
+    assert all((tmp_path / n).read_text() == "words" for n in ("thesis.tex", ".thesis.0123456789abcdef.tmp"))
 
 
 def test_a_second_writer_is_refused(store, tmp_path):

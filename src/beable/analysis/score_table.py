@@ -15,7 +15,7 @@ from beable.metrics import METRICS
 from beable.metrics.context import Context, score_in_context
 
 FloatArray = NDArray[np.floating]
-MEMBERS, DRAWS, FEWEST_ROWS = 6, 60, 30
+MEMBERS, DRAWS, FEWEST_ROWS = 6, 30, 30
 EXPENSIVE = {"s_kl": (2, 8)}
 ROTATION_COUNTS = 0.1
 

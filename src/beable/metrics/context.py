@@ -11,9 +11,10 @@ know everything but turned any way. For more latents than factors Q is cut from 
 columns are taken.
 
 *interval*: m-out-of-n bootstrap without replacement, m = n/2: the spread of the score over random halves of the rows
-is that of the score over samples of n rows (Bickel, Götze and van Zwet 1997). Rows drawn twice, as in the ordinary
-bootstrap, would lie on both sides of a cross-validation and at distance zero from themselves, and
-raise every score that uses neighbours or trees. The interval is centred on the score: it speaks of the score at this n.
+is that of the score over samples of n rows (Bickel, Götze and van Zwet 1997); below 16 rows, m = 8 and the spread is
+widened by sqrt(m / (n − m)). Rows drawn twice, as in the ordinary bootstrap, would lie on both sides of a cross-
+validation and at distance zero from themselves, and raise every score that uses neighbours or trees. The interval is
+centred on the score: it speaks of the score at this n.
 
 *corrected*: (score − chance) / (ceiling − chance): 0 is luck, 1 the best there is; it may be negative.
 
@@ -31,6 +32,8 @@ from scipy import stats
 
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats, Seed, columns, pair, standardised
+
+FEWEST = 8  # rows that every metric can work with
 
 
 class Scored(Protocol):
@@ -119,7 +122,7 @@ def score_in_context(
         level: of the interval and of the nulls' quantiles.
 
     Raises:
-        DataError: see `pair`; fewer than 16 rows; data of other rows, or with fewer features than latents.
+        DataError: see `pair`; fewer than 9 rows; data of other rows, or with fewer features than latents.
         UsageError: draws or level out of range.
 
     Reference: P. J. Bickel, F. Götze and W. R. van Zwet, "Resampling fewer than n observations", Statistica Sinica 7
@@ -132,7 +135,7 @@ def score_in_context(
     (1.0, True)
     """
     _check_settings(repeats, rotations, level, against)
-    given = pair(codes, factors, rows=16)  # halves of 8
+    given = pair(codes, factors, rows=FEWEST + 1)
     z, θ = np.asarray(codes), np.asarray(factors)
     draw = np.random.default_rng(rng)
     score, ceiling = float(metric(z, θ).score), float(metric(θ, θ).score)
@@ -206,9 +209,11 @@ def _null(scores: list[float], level: float) -> Null:
 def _interval(
     metric: Metric, z: np.ndarray, θ: np.ndarray, score: float, repeats: int, level: float, draw: np.random.Generator
 ) -> Interval:
-    halves = [draw.permutation(len(z))[: len(z) // 2] for _ in range(repeats)]
+    m = max(len(z) // 2, FEWEST)
+    halves = [draw.permutation(len(z))[:m] for _ in range(repeats)]
     values = np.array([metric(z[half], θ[half]).score for half in halves])
-    low, high = np.quantile(values - values.mean(), [(1 - level) / 2, (1 + level) / 2])
+    scale = np.sqrt(m / (len(z) - m))
+    low, high = scale * np.quantile(values - values.mean(), [(1 - level) / 2, (1 + level) / 2])
     return Interval(score + float(low), score + float(high))
 
 

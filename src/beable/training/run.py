@@ -223,9 +223,9 @@ def train(
     request = _request(store, settings, threads)
     torch.set_num_threads(threads)
     with files.locked(path):
-        files.sweep(path)
         if _already_there(path, request):
             return Run.load(path)
+        files.sweep(path)
         started = process_time()
         data = prepare(store, request["variables"], *representation_choice(settings), settings.training)
         fit = _fit(data, settings)
