@@ -28,6 +28,7 @@ FloatArray = NDArray[np.floating]
 DISENTANGLED = 0.95
 CHANNEL_ROWS = 128
 ROTATIONS = 500
+FEWEST_ROWS = 9
 
 
 class Disentanglement(NamedTuple):
@@ -199,9 +200,9 @@ def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable
 def disentanglement(
     means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64]
 ) -> Disentanglement | None:
-    """Latents (members, rows, latents) against the factors of rows; None where no factor varies over them."""
+    """Latents (members, rows, latents) against the factors of rows; None for few rows or where no factor varies."""
     theta = store.values[rows] if store.factors else np.zeros((len(rows), 1))
-    if not np.ptp(theta, axis=0).any():
+    if len(rows) < FEWEST_ROWS or not np.ptp(theta, axis=0).any():
         return None
     context = score_in_context(s_d, means[0], theta, rotations=ROTATIONS, repeats=2, level=0.9)
     return Disentanglement(
