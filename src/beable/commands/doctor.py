@@ -16,7 +16,6 @@ REQUIRED = (
     "torch",
     "numpy",
     "scipy",
-    
     "zarr",
     "scikit-learn",
     "matplotlib",
