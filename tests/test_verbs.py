@@ -58,15 +58,15 @@ def test_a_sweep_gives_bands_by_beta_and_a_page(folder, capsys):
         folder / "sweep",
         "--betas",
         "1",
-        "1e5",
+        "1e7",
         "--seeds",
         "2",
         "--steps",
-        "300",
+        "600",
     ]
     found = answer(capsys, [*words, "--variables", "pressure"])
     low, high = found["bands"]
-    assert (low["beta"], high["beta"]) == (1, 1e5)
+    assert (low["beta"], high["beta"]) == (1, 1e7)
     assert low["squared_error"][1] < high["squared_error"][1]
     assert low["active"][0] == 2
     assert high["active"][1] == 0
