@@ -111,11 +111,11 @@ def install(extras: set[str], options: argparse.Namespace) -> None:
     with alone():
         if installed(extras):
             return
-        say(f"installing beable{target(extras)[1:]} into {VENV} (once: a minute or two, 1.6 GB)")
+        say(f"installing beable{target(extras)[1:]} into {VENV} (once: about a minute, 1.4 GB)")
         start = time.monotonic()
         make_environment()
         get_torch(options)
-        pip(["install", "--editable", target(extras), *find_links(options)])
+        install_packages(["--editable", target(extras), *find_links(options)])
         (VENV / "-".join(["installed", *sorted(extras)])).write_text(key(extras))
         say(f"installed in {time.monotonic() - start:.0f} s")
 
@@ -180,7 +180,7 @@ def get_torch(options: argparse.Namespace) -> None:
         sources += ["--extra-index-url", options.torch_index]
     if not (options.accept_cuda or has_driver()):
         refuse_cuda(sources)
-    pip(["install", "torch", *sources])
+    install_packages(["torch", *sources])
 
 
 def find_links(options: argparse.Namespace) -> list[str]:
@@ -239,9 +239,9 @@ def run_pip(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(pip_command(arguments), cwd=ROOT, env=pip_environment(), capture_output=True, text=True)
 
 
-def pip(arguments: list[str]) -> None:
-    """Run pip and show the name of each package as it comes."""
-    command = pip_command([*arguments, "--progress-bar", "off"])
+def install_packages(arguments: list[str]) -> None:
+    """Install with pip and show the name of each package as it comes; Python compiles what is used, when it is used."""
+    command = pip_command(["install", "--no-compile", "--progress-bar", "off", *arguments])
     lines: list[str] = []
     with subprocess.Popen(
         command, cwd=ROOT, env=pip_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -39,7 +39,7 @@ def installs(go, monkeypatch):
     done = []
     monkeypatch.setattr(go, "make_environment", lambda: go.VENV.mkdir(exist_ok=True))
     monkeypatch.setattr(go, "get_torch", lambda options: None)
-    monkeypatch.setattr(go, "pip", done.append)
+    monkeypatch.setattr(go, "install_packages", done.append)
     return done
 
 
@@ -61,7 +61,7 @@ def test_help_needs_no_environment(go, capsys):
 def test_installs_once(go, installs):
     for _ in range(2):
         go.install({"tests"}, DEFAULTS)
-    assert installs == [["install", "--editable", ".[tests]"]]
+    assert installs == [["--editable", ".[tests]"]]
 
 
 def test_an_installation_with_more_extras_will_do(go, installs):
@@ -102,10 +102,10 @@ def test_an_interrupted_installation_is_taken_up(go, installs, monkeypatch):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(go, "pip", interrupt)
+    monkeypatch.setattr(go, "install_packages", interrupt)
     with pytest.raises(KeyboardInterrupt):
         go.install(set(), DEFAULTS)
-    monkeypatch.setattr(go, "pip", installs.append)
+    monkeypatch.setattr(go, "install_packages", installs.append)
     go.install(set(), DEFAULTS)
     assert len(installs) == 1
 
@@ -148,7 +148,7 @@ def look(go, monkeypatch):
             return subprocess.CompletedProcess(arguments, failed, report(requirements), "ERROR: no such version\n")
 
         monkeypatch.setattr(go, "run_pip", run_pip)
-        monkeypatch.setattr(go, "pip", calls.append)
+        monkeypatch.setattr(go, "install_packages", calls.append)
         monkeypatch.setattr(go, "has_driver", lambda: False)
         return calls
 
@@ -166,7 +166,7 @@ def test_a_cuda_build_without_a_driver_is_refused_with_three_choices(go, look):
 def test_a_cpu_build_is_taken(go, look):
     calls = look(CPU)
     go.get_torch(DEFAULTS)
-    assert calls[-1] == ["install", "torch"]
+    assert calls[-1] == ["torch"]
 
 
 def test_nothing_is_downloaded_to_look(go, look):
@@ -179,7 +179,7 @@ def test_nothing_is_downloaded_to_look(go, look):
 def test_the_users_choice_is_taken(go, look):
     calls = look(CUDA)
     go.get_torch(Namespace(torch_index=None, find_links=None, accept_cuda=True))
-    assert calls == [["install", "torch"]]
+    assert calls == [["torch"]]
 
 
 def test_the_users_sources_are_asked_first(go, look):
@@ -193,7 +193,7 @@ def test_a_driver_makes_cuda_welcome(go, look, monkeypatch):
     calls = look(CUDA)
     monkeypatch.setattr(go, "has_driver", lambda: True)
     go.get_torch(DEFAULTS)
-    assert calls == [["install", "torch"]]
+    assert calls == [["torch"]]
 
 
 def test_an_installed_torch_is_left_alone(go, look):
@@ -242,7 +242,7 @@ def test_demo_can_go_elsewhere(go, became):
 def test_verbs_are_passed_on_in_order(go, became, installs):
     go.main(["simulate", "darcy", "--rows", "3", "-o", "x", "--mean=-1"])
     assert became["words"] == ["beable", "simulate", "darcy", "--rows", "3", "-o", "x", "--mean=-1"]
-    assert installs == [["install", "--editable", "."]]
+    assert installs == [["--editable", "."]]
 
 
 def test_test_leaves_whole_studies_out(go, became, installs):
@@ -250,7 +250,7 @@ def test_test_leaves_whole_studies_out(go, became, installs):
     assert became["words"][0] == "pytest"
     assert became["words"][-2:] == ["-m", "not slow"]
     assert became["folder"] == go.ROOT
-    assert installs == [["install", "--editable", ".[tests]"]]
+    assert installs == [["--editable", ".[tests]"]]
 
 
 def test_slow_tests_and_further_words(go, became):

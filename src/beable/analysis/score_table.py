@@ -15,8 +15,8 @@ from beable.metrics import METRICS
 from beable.metrics.context import Context, score_in_context
 
 FloatArray = NDArray[np.floating]
-MEMBERS, DRAWS, FEWEST_ROWS = 6, 30, 30
-EXPENSIVE = {"s_kl": (2, 8)}
+MEMBERS, DRAWS, FEWEST_ROWS = 4, 15, 30
+EXPENSIVE = {"s_kl": (1, 8)}
 ROTATION_COUNTS = 0.1
 
 

@@ -20,7 +20,7 @@ from beable.training.ensemble import Batches
 from beable.vae import VAE, Rows
 
 Progress = Callable[[int, int], None]
-RECORDS = 100
+RECORDS = 50
 RECORD_ROWS = 512
 Positive = Annotated[float, Field(gt=0)]
 
