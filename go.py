@@ -111,7 +111,7 @@ def install(extras: set[str], options: argparse.Namespace) -> None:
     with alone():
         if installed(extras):
             return
-        say(f"installing beable{target(extras)[1:]} into {VENV} (once: about a minute, 1.4 GB)")
+        say(f"installing beable{target(extras)[1:]} into {VENV} (once: a minute or two, 1.6 GB)")
         start = time.monotonic()
         make_environment()
         get_torch(options)
@@ -240,8 +240,8 @@ def run_pip(arguments: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def install_packages(arguments: list[str]) -> None:
-    """Install with pip and show the name of each package as it comes; Python compiles what is used, when it is used."""
-    command = pip_command(["install", "--no-compile", "--progress-bar", "off", *arguments])
+    """Install with pip and show the name of each package as it comes."""
+    command = pip_command(["install", "--progress-bar", "off", *arguments])
     lines: list[str] = []
     with subprocess.Popen(
         command, cwd=ROOT, env=pip_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
