@@ -35,7 +35,7 @@ def train(members, steps):
     code = Code((M,), np.zeros(M, np.int64), np.array([12675.0]), np.ones(M, np.float32), 4225, 0.0)
     settings = TrainingSettings(members=len(members), steps=steps, batch=64, start="random")
     vae = VAE(code, ModelSettings(), Noise(0, members, "start", 1))
-    held = for_members(*whole(coded), len(members))
+    held = for_members(whole(coded), len(members))
     fit = Fit(vae, Batches(coded, members, 64, 0), held, ObjectiveSettings(), settings)
     begun = process_time()
     fit.run()

@@ -68,7 +68,7 @@ def cost(data, representation, start, members, model, limit):
     vae = VAE(fitted.code, model, Noise(0, numbers, "start", 1))
     flat = Coded(train.values.reshape(512, -1), train.leftover)
     begin(vae, paths(start, flat.values, model.latents, numbers, 0))
-    rows = for_members(*whole(held), members)
+    rows = for_members(whole(held), members)
     fit = Fit(vae, Batches(flat, numbers, settings.batch, 0), rows, ObjectiveSettings(), settings)
     error = np.inf
     while error > TARGET and process_time() - begun < limit and fit.step < settings.steps:

@@ -17,7 +17,7 @@ import pytest
 from cyclopts import App, CycloptsError
 
 from beable import cli, errors
-from beable.commands import data, doctor, output, progress
+from beable.commands import doctor, output, progress, simulate
 from beable.datasets.store import Store
 from beable.simulators.darcy import SCHEMES, WELL_EDGES, Darcy
 from beable.simulators.factor_laws import LAWS, READINGS, options_of
@@ -246,14 +246,14 @@ def small(tmp_path_factory):
 
 
 def test_darcy_offers_every_setting_with_its_default():
-    offered = {name: p.default for name, p in inspect.signature(data.darcy).parameters.items()}
+    offered = {name: p.default for name, p in inspect.signature(simulate.darcy).parameters.items()}
     settings = {n: p.default for n, p in inspect.signature(Darcy).parameters.items() if p.kind is p.KEYWORD_ONLY}
     assert {name: offered.get(name) for name in settings} == settings
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_darcy_offers_every_option_of_the_laws(law):
-    assert set(options_of(law)) <= set(inspect.signature(data.darcy).parameters)
+    assert set(options_of(law)) <= set(inspect.signature(simulate.darcy).parameters)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_darcy_offers_every_option_of_the_laws(law):
     ],
 )
 def test_darcy_offers_every_choice(option, known):
-    choices = get_args(inspect.signature(data.darcy).parameters[option].annotation)[0]
+    choices = get_args(inspect.signature(simulate.darcy).parameters[option].annotation)[0]
     literal = next((part for part in get_args(choices) if get_args(part)), choices)
     assert set(get_args(literal)) == set(known)
 
@@ -357,7 +357,7 @@ def test_what_is_no_data_set_is_refused(beable, tmp_path):
 
 @pytest.mark.parametrize("text", ["1,0.5;0.5,2", "1, 0.5 ; 0.5, 2;"])
 def test_matrix_of_words(text):
-    assert data.matrix("covariance", text).tolist() == [[1, 0.5], [0.5, 2]]
+    assert simulate.matrix("covariance", text).tolist() == [[1, 0.5], [0.5, 2]]
 
 
 def test_matrix_of_files(tmp_path):
@@ -365,30 +365,30 @@ def test_matrix_of_files(tmp_path):
     np.save(tmp_path / "t.npy", values)
     (tmp_path / "t.csv").write_text("1,2\n3,4\n\n5,6\n")
     for name in ("t.npy", "t.csv"):
-        assert data.matrix("table", str(tmp_path / name)).tolist() == values.tolist()
+        assert simulate.matrix("table", str(tmp_path / name)).tolist() == values.tolist()
 
 
 def test_one_column_is_a_table(tmp_path):
     np.save(tmp_path / "t.npy", np.arange(3))
-    assert data.matrix("table", str(tmp_path / "t.npy")).shape == (3, 1)
+    assert simulate.matrix("table", str(tmp_path / "t.npy")).shape == (3, 1)
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"1,2\n3\n", b"\xff\xfe\x00"])
 def test_matrix_of_other_things_is_refused(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(errors.DataError, match="rows of numbers"):
-        data.matrix("table", str(tmp_path / "t.csv"))
+        simulate.matrix("table", str(tmp_path / "t.csv"))
 
 
 def test_a_matrix_that_carries_code_is_refused(tmp_path):
     np.save(tmp_path / "t.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(errors.DataError, match="rows of numbers"):
-        data.matrix("table", str(tmp_path / "t.npy"))
+        simulate.matrix("table", str(tmp_path / "t.npy"))
 
 
 def test_a_matrix_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(errors.UsageError, match="No such file"):
-        data.matrix("table", str(tmp_path / "t.npy"))
+        simulate.matrix("table", str(tmp_path / "t.npy"))
 
 
 # Interruption

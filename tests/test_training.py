@@ -6,7 +6,7 @@ import torch
 
 from beable.distributions import Noise
 from beable.errors import DataError, DivergedError, UsageError
-from beable.nn import ACTIVATIONS, MLP, Conv, ConvUp
+from beable.nn import ACTIVATIONS, MLP, Conv, ConvUp, PointSet, Pyramid
 from beable.objectives import Constant, ObjectiveSettings
 from beable.representations import Code, Coded, make
 from beable.training.ensemble import Batches, for_members, split, whole
@@ -39,7 +39,7 @@ def fitted(members=(0,), model=None, objective=None, held=64, **settings):
     fit = Fit(
         vae,
         Batches(coded, members, t.batch, t.seed, t.rows),
-        for_members(*whole(Coded(*(a[:held] for a in coded))), len(members)),
+        for_members(whole(Coded(*(a[:held] for a in coded[:2]))), len(members)),
         objective or ObjectiveSettings(),
         t,
     )
@@ -74,19 +74,82 @@ def test_every_scalar_may_differ_by_member():
     assert rate[1] < rate[0]
 
 
-@pytest.mark.parametrize("name", ["conv", "conv-up", *ACTIVATIONS])
+@pytest.mark.parametrize("name", ["conv", "conv-up", "points", *ACTIVATIONS])
 def test_stacked_networks_are_single_networks_beside_each_other(name):
     shape = (2, 9, 8)
 
     def network(members):
         noise = Noise(0, members, "start")
+        if name == "points":
+            return PointSet(2, [8, 8], 5, noise, known=1)
         if name == "conv":
-            return Conv(shape, (3, 4), 5, noise)
-        return ConvUp(5, (4, 3), shape, noise) if name == "conv-up" else MLP([5, 7, 3], noise, name)
+            return Conv(Pyramid(shape, (3, 4)), 5, noise)
+        return ConvUp(5, Pyramid(shape, (4, 3)), noise) if name == "conv-up" else MLP([5, 7, 3], noise, name)
 
-    features = {"conv": 144}.get(name, 5)
+    features = {"conv": 144, "points": 7}.get(name, 5)
     x = Noise(1, (0, 1, 2)).normal(11, features)
     torch.testing.assert_close(network((0, 1, 2))(x)[2:], network((2,))(x[2:]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shuffled", ["points", "numbers"])
+def test_a_point_set_does_not_see_the_order_of_its_points(shuffled):
+    """Shuffling single numbers instead of points is noticed."""
+    net = PointSet(2, [8], 3, Noise(0, (0, 1), "start"), known=1)
+    x = Noise(1, (0, 1)).normal(4, 11)
+    order = torch.randperm(5, generator=torch.Generator().manual_seed(0))
+    points = x[..., :10].unflatten(-1, (5, 2))
+    moved = points[:, :, order] if shuffled == "points" else points.flatten(2).roll(1, -1).unflatten(-1, (5, 2))
+    same = torch.allclose(net(x), net(torch.cat([moved.flatten(2), x[..., 10:]], -1)), atol=1e-6)
+    assert same == (shuffled == "points")
+
+
+SOURCE_NETWORKS = {
+    "dense, 30 particles in 3-D": (
+        (90,), {"latents": 2, "hidden": (60, 45, 22), "activation": "relu"}, 9309, 9351
+    ),
+    "convolutions on distance matrices": (
+        (1, 30, 30),
+        {"latents": 40, "network": "conv", "channels": (60, 50), "decoder_channels": (50, 50, 60), "stride": 1,
+         "head": ()},
+        3_627_730,
+        1_895_151,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCE_NETWORKS)
+def test_the_networks_of_the_lennard_jones_study_have_the_sources_numbers_of_parameters(name):
+    shape, settings, encoder, decoder = SOURCE_NETWORKS[name]
+    m = int(np.prod(shape))
+    code = Code(shape, np.zeros(m, np.int64), np.array([float(m)]), np.ones(m, np.float32), m, 0.0)
+    model = ModelSettings(linear=False, likelihood="bernoulli", **settings)
+    vae = VAE(code, model, Noise(0, (0,), "start"))
+    count = lambda part: sum(p.numel() for p in part.network.parameters())
+    assert (count(vae.encoder), count(vae.decoder)) == (encoder, decoder)
+
+
+def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
+    """The same rows without the factor cost the rate that carries it."""
+    rng = np.random.default_rng(0)
+    told = rng.normal(size=(512, 1)).astype(np.float32)
+    values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(512, 3))).astype(np.float32)
+    rates = {}
+    for condition in ((), ("known",)):
+        coded = Coded(values, np.zeros((512, 1), np.float32), told if condition else None)
+        model = ModelSettings(latents=1, condition=condition, variance="fixed", sigma=0.3, width=16)
+        vae = VAE(code_of(Coded(values, coded.leftover)), model, Noise(0, (0, 1), "start", 1))
+        vae.settle_conditions(whole(coded).condition)
+        t = TrainingSettings(members=2, steps=800, batch=64, start="random", learning_rate=1e-2)
+        fit = Fit(vae, Batches(coded, (0, 1), 64, 0), for_members(whole(coded), 2), ObjectiveSettings(), t)
+        fit.run()
+        rates[condition] = fit.history.terms["held/rate/z"][-1].max()
+    assert rates["known",] < 0.5 < 1.5 < rates[()]
+
+
+def test_a_model_that_is_told_a_factor_asks_for_it():
+    vae = VAE(code_of(independent()[0]), ModelSettings(condition=("gravity",)), Noise(0, (0,), "start"))
+    with pytest.raises(UsageError, match="told gravity: give a value"):
+        vae.decoder.location(torch.zeros(1, 3, 2))
 
 
 @pytest.mark.parametrize("likelihood", ["normal", "bernoulli"])
@@ -98,7 +161,7 @@ def test_a_convolutional_vae_trains_on_fields(likelihood):
     model = ModelSettings(latents=1, network="conv", channels=(4, 8), likelihood=likelihood)
     vae = VAE(fields.code, model, Noise(0, (0, 1), "start", 1))
     settings = TrainingSettings(members=2, steps=150, batch=32, start="random")
-    held = for_members(*whole(coded), 2)
+    held = for_members(whole(coded), 2)
     fit = Fit(vae, Batches(coded, (0, 1), 32, 0), held, ObjectiveSettings(), settings)
     fit.run()
     distortion = torch.stack(fit.history.terms["held/distortion"])
@@ -163,7 +226,7 @@ def test_batches_are_permutations_of_each_members_rows():
     seen = [batches.at(step).values for step in range(5)]
     for k, count in ((0, 10), (1, 6)):
         first = torch.cat([b[k] for b in seen])[:count]
-        assert torch.equal(first.sort(0).values, batches.values[:count].sort(0).values)
+        assert torch.equal(first.sort(0).values, batches.rows.values[:count].sort(0).values)
     again = Batches(coded, (1,), 4, seed=0, counts=(6,)).at(3).values[0]
     assert torch.equal(again, seen[3][1])
 

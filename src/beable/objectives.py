@@ -4,8 +4,10 @@ r"""What training minimises, in nats, by named terms.
 
 Both D (all outputs) and R (all latents) are sums, and with ``scale="nats"`` both weights are one, so that
 β = 1 is the evidence lower bound. ``scale="jacobsen"`` weighs as the code of Jacobsen & Duraisamy does:
-D is averaged over the pixels of the grid, and R over latents where the prior has a closed form. Their β is
-therefore not the β of this page; `effective_beta` translates.
+D is averaged over the pixels of the grid, and R over latents where the prior has a closed form.
+``scale="bordin"`` weighs as the Lennard-Jones study of Bordin, Barbiero, Pitteri and Bacilieri (LCP-B group 9,
+University of Padova 2023) does: both are averages. Their β is therefore not the β of this page;
+`effective_beta` translates.
 """
 
 from collections.abc import Callable
@@ -60,7 +62,18 @@ def jacobsen(vae: VAE) -> Weights:
     return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0)
 
 
-SCALES: dict[str, Callable[[VAE], Weights]] = {"nats": nats, "jacobsen": jacobsen}
+def bordin(vae: VAE) -> Weights:
+    """Mean squared error (or cross entropy) per number, rate per latent, as Bordin et al. (2023) weigh them.
+
+    Their λ is therefore β = λ m / 2nσ² in nats for m numbers, n latents and a decoder of fixed deviation σ: a scan of
+    n at fixed λ is a scan of β too.
+    """
+    decoder = vae.decoder
+    squared = 2 * decoder.settings.sigma**2 if decoder.settings.likelihood == "normal" else 1.0
+    return Weights(squared / float(decoder.dimension.sum()), 1 / vae.encoder.latents)
+
+
+SCALES: dict[str, Callable[[VAE], Weights]] = {"nats": nats, "jacobsen": jacobsen, "bordin": bordin}
 
 
 def weights(vae: VAE, scale: str) -> Weights:
@@ -77,7 +90,14 @@ def effective_beta(vae: VAE, beta: float, scale: str) -> float:
 
 
 def elbo(
-    vae: VAE, rows: Rows, beta: Tensor | float, noise: Noise, *, scale: str = "nats", regularise: bool = True
+    vae: VAE,
+    rows: Rows,
+    beta: Tensor | float,
+    noise: Noise,
+    *,
+    scale: str = "nats",
+    regularise: bool = True,
+    output_std: float = 0.0,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -88,11 +108,15 @@ def elbo(
         noise: where the latent samples come from.
         scale: a name in ``SCALES``.
         regularise: False leaves the rate out, as in a reconstruction-only first phase.
+        output_std: deviation of noise on the decoded numbers, in the code's units.
     """
     w = weights(vae, scale)
-    q = vae.encoder(rows.values)
+    q = vae.encoder(rows.values, rows.condition)
     z = q.sample(noise)
-    distortion = vae.decoder.distortion(vae.decoder(z, like=rows), rows).mean(-1)
+    location = vae.decoder.location(z, rows.condition)
+    if output_std:
+        location = location + output_std * noise.normal(*location.shape[1:]).to(location)
+    distortion = vae.decoder.distortion(vae.decoder.around(location, rows), rows).mean(-1)
     rates = vae.prior.rate(q, z, vae.encoder, noise)
     terms = {"distortion": distortion} | {name: r.sum(-1).mean(-1) for name, r in rates.items()}
     total = w.distortion * distortion
@@ -151,6 +175,25 @@ class Cyclical(_Beta):
         return torch.tensor(self.beta * min(1.0, (step % self.period) / self.period / self.rising))
 
 
+class Saturating(_Beta):
+    r"""The Lennard-Jones study's rule for images: a ramp that saturates, to a level that itself grows.
+
+    .. math:: \beta_e = \Big(1 - \frac{1}{1 + e/e_0}\Big)(\beta + g e)
+
+    with e the number of epochs, each of ``epoch`` steps.
+    """
+
+    kind: Literal["saturating"] = "saturating"
+    beta: NotNegative = 0.5
+    growth: NotNegative = 0.0005
+    epochs: float = Field(default=10.0, gt=0)
+    epoch: int = Field(default=100, ge=1)
+
+    def value(self, step: int) -> Tensor:
+        e = step // self.epoch
+        return torch.tensor((1 - 1 / (1 + e / self.epochs)) * (self.beta + self.growth * e))
+
+
 class Feedback(_Beta):
     r"""The source's rule: β follows the distortion L on the scale of the objective, and never exceeds one.
 
@@ -174,20 +217,39 @@ class Feedback(_Beta):
         return (beta * torch.exp(self.nu * force * distortion)).clamp(max=1.0)
 
 
-BetaRule = Annotated[Constant | Ramp | Cyclical | Feedback, Field(discriminator="kind")]
+BetaRule = Annotated[Constant | Ramp | Cyclical | Saturating | Feedback, Field(discriminator="kind")]
+
+
+class OutputNoise(BaseModel):
+    """Noise on decoded numbers in training that fades, as the Lennard-Jones study adds to images.
+
+    Its deviation is ``std`` / (1 + e/``epochs``) at epoch e of ``epoch`` steps, in the code's units.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    std: float = Field(default=0.05, gt=0)
+    epochs: float = Field(default=10.0, gt=0)
+    epoch: int = Field(default=100, ge=1)
+
+    def at(self, step: int) -> float:
+        """Its deviation at a step."""
+        return self.std / (1 + step // self.epoch / self.epochs)
 
 
 class ObjectiveSettings(BaseModel):
     """The choices that make an objective.
 
     Args:
-        beta: a rule: constant, linear, cyclical or feedback.
-        scale: "nats", or "jacobsen" for the source's weights.
+        beta: a rule: constant, linear, cyclical, saturating or feedback.
+        scale: "nats", or "jacobsen" or "bordin" for a source's weights.
         reconstruction_steps: length of a first phase without the rate.
+        output_noise: noise on decoded numbers; None for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     beta: BetaRule = Constant()
-    scale: Literal["nats", "jacobsen"] = "nats"
+    scale: Literal["nats", "jacobsen", "bordin"] = "nats"
     reconstruction_steps: int = Field(default=0, ge=0)
+    output_noise: OutputNoise | None = None

@@ -101,19 +101,20 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         rows: numbers of the rows.
     """
     rows = run.held_rows if rows is None else rows
-    snapshots = read(store, run.variables, rows)
+    snapshots = read(store, run.variables, rows, run.known)
     codes = run.encode(snapshots)
-    coded = run.representation.transform(snapshots)
+    fields = {name: snapshots[name] for name in run.variables}
+    coded = run.representation.transform(fields)
     scores = run.score(snapshots)
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
-    found = _Reconstructions(coded, run.locations(codes.mean), run.representation)
+    found = _Reconstructions(coded, run.locations(codes.mean, run.condition(snapshots)), run.representation)
     error = found.relative_error()
     return Evaluation(
         rows,
         codes.mean,
         codes.std,
         error,
-        found.error_by_channel(snapshots, store.variables),
+        found.error_by_channel(fields, store.variables),
         regularisation(scores.distortion, scores.rate, error, _level(run, coded)),
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows),
     )
@@ -173,7 +174,8 @@ class _Reconstructions(NamedTuple):
     ) -> dict[str, FloatArray]:
         """Of each channel in physical units on ``CHANNEL_ROWS`` of the rows, (members)."""
         some = slice(None, None, -(-len(self.coded.values) // CHANNEL_ROWS))
-        truth = by_channel({name: values[some] for name, values in snapshots.items()}, variables)
+        few = {name: values[some] for name, values in snapshots.items()}
+        truth = by_channel(self.representation.canonical(few), variables)
         members = [
             reconstruction_error(truth, by_channel(self.representation.inverse(location[some]), variables)).variables
             for location in self.locations

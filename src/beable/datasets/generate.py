@@ -106,7 +106,7 @@ def generate(
         job = Job(simulator, seed, Blocks.of(path, plan))
         notes = _complete(job, workers, executor, report, failure_limit)
         files.sweep(path)
-        finish(path, plan, notes)
+        finish(path, plan, notes, _assessment(job))
     return Store.open(path)
 
 
@@ -179,6 +179,15 @@ class Job:
             values = self.simulator.draw(streams)
             snapshots = self.simulator.simulate(values, streams)
         return self.blocks.write(block, values, snapshots)
+
+
+def _assessment(job: Job) -> dict[str, object]:
+    """What the simulator says of the whole set."""
+    simulator, blocks = job.simulator, job.blocks
+    if not simulator.assessed:
+        return {}
+    with threadpool_limits(1):
+        return simulator.assess(blocks.read("factors"), {name: blocks.read(name) for name in simulator.assessed})
 
 
 class Made(NamedTuple):

@@ -197,6 +197,13 @@ class Blocks:
                     arrays[v.name][i] = np.nan if arrays[v.name].dtype.kind == "f" else 0
         return reasons
 
+    def read(self, name: str) -> Array:
+        """All rows of a variable, or of "factors", once every block is written."""
+        layout = self.arrays[name]
+        names = [self.path / layout.file(block) for block in range(len(self))]
+        chunks = [layout.decode(files.read_bytes(path, layout.chunk_bytes)) for path in names]
+        return np.concatenate(chunks)[: self.rows]
+
     def _note_path(self, block: int) -> Path:
         return self.path / DONE / f"{block}.json"
 
@@ -236,14 +243,21 @@ class Note:
     failures: Mapping[str, str]
 
 
-def finish(path: Path, plan: Plan, notes: Mapping[int, Note]) -> str:
-    """Write the manifest over all blocks; returns the identity of the data set."""
+def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mapping[str, Any] | None = None) -> str:
+    """Write the manifest over all blocks; returns the identity of the data set.
+
+    Args:
+        path: the store.
+        plan: what it holds.
+        notes: of all blocks.
+        assessment: what the whole set says about itself.
+    """
     missing = [block for block in range(plan.blocks) if block not in notes]
     if missing:
         raise CorruptError(f"{path}: block {missing[0]} is not written: run the same command again")
     failures = {row: reason for block in sorted(notes) for row, reason in notes[block].failures.items()}
     records = {name: record for note in notes.values() for name, record in note.files.items()}
-    about = {"title": plan.title, "rows": plan.rows, "failures": failures}
+    about = {"title": plan.title, "rows": plan.rows, "failures": failures, "assessment": dict(assessment or {})}
     return files.seal(path, KIND, VERSION, about, records)
 
 
@@ -389,6 +403,11 @@ class Store:
         """Why rows failed, by row."""
         return {int(row): reason for row, reason in self._manifest.about["failures"].items()}
 
+    @property
+    def assessment(self) -> dict[str, Any]:
+        """What the simulator found of the whole set when it was complete; empty where it looks at rows alone."""
+        return dict(self._manifest.about.get("assessment", {}))
+
     @cached_property
     def good(self) -> NDArray[np.int64]:
         """Numbers of the rows that succeeded, in ascending order."""
@@ -469,6 +488,7 @@ class Store:
             "factors": [_about_factor(f) for f in self.factors],
             "coordinates": {dim: {"unit": u, "length": len(v)} for dim, (v, u) in self.coordinates.items()},
             "constants": {name: list(array.shape) for name, array in self.constants.items()},
+            "assessment": self.assessment,
             "versions": self._attributes["versions"],
         }
 

@@ -75,9 +75,9 @@ def _row_label(store: Store, row: int) -> str:
 def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
     """One held-out row and its reconstruction by one member, and every member's errors."""
     row = int(evaluation.rows[0])
-    truth = read(store, run.variables, np.array([row]))
-    decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1])) if k == member)
-    variables = [v for v in store.variables if v.name in run.variables and len(v.shape) in (2, 3)]
+    truth = read(store, run.variables, np.array([row]), run.known)
+    decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
+    variables = [v for v in store.variables if v.name in run.variables and len(v.shape) in (2, 3) and "particle" not in v.dims]
     errors = figures.errors({"members": evaluation.error_by_channel}, "relative squared error")
     items = [
         Figure(errors, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")

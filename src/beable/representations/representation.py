@@ -28,10 +28,12 @@ class Coded(NamedTuple):
     Args:
         values: codes c, (rows, *shape), float32.
         leftover: energy r that the code leaves out, by group, (rows, groups), float32.
+        condition: known factors that a model is told, (rows, conditions), float32; None for none.
     """
 
     values: FloatArray
     leftover: FloatArray
+    condition: FloatArray | None = None
 
 
 class Code(NamedTuple):
@@ -80,6 +82,10 @@ class Representation(ABC):
     @abstractmethod
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         """Snapshots of codes (rows, *shape) or (rows, prod(shape)), in physical units."""
+
+    def canonical(self, snapshots: Snapshots) -> dict[str, FloatArray]:
+        """The snapshots as this representation sorts them, so that decoded ones can be compared number by number."""
+        return dict(snapshots)
 
     @abstractmethod
     def state(self) -> dict[str, FloatArray]:

@@ -32,7 +32,7 @@ from beable.datasets.store import Store
 from beable.errors import unknown
 from beable.metrics import METRICS
 from beable.simulators import SIMULATORS
-from beable.studies.study import Arm, Study
+from beable.studies.study import Arm, Data, Study
 from beable.training.data import learnable, prepare
 from beable.training.run import Run, RunSettings, representation_choice, train
 from beable.training.start import paths
@@ -74,13 +74,12 @@ class Finished(NamedTuple):
     results: dict[str, Any]
 
 
-def make_data(study: Study, out: Path, workers: int | None, progress: Progress | None) -> Store:
-    """The study's snapshots, generated or found complete."""
-    if study.data.simulator not in SIMULATORS:
-        raise unknown("simulator", study.data.simulator, SIMULATORS)
-    simulator = SIMULATORS[study.data.simulator](**study.data.settings)
-    path = out / "data.zarr"
-    return generate(simulator, path, study.data.rows, seed=study.data.seed, workers=workers, progress=progress)
+def make_data(data: Data, path: Path, workers: int | None, progress: Progress | None) -> Store:
+    """Snapshots of a study, generated or found complete."""
+    if data.simulator not in SIMULATORS:
+        raise unknown("simulator", data.simulator, SIMULATORS)
+    simulator = SIMULATORS[data.simulator](**data.settings)
+    return generate(simulator, path, data.rows, seed=data.seed, workers=workers, progress=progress)
 
 
 def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Progress | None) -> None:
@@ -180,10 +179,10 @@ def run_study(
         stage: called with the name of each stage, answers with a context that gives its progress callback.
     """
     workers = workers or len(os.sched_getaffinity(0))
-    stages = stage or _silent
+    stages = stage or silent
     files.make_folder(out)
     with stages("snapshots") as progress:
-        store = make_data(study, out, workers, progress)
+        store = make_data(study.data, out / "data.zarr", workers, progress)
     with stages("training") as progress:
         train_arms(study, store, out, workers, progress)
     with stages("measures") as progress:
@@ -195,7 +194,8 @@ def run_study(
     return Finished(store, outcomes, scores, results)
 
 
-def _silent(name: str) -> AbstractContextManager[Progress]:
+def silent(name: str) -> AbstractContextManager[Progress]:
+    """A stage that tells nobody."""
     return nullcontext(lambda done, total: None)
 
 

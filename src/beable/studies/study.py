@@ -2,6 +2,9 @@
 
 A study is a TOML file beside this module. Its arms share data and settings and differ in what they override; a
 preset overrides for all arms, to make the study quick or full. Every key is checked, none is ignored.
+
+A study that asks several questions of the same trainings has parts, each with a measure of its own; a part has a name
+and can be run on its own, with the arms that it needs and no others.
 """
 
 import json
@@ -74,6 +77,62 @@ class Expected(BaseModel):
     words: str
 
 
+class Reported(BaseModel):
+    """A number that the source reports, or a goal.
+
+    Args:
+        path: where ours stands among the numbers of the part, keys joined by dots; entries of lists by number.
+        value: the source's number, in the unit of the words; None where it says something without a number.
+        relation: what ours must be for the two to agree.
+        tolerance: how far apart equal numbers may be.
+        by: "source", or "goal" for a number that we set ourselves.
+        words: what the source says, in our words, with the place.
+    """
+
+    model_config = _STRICT
+
+    path: str
+    value: float | None = None
+    relation: Literal["equal", "at least", "at most", "other"] = "equal"
+    tolerance: float = Field(default=0.0, ge=0)
+    by: Literal["source", "goal"] = "source"
+    words: str
+
+    def agrees(self, ours: float) -> bool | None:
+        """Whether our number is as reported; None if nothing can be said."""
+        if self.value is None or self.relation == "other":
+            return None
+        distance = ours - self.value
+        if self.relation == "equal":
+            return abs(distance) <= self.tolerance
+        return (distance if self.relation == "at least" else -distance) >= -self.tolerance
+
+
+class Part(BaseModel):
+    """One question of a study that asks several.
+
+    Args:
+        name, title: short name, under which it can be run alone, and headline.
+        question: what is asked, a paragraph.
+        measure: name of what answers it.
+        arms: names of the arms that it looks at.
+        options: of the measure.
+        expected: the source's numbers, and goals.
+        findings: what came out of the full preset, and what a reader must know, paragraphs.
+    """
+
+    model_config = _STRICT
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    title: str
+    question: str
+    measure: str
+    arms: tuple[str, ...] = ()
+    options: _Tree = {}
+    expected: tuple[Reported, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
 class Study(BaseModel):
     """A study as it stands in its file.
 
@@ -82,11 +141,13 @@ class Study(BaseModel):
         source: the document.
         question: what is asked, a paragraph.
         notes: what a reader must know to judge the answer, paragraphs.
-        data: the snapshots.
+        data: the snapshots that arms are trained on.
+        further: other snapshots that parts need, by name.
         run: settings common to all arms, as a tree.
         arms: the things compared.
-        presets: overrides by name: {"data": ..., "run": ...}.
+        presets: overrides by name: {"data": ..., "run": ..., "arms": {arm: ...}, "parts": {part: options}}.
         expected: the source's numbers.
+        parts: the questions of a study that asks several.
     """
 
     model_config = _STRICT
@@ -97,16 +158,30 @@ class Study(BaseModel):
     question: str
     notes: tuple[str, ...] = ()
     data: Data
+    further: dict[str, Data] = {}
     run: _Tree
     arms: tuple[Arm, ...] = Field(min_length=1)
     presets: dict[str, _Tree] = {}
     expected: tuple[Expected, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     def with_preset(self, name: str) -> "Study":
         """The study with a preset's overrides in place."""
         if name not in self.presets:
             raise unknown("preset", name, self.presets)
-        return _validated(merged(self.model_dump(mode="json"), self.presets[name]), f"{self.name}, preset {name}")
+        preset, tree = dict(self.presets[name]), self.model_dump(mode="json")
+        for kind, key in (("arms", "override"), ("parts", "options")):
+            changes = {name: {key: change} for name, change in preset.pop(kind, {}).items()}
+            tree[kind] = [merged(item, changes.get(item["name"], {})) for item in tree[kind]]
+        return _validated(merged(tree, preset), f"{self.name}, preset {name}")
+
+    def part(self, name: str) -> "Study":
+        """The study that asks one of the questions alone."""
+        part = next(p for p in self.parts if p.name == name)
+        arms = tuple(arm for arm in self.arms if arm.name in part.arms) or self.arms[:1]
+        return self.model_copy(
+            update={"name": name, "title": part.title, "question": part.question, "arms": arms, "parts": (part,)}
+        )
 
     def settings(self, arm: Arm) -> RunSettings:
         """The settings of one arm.
@@ -122,14 +197,28 @@ class Study(BaseModel):
 
 def names() -> list[str]:
     """The studies that come with the package."""
-    return sorted(f.name.removesuffix(".toml") for f in resources(__package__).iterdir() if f.name.endswith(".toml"))
+    return sorted(_texts())
 
 
 def load(name: str) -> Study:
-    """The study of a name."""
-    if name not in names():
-        raise unknown("study", name, names())
-    return parse(resources(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
+    """The study of a name, or the part of one.
+
+    >>> load("lj-fluid").part("lj-latent") == load("lj-latent")
+    True
+    """
+    texts = _texts()
+    if name in texts:
+        return parse(texts[name], name)
+    studies = {text_name: parse(text, text_name) for text_name, text in texts.items()}
+    owners = {part.name: study for study in studies.values() for part in study.parts}
+    if name not in owners:
+        raise unknown("study", name, [*studies, *owners])
+    return owners[name].part(name)
+
+
+def _texts() -> dict[str, str]:
+    found = (f for f in resources(__package__).iterdir() if f.name.endswith(".toml"))
+    return {f.name.removesuffix(".toml"): f.read_text(encoding="utf-8") for f in found}
 
 
 def parse(text: str, name: str) -> Study:
@@ -141,10 +230,20 @@ def parse(text: str, name: str) -> Study:
     study = _validated(tree, name)
     for arm in study.arms:
         study.settings(arm)
-    for expected in study.expected:
-        if expected.arm not in (arm_names := [arm.name for arm in study.arms]):
-            raise unknown(f"arm of study {name}", expected.arm, arm_names)
+    known = [arm.name for arm in study.arms]
+    _check_presets(study, known)
+    for arm_name in [e.arm for e in study.expected] + [arm_name for part in study.parts for arm_name in part.arms]:
+        if arm_name not in known:
+            raise unknown(f"arm of study {name}", arm_name, known)
     return study
+
+
+def _check_presets(study: Study, arms: list[str]) -> None:
+    for preset in study.presets.values():
+        for kind, known in (("arms", arms), ("parts", [part.name for part in study.parts])):
+            for name in preset.get(kind, {}):
+                if name not in known:
+                    raise unknown(f"entry of {kind} in a preset of study {study.name}", name, known)
 
 
 def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> _Tree:

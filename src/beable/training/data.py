@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
+from beable.representations.representation import Snapshots
 from beable.training.ensemble import split
 from beable.training.fit import TrainingSettings
 
@@ -51,20 +52,54 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
     return chosen
 
 
-def read(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
-    """Snapshots of rows of a store."""
-    return {name: store.read(name, rows) for name in names}
+def read(
+    store: Store, names: Sequence[str], rows: NDArray[np.int64], known: Sequence[str] = ()
+) -> dict[str, NDArray[np.floating]]:
+    """Snapshots of rows of a store, and known factors beside them, (rows), by name."""
+    return {name: store.read(name, rows) for name in names} | factors(store, known, rows)
 
 
-def code_rows(store: Store, names: Sequence[str], rows: NDArray[np.int64], representation: Representation) -> Coded:
+def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
+    """Factors of rows of a store by name, (rows) each.
+
+    Raises:
+        UsageError: a factor that the store does not know.
+    """
+    held = [f.name for f in store.factors]
+    for name in names:
+        if name not in held:
+            raise unknown("factor", name, held)
+    return {name: store.values[rows, held.index(name)] for name in names}
+
+
+def conditions(snapshots: Snapshots, names: Sequence[str]) -> NDArray[np.float32] | None:
+    """Known factors beside each other, (rows, conditions); None where a model is told nothing."""
+    if not names:
+        return None
+    return np.stack([np.asarray(snapshots[name], np.float32) for name in names], axis=1)
+
+
+def code_rows(
+    store: Store,
+    names: Sequence[str],
+    rows: NDArray[np.int64],
+    representation: Representation,
+    known: Sequence[str] = (),
+) -> Coded:
     """Coded rows of a store, block by block."""
     starts = range(0, len(rows), BLOCK_ROWS)
     blocks = [representation.transform(read(store, names, rows[i : i + BLOCK_ROWS])) for i in starts]
-    return Coded(np.concatenate([b.values for b in blocks]), np.concatenate([b.leftover for b in blocks]))
+    values, leftover = (np.concatenate(part) for part in zip(*(b[:2] for b in blocks), strict=True))
+    return Coded(values, leftover, conditions(factors(store, known, rows), known))
 
 
 def prepare(
-    store: Store, names: Sequence[str], kind: str, options: dict[str, object], settings: TrainingSettings
+    store: Store,
+    names: Sequence[str],
+    kind: str,
+    options: dict[str, object],
+    settings: TrainingSettings,
+    known: Sequence[str] = (),
 ) -> Prepared:
     """Split the rows that succeeded, fit the representation on training rows, code all.
 
@@ -76,6 +111,7 @@ def prepare(
         kind: a name in ``representations.REPRESENTATIONS``.
         options: the representation's own settings.
         settings: seed, held-out share and order of the split.
+        known: factors that the model is told.
     """
     good = np.asarray(store.good)
     if len(good) < 3:
@@ -85,5 +121,5 @@ def prepare(
     snapshots = read(store, names, few)
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
     representation = make(kind, **options).fit(snapshots)
-    coded = [code_rows(store, names, rows, representation) for rows in (train, held)]
+    coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
     return Prepared(representation, coded[0], coded[1], train, held, shapes)

@@ -1,6 +1,7 @@
 """Which rows each member of an ensemble sees at which step: a function of (seed, member, step) and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -55,9 +56,9 @@ class Batches:
         seed: int,
         counts: Sequence[int] | None = None,
     ) -> None:
-        self.values, self.leftover = whole(coded)
+        self.rows = whole(coded)
         self.members, self.seed = list(members), seed
-        rows = len(self.values)
+        rows = len(self.rows.values)
         self.counts = [rows] * len(self.members) if counts is None else list(counts)
         if len(self.counts) != len(self.members) or not all(1 <= n <= rows for n in self.counts):
             raise DataError(
@@ -72,11 +73,11 @@ class Batches:
         if self.full:
             return self.everything()
         index = torch.from_numpy(np.stack([self._take(k, step) for k in range(len(self.members))]))
-        return Rows(self.values[index], self.leftover[index])
+        return _each(self.rows, lambda t: t[index])
 
     def everything(self, limit: int | None = None) -> Rows:
         """The first rows, the same for all members; every row without a limit."""
-        return for_members(self.values[:limit], self.leftover[:limit], len(self.members))
+        return for_members(_each(self.rows, lambda t: t[:limit]), len(self.members))
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
         count, first = self.counts[k], step * self.size
@@ -93,11 +94,29 @@ class Batches:
         return self._orders[k, epoch]
 
 
-def whole(coded: Coded) -> tuple[Tensor, Tensor]:
+def whole(coded: Coded) -> Rows:
     """Coded rows as tensors, values flattened to (rows, m)."""
-    return torch.from_numpy(coded.values.reshape(len(coded.values), -1)), torch.from_numpy(coded.leftover)
+    condition = None if coded.condition is None else torch.from_numpy(coded.condition)
+    values = torch.from_numpy(coded.values.reshape(len(coded.values), -1))
+    return Rows(values, torch.from_numpy(coded.leftover), condition)
 
 
-def for_members(values: Tensor, leftover: Tensor, members: int) -> Rows:
+def for_members(rows: Rows, members: int) -> Rows:
     """The same rows for every member, without copying."""
-    return Rows(values.expand(members, *values.shape), leftover.expand(members, *leftover.shape))
+    return _each(rows, lambda t: t.expand(members, *t.shape))
+
+
+def first_rows(rows: Rows, limit: int) -> Rows:
+    """The first rows of each member."""
+    return _each(rows, lambda t: t[:, :limit])
+
+
+def in_blocks(rows: Rows, size: int) -> Iterator[Rows]:
+    """The rows of each member, so many at a time; one block without rows where there are none."""
+    for start in range(0, max(rows.values.shape[1], 1), size):
+        yield _each(rows, itemgetter((slice(None), slice(start, start + size))))
+
+
+def _each(rows: Rows, change: Callable[[Tensor], Tensor]) -> Rows:
+    condition = None if rows.condition is None else change(rows.condition)
+    return Rows(change(rows.values), change(rows.leftover), condition)

@@ -16,12 +16,14 @@ from torch import Tensor
 from beable.distributions import Noise
 from beable.errors import DivergedError
 from beable.objectives import Loss, ObjectiveSettings, elbo, weights
-from beable.training.ensemble import Batches
+from beable.training.ensemble import Batches, first_rows
 from beable.vae import VAE, Rows
 
 Progress = Callable[[int, int], None]
 RECORDS = 50
 RECORD_ROWS = 512
+HELD_ROWS = 2048
+SETTLE_ROWS = 4096
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -177,7 +179,18 @@ class Fit:
 
     def _loss(self, rows: Rows) -> Loss:
         noise = Noise(self.settings.seed, self.vae.members, "noise", self.step)
-        return elbo(self.vae, rows, self.beta, noise, scale=self.objective.scale, regularise=self._regularised)
+        return self._elbo(rows, noise, self.objective.output_noise.at(self.step) if self.objective.output_noise else 0)
+
+    def _elbo(self, rows: Rows, noise: Noise, output_std: float = 0.0) -> Loss:
+        return elbo(
+            self.vae,
+            rows,
+            self.beta,
+            noise,
+            scale=self.objective.scale,
+            regularise=self._regularised,
+            output_std=output_std,
+        )
 
     def _learning_rate(self) -> float:
         if self.settings.decay == "none":
@@ -222,8 +235,8 @@ class Fit:
         terms: dict[str, Tensor] = {"beta": self.beta if self.regularised_steps else torch.zeros_like(self.beta)}
         noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.step)
         held = Loss(self.beta, {})
-        for name, rows in (("train", self.batches.everything(RECORD_ROWS)), ("held", self.held)):
-            held = elbo(self.vae, rows, self.beta, noise, scale=self.objective.scale, regularise=self._regularised)
+        for name, rows in (("train", self.batches.everything(RECORD_ROWS)), ("held", first_rows(self.held, HELD_ROWS))):
+            held = self._elbo(rows, noise)
             terms |= {f"{name}/{term}": value for term, value in held.terms.items()}
         self.history.append(self.step, terms)
         if self.best is not None and self._regularised:
@@ -250,14 +263,14 @@ class Fit:
 
     @torch.no_grad()
     def _settle_variance(self) -> None:
-        """Fix a closed-form output variance at its value over all training rows."""
+        """Fix a closed-form output variance at its value over the training rows, or many of them."""
         decoder = self.vae.decoder
         if not decoder.closed_form:
             return
-        rows = self.batches.everything()
+        rows = self.batches.everything(SETTLE_ROWS)
         noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.settings.steps + 1)
-        z = self.vae.encoder(rows.values).sample(noise)
-        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z), rows))
+        z = self.vae.encoder(rows.values, rows.condition).sample(noise)
+        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z, rows.condition), rows))
 
 
 def _by_member(values: Tensor, like: Tensor) -> Tensor:

@@ -28,12 +28,12 @@ from pydantic import BaseModel, ConfigDict
 
 from beable import files
 from beable.datasets.store import Store
-from beable.distributions import Bernoulli, Noise
+from beable.distributions import Bernoulli, Noise, Normal
 from beable.errors import CorruptError, DataError, OutputError, UsageError
 from beable.objectives import ObjectiveSettings
 from beable.representations import Representation, make
-from beable.training.data import Prepared, learnable, prepare
-from beable.training.ensemble import Batches, for_members, whole
+from beable.training.data import Prepared, conditions, learnable, prepare
+from beable.training.ensemble import Batches, for_members, in_blocks, whole
 from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
 from beable.training.start import begin, paths
 from beable.vae import VAE, ModelSettings, Rows
@@ -41,6 +41,7 @@ from beable.vae import VAE, ModelSettings, Rows
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
 CHECKPOINT_SECONDS = 5.0
+BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
 
 
@@ -120,6 +121,11 @@ class Run:
         return list(self.about["variables"])
 
     @property
+    def known(self) -> tuple[str, ...]:
+        """Names of the factors that the model is told."""
+        return self.settings.model.condition
+
+    @property
     def held_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training never saw."""
         return np.asarray(self.about["held_rows"], dtype=np.int64)
@@ -131,40 +137,59 @@ class Run:
 
     def rows(self, snapshots: Mapping[str, FloatArray]) -> Rows:
         """Snapshots as every member sees them."""
-        missing = [name for name in self.variables if name not in snapshots]
+        wanted = [*self.variables, *self.known]
+        missing = [name for name in wanted if name not in snapshots]
         if missing:
-            raise DataError(
-                f"the run learned from {', '.join(self.variables)}, not all given: give {', '.join(missing)} too"
-            )
+            raise DataError(f"the run learned from {', '.join(wanted)}, not all given: give {', '.join(missing)} too")
         coded = self.representation.transform({name: snapshots[name] for name in self.variables})
-        return for_members(*whole(coded), self.members)
+        return for_members(whole(coded._replace(condition=self.condition(snapshots))), self.members)
+
+    def condition(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
+        """What the model is told of snapshots, (rows, conditions); None if nothing."""
+        return conditions(snapshots, self.known)
 
     @torch.no_grad()
     def encode(self, snapshots: Mapping[str, FloatArray]) -> Codes:
         """Posterior mean and standard deviation of the latents of snapshots, each variable (rows, ...)."""
-        q = self.vae.encoder(self.rows(snapshots).values)
+        q = self._posterior(self.rows(snapshots))
         return Codes(q.mean.numpy(), q.std.numpy())
 
+    def _posterior(self, rows: Rows) -> Normal:
+        parts = [self.vae.encoder(part.values, part.condition) for part in in_blocks(rows, BLOCK_ROWS)]
+        return Normal(torch.cat([q.mean for q in parts], 1), torch.cat([q.log_std for q in parts], 1))
+
+    def _location(self, z: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+        rows = Rows(z, z[..., :0], condition)
+        parts = [self.vae.decoder.location(part.values, part.condition) for part in in_blocks(rows, BLOCK_ROWS)]
+        return torch.cat(parts, 1)
+
     @torch.no_grad()
-    def locations(self, z: FloatArray) -> FloatArray:
-        """Decoded means in code space, (members, rows, latents) to (members, rows, m)."""
-        location = self.vae.decoder.location(torch.from_numpy(np.ascontiguousarray(z, np.float32)))
+    def locations(self, z: FloatArray, condition: FloatArray | None = None) -> FloatArray:
+        """Decoded means in code space, (members, rows, latents) to (members, rows, m).
+
+        Args:
+            z: latents.
+            condition: what the model is told of each row, (rows, conditions).
+        """
+        known = None if condition is None else _tensor(condition).expand(self.members, *np.shape(condition))
+        location = self._location(_tensor(z), known)
         if self.settings.model.likelihood == "bernoulli":
             location = Bernoulli(location).mean
         return np.asarray(location.numpy())
 
-    def decode(self, z: FloatArray) -> Iterator[dict[str, FloatArray]]:
+    def decode(self, z: FloatArray, condition: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
         """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
-        return (self.representation.inverse(location) for location in self.locations(z))
+        return (self.representation.inverse(location) for location in self.locations(z, condition))
 
     @torch.no_grad()
     def score(self, snapshots: Mapping[str, FloatArray], seed: int = 0) -> Scores:
         """Distortion and rate of snapshots, one sample of the latents a row."""
         rows = self.rows(snapshots)
         noise = Noise(seed, self.vae.members, "evaluation")
-        q = self.vae.encoder(rows.values)
+        q = self._posterior(rows)
         z = q.sample(noise)
-        distortion = self.vae.decoder.distortion(self.vae.decoder(z), rows) + self.representation.code.log_volume
+        p = self.vae.decoder.around(self._location(z, rows.condition))
+        distortion = self.vae.decoder.distortion(p, rows) + self.representation.code.log_volume
         rates = self.vae.prior.rate(q, z, self.vae.encoder, noise)
         return Scores(distortion.numpy(), torch.stack(list(rates.values())).sum(0).numpy())
 
@@ -227,7 +252,8 @@ def train(
             return Run.load(path)
         files.sweep(path)
         started = process_time()
-        data = prepare(store, request["variables"], *representation_choice(settings), settings.training)
+        choice = representation_choice(settings)
+        data = prepare(store, request["variables"], *choice, settings.training, settings.model.condition)
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
@@ -235,6 +261,10 @@ def train(
         fit.run(saver, progress)
         _finish(path, fit, data, request, saver.spent())
     return Run.load(path)
+
+
+def _tensor(values: FloatArray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
 
 def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any]:
@@ -286,9 +316,10 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     t, members = settings.training, list(range(settings.training.members))
     vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
     codes = data.train.values.reshape(len(data.train.values), -1)
+    vae.settle_conditions(whole(data.train).condition)
     begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
-    return Fit(vae, batches, for_members(*whole(data.held), len(members)), settings.objective, t)
+    return Fit(vae, batches, for_members(whole(data.held), len(members)), settings.objective, t)
 
 
 class _Saver:
