@@ -104,13 +104,17 @@ def test_a_point_set_does_not_see_the_order_of_its_points(shuffled):
 
 
 SOURCE_NETWORKS = {
-    "dense, 30 particles in 3-D": (
-        (90,), {"latents": 2, "hidden": (60, 45, 22), "activation": "relu"}, 9309, 9351
-    ),
+    "dense, 30 particles in 3-D": ((90,), {"latents": 2, "hidden": (60, 45, 22), "activation": "relu"}, 9309, 9351),
     "convolutions on distance matrices": (
         (1, 30, 30),
-        {"latents": 40, "network": "conv", "channels": (60, 50), "decoder_channels": (50, 50, 60), "stride": 1,
-         "head": ()},
+        {
+            "latents": 40,
+            "network": "conv",
+            "channels": (60, 50),
+            "decoder_channels": (50, 50, 60),
+            "stride": 1,
+            "head": (),
+        },
         3_627_730,
         1_895_151,
     ),
@@ -124,8 +128,8 @@ def test_the_networks_of_the_lennard_jones_study_have_the_sources_numbers_of_par
     code = Code(shape, np.zeros(m, np.int64), np.array([float(m)]), np.ones(m, np.float32), m, 0.0)
     model = ModelSettings(linear=False, likelihood="bernoulli", **settings)
     vae = VAE(code, model, Noise(0, (0,), "start"))
-    count = lambda part: sum(p.numel() for p in part.network.parameters())
-    assert (count(vae.encoder), count(vae.decoder)) == (encoder, decoder)
+    counts = [sum(p.numel() for p in part.network.parameters()) for part in (vae.encoder, vae.decoder)]
+    assert counts == [encoder, decoder]
 
 
 def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():

@@ -77,7 +77,8 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     row = int(evaluation.rows[0])
     truth = read(store, run.variables, np.array([row]), run.known)
     decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
-    variables = [v for v in store.variables if v.name in run.variables and len(v.shape) in (2, 3) and "particle" not in v.dims]
+    learned = [v for v in store.variables if v.name in run.variables]
+    variables = [v for v in learned if len(v.shape) in (2, 3) and "particle" not in v.dims]
     errors = figures.errors({"members": evaluation.error_by_channel}, "relative squared error")
     items = [
         Figure(errors, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
