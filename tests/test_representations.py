@@ -8,13 +8,35 @@ import torch
 from beable.distributions import GroupedNormal
 from beable.errors import DataError, UsageError
 from beable.representations import REPRESENTATIONS, Modes, make
+from beable.representations.orders import ORDERS
 
 ROWS, GRID = 40, (9, 7)
 VARIANTS = {
     "fields": [{}, {"scaling": "none"}, {"centre": False}],
     "modes": [{}, {"modes": 3}, {"scaling": "none"}, {"separate": True, "modes": 4}],
 }
-ALL = [(kind, options) for kind in REPRESENTATIONS for options in VARIANTS[kind]]
+BOX, PARTICLES = 10.0, (6, 2)
+PARTICLE_VARIANTS = {
+    "coordinates": [
+        *({"order": order} for order in ORDERS),
+        {"centred": True},
+        {"polar": True},
+        {"scaling": "box", "box": BOX},
+        {"scaling": "range"},
+        {"scaling": "none", "centred": True},
+    ],
+    "distances": [
+        *({"form": form, "box": BOX} for form in ("image", "flat", "triangle")),
+        *({"order": order, "form": "triangle", "box": BOX} for order in ORDERS),
+        {"scaling": "deviation", "orientation": "mean", "order": "assignment"},
+        {"scaling": "none", "orientation": "mean", "refine": False},
+    ],
+    "density": [{"cells": 8, "box": BOX, "value": value} for value in ("count", "max", "one")],
+    "joint": [{}, {"form": "flat"}, {"scaling": "box", "box": BOX}],
+}
+EVERY = VARIANTS | PARTICLE_VARIANTS
+ALL = [(kind, options) for kind in REPRESENTATIONS if kind not in PARTICLE_VARIANTS for options in VARIANTS[kind]]
+ALL_OF_PARTICLES = [(kind, options) for kind in PARTICLE_VARIANTS for options in PARTICLE_VARIANTS[kind]]
 
 
 def snapshots(rows=ROWS, seed=0):
@@ -26,6 +48,14 @@ def snapshots(rows=ROWS, seed=0):
     p = np.tensordot(theta, waves, 1) + 0.01 * rng.normal(size=(rows, *GRID))
     u = 30 * np.stack([np.tensordot(theta**2, waves, 1), np.tensordot(np.sin(theta), waves, 1)], 1)
     return {"pressure": p.astype(np.float32), "flux": u.astype(np.float32)}
+
+
+def gas(rows=ROWS, seed=0, shape=PARTICLES):
+    """Particles that lie on each other's heels near the floor of the box, more or less so from row to row."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, BOX, size=(rows, *shape))
+    x[..., -1] *= rng.uniform(0.2, 1, size=(rows, 1))
+    return {"positions": x.astype(np.float32)}
 
 
 def vector(snapshots):
@@ -63,7 +93,8 @@ def test_state_and_settings_restore_the_same_representation(fitted):
     kind = next(name for name, cls in REPRESENTATIONS.items() if isinstance(fitted, cls))
     shapes = {name: v.shape[1:] for name, v in snapshots().items()}
     again = make(kind, **fitted.settings()).restore(fitted.state(), shapes)
-    for one, two in zip(fitted.transform(snapshots(seed=2)), again.transform(snapshots(seed=2)), strict=True):
+    coded = (r.transform(snapshots(seed=2))[:2] for r in (fitted, again))
+    for one, two in zip(*coded, strict=True):
         np.testing.assert_array_equal(one, two)
     assert again.code.shape == fitted.code.shape
 
@@ -102,7 +133,7 @@ def test_the_likelihood_of_modes_is_that_of_every_output(options, separate_varia
         torch.tensor(code.group),
         torch.tensor(code.dimension),
     )
-    values, leftover = (torch.tensor(a, dtype=torch.float64)[None] for a in coded)
+    values, leftover = (torch.tensor(a, dtype=torch.float64)[None] for a in coded[:2])
     found = p.log_prob(values, leftover)[0].numpy() - code.log_volume
     np.testing.assert_allclose(found, full, rtol=1e-6)
     without = p.log_prob(values, torch.zeros_like(leftover))[0].numpy() - code.log_volume
@@ -139,7 +170,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-@pytest.mark.parametrize("kind", REPRESENTATIONS)
+@pytest.mark.parametrize("kind", VARIANTS)
 def test_bad_data_are_refused_in_one_line(kind, case):
     change, words = BAD[case]
     with pytest.raises(DataError, match=words) as caught:
@@ -161,3 +192,164 @@ def test_unknown_names_and_settings_are_refused():
         make("fields", scaling="pixel")
     with pytest.raises(UsageError, match="kept energy"):
         make("modes", energy=1.5)
+
+
+# Representations of particles
+
+
+def test_every_representation_is_swept():
+    assert set(EVERY) == set(REPRESENTATIONS)
+
+
+def label(case):
+    return "-".join([case[0], *(f"{name}={value}" for name, value in case[1].items())])
+
+
+@pytest.fixture(params=ALL_OF_PARTICLES, ids=label)
+def particles(request):
+    kind, options = request.param
+    return make(kind, **options).fit(gas())
+
+
+def same_codes(one, two):
+    return np.array_equal(one.values, two.values) and np.array_equal(one.leftover, two.leftover)
+
+
+def test_the_labels_of_particles_do_not_change_the_code(particles):
+    """Nor do they change what is learned; order "none" is the one that sees them."""
+    rng = np.random.default_rng(3)
+    shuffled = {"positions": np.stack([rng.permutation(row) for row in gas()["positions"]])}
+    again = make(name_of(particles), **particles.settings()).fit(shuffled)
+    blind = particles.settings().get("order") != "none"
+    assert same_codes(particles.transform(gas()), particles.transform(shuffled)) == blind
+    assert not blind or same_codes(again.transform(gas()), particles.transform(gas()))
+
+
+def name_of(representation):
+    return next(name for name, cls in REPRESENTATIONS.items() if type(representation) is cls)
+
+
+def test_particles_come_back_as_they_were_sorted(particles):
+    coded = particles.transform(gas(seed=1))
+    back, true = particles.inverse(coded.values)["positions"], particles.canonical(gas(seed=1))["positions"]
+    assert back.dtype == true.dtype == np.float32
+    assert back.shape == true.shape == (ROWS, *PARTICLES)
+    difference = np.abs(back - true)
+    if "where in its cell" in particles.forgets:
+        kept = particles.lost(gas(seed=1)) == 0 if particles.value == "one" else np.full(ROWS, True)
+        assert kept.mean() > 0.5
+        assert difference[kept].max() <= BOX / 8 / 2 + 1e-5
+    elif "centre of mass" in particles.forgets:
+        shift = (back - true).mean(1, keepdims=True)
+        assert np.abs(shift).max() > 0.1
+        np.testing.assert_allclose(back, true + shift, atol=1e-4)
+    else:
+        assert difference.max() < (2e-3 if name_of(particles) == "distances" else 1e-4)
+
+
+def test_particles_restore_the_same_representation(particles):
+    again = make(name_of(particles), **particles.settings()).restore(particles.state(), {"positions": PARTICLES})
+    one, two = particles.transform(gas(seed=2)), again.transform(gas(seed=2))
+    np.testing.assert_array_equal(one.values, two.values)
+    np.testing.assert_array_equal(one.leftover, two.leftover)
+    assert again.settings() == particles.settings()
+    np.testing.assert_array_equal(again.inverse(one.values)["positions"], particles.inverse(one.values)["positions"])
+    for first, second in zip(again.code, particles.code, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_the_code_of_particles_describes_the_values(particles):
+    coded, code = particles.transform(gas()), particles.code
+    assert coded.values.shape == (ROWS, *code.shape)
+    assert coded.values.dtype == coded.leftover.dtype == np.float32
+    assert coded.leftover.shape == (ROWS, len(code.dimension))
+    assert code.group.size == np.prod(code.shape) == code.scale.size
+    values = coded.values.reshape(ROWS, -1).astype(np.float64)
+    for group in np.unique(code.group):
+        size = np.sqrt((values[:, code.group == group] ** 2).mean())
+        np.testing.assert_allclose(code.scale[code.group == group], size, rtol=1e-5)
+
+
+def test_rows_of_particles_have_the_same_bytes_in_any_block(particles):
+    data = gas(seed=4)["positions"]
+    whole = particles.transform({"positions": data})
+    for size in (1, 7):
+        parts = [particles.transform({"positions": data[i : i + size]}) for i in range(0, ROWS, size)]
+        np.testing.assert_array_equal(np.concatenate([p.values for p in parts]), whole.values)
+        np.testing.assert_array_equal(np.concatenate([p.leftover for p in parts]), whole.leftover)
+
+
+@pytest.mark.parametrize("case", ALL_OF_PARTICLES, ids=label)
+def test_particles_in_space_and_flat_codes(case):
+    kind, options = case
+    data = gas(shape=(7, 3))
+    fitted = make(kind, **options).fit(data)
+    values = fitted.transform(data).values
+    back = fitted.inverse(values.reshape(ROWS, -1))["positions"]
+    assert back.shape == (ROWS, 7, 3)
+    if kind == "density" and options["value"] != "one":
+        np.testing.assert_array_equal(fitted.transform({"positions": back}).values, values)
+    if kind == "distances":
+        upper = np.triu_indices(7, 1)
+        found = np.linalg.norm(back[:, upper[0]] - back[:, upper[1]], axis=-1)
+        np.testing.assert_allclose(found, fitted.matrices(values)[:, *upper], atol=1e-3)
+
+
+BAD_PARTICLES = {
+    "nan": (lambda x: np.where(np.arange(ROWS)[:, None, None] == 3, np.nan, x), "first row 3"),
+    "infinite": (lambda x: np.where(np.arange(ROWS)[:, None, None] == 5, np.inf, x), "first row 5"),
+    "constant": (lambda x: np.repeat(x[:1], ROWS, 0), "the same in all 40"),
+    "one row": (lambda x: x[:1], "the same in all 1"),
+    "no rows": (lambda x: x[:0], "no training rows"),
+    "a field": (lambda x: np.ones((ROWS, 9, 9)), r"got shape \(9, 9\)"),
+    "flat": (lambda x: x.reshape(ROWS, -1), "expected \\(particle, dimension\\)"),
+    "no particles": (lambda x: x[:, :0], "got shape"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PARTICLES)
+@pytest.mark.parametrize("kind", PARTICLE_VARIANTS)
+def test_bad_particles_are_refused_in_one_line(kind, case):
+    change, words = BAD_PARTICLES[case]
+    with pytest.raises(DataError, match=words) as caught:
+        make(kind, **PARTICLE_VARIANTS[kind][0]).fit({"positions": change(gas()["positions"])})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", PARTICLE_VARIANTS)
+def test_other_particles_and_other_variables_are_refused(kind):
+    fitted = make(kind, **PARTICLE_VARIANTS[kind][0]).fit(gas())
+    with pytest.raises(DataError, match="one variable, positions"):
+        make(kind, **PARTICLE_VARIANTS[kind][0]).fit(gas() | {"velocities": gas()["positions"]})
+    with pytest.raises(DataError, match="what the model was trained on"):
+        fitted.transform({"positions": gas()["positions"][:, :4]})
+    with pytest.raises(DataError, match="what the model was trained on"):
+        fitted.transform({"places": gas()["positions"]})
+    with pytest.raises(DataError, match="first row 2"):
+        fitted.transform({"positions": np.where(np.arange(ROWS)[:, None, None] == 2, np.nan, gas()["positions"])})
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("coordinates", {"order": "heigth"}, "did you mean 'height'"),
+        ("coordinates", {"scaling": "diagonal"}, "unknown scaling"),
+        ("coordinates", {"scaling": "box"}, "give box"),
+        ("coordinates", {"scaling": "box", "box": -1.0}, "greater than 0"),
+        ("distances", {}, "give box"),
+        ("distances", {"scaling": "none"}, "orientation 'floor'"),
+        ("distances", {"form": "matrix", "box": BOX}, "unknown form"),
+        ("distances", {"orientation": "up", "box": BOX}, "unknown orientation"),
+        ("density", {}, "needs cells and box"),
+        ("density", {"cells": 0, "box": BOX}, "whole number"),
+        ("density", {"cells": 2.5, "box": BOX}, "whole number"),
+        ("density", {"cells": 2, "box": float("nan")}, "greater than 0"),
+        ("density", {"cells": 2, "box": BOX, "value": "mean"}, "unknown value"),
+        ("joint", {"scaling": "none"}, "unknown scaling"),
+        ("joint", {"form": "image"}, "unknown form"),
+    ],
+)
+def test_settings_of_particles_are_checked(kind, options, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        make(kind, **options)
+    assert "\n" not in str(caught.value)

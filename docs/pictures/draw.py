@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from beable.report.figures import scores, style
+from beable.report.figures.scores import scores
+from beable.report.figures.style import style
 
 
 def main() -> None:

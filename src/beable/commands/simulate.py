@@ -187,7 +187,8 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, Any
     except ImportError:
         raise UsageError("dask is not installed: pip install 'beable[dask]'") from None
     try:
-        client = Client(address, timeout=DASK_SECONDS)
+        connect: Any = Client
+        client = connect(address, timeout=DASK_SECONDS)
     except (OSError, ValueError) as error:
         raise UsageError(f"no dask scheduler at {address} ({error}): give an address such as tcp://host:8786") from None
     with client, client.get_executor() as executor:

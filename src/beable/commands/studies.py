@@ -1,13 +1,18 @@
 """The verbs of `study`: list what there is, show one, run one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from beable.commands.output import show
 from beable.commands.progress import progress
 from beable.studies import study as pages
+
+if TYPE_CHECKING:
+    from beable.report.page import Page
+
+    Done = tuple[Page, dict[str, Any], list[str]]
 
 
 def list_(*, json: bool = False) -> None:
@@ -18,7 +23,9 @@ def list_(*, json: bool = False) -> None:
     json
         Print them as JSON.
     """
-    show({name: pages.load(name).title for name in pages.names()}, json=json)
+    studies = {name: pages.load(name) for name in pages.names()}
+    parts = {part.name: part.title for study in studies.values() for part in study.parts}
+    show({name: study.title for name, study in studies.items()} | parts, json=json)
 
 
 def show_(name: str, /, *, json: bool = False) -> None:
@@ -42,7 +49,9 @@ def show_(name: str, /, *, json: bool = False) -> None:
             "question": study.question,
             "arms": {arm.name: arm.label for arm in study.arms},
             "presets": ", ".join(study.presets),
-            "the source says": [f"{e.count} of {e.trials} {e.measure}: {e.words}" for e in study.expected],
+            **({"parts": {part.name: part.title for part in study.parts}} if study.parts else {}),
+            "the source says": [f"{e.count} of {e.trials} {e.measure}: {e.words}" for e in study.expected]
+            + [e.words for part in study.parts for e in part.expected if e.by == "source"],
         },
         json=False,
     )
@@ -73,22 +82,46 @@ def run(
         Print results as JSON.
     """
     from beable.files import atomic_write
-    from beable.report.of_study import study_page
     from beable.report.page import render
-    from beable.studies.run import run_study
 
     out = output or Path(f"{name}-{preset}")
     study = pages.load(name).with_preset(preset)
-    finished = run_study(study, preset, out, workers=workers, stage=lambda label: progress(label, quiet=json))
-    command = f"beable study run {name} --preset {preset}"
-    page = study_page(study, finished, command)
+    run_one = _run_parts if study.parts else _run_arms
+    page, results, lines = run_one(study, preset, out, workers, json)
     path = out / "report.html"
     atomic_write(path, render(page).encode())
     if json:
-        show(finished.results | {"report": str(path.resolve())}, json=True)
+        show(results | {"report": str(path.resolve())}, json=True)
         return
-    for e in finished.results["expected"]:
-        print(
-            f"{e['arm']}: {e['measure']}: source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}"
-        )
+    for line in lines:
+        print(line)
     print(path.resolve())
+
+
+def _command(study: pages.Study, preset: str) -> str:
+    return f"beable study run {study.name} --preset {preset}"
+
+
+def _run_arms(study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool) -> "Done":
+    from beable.report.of_study import study_page
+    from beable.studies.run import run_study
+
+    finished = run_study(study, preset, out, workers=workers, stage=lambda label: progress(label, quiet=quiet))
+    lines = [
+        f"{e['arm']}: {e['measure']}: source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}"
+        for e in finished.results["expected"]
+    ]
+    return study_page(study, finished, _command(study, preset)), finished.results, lines
+
+
+def _run_parts(study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool) -> "Done":
+    from beable.report.of_parts import parts_page
+    from beable.studies.parts import run_parts
+
+    finished = run_parts(study, preset, out, workers=workers, stage=lambda label: progress(label, quiet=quiet))
+    lines = [
+        f"{e['part']}: {e['words']}: {e['by']} {'–' if e['source'] is None else format(e['source'], '.4g')}, "
+        f"ours {e['ours']:.4g}"
+        for e in finished.results["expected"]
+    ]
+    return parts_page(study, finished, _command(study, preset)), finished.results, lines

@@ -31,6 +31,7 @@ def fit(
     output: Output,
     variables: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     latents: int | None = None,
+    condition: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     prior: str | None = None,
     beta: float | None = None,
     members: int | None = None,
@@ -61,6 +62,8 @@ def fit(
         Variables to learn from; all fields by default.
     latents
         Number of latents [2].
+    condition
+        Factors of the data set that encoder and decoder are told.
     prior
         standard, gaussian, hierarchical or mixture [standard].
     beta
@@ -82,7 +85,7 @@ def fit(
     seed
         Seed of the training [0].
     representation
-        modes or fields [modes].
+        modes, fields, coordinates, distances, density or joint [modes; coordinates for particles].
     modes
         Number of modes, instead of the kept energy.
     energy
@@ -101,7 +104,7 @@ def fit(
     chosen: dict[str, Any] = {
         "variables": variables,
         "representation": {"kind": representation, "modes": modes, "energy": energy, "scaling": scaling},
-        "model": {"latents": latents, "prior": prior},
+        "model": {"latents": latents, "prior": prior, "condition": condition},
         "objective": {"beta": None if beta is None else {"kind": "constant", "beta": beta}},
         "training": {
             "members": members,
@@ -114,12 +117,12 @@ def fit(
             "seed": seed,
         },
     }
-    settings = _settings(config, chosen)
+    data = Store.open(store)
+    settings = _settings(config, chosen, data)
     with progress("training", quiet=json) as tick:
-        run = train(Store.open(store), output, settings, progress=tick, threads=threads)
+        run = train(data, output, settings, progress=tick, threads=threads)
     from beable.analysis.evaluation import evaluate as judge
 
-    data = Store.open(store)
     evaluation = judge(run, data)
     _warn(evaluation)
     show(evaluation.as_json() | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
@@ -138,13 +141,16 @@ def _warn(evaluation: "Evaluation") -> None:
     )
 
 
-def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
+def _settings(config: Path | None, chosen: dict[str, Any], store: "Store") -> RunSettings:
     """Settings from a file, with what was chosen on the command line in place of its values."""
     from json import dumps
 
     from beable.studies.study import merged
+    from beable.training.data import natural_representation
 
-    tree = merged({"representation": {"kind": "modes"}}, merged(_read_toml(config) if config else {}, _given(chosen)))
+    given = merged(_read_toml(config) if config else {}, _given(chosen))
+    kind = natural_representation(store, given.get("variables"))
+    tree = merged({"representation": {"kind": kind}}, given)
     try:
         return RunSettings.model_validate_json(dumps(tree))
     except ValidationError as error:
@@ -298,13 +304,12 @@ def rd(
     from beable.training.data import read
 
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})
-    settings = sweep_settings(
-        _settings(config, {"variables": variables, "model": model, "training": {"steps": steps}}), betas, seeds
-    )
     data = Store.open(store)
+    chosen = {"variables": variables, "model": model, "training": {"steps": steps}}
+    settings = sweep_settings(_settings(config, chosen, data), betas, seeds)
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick)
-    curve = rate_distortion(run, read(data, run.variables, run.held_rows))
+    curve = rate_distortion(run, read(data, run.variables, run.held_rows, run.known))
     page = sweep_page(
         run, data, curve, f"Rate and distortion: {store.name}", f"beable rd {store.name} -o {output.name}"
     )

@@ -125,7 +125,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
     return Plan(
         title=f"Snapshots of the simulator {simulator.name}",
         rows=rows,
-        block=block_rows(simulator.variables, rows) if block is None else block,
+        block=_block(simulator, rows) if block is None else block,
         variables=simulator.variables,
         factors=simulator.factors,
         coordinates=simulator.coordinates,
@@ -134,6 +134,11 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
         settings=simulator.settings(),
         seed=seed,
     )
+
+
+def _block(simulator: Simulator, rows: int) -> int:
+    batch = simulator.batch
+    return -(-block_rows(simulator.variables, rows) // batch) * batch
 
 
 def _checked_workers(workers: int | None) -> int:

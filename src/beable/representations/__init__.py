@@ -3,14 +3,36 @@
 import inspect
 from typing import Any
 
-from beable.errors import unknown
+from beable.errors import UsageError, unknown
 from beable.representations.fields import Fields
+from beable.representations.grids import DensityGrid
+from beable.representations.joint import Joint
 from beable.representations.modes import Modes
+from beable.representations.particles import Coordinates, DistanceMatrix
 from beable.representations.representation import Code, Coded, Representation
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"fields": Fields, "modes": Modes}
+REPRESENTATIONS: dict[str, type[Representation]] = {
+    "fields": Fields,
+    "modes": Modes,
+    "coordinates": Coordinates,
+    "distances": DistanceMatrix,
+    "density": DensityGrid,
+    "joint": Joint,
+}
 
-__all__ = ["REPRESENTATIONS", "Code", "Coded", "Fields", "Modes", "Representation", "make"]
+__all__ = [
+    "REPRESENTATIONS",
+    "Code",
+    "Coded",
+    "Coordinates",
+    "DensityGrid",
+    "DistanceMatrix",
+    "Fields",
+    "Joint",
+    "Modes",
+    "Representation",
+    "make",
+]
 
 
 def make(kind: str, **settings: Any) -> Representation:
@@ -21,8 +43,11 @@ def make(kind: str, **settings: Any) -> Representation:
     """
     if kind not in REPRESENTATIONS:
         raise unknown("representation", kind, REPRESENTATIONS)
-    known = list(inspect.signature(REPRESENTATIONS[kind]).parameters)
+    parameters = inspect.signature(REPRESENTATIONS[kind]).parameters
     for name in settings:
-        if name not in known:
-            raise unknown(f"setting of the {kind} representation", name, known)
+        if name not in parameters:
+            raise unknown(f"setting of the {kind} representation", name, parameters)
+    needed = [name for name, p in parameters.items() if p.default is p.empty and name not in settings]
+    if needed:
+        raise UsageError(f"the {kind} representation needs {' and '.join(needed)}: set them")
     return REPRESENTATIONS[kind](**settings)

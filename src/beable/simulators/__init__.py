@@ -1,8 +1,9 @@
 """The floor of the simulators: physics only. `SIMULATORS` holds them by name."""
 
 from beable.simulators.darcy import Darcy
+from beable.simulators.lennard_jones import LennardJones
 from beable.simulators.simulator import Factor, Simulator, Variable
 
-SIMULATORS: dict[str, type[Simulator]] = {"darcy": Darcy}
+SIMULATORS: dict[str, type[Simulator]] = {"darcy": Darcy, "lennard-jones": LennardJones}
 
-__all__ = ["SIMULATORS", "Darcy", "Factor", "Simulator", "Variable"]
+__all__ = ["SIMULATORS", "Darcy", "Factor", "LennardJones", "Simulator", "Variable"]

@@ -67,6 +67,11 @@ class Simulator(ABC):
     assessed: tuple[str, ...] = ()
 
     @property
+    def batch(self) -> int:
+        """Rows that are cheapest computed together; blocks of a data set hold a multiple of it."""
+        return 1
+
+    @property
     @abstractmethod
     def factors(self) -> tuple[Factor, ...]:
         """The generative factors, in the order of the columns of ``values``."""

@@ -52,6 +52,13 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
     return chosen
 
 
+def natural_representation(store: Store, names: Sequence[str] | None = None) -> str:
+    """The representation that suits the variables where none is chosen: coordinates of particles, modes of fields."""
+    chosen = set(learnable(store, names))
+    particles = any("particle" in v.dims for v in store.variables if v.name in chosen)
+    return "coordinates" if particles else "modes"
+
+
 def read(
     store: Store, names: Sequence[str], rows: NDArray[np.int64], known: Sequence[str] = ()
 ) -> dict[str, NDArray[np.floating]]:

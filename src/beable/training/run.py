@@ -15,7 +15,7 @@ The manifest makes the run: a folder without one is a training under way, which 
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, process_time
@@ -259,7 +259,7 @@ def train(
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
         fit.run(saver, progress)
-        _finish(path, fit, data, request, saver.spent())
+        _finish(path, fit, data, request | _dims_and_units(store, request["variables"]), saver.spent())
     return Run.load(path)
 
 
@@ -276,6 +276,15 @@ def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any
         "store": store.id,
         "variables": learnable(store, settings.variables),
         "threads": threads,
+    }
+
+
+def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
+    """What decoded variables are called along their axes and measured in, for those who store them."""
+    variables = {v.name: v for v in store.variables}
+    return {
+        "dims": {name: list(variables[name].dims) for name in names},
+        "units": {name: variables[name].unit for name in names},
     }
 
 
