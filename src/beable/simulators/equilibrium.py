@@ -39,8 +39,9 @@ Ints = NDArray[np.intp]
 
 #: family-wise chance that a set in equilibrium is refused, shared among all its tests by Bonferroni's rule
 LEVEL = 1e-3
-#: a check speaks for a level only if its standard error is below this share of what it measures
-SHARP = 0.05
+#: a check speaks for a level only if its standard error is below this share of what it measures, and a drift only if
+#: its standard error is below this share of the standard deviation of the energy
+SHARP, SHARP_DRIFT = 0.05, 0.1
 #: height of the strip at a wall from which the density there is extrapolated, in σ
 STRIP = 0.5
 #: particles in the strip that a cubic polynomial needs
@@ -369,10 +370,10 @@ def _logistic(x: Floats, label: Floats) -> Floats:
 def _check(name: str, value: float, error: float, expected: float, freedom: int, size: float) -> Check:
     if not np.isfinite(error):
         return Check(name, value, error, expected, 0.0, 1.0, False)
-    off = float(value - expected)
+    off, error = float(value - expected), float(error)
     z = off / error if error > 0 else float(np.copysign(np.inf, off)) if off else 0.0
     p = 2 * float(stats.t.sf(abs(z), freedom))
-    return Check(name, float(value), float(error), float(expected), z, p, bool(error <= SHARP * size))
+    return Check(name, float(value), error, float(expected), z, p, bool(error <= SHARP * size))
 
 
 def _numbered(groups: NDArray[np.generic]) -> Ints:
@@ -415,11 +416,11 @@ class _Group(NamedTuple):
         if hard_walls and self.gravity > 0:
             rule = wall_sum_rule(self.positions, self.gravity, self.temperature, self.box, clusters=self.clusters)
             yield rule._replace(levels=(self.name,))
-        drift = self.halves() if self.early is None else _Drift(self.energy - self.early, self.clusters)
+        drift = self.halves() if self.early is None else _Drift(self.energy - self.early, self.chain)
         groups = _numbered(drift.groups[np.isfinite(drift.values)])
         if groups.max(initial=-1) + 1 >= FEWEST:
             d = drift.values[np.isfinite(drift.values)]
-            error, spread = _error(d, groups), float(self.energy.std())
+            error, spread = _error(d, groups), float(self.energy.std()) * SHARP_DRIFT / SHARP
             drifted = _check("drift of the energy", d.mean(), error, 0.0, int(groups.max()), spread)
             yield drifted._replace(levels=(self.name,))
 

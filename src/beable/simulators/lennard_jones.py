@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable.errors import DataError, UsageError
+from beable.errors import DataError, UsageError, unknown
 from beable.simulators.pair_potentials import Bonds, pair_potential
 from beable.simulators.settings import array, choice, count, number, positive
 from beable.simulators.simulator import Factor, FloatArray, Simulator, Variable
@@ -113,7 +113,10 @@ class LennardJones(Simulator):
         samples: int = 8,
         spacing: int | str = 600,
         start: str | None = None,
+        **other: object,
     ) -> None:
+        for name in other:
+            raise unknown("setting of lennard-jones", name, LennardJones.__init__.__kwdefaults__ or ())
         self.dimensions = count("dimensions", dimensions, least=2, most=3)
         self.particles = count("particles", particles, least=1)
         self.boxes = _levels("box", box, least=0.0, included=False)
@@ -191,7 +194,7 @@ class LennardJones(Simulator):
             "step": "largest displacement along an axis",
         }
         scalars = (
-            Variable(name, (), (), long_name=words, diagnostic=name != "energy", dtype="float64")
+            Variable(name, (), (), long_name=words, diagnostic=True, dtype="float64")
             for name, words in numbers.items()
         )
         return (Variable("positions", inner, shape, long_name="positions in units of sigma"), *scalars)
@@ -271,12 +274,15 @@ class LennardJones(Simulator):
         known = self.conditions(values)
         chain, sample = np.divmod(streams.start + np.arange(len(known)), self.samples)
         snapshots = {v.name: np.full((len(known), *v.shape), np.nan, v.dtype) for v in self.variables}
-        firsts, places = np.unique(chain, return_index=True)
+        firsts, places, which = np.unique(chain, return_index=True, return_inverse=True)
+        if (known != known[places][which]).any():
+            raise DataError(f"the {self.samples} rows of a chain come from one run: give them the same factors")
         for group in range(0, len(firsts), self.batch // self.samples):
             part = slice(group, group + self.batch // self.samples)
             self._follow(firsts[part], known[places[part]], streams.seed, chain, sample, snapshots)
         snapshots["pair_energy"] = self.pair_energies(snapshots["positions"], known[:, 2])
         snapshots["energy"] = snapshots["pair_energy"] + _weight(snapshots["positions"], known[:, 0])
+        snapshots["positions"][~np.isfinite(snapshots["energy"])] = np.nan
         return snapshots
 
     def _follow(
@@ -371,7 +377,7 @@ class LennardJones(Simulator):
         energy = np.where(inside, self.potential.energy(r2) - self._shift, 0.0)
         if self.bonds is not None:
             energy = np.where(j - i == 1, self.bonds.energy(r2), energy)
-        return np.asarray(energy.sum(1))
+        return _row_sums(energy)
 
     def energy(self, positions: FloatArray, values: ArrayLike) -> NDArray[np.float64]:
         """U/ε of configurations (rows, particles, dimensions) with factors (rows, factors), (rows)."""
@@ -436,9 +442,20 @@ class LennardJones(Simulator):
         return x
 
     def residual(self, snapshot: Mapping[str, FloatArray]) -> float:
-        """Relative difference of the stored energy of the pairs from that of the stored positions."""
-        positions, stored = np.asarray(snapshot["positions"])[None], float(snapshot["pair_energy"])
-        return float(abs(self.pair_energies(positions)[0] - stored) / max(abs(stored), 1.0))
+        """How far stored energies are from those of the stored positions, relative, at the nearest possible γ.
+
+        Raises:
+            DataError: positions or energy missing, of the wrong shape, or not finite.
+        """
+        for name in ("positions", "energy", "pair_energy"):
+            if name not in snapshot:
+                raise DataError(f"a snapshot needs {name}: give it")
+        x = self._configurations(np.asarray(snapshot["positions"])[None], 1)
+        energy, pairs = (_single(name, snapshot[name]) for name in ("energy", "pair_energy"))
+        found, heights = float(self.pair_energies(x)[0]), float(x[..., -1].sum())
+        gravity = _nearest((energy - pairs) / heights, self.gravities or self.range, inside=not self.gravities)
+        scale = max(abs(energy), abs(pairs), 1.0)
+        return max(abs(found - pairs), abs(energy - pairs - gravity * heights)) / scale
 
     def assess(self, values: FloatArray, snapshots: Mapping[str, FloatArray]) -> dict[str, object]:
         """Whether the set is in equilibrium, as `equilibrium.verdict` judges, with its energies and heights."""
@@ -523,7 +540,7 @@ def pair_energy(positions: ArrayLike, *, box: float | None = None, cutoff: float
         DataError: positions of the wrong shape or not finite.
         UsageError: a box or cut-off that cannot be meant.
 
-    >>> pair_energy([[0.0, 0.0], [2 ** (1 / 6), 0.0]])
+    >>> round(pair_energy([[0.0, 0.0], [2 ** (1 / 6), 0.0]]), 12)
     -1.0
     """
     x = array("positions", positions)
@@ -545,7 +562,12 @@ def _remade(settings: dict[str, Any]) -> LennardJones:
 
 def _weight(positions: FloatArray, gravity: NDArray[np.float64]) -> NDArray[np.float64]:
     """γ Σy of configurations, (rows)."""
-    return np.asarray(gravity * positions[..., -1].sum(1, dtype=np.float64))
+    return np.asarray(gravity * _row_sums(np.asarray(positions[..., -1], np.float64)))
+
+
+def _row_sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over the second axis, each in an order that does not depend on the number of rows."""
+    return np.array([row.sum() for row in np.ascontiguousarray(numbers)])
 
 
 def _levels(name: str, given: object, least: float, included: bool) -> tuple[float, ...]:
@@ -580,6 +602,20 @@ def _truth(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise UsageError(f"{name} must be true or false, not {value!r}")
     return bool(value)
+
+
+def _single(name: str, value: ArrayLike) -> float:
+    found = array(name, value)
+    if found.shape != ():
+        raise DataError(f"{name} must be one number, not of shape {found.shape}")
+    return float(found)
+
+
+def _nearest(value: float, levels: Sequence[float], *, inside: bool) -> float:
+    """The nearest of some levels, or the nearest number between the first and the last."""
+    if inside:
+        return float(np.clip(value, levels[0], levels[-1]))
+    return min(levels, key=lambda level: abs(level - value))
 
 
 def _share(name: str, value: object) -> float:

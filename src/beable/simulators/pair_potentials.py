@@ -43,7 +43,7 @@ class PairPotential:
 def _power(p: int) -> Callable[[Floats], Floats]:
     def energy(r2: Floats) -> Floats:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            q = r2**-p
+            q = 1 / (r2 if p == 1 else r2 * r2 * r2)  # a power would round differently at the end of an array
             return np.asarray(np.where(np.isinf(q), np.inf, 4 * q * (q - 1)))
 
     return energy
@@ -62,7 +62,7 @@ def pair_potential(choice: object) -> PairPotential:
     Raises:
         UsageError: neither, or a function that is not a number at some distance.
 
-    >>> float(pair_potential("lennard-jones").energy(np.array(2 ** (1 / 3))))
+    >>> round(float(pair_potential("lennard-jones").energy(np.array(2 ** (1 / 3)))), 12)
     -1.0
     """
     if isinstance(choice, str) and choice in POTENTIALS:

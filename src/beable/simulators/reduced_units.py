@@ -21,7 +21,7 @@ class Substance:
         mass: m of a particle, in kg.
 
     >>> f"{ARGON.gravity():.3g}", round(ARGON.temperature(0.75), 1)
-    ('1.34e-13', 89.8)
+    ('1.34e-13', 89.9)
     """
 
     sigma: float
