@@ -35,6 +35,7 @@ FLOORS = (
     "datasets",
     "priors",
     "vae",
+    "physical_terms",
     "objectives",
     "training",
     "analysis",

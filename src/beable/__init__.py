@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from beable.objectives import ObjectiveSettings, elbo
     from beable.priors import Prior
     from beable.representations import Fields, Modes, Representation
-    from beable.simulators import SIMULATORS, Darcy, Factor, Simulator, Variable
+    from beable.simulators import SIMULATORS, Darcy, Factor, LennardJones, Simulator, Variable
+    from beable.simulators.lennard_jones import pair_energy
     from beable.studies.run import run_study
     from beable.studies.study import Study
     from beable.training.fit import TrainingSettings
@@ -35,7 +36,8 @@ _CONTENTS = {
     "beable.objectives": ("ObjectiveSettings", "elbo"),
     "beable.priors": ("Prior",),
     "beable.representations": ("Fields", "Modes", "Representation"),
-    "beable.simulators": ("SIMULATORS", "Darcy", "Factor", "Simulator", "Variable"),
+    "beable.simulators": ("SIMULATORS", "Darcy", "Factor", "LennardJones", "Simulator", "Variable"),
+    "beable.simulators.lennard_jones": ("pair_energy",),
     "beable.studies.run": ("run_study",),
     "beable.studies.study": ("Study",),
     "beable.training.fit": ("TrainingSettings",),
@@ -52,6 +54,7 @@ _MODULES = (
     "metrics",
     "nn",
     "objectives",
+    "physical_terms",
     "priors",
     "report",
     "representations",
@@ -70,6 +73,7 @@ __all__ = [
     "Evaluation",
     "Factor",
     "Fields",
+    "LennardJones",
     "ModelSettings",
     "Modes",
     "ObjectiveSettings",
@@ -85,6 +89,7 @@ __all__ = [
     "elbo",
     "evaluate",
     "generate",
+    "pair_energy",
     "run_study",
     "score_in_context",
     "train",

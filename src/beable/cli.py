@@ -35,6 +35,9 @@ for group in (simulate, data, study):
     app.command(group)
 
 simulate.command("beable.commands.simulate:darcy", name="darcy", help="Darcy flow through random permeability.")
+simulate.command(
+    "beable.commands.simulate:lennard_jones", name="lennard-jones", help="A Lennard-Jones fluid under gravity."
+)
 data.command("beable.commands.data:info", name="info", help="What a data set holds.")
 data.command("beable.commands.data:verify", name="verify", help="Read every byte and name what is damaged.")
 app.command("beable.commands.imports:import_", name="import", help="Make a data set from a file of your own.")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from beable.distributions import Noise
 from beable.errors import unknown
+from beable.physical_terms import ParticlePenalty, ParticleTerms
 from beable.vae import VAE, Rows
 
 NotNegative = Annotated[float, Field(ge=0)]
@@ -29,7 +30,7 @@ class Loss(NamedTuple):
 
     Args:
         total: what is minimised, (members).
-        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi.
+        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty.
     """
 
     total: Tensor
@@ -98,6 +99,8 @@ def elbo(
     scale: str = "nats",
     regularise: bool = True,
     output_std: float = 0.0,
+    penalty: ParticlePenalty | None = None,
+    penalty_weight: float = 1.0,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -109,6 +112,8 @@ def elbo(
         scale: a name in ``SCALES``.
         regularise: False leaves the rate out, as in a reconstruction-only first phase.
         output_std: deviation of noise on the decoded numbers, in the code's units.
+        penalty: on decoded particles.
+        penalty_weight: share of it that counts.
     """
     w = weights(vae, scale)
     q = vae.encoder(rows.values, rows.condition)
@@ -122,6 +127,9 @@ def elbo(
     total = w.distortion * distortion
     if regularise:
         total = total + beta * w.rate * Loss(total, terms).rate
+    if penalty is not None:
+        terms["penalty"] = penalty.of_batch(vae, location, rows, noise)
+        total = total + w.distortion * penalty_weight * terms["penalty"]
     return Loss(total, terms)
 
 
@@ -245,6 +253,7 @@ class ObjectiveSettings(BaseModel):
         scale: "nats", or "jacobsen" or "bordin" for a source's weights.
         reconstruction_steps: length of a first phase without the rate.
         output_noise: noise on decoded numbers; None for none.
+        particles: penalty on decoded particles that overlap or leave their box; None for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -253,3 +262,4 @@ class ObjectiveSettings(BaseModel):
     scale: Literal["nats", "jacobsen", "bordin"] = "nats"
     reconstruction_steps: int = Field(default=0, ge=0)
     output_noise: OutputNoise | None = None
+    particles: ParticleTerms | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DASK_SECONDS = 10
 
 Output = Annotated[Path, Parameter(alias="-o")]
-FACTORS, PHYSICS, WORK = (Parameter(group=name) for name in ("Factors", "Physics", "Work"))
+FACTORS, PHYSICS, SAMPLING, WORK = (Parameter(group=name) for name in ("Factors", "Physics", "Sampling", "Work"))
 
 
 def darcy(
@@ -119,6 +119,94 @@ def darcy(
     _simulate(simulator, output, rows, json=json, seed=seed, failure_limit=failure_limit, workers=workers, dask=dask)
 
 
+def lennard_jones(
+    *,
+    output: Output,
+    rows: int,
+    seed: int = 0,
+    gravity: Annotated[list[float], FACTORS, Parameter(consume_multiple=True)] = [0.1, 0.4, 0.7, 1.0],  # noqa: B006
+    gravity_range: Annotated[tuple[float, float] | None, FACTORS] = None,
+    temperature: Annotated[list[float], FACTORS, Parameter(consume_multiple=True)] = [0.75],  # noqa: B006
+    box: Annotated[list[float], FACTORS, Parameter(consume_multiple=True)] = [10.0],  # noqa: B006
+    particles: Annotated[int, PHYSICS] = 30,
+    dimensions: Annotated[int, PHYSICS] = 2,
+    potential: Annotated[str, PHYSICS] = "lennard-jones",
+    cutoff: Annotated[float, PHYSICS] = 3.0,
+    no_cutoff: Annotated[bool, PHYSICS] = False,
+    shift: Annotated[bool, PHYSICS] = False,
+    bonds: Annotated[tuple[float, float] | None, PHYSICS] = None,
+    walls: Annotated[Literal["keep", "mirror", "reject", "periodic"], PHYSICS] = "keep",
+    moves: Annotated[Literal["sweep", "random"], SAMPLING] = "sweep",
+    step: Annotated[float | None, SAMPLING] = None,
+    teleport: Annotated[float | None, SAMPLING] = None,
+    protocol: Annotated[Literal["long-run", "restart", "source"], SAMPLING] = "long-run",
+    sweeps: Annotated[int | None, SAMPLING] = None,
+    samples: Annotated[int, SAMPLING] = 8,
+    spacing: Annotated[str, SAMPLING] = "600",
+    start: Annotated[Literal["random", "lattice", "chain"] | None, SAMPLING] = None,
+    failure_limit: Annotated[float, WORK] = 0.01,
+    workers: Annotated[int | None, WORK] = None,
+    dask: Annotated[str | None, WORK] = None,
+    json: bool = False,
+) -> None:
+    """Sample a Lennard-Jones fluid under gravity by Monte Carlo, or complete a data set that was interrupted.
+
+    Everything is in reduced units: sigma, epsilon, T = kT/epsilon, gamma = m g sigma/epsilon.
+
+    Args:
+        output: Folder to make.
+        rows: Number of configurations.
+        seed: Seed of all random numbers.
+        gravity: Gravity gamma; several are given to chains in turn.
+        gravity_range: Lowest and highest gamma; each chain draws its own.
+        temperature: Temperature; several are given to chains in turn.
+        box: Side of the box; several are given to chains in turn.
+        particles: Number of particles.
+        dimensions: 2 or 3; the last points up.
+        potential: lennard-jones, fake, none, or module:function of a numba function of the squared distance.
+        cutoff: Distance from which pairs do not interact.
+        no_cutoff: All pairs interact.
+        shift: Shift the potential to zero at the cut-off.
+        bonds: Stiffness and length of bonds between neighbours of a chain.
+        walls: What becomes of a move out of the box.
+        moves: Particles in turn, or drawn at random.
+        step: Largest displacement; tuned by default.
+        teleport: Probability of a move to anywhere; by default what relaxes fastest.
+        protocol: Several rows of a long run, a restart for each row, or the Padova study's own short restart.
+        sweeps: Moves of each particle before the first row of a chain [3000; source 2500].
+        samples: Rows of a chain, in a long run.
+        spacing: Sweeps between rows of a chain; auto measures what is needed.
+        start: Where chains begin.
+        failure_limit: Share of rows that may fail.
+        workers: Processes; all cores by default.
+        dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
+        json: Print the result as JSON.
+    """
+    from beable.simulators.lennard_jones import SOURCE_PROTOCOL, LennardJones
+
+    sampling: dict[str, Any] = {"protocol": protocol, "step": step, "teleport": teleport, "sweeps": sweeps}
+    if protocol == "source":
+        sampling = SOURCE_PROTOCOL | {k: v for k, v in sampling.items() if v is not None and k != "protocol"}
+    elif protocol == "long-run":
+        sampling |= {"samples": samples, "spacing": int(spacing) if spacing.isdecimal() else spacing}
+    simulator = LennardJones(
+        particles=particles,
+        dimensions=dimensions,
+        box=box,
+        temperature=temperature,
+        gravity=gravity if gravity_range is None else dict(zip(("low", "high"), gravity_range, strict=True)),
+        potential=potential,
+        cutoff=None if no_cutoff else cutoff,
+        shift=shift,
+        bonds=None if bonds is None else dict(zip(("stiffness", "length"), bonds, strict=True)),
+        walls=walls,
+        moves=moves,
+        start=start,
+        **{name: value for name, value in sampling.items() if value is not None},
+    )
+    _simulate(simulator, output, rows, json=json, seed=seed, failure_limit=failure_limit, workers=workers, dask=dask)
+
+
 def matrix(name: str, text: str) -> "NDArray[np.float64]":
     """A table of numbers, (rows, columns), from a file or from the words themselves.
 
@@ -173,7 +261,8 @@ def _simulate(
 def _summary(store: "Store") -> Mapping[str, Any]:
     about = store.info()
     kept = {name: about[name] for name in ("id", "rows", "good", "failures", "bytes")}
-    return kept | {"variables": [v.name for v in store.variables]}
+    verdict = {k: store.assessment[k] for k in ("equilibrated", "reasons") if k in store.assessment}
+    return kept | {"variables": [v.name for v in store.variables]} | verdict
 
 
 @contextmanager

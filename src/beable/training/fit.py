@@ -16,6 +16,7 @@ from torch import Tensor
 from beable.distributions import Noise
 from beable.errors import DivergedError
 from beable.objectives import Loss, ObjectiveSettings, elbo, weights
+from beable.physical_terms import ParticlePenalty
 from beable.training.ensemble import Batches, first_rows
 from beable.vae import VAE, Rows
 
@@ -108,13 +109,20 @@ class Fit:
         held: held-out rows, (members, rows, ...).
         objective: what is minimised.
         settings: how.
+        penalty: on decoded particles, if the objective has one.
     """
 
     def __init__(
-        self, vae: VAE, batches: Batches, held: Rows, objective: ObjectiveSettings, settings: TrainingSettings
+        self,
+        vae: VAE,
+        batches: Batches,
+        held: Rows,
+        objective: ObjectiveSettings,
+        settings: TrainingSettings,
+        penalty: ParticlePenalty | None = None,
     ) -> None:
         self.vae, self.batches, self.held = vae, batches, held
-        self.objective, self.settings = objective, settings
+        self.objective, self.settings, self.penalty = objective, settings, penalty
         self.parameters = list(vae.parameters())
         rates = torch.tensor(settings.learning_rate).expand(len(vae.members))
         self.base_rate, self.relative_rate = float(rates.max()), rates / rates.max()
@@ -190,6 +198,8 @@ class Fit:
             scale=self.objective.scale,
             regularise=self._regularised,
             output_std=output_std,
+            penalty=self.penalty,
+            penalty_weight=self.penalty.settings.weight(self.step, self.settings.steps) if self.penalty else 0.0,
         )
 
     def _learning_rate(self) -> float:

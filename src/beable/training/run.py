@@ -31,6 +31,7 @@ from beable.datasets.store import Store
 from beable.distributions import Bernoulli, Noise, Normal
 from beable.errors import CorruptError, DataError, OutputError, UsageError
 from beable.objectives import ObjectiveSettings
+from beable.physical_terms import particle_penalty
 from beable.representations import Representation, make
 from beable.training.data import Prepared, conditions, learnable, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
@@ -328,7 +329,8 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     vae.settle_conditions(whole(data.train).condition)
     begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
-    return Fit(vae, batches, for_members(whole(data.held), len(members)), settings.objective, t)
+    penalty = particle_penalty(settings.objective.particles, data.representation)
+    return Fit(vae, batches, for_members(whole(data.held), len(members)), settings.objective, t, penalty)
 
 
 class _Saver:
