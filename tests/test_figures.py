@@ -9,8 +9,13 @@ import pytest
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-import beable.report.figures as figures
 from beable.errors import DataError, UsageError
+from beable.report.figures.codes import codes_against_factors, posterior_and_factors
+from beable.report.figures.fields import fields, reconstruction
+from beable.report.figures.modes import spectrum
+from beable.report.figures.scores import errors, scores
+from beable.report.figures.style import WIDTH
+from beable.report.figures.training import LONGEST, histories
 
 RNG = np.random.default_rng(7)
 X = np.linspace(0, 1, 9)
@@ -35,25 +40,17 @@ def decay(members: int) -> np.ndarray:
 
 
 FIGURES = {
-    "fields": lambda: figures.fields(
-        [FIELD[None], FIELD[None]], ["a", "b"], ["Pa", "1"], X, Y, scales=["log", "linear"]
-    ),
-    "vector field": lambda: figures.fields([np.stack([FIELD, -FIELD])[None]], ["u"], ["m s-1"], X, Y),
-    "reconstruction": lambda: figures.reconstruction([FIELD], [1.01 * FIELD], ["p"], ["Pa"], X, Y),
-    "codes": lambda: figures.codes_against_factors(rotated(30), THETA, SYMBOLS, np.full_like(THETA, 0.1)),
-    "many codes": lambda: figures.codes_against_factors(RNG.normal(size=(80, 9)), THETA, SYMBOLS),
-    "posterior": lambda: figures.posterior_and_factors(THETA, THETA, SYMBOLS, RNG.normal(size=(50, 2))),
-    "marginals": lambda: figures.posterior_and_factors(
-        RNG.normal(size=(80, 7)), THETA, SYMBOLS, RNG.normal(size=(50, 7))
-    ),
-    "scores": lambda: figures.scores({"random": RNG.uniform(0.5, 1, 16), "PCA": np.array([0.78])}, *CHANCE),
-    "errors": lambda: figures.errors(
-        {"ICA start": {"p": RNG.uniform(1e-4, 1e-2, 16), "u": RNG.uniform(1e-4, 1e-2, 16)}}
-    ),
-    "histories": lambda: figures.histories(
-        {"rate": decay(4), "beta (1)": decay(1)}, STEPS, {"warm-up": 0, "beta": 100}
-    ),
-    "spectrum": lambda: figures.spectrum(2.0 ** -np.arange(30), kept=10),
+    "fields": lambda: fields([FIELD[None], FIELD[None]], ["a", "b"], ["Pa", "1"], X, Y, scales=["log", "linear"]),
+    "vector field": lambda: fields([np.stack([FIELD, -FIELD])[None]], ["u"], ["m s-1"], X, Y),
+    "reconstruction": lambda: reconstruction([FIELD], [1.01 * FIELD], ["p"], ["Pa"], X, Y),
+    "codes": lambda: codes_against_factors(rotated(30), THETA, SYMBOLS, np.full_like(THETA, 0.1)),
+    "many codes": lambda: codes_against_factors(RNG.normal(size=(80, 9)), THETA, SYMBOLS),
+    "posterior": lambda: posterior_and_factors(THETA, THETA, SYMBOLS, RNG.normal(size=(50, 2))),
+    "marginals": lambda: posterior_and_factors(RNG.normal(size=(80, 7)), THETA, SYMBOLS, RNG.normal(size=(50, 7))),
+    "scores": lambda: scores({"random": RNG.uniform(0.5, 1, 16), "PCA": np.array([0.78])}, *CHANCE),
+    "errors": lambda: errors({"ICA start": {"p": RNG.uniform(1e-4, 1e-2, 16), "u": RNG.uniform(1e-4, 1e-2, 16)}}),
+    "histories": lambda: histories({"rate": decay(4), "beta (1)": decay(1)}, STEPS, {"warm-up": 0, "beta": 100}),
+    "spectrum": lambda: spectrum(2.0 ** -np.arange(30), kept=10),
 }
 
 
@@ -62,13 +59,13 @@ def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> 
     figure = FIGURES[name]()
     figure.draw_without_rendering()
     assert isinstance(figure, Figure)
-    assert figure.get_size_inches()[0] <= figures.WIDTH
+    assert figure.get_size_inches()[0] <= WIDTH
 
 
 def test_a_figure_owes_nothing_to_pyplot_or_the_user_s_style(tmp_path: Path) -> None:
     code = (
         "import sys, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
-        "import numpy as np, beable.report.figures as f\n"
+        "import numpy as np, beable.report.figures.modes as f\n"
         "figure = f.spectrum(np.array([2.0, 1.0, 0.5]))\n"
         "size = figure.axes[0].xaxis.label.get_size()\n"
         "print('matplotlib.pyplot' in sys.modules, size, matplotlib.rcParams['font.size'])"
@@ -80,47 +77,47 @@ def test_a_figure_owes_nothing_to_pyplot_or_the_user_s_style(tmp_path: Path) -> 
 # degenerate input
 
 DEGENERATE = {
-    "zero field": lambda: figures.fields([np.zeros((1, 9, 7))], ["p"], ["Pa"], X, Y),
-    "constant field": lambda: figures.fields([np.full((1, 9, 7), 3.0)], ["p"], ["Pa"], X, Y),
-    "nearly constant field": lambda: figures.fields([3 + 1e-15 * FIELD[None]], ["p"], ["Pa"], X, Y),
-    "constant field, log": lambda: figures.fields([np.full((1, 9, 7), 3.0)], ["K"], ["1"], X, Y, scales=["log"]),
-    "tiny field, log": lambda: figures.fields([1e-18 * FIELD[None]], ["K"], ["1"], X, Y, scales=["log"]),
-    "narrow range, log": lambda: figures.fields([4 + 0.01 * FIELD[None]], ["K"], ["1"], X, Y, scales=["log"]),
-    "wide range, log": lambda: figures.fields([10.0 ** (20 * FIELD[None])], ["K"], ["1"], X, Y, scales=["log"]),
-    "constant field, signed": lambda: figures.fields([np.zeros((1, 9, 7))], ["p"], ["1"], X, Y, scales=["signed"]),
-    "zero flux": lambda: figures.fields([np.zeros((1, 2, 9, 7))], ["u"], ["1"], X, Y),
-    "two nodes": lambda: figures.fields([np.ones((1, 2, 2))], ["p"], ["1"], X[:2], Y[:2]),
-    "flux on two nodes": lambda: figures.fields([np.ones((1, 2, 2, 2))], ["u"], ["1"], X[:2], Y[:2]),
-    "uneven nodes": lambda: figures.fields([np.ones((1, 2, 9, 7))], ["u"], ["1"], X**2, Y),
-    "very many nodes": lambda: figures.fields([np.ones((1, 1100, 3))], ["p"], ["1"], np.arange(1100.0), np.arange(3.0)),
-    "perfect reconstruction": lambda: figures.reconstruction([FIELD], [FIELD], ["p"], ["1"], X, Y),
-    "reconstruction of nothing": lambda: figures.reconstruction([0 * FIELD], [0 * FIELD], ["p"], ["1"], X, Y),
-    "negative permeability made": lambda: figures.reconstruction([FIELD], [-FIELD], ["K"], ["1"], X, Y, scales=["log"]),
-    "collapsed codes": lambda: figures.codes_against_factors(np.zeros_like(THETA), THETA, SYMBOLS),
-    "one row of codes": lambda: figures.codes_against_factors(THETA[:1], THETA[:1], SYMBOLS),
-    "one latent, one factor": lambda: figures.codes_against_factors(THETA[:, :1], THETA[:, :1], SYMBOLS[:1]),
-    "many constant codes": lambda: figures.codes_against_factors(np.zeros((80, 9)), THETA, SYMBOLS),
-    "posterior of zeros": lambda: figures.posterior_and_factors(0 * THETA, 0 * THETA, SYMBOLS, 0 * THETA),
-    "posterior alone": lambda: figures.posterior_and_factors(THETA),
-    "one latent": lambda: figures.posterior_and_factors(0 * THETA[:, :1], THETA, SYMBOLS, THETA[:, :1]),
-    "one row": lambda: figures.posterior_and_factors(THETA[:1], THETA[:1], SYMBOLS),
-    "equal scores": lambda: figures.scores({"arm": np.full(16, 0.97)}, 0.97, 0.97, (0.97, 0.97), "s"),
-    "one member": lambda: figures.scores({"arm": np.array([0.9])}, *CHANCE),
-    "no arm": lambda: figures.scores({}, *CHANCE),
-    "no errors": lambda: figures.errors({}),
-    "many channels": lambda: figures.errors({"arm": {f"channel {i}": UNIFORM for i in range(7)}}),
-    "zero errors": lambda: figures.errors({"arm": {"p": np.zeros(4)}}),
-    "equal errors": lambda: figures.errors({"arm": {"p": np.full(4, 1e-3)}}),
-    "no terms": lambda: figures.histories({}, STEPS),
-    "one epoch": lambda: figures.histories({"rate": np.ones((1, 3))}, STEPS[:1], {"all": 0}),
-    "constant history": lambda: figures.histories({"rate": np.zeros((50, 3))}, STEPS),
-    "a phase never reached": lambda: figures.histories({"rate": decay(2)}, STEPS, {"first": 0, "later": 1e6}),
-    "signs over decades": lambda: figures.histories({"loss": 1e5 * decay(3) - 1e4}, STEPS),
-    "a member stopped": lambda: figures.histories({"rate": np.where(STEPS[:, None] < [99, 999], 1.0, np.nan)}, STEPS),
-    "all members stopped": lambda: figures.histories({"rate": np.where(STEPS[:, None] < [99, 9], 1.0, np.nan)}, STEPS),
-    "never ran": lambda: figures.histories({"rate": np.full((50, 2), np.nan)}, STEPS),
-    "no variance": lambda: figures.spectrum(np.zeros(5), kept=2),
-    "one mode": lambda: figures.spectrum(np.ones(1), kept=1),
+    "zero field": lambda: fields([np.zeros((1, 9, 7))], ["p"], ["Pa"], X, Y),
+    "constant field": lambda: fields([np.full((1, 9, 7), 3.0)], ["p"], ["Pa"], X, Y),
+    "nearly constant field": lambda: fields([3 + 1e-15 * FIELD[None]], ["p"], ["Pa"], X, Y),
+    "constant field, log": lambda: fields([np.full((1, 9, 7), 3.0)], ["K"], ["1"], X, Y, scales=["log"]),
+    "tiny field, log": lambda: fields([1e-18 * FIELD[None]], ["K"], ["1"], X, Y, scales=["log"]),
+    "narrow range, log": lambda: fields([4 + 0.01 * FIELD[None]], ["K"], ["1"], X, Y, scales=["log"]),
+    "wide range, log": lambda: fields([10.0 ** (20 * FIELD[None])], ["K"], ["1"], X, Y, scales=["log"]),
+    "constant field, signed": lambda: fields([np.zeros((1, 9, 7))], ["p"], ["1"], X, Y, scales=["signed"]),
+    "zero flux": lambda: fields([np.zeros((1, 2, 9, 7))], ["u"], ["1"], X, Y),
+    "two nodes": lambda: fields([np.ones((1, 2, 2))], ["p"], ["1"], X[:2], Y[:2]),
+    "flux on two nodes": lambda: fields([np.ones((1, 2, 2, 2))], ["u"], ["1"], X[:2], Y[:2]),
+    "uneven nodes": lambda: fields([np.ones((1, 2, 9, 7))], ["u"], ["1"], X**2, Y),
+    "very many nodes": lambda: fields([np.ones((1, 1100, 3))], ["p"], ["1"], np.arange(1100.0), np.arange(3.0)),
+    "perfect reconstruction": lambda: reconstruction([FIELD], [FIELD], ["p"], ["1"], X, Y),
+    "reconstruction of nothing": lambda: reconstruction([0 * FIELD], [0 * FIELD], ["p"], ["1"], X, Y),
+    "negative permeability made": lambda: reconstruction([FIELD], [-FIELD], ["K"], ["1"], X, Y, scales=["log"]),
+    "collapsed codes": lambda: codes_against_factors(np.zeros_like(THETA), THETA, SYMBOLS),
+    "one row of codes": lambda: codes_against_factors(THETA[:1], THETA[:1], SYMBOLS),
+    "one latent, one factor": lambda: codes_against_factors(THETA[:, :1], THETA[:, :1], SYMBOLS[:1]),
+    "many constant codes": lambda: codes_against_factors(np.zeros((80, 9)), THETA, SYMBOLS),
+    "posterior of zeros": lambda: posterior_and_factors(0 * THETA, 0 * THETA, SYMBOLS, 0 * THETA),
+    "posterior alone": lambda: posterior_and_factors(THETA),
+    "one latent": lambda: posterior_and_factors(0 * THETA[:, :1], THETA, SYMBOLS, THETA[:, :1]),
+    "one row": lambda: posterior_and_factors(THETA[:1], THETA[:1], SYMBOLS),
+    "equal scores": lambda: scores({"arm": np.full(16, 0.97)}, 0.97, 0.97, (0.97, 0.97), "s"),
+    "one member": lambda: scores({"arm": np.array([0.9])}, *CHANCE),
+    "no arm": lambda: scores({}, *CHANCE),
+    "no errors": lambda: errors({}),
+    "many channels": lambda: errors({"arm": {f"channel {i}": UNIFORM for i in range(7)}}),
+    "zero errors": lambda: errors({"arm": {"p": np.zeros(4)}}),
+    "equal errors": lambda: errors({"arm": {"p": np.full(4, 1e-3)}}),
+    "no terms": lambda: histories({}, STEPS),
+    "one epoch": lambda: histories({"rate": np.ones((1, 3))}, STEPS[:1], {"all": 0}),
+    "constant history": lambda: histories({"rate": np.zeros((50, 3))}, STEPS),
+    "a phase never reached": lambda: histories({"rate": decay(2)}, STEPS, {"first": 0, "later": 1e6}),
+    "signs over decades": lambda: histories({"loss": 1e5 * decay(3) - 1e4}, STEPS),
+    "a member stopped": lambda: histories({"rate": np.where(STEPS[:, None] < [99, 999], 1.0, np.nan)}, STEPS),
+    "all members stopped": lambda: histories({"rate": np.where(STEPS[:, None] < [99, 9], 1.0, np.nan)}, STEPS),
+    "never ran": lambda: histories({"rate": np.full((50, 2), np.nan)}, STEPS),
+    "no variance": lambda: spectrum(np.zeros(5), kept=2),
+    "one mode": lambda: spectrum(np.ones(1), kept=1),
 }
 
 
@@ -130,14 +127,14 @@ def test_degenerate_input_is_drawn_without_a_warning(name: str) -> None:
 
 
 NOT_FINITE = {
-    "fields": lambda bad: figures.fields([FIELD[None] * bad], ["p"], ["1"], X, Y),
-    "reconstruction": lambda bad: figures.reconstruction([FIELD], [FIELD * bad], ["p"], ["1"], X, Y),
-    "codes": lambda bad: figures.codes_against_factors(THETA * bad, THETA, SYMBOLS),
-    "posterior": lambda bad: figures.posterior_and_factors(THETA, THETA, SYMBOLS, THETA * bad),
-    "scores": lambda bad: figures.scores({"arm": np.array([0.5, bad])}, *CHANCE),
-    "ceiling": lambda bad: figures.scores({"arm": np.array([0.5])}, bad, *CHANCE[1:]),
-    "errors": lambda bad: figures.errors({"arm": {"p": np.array([bad])}}),
-    "spectrum": lambda bad: figures.spectrum(np.array([1.0, bad])),
+    "fields": lambda bad: fields([FIELD[None] * bad], ["p"], ["1"], X, Y),
+    "reconstruction": lambda bad: reconstruction([FIELD], [FIELD * bad], ["p"], ["1"], X, Y),
+    "codes": lambda bad: codes_against_factors(THETA * bad, THETA, SYMBOLS),
+    "posterior": lambda bad: posterior_and_factors(THETA, THETA, SYMBOLS, THETA * bad),
+    "scores": lambda bad: scores({"arm": np.array([0.5, bad])}, *CHANCE),
+    "ceiling": lambda bad: scores({"arm": np.array([0.5])}, bad, *CHANCE[1:]),
+    "errors": lambda bad: errors({"arm": {"p": np.array([bad])}}),
+    "spectrum": lambda bad: spectrum(np.array([1.0, bad])),
 }
 
 
@@ -149,19 +146,19 @@ def test_numbers_that_are_not_finite_are_refused_by_name(name: str, bad: float) 
 
 
 WRONG = {
-    "a transposed field": lambda: figures.fields([FIELD.T[None]], ["p"], ["1"], X, Y),
-    "a field without its row axis": lambda: figures.fields([FIELD], ["p"], ["1"], X, Y),
-    "no field": lambda: figures.fields([], [], [], X, Y),
-    "a missing unit": lambda: figures.fields([FIELD[None]], ["p"], [], X, Y),
-    "snapshots of two lengths": lambda: figures.fields([FIELD[None], FIELD[None].repeat(2, 0)], "ab", "11", X, Y),
-    "a log scale of zero": lambda: figures.fields([0 * FIELD[None]], ["p"], ["1"], X, Y, scales=["log"]),
-    "rows that do not match": lambda: figures.codes_against_factors(THETA[1:], THETA, SYMBOLS),
-    "a missing symbol": lambda: figures.codes_against_factors(THETA, THETA, SYMBOLS[:1]),
-    "a prior of other latents": lambda: figures.posterior_and_factors(THETA, prior=THETA[:, :1]),
-    "scores of nobody": lambda: figures.scores({"arm": np.array([])}, *CHANCE),
-    "an arm without a channel": lambda: figures.errors({"a": {"p": np.ones(2)}, "b": {"u": np.ones(2)}}),
-    "a history of other epochs": lambda: figures.histories({"rate": np.ones((3, 2))}, STEPS),
-    "an infinite history": lambda: figures.histories({"rate": np.full((50, 2), np.inf)}, STEPS),
+    "a transposed field": lambda: fields([FIELD.T[None]], ["p"], ["1"], X, Y),
+    "a field without its row axis": lambda: fields([FIELD], ["p"], ["1"], X, Y),
+    "no field": lambda: fields([], [], [], X, Y),
+    "a missing unit": lambda: fields([FIELD[None]], ["p"], [], X, Y),
+    "snapshots of two lengths": lambda: fields([FIELD[None], FIELD[None].repeat(2, 0)], "ab", "11", X, Y),
+    "a log scale of zero": lambda: fields([0 * FIELD[None]], ["p"], ["1"], X, Y, scales=["log"]),
+    "rows that do not match": lambda: codes_against_factors(THETA[1:], THETA, SYMBOLS),
+    "a missing symbol": lambda: codes_against_factors(THETA, THETA, SYMBOLS[:1]),
+    "a prior of other latents": lambda: posterior_and_factors(THETA, prior=THETA[:, :1]),
+    "scores of nobody": lambda: scores({"arm": np.array([])}, *CHANCE),
+    "an arm without a channel": lambda: errors({"a": {"p": np.ones(2)}, "b": {"u": np.ones(2)}}),
+    "a history of other epochs": lambda: histories({"rate": np.ones((3, 2))}, STEPS),
+    "an infinite history": lambda: histories({"rate": np.full((50, 2), np.inf)}, STEPS),
 }
 
 
@@ -174,7 +171,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(name: str) -> None:
 
 def test_an_unknown_colour_scale_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'signed'"):
-        figures.fields([FIELD[None]], ["p"], ["1"], X, Y, scales=["sined"])
+        fields([FIELD[None]], ["p"], ["1"], X, Y, scales=["sined"])
 
 
 # what is shown
@@ -185,7 +182,7 @@ def shown(figure: Figure, panel: int = 0) -> object:
 
 
 def test_truth_and_reconstruction_share_a_scale_and_errors_are_centred_at_zero() -> None:
-    figure = figures.reconstruction([FIELD], [FIELD + 0.3], ["p"], ["Pa"], X, Y)
+    figure = reconstruction([FIELD], [FIELD + 0.3], ["p"], ["Pa"], X, Y)
     truth, made, error = (shown(figure, panel) for panel in range(3))
     assert truth.get_clim() == made.get_clim() == pytest.approx((1, 3.3))
     assert error.get_clim() == pytest.approx((-0.3, 0.3))
@@ -193,19 +190,19 @@ def test_truth_and_reconstruction_share_a_scale_and_errors_are_centred_at_zero()
 
 
 def test_x_runs_to_the_right_and_y_upwards() -> None:
-    mesh = shown(figures.fields([np.add.outer(10 * X, Y)[None]], ["p"], ["1"], X, Y))
+    mesh = shown(fields([np.add.outer(10 * X, Y)[None]], ["p"], ["1"], X, Y))
     image = mesh.get_array().reshape(len(Y), len(X))
     assert image[0, -1] == 10
     assert image[-1, 0] == 1
 
 
 def test_a_vector_is_drawn_as_its_magnitude() -> None:
-    mesh = shown(figures.fields([np.stack([3 * FIELD, -4 * FIELD])[None]], ["u"], ["1"], X, Y))
+    mesh = shown(fields([np.stack([3 * FIELD, -4 * FIELD])[None]], ["u"], ["1"], X, Y))
     assert np.asarray(mesh.get_array()).ravel() == pytest.approx(5 * FIELD.T.ravel())
 
 
 def test_snapshots_share_the_colour_scale_of_their_column() -> None:
-    figure = figures.fields([np.stack([FIELD, 10 * FIELD])], ["K"], ["1"], X, Y, scales=["log"], rows=["a", "b"])
+    figure = fields([np.stack([FIELD, 10 * FIELD])], ["K"], ["1"], X, Y, scales=["log"], rows=["a", "b"])
     assert shown(figure, 0).get_clim() == shown(figure, 1).get_clim() == pytest.approx((1, 30))
     assert isinstance(shown(figure, 0).norm, LogNorm)
 
@@ -214,7 +211,7 @@ def test_snapshots_share_the_colour_scale_of_their_column() -> None:
     ("unit", "printed"), [("1", ""), ("", ""), ("m s-1", "m s⁻¹"), ("m2", "m²"), ("kg m^-3", "kg m⁻³"), ("Pa", "Pa")]
 )
 def test_units_are_printed_with_their_powers(unit: str, printed: str) -> None:
-    bars = figures.fields([FIELD[None]], ["p"], [unit], X, Y).axes[-1]
+    bars = fields([FIELD[None]], ["p"], [unit], X, Y).axes[-1]
     assert bars.get_xlabel() == printed
 
 
@@ -222,19 +219,19 @@ def test_units_are_printed_with_their_powers(unit: str, printed: str) -> None:
 def test_each_panel_carries_the_correlation_of_a_known_rotation(degrees: float) -> None:
     white = (THETA - THETA.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(THETA.T))).T
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    figure = figures.codes_against_factors(white @ np.array([[c, s], [-s, c]]), white, SYMBOLS)
+    figure = codes_against_factors(white @ np.array([[c, s], [-s, c]]), white, SYMBOLS)
     written = [float(axes.get_title(loc="right")[4:].replace("−", "-")) for axes in figure.axes]
     assert written == pytest.approx([c, -s, s, c], abs=0.0051)
 
 
 def test_a_constant_code_has_no_correlation() -> None:
-    figure = figures.codes_against_factors(np.full_like(THETA, 0.1), THETA, SYMBOLS)
+    figure = codes_against_factors(np.full_like(THETA, 0.1), THETA, SYMBOLS)
     assert {axes.get_title(loc="right") for axes in figure.axes} == {"r undefined"}
 
 
 def test_every_member_is_a_dot_and_each_arm_has_its_median() -> None:
     arms = {"random": RNG.uniform(0.5, 0.9, 50), "ICA": np.full(30, 0.95), "PCA": np.array([0.7])}
-    axes = figures.scores(arms, *CHANCE).axes[0]
+    axes = scores(arms, *CHANCE).axes[0]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     for row, (values, drawn) in enumerate(zip(arms.values(), dots, strict=True)):
         assert drawn.get_xdata() == pytest.approx(values)
@@ -246,7 +243,7 @@ def test_every_member_is_a_dot_and_each_arm_has_its_median() -> None:
 
 
 def test_equal_scores_lie_side_by_side() -> None:
-    dots = figures.scores({"arm": np.full(30, 0.9)}, *CHANCE).axes[0].lines[0]
+    dots = scores({"arm": np.full(30, 0.9)}, *CHANCE).axes[0].lines[0]
     assert len(np.unique(dots.get_ydata())) == 30
 
 
@@ -261,11 +258,11 @@ def test_equal_scores_lie_side_by_side() -> None:
     ],
 )
 def test_a_history_is_logarithmic_only_over_decades(values: np.ndarray, scale: str) -> None:
-    assert figures.histories({"term": values}, STEPS).axes[0].get_yscale() == scale
+    assert histories({"term": values}, STEPS).axes[0].get_yscale() == scale
 
 
 def test_a_history_shows_every_member_and_their_median() -> None:
-    lines = figures.histories({"rate": decay(5)}, STEPS, {"first": 0, "second": 100}).axes[0].lines
+    lines = histories({"rate": decay(5)}, STEPS, {"first": 0, "second": 100}).axes[0].lines
     assert len(lines) == 5 + 1 + 1
     assert lines[5].get_ydata() == pytest.approx(np.median(decay(5), axis=1))
     assert list(lines[6].get_xdata()) == [100, 100]
@@ -273,13 +270,13 @@ def test_a_history_shows_every_member_and_their_median() -> None:
 
 def test_a_long_history_keeps_its_ends() -> None:
     epochs = np.arange(100_000.0)
-    line = figures.histories({"rate": epochs[:, None]}, epochs).axes[0].lines[0]
-    assert len(line.get_xdata()) <= figures.LONGEST
+    line = histories({"rate": epochs[:, None]}, epochs).axes[0].lines[0]
+    assert len(line.get_xdata()) <= LONGEST
     assert line.get_ydata()[[0, -1]].tolist() == [0, 99_999]
 
 
 def test_the_spectrum_shows_what_is_left_out() -> None:
-    line = figures.spectrum(np.array([4.0, 3.0, 2.0, 1.0])).axes[0].lines[0]
+    line = spectrum(np.array([4.0, 3.0, 2.0, 1.0])).axes[0].lines[0]
     assert line.get_ydata() == pytest.approx([0.6, 0.3, 0.1])
 
 
@@ -307,17 +304,17 @@ def test_names_are_words_whatever_stands_in_them(first: int) -> None:
     a, b, c, d = (NAMES[(first + i) % len(NAMES)] for i in range(4))
     members = np.array([0.5, 0.7])
     for figure in (
-        figures.fields([FIELD[None]], [a], [b], X, Y, rows=[c], x_label=d, y_label=d),
-        figures.reconstruction([FIELD], [FIELD], [a], [b], X, Y),
-        figures.codes_against_factors(THETA[:, :1], THETA, [a, b]),
-        figures.posterior_and_factors(THETA, THETA, [a, b], THETA, prior_name=c),
-        figures.scores({a: members, b: members, c: members, d: members}, *CHANCE),
-        figures.errors({a: {b: members}, c: {b: members}}, label=d),
-        figures.histories({a: decay(2)}, STEPS, {b: 0}, unit=c, clock=d),
+        fields([FIELD[None]], [a], [b], X, Y, rows=[c], x_label=d, y_label=d),
+        reconstruction([FIELD], [FIELD], [a], [b], X, Y),
+        codes_against_factors(THETA[:, :1], THETA, [a, b]),
+        posterior_and_factors(THETA, THETA, [a, b], THETA, prior_name=c),
+        scores({a: members, b: members, c: members, d: members}, *CHANCE),
+        errors({a: {b: members}, c: {b: members}}, label=d),
+        histories({a: decay(2)}, STEPS, {b: 0}, unit=c, clock=d),
     ):
         figure.draw_without_rendering()
 
 
 def test_dollars_stay_dollars() -> None:
-    figure = figures.fields([FIELD[None]], ["cost in $ or $"], ["1"], X, Y)
+    figure = fields([FIELD[None]], ["cost in $ or $"], ["1"], X, Y)
     assert figure.axes[0].get_title() == r"cost in \$ or \$"

@@ -19,9 +19,11 @@ import jinja2
 import numpy as np
 import pytest
 
-import beable.report.figures as figures
 import beable.report.page as report
 from beable.errors import UsageError
+from beable.report.figures.codes import posterior_and_factors
+from beable.report.figures.fields import fields as maps
+from beable.report.figures.scores import scores
 from beable.report.page import Cell, Figure, Page, Result, Section, Symbol, Table, render, symbols
 
 HOSTILE = [
@@ -83,11 +85,11 @@ NODES = np.linspace(0, 1, 9)
 
 
 def lines(name: str = BENIGN) -> Any:
-    return figures.scores({name: np.array([0.6, 0.9])}, 0.97, 0.72, (0.52, 0.96), "$S_D$")
+    return scores({name: np.array([0.6, 0.9])}, 0.97, 0.72, (0.52, 0.96), "$S_D$")
 
 
 def field(name: str = BENIGN) -> Any:
-    return figures.fields([FIELD[None]], [name], ["Pa"], NODES, NODES, scales=["signed"])
+    return maps([FIELD[None]], [name], ["Pa"], NODES, NODES, scales=["signed"])
 
 
 def page(word: str = BENIGN, drawn: bool = False) -> Page:
@@ -358,7 +360,7 @@ def test_a_raster_has_twice_the_page_s_resolution() -> None:
 
 def test_very_many_dots_become_a_raster() -> None:
     z = np.random.default_rng(0).normal(size=(6000, 2))
-    assert report.picture(figures.posterior_and_factors(z)).uri.startswith("data:image/png")
+    assert report.picture(posterior_and_factors(z)).uri.startswith("data:image/png")
 
 
 REFUSED = {

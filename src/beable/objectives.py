@@ -30,7 +30,7 @@ class Loss(NamedTuple):
 
     Args:
         total: what is minimised, (members).
-        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty.
+        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty, mismatch.
     """
 
     total: Tensor
@@ -101,6 +101,7 @@ def elbo(
     output_std: float = 0.0,
     penalty: ParticlePenalty | None = None,
     penalty_weight: float = 1.0,
+    match: bool = True,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -114,6 +115,7 @@ def elbo(
         output_std: deviation of noise on the decoded numbers, in the code's units.
         penalty: on decoded particles.
         penalty_weight: share of it that counts.
+        match: whether samples are matched to training rows as well.
     """
     w = weights(vae, scale)
     q = vae.encoder(rows.values, rows.condition)
@@ -128,8 +130,9 @@ def elbo(
     if regularise:
         total = total + beta * w.rate * Loss(total, terms).rate
     if penalty is not None:
-        terms["penalty"] = penalty.of_batch(vae, location, rows, noise)
-        total = total + w.distortion * penalty_weight * terms["penalty"]
+        physical = penalty.of_batch(vae, location, rows, noise, match)
+        total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)
+        terms |= physical
     return Loss(total, terms)
 
 

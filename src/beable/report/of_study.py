@@ -7,7 +7,7 @@ import numpy as np
 
 from beable.analysis.score_table import ScoreRow
 from beable.datasets.store import Store
-from beable.report import figures
+from beable.report.figures.scores import scores
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
 from beable.report.sections import (
     best_member,
@@ -86,7 +86,7 @@ def _scores_section(outcomes: Sequence[Outcome]) -> Section:
     if not judged:
         return Section("Scores", ["The data have no factors to compare with."])
     first = judged[0][1]
-    figure = figures.scores(
+    figure = scores(
         {o.arm.label: d.s_d for o, d in judged}, first.s_d_ceiling, first.s_d_chance, first.s_d_chance_range, "$S_D$"
     )
     text = (

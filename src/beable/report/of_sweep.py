@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from beable.analysis.rate_distortion import RateDistortion, gaussian_curve
 from beable.datasets.store import Store
-from beable.report.figures import BLUE, GREEN, GREY, ORANGE, WIDTH, style
+from beable.report.figures.style import BLUE, GREEN, GREY, ORANGE, WIDTH, style
 from beable.report.page import Cell, Figure, Page, Section, Table
 from beable.report.sections import data_section, number, provenance
 from beable.training.data import code_rows

@@ -22,7 +22,7 @@ import matplotlib.figure
 from matplotlib.collections import QuadMesh
 
 from beable.errors import UsageError, unknown
-from beable.report.figures import style
+from beable.report.figures.style import style
 
 PIXELS_PER_INCH = 96
 LARGE_SVG = 250_000  # bytes from which a PNG is tried

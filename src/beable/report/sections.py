@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Evaluation
 from beable.datasets.store import Store
-from beable.report import figures
+from beable.report.figures.codes import codes_against_factors, posterior_and_factors
+from beable.report.figures.fields import fields, reconstruction
+from beable.report.figures.scores import errors
+from beable.report.figures.training import histories
 from beable.report.page import Figure, Section, Table, Text
 from beable.simulators.simulator import Variable
 from beable.training.data import read
@@ -31,7 +34,7 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     x, y = _axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
-    figure = figures.fields(
+    figure = fields(
         arrays,
         [v.name for v in same_grid],
         [v.unit for v in same_grid],
@@ -79,15 +82,15 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and "particle" not in v.dims]
-    errors = figures.errors({"members": evaluation.error_by_channel}, "relative squared error")
+    by_channel = errors({"members": evaluation.error_by_channel}, "relative squared error")
     items = [
-        Figure(errors, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
+        Figure(by_channel, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
     ]
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
         x, y = _axes(store, variables[0])
         units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
-        figure = figures.reconstruction(fields, found, names, units, x, y, scales=[_scale(f[None]) for f in fields])
+        figure = reconstruction(fields, found, names, units, x, y, scales=[_scale(f[None]) for f in fields])
         caption = (
             f"Row {row}, which training never saw, its reconstruction by member {member}, and the error; "
             "the percentage is the norm of the error over that of the truth."
@@ -127,12 +130,12 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, 
     letters = [f.symbol for f in store.factors]
     items: list[Figure | Table] = []
     if factors is not None:
-        scatter = figures.codes_against_factors(codes, factors, letters, std)
+        scatter = codes_against_factors(codes, factors, letters, std)
         items.append(
             Figure(scatter, f"Latents of member {member} against the true factors.", "Latents against factors.")
         )
     prior = run.sample(SHOWN_CODES)[member]
-    cloud = figures.posterior_and_factors(codes, factors, letters, prior)
+    cloud = posterior_and_factors(codes, factors, letters, prior)
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     items.append(Figure(cloud, caption, "Distribution of latents, factors and prior."))
     return Section(title, [_rate_words(evaluation)], items)
@@ -164,7 +167,7 @@ def history_section(run: Run) -> Section:
     }
     recon = run.settings.objective.reconstruction_steps
     phases = {"reconstruction only": 0.0, "with rate": float(recon)} if recon else None
-    figure = figures.histories(terms, steps, phases, clock="step")
+    figure = histories(terms, steps, phases, clock="step")
     caption = "Terms of the objective during training, in nats a row: every member thin, their median thick."
     return Section("Training", [], [Figure(figure, caption, "Training histories.")])
 

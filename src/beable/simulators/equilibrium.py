@@ -14,6 +14,13 @@ obeys n(0) − n(L) = Nγ/T.
 and two that differ in T alone have the same of U, with the slope −(1/T₂ − 1/T₁). The slope is fitted by logistic
 regression of the set on Y.
 
+*Exchange.* Where each row has a γ or T of its own, two rows i and j with bᵢ = γᵢ/Tᵢ would have been as likely with
+their settings exchanged but for the factor exp(s),
+
+.. math:: s = -(b_i - b_j)(Y_i - Y_j) - (1/T_i - 1/T_j)(U^\mathrm{pair}_i - U^\mathrm{pair}_j),
+
+so that the settings are found as they are with the probability 1/(1 + exp(−k s)), k = 1. k is fitted.
+
 *Drift.* The mean energy late in a run is that of earlier on.
 
 A sampler that is stopped too soon, or whose moves break the balance, violates them. Rows of one chain are not
@@ -80,7 +87,7 @@ class Level(NamedTuple):
     """The numbers of one setting of the factors.
 
     Args:
-        gravity, temperature, box: γ, T, L.
+        gravity, temperature, box: γ, T, L; means where small levels are taken together.
         rows: finite rows.
         chains: different chains among them.
         samples: independent samples they are worth, the lesser of energy and Σy.
@@ -141,15 +148,16 @@ def verdict(
 ) -> Verdict:
     r"""Judge a whole set, which may hold several γ, T and L.
 
-    Each level is checked by force balance and drift, and neighbouring levels by their slope. A check fails if its p is
-    below 0.001 divided by the number of checks.
+    Each level is checked by force balance and drift, and neighbouring levels by their slope. Levels with too few rows,
+    such as those of a γ drawn from a range, are taken together and checked by exchange instead. A check fails if its p
+    is below 0.001 divided by the number of checks.
 
     Args:
         positions: (rows, particles, dimensions), the last dimension pointing up, in σ; rows with NaN are left out.
         energy: U, (rows,), in ε.
         gravity, temperature, box: γ, T, L: one number, or (rows,).
-        early_energy: U of the same chain at an earlier time, (rows,), NaN where there is none; None: the first half
-            of each chain is compared with the second.
+        early_energy: U of the same chain at an earlier time that should have settled too, (rows,), NaN where there is
+            none; None: the first half of each chain is compared with the second.
         chain: which rows come from one chain, in order of time, (rows,); None: all rows are independent.
         hard_walls: whether y ends at hard walls; False skips force balance.
 
@@ -164,12 +172,12 @@ def verdict(
     >>> found.equilibrated, [check.name for check in found.checks]
     (True, ['n(0) − n(L)'])
     """
-    groups, levels = _groups(positions, energy, (gravity, temperature, box), early_energy, chain)
-    usable = [g for g in groups if g.clusters.max() + 1 >= FEWEST]
+    groups = _groups(positions, energy, (gravity, temperature, box), early_energy, chain)
+    usable = [g for g in groups if g.independent >= FEWEST]
     checks = [check for g in usable for check in g.checks(hard_walls)] + list(_slopes(usable))
     threshold = LEVEL / max(1, len(checks))
     failed = tuple(_failure(check) for check in checks if check.p < threshold)
-    unknown = tuple(_silence(levels, usable, checks))
+    unknown = tuple(_silence(groups, usable, checks))
     answer = False if failed else None if unknown else True
     return Verdict(answer, failed or unknown, tuple(g.numbers() for g in usable), tuple(checks), threshold)
 
@@ -179,18 +187,19 @@ def _failure(check: Check) -> str:
     return f"{' to '.join(check.levels)}: {check.name} is {measured}"
 
 
-def _silence(levels: int, usable: "list[_Group]", checks: list[Check]) -> Iterator[str]:
+def _silence(groups: "list[_Group]", usable: "list[_Group]", checks: list[Check]) -> Iterator[str]:
     """Why nothing can be said, a line for each kind of reason."""
-    if len(usable) < max(1, levels):
-        few = f"{levels - len(usable)} of {levels} levels have fewer than {FEWEST} independent chains"
-        yield f"{few} or blocks of chains: more rows are needed"
+    if not groups:
+        yield "there are no finite rows"
+    for g in (g for g in groups if g.independent < FEWEST):
+        yield f"{g.name}: {g.independent} independent chains or blocks of chains, at least {FEWEST} are needed"
     vague = [g.name for g in usable if not any(c.sharp and g.name in c.levels for c in checks)]
     if vague:
         yield f"no check is sharp enough to judge {'; '.join(vague[:4])}{' ...' if len(vague) > 4 else ''}"
 
 
 def wall_sum_rule(
-    positions: ArrayLike, gravity: float, temperature: float, box: float, *, clusters: ArrayLike | None = None
+    positions: ArrayLike, gravity: ArrayLike, temperature: ArrayLike, box: float, *, clusters: ArrayLike | None = None
 ) -> Check:
     r"""Force balance at the walls, :math:`n(0) - n(L) = N \gamma / T`.
 
@@ -201,7 +210,8 @@ def wall_sum_rule(
 
     Args:
         positions: (rows, particles, dimensions), the last dimension pointing up, in σ.
-        gravity, temperature, box: γ, T, L.
+        gravity, temperature: γ and T, one number or (rows,).
+        box: L.
         clusters: which rows belong together, (rows,); None: all rows are independent.
 
     Returns:
@@ -222,11 +232,12 @@ def wall_sum_rule(
         raise DataError(f"positions must be (rows, particles, dimensions), got shape {y.shape}")
     heights = y[..., -1]
     groups = _numbered(np.arange(len(y)) if clusters is None else np.asarray(clusters))
-    expected = heights.shape[1] * gravity / temperature
+    weight = heights.shape[1] * _column("γ", gravity, len(y)) / _column("T", temperature, len(y))
+    expected = float(weight.mean())
     floor, ceiling = _contact(heights, box), _contact(box - heights, box)
     if max(floor.particles, ceiling.particles) < ENOUGH:
         return _check("n(0) − n(L)", np.nan, np.inf, expected, 1, 0.0)
-    error = _error(floor.density * floor.influence - ceiling.density * ceiling.influence, groups)
+    error = _error(floor.density * floor.influence - ceiling.density * ceiling.influence - weight, groups)
     return _check(
         "n(0) − n(L)",
         floor.density - ceiling.density,
@@ -390,10 +401,10 @@ def _error(values: Floats, groups: Ints) -> float:
 
 
 class _Group(NamedTuple):
-    """The rows of one level, those of a chain in order of time."""
+    """The rows of one level, or of several with few rows each; those of a chain in order of time."""
 
-    gravity: float
-    temperature: float
+    gravity: Floats
+    temperature: Floats
     box: float
     positions: Floats
     energy: Floats
@@ -403,7 +414,17 @@ class _Group(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"γ {self.gravity:g}, T {self.temperature:g}, L {self.box:g}"
+        return f"γ {_range(self.gravity)}, T {_range(self.temperature)}, L {self.box:g}"
+
+    @property
+    def varied(self) -> bool:
+        """Whether it is several levels."""
+        return bool(np.ptp(self.gravity) > 0 or np.ptp(self.temperature) > 0)
+
+    @property
+    def independent(self) -> int:
+        """Chains, or blocks of chains."""
+        return int(self.clusters.max()) + 1
 
     @property
     def sums(self) -> Floats:
@@ -412,8 +433,8 @@ class _Group(NamedTuple):
         return y
 
     def checks(self, hard_walls: bool) -> Iterator[Check]:
-        """Force balance and drift."""
-        if hard_walls and self.gravity > 0:
+        """Force balance, drift and exchange."""
+        if hard_walls and self.gravity.any():
             rule = wall_sum_rule(self.positions, self.gravity, self.temperature, self.box, clusters=self.clusters)
             yield rule._replace(levels=(self.name,))
         drift = self.halves() if self.early is None else _Drift(self.energy - self.early, self.chain)
@@ -423,6 +444,29 @@ class _Group(NamedTuple):
             error, spread = _error(d, groups), float(self.energy.std()) * SHARP_DRIFT / SHARP
             drifted = _check("drift of the energy", d.mean(), error, 0.0, int(groups.max()), spread)
             yield drifted._replace(levels=(self.name,))
+        if self.varied:
+            yield self.exchange()._replace(levels=(self.name,))
+
+    def exchange(self) -> Check:
+        """k of rows that exchange γ and T with those of another chain, at the distance in γ/T that says most."""
+        rows = _by_chain(self.chain)
+        order = np.argsort((self.gravity / self.temperature)[rows[:, 0]], kind="stable")
+        rows = rows[order]
+        distances = [2**n for n in range(len(rows).bit_length() - 1)]
+        signs = [self._log_ratios(rows, h) for h in distances]
+        return _exchanged(max(signs, key=_information))
+
+    def _log_ratios(self, rows: Ints, distance: int) -> Floats:
+        """s of chains in disjoint pairs that lie so many places apart, (pairs, times)."""
+        whole = len(rows) - len(rows) % (2 * distance)
+        pairs = rows[:whole].reshape(-1, 2, distance, rows.shape[1])
+        i, j = (pairs[:, side].reshape(-1, rows.shape[1]) for side in (0, 1))
+        b, y, pair = self.gravity / self.temperature, self.sums, self.energy - self.gravity * self.sums
+        change = (b[i] - b[j]) * (y[i] - y[j]) + (1 / self.temperature[i] - 1 / self.temperature[j]) * (
+            pair[i] - pair[j]
+        )
+        s: Floats = -change
+        return s
 
     def halves(self) -> "_Drift":
         """Mean energy of the second half of each chain less that of the first; NaN for chains of one row."""
@@ -440,12 +484,37 @@ class _Group(NamedTuple):
         means = (self.energy.mean(), _error(self.energy, self.clusters), y.mean(), _error(y, self.clusters))
         samples = len(y) / max(_memory(self.energy, self.chain), _memory(y, self.chain))
         chains = int(self.chain.max()) + 1
-        return Level(self.gravity, self.temperature, self.box, len(y), chains, samples, *map(float, means))
+        g, t = (float(f.mean() if self.varied else f[0]) for f in (self.gravity, self.temperature))
+        return Level(g, t, self.box, len(y), chains, samples, *map(float, means))
 
 
 class _Drift(NamedTuple):
     values: Floats
     groups: Ints
+
+
+def _information(s: Floats) -> float:
+    """Fisher's information on k = 1; it does not depend on the signs of s, which are what is tested."""
+    return float((s**2 * special.expit(s) * special.expit(-s)).sum())
+
+
+def _exchanged(s: Floats) -> Check:
+    """k by maximum likelihood of 1/(1 + exp(−k s)), with s (pairs, times)."""
+
+    def score(k: float) -> float:
+        return float((s * special.expit(-k * s)).sum())
+
+    if _information(s) < FEWEST or score(-9.0) * score(9.0) >= 0:
+        return _check("exchange of settings", np.nan, np.inf, 1.0, 1, 0.0)
+    k = optimize.brentq(score, -9.0, 9.0)
+    influence = s * special.expit(-k * s) / (s**2 * special.expit(k * s) * special.expit(-k * s)).mean()
+    pairs = np.repeat(np.arange(len(s)), s.shape[1])
+    return _check("exchange of settings", k, _error(influence.ravel(), pairs), 1.0, len(s) - 1, 1.0)
+
+
+def _range(values: Floats) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
 def _groups(
@@ -454,25 +523,30 @@ def _groups(
     factors: tuple[ArrayLike, ArrayLike, ArrayLike],
     early: ArrayLike | None,
     chain: ArrayLike | None,
-) -> tuple[list[_Group], int]:
-    """The finite rows by level, in ascending order of γ, T and L, and the number of all levels, small ones too."""
+) -> list[_Group]:
+    """The finite rows by level, in ascending order of γ, T and L, then the rows of small levels by box."""
     x, u = np.asarray(positions, dtype=np.float64), np.asarray(energy, dtype=np.float64)
     if x.ndim != 3 or u.shape != x.shape[:1]:
         raise DataError(f"positions (rows, particles, dimensions) and energy (rows,) do not fit: {x.shape}, {u.shape}")
     values = np.column_stack([_column(name, f, len(u)) for name, f in zip(("γ", "T", "L"), factors, strict=True)])
     before = None if early is None else _column("early energy", early, len(u))
     chains = np.arange(len(u)) if chain is None else _column("chain", chain, len(u))
-    whole = np.flatnonzero(np.isfinite(x).all(axis=(1, 2)) & np.isfinite(u) & np.isfinite(values).all(axis=1))
-    levels, counts = np.unique(values[whole], axis=0, return_counts=True)
-    found = []
-    for level in levels[counts >= FEWEST]:
-        rows = whole[(values[whole] == level).all(axis=1)]
+
+    def group(rows: Ints) -> _Group:
         members = _numbered(chains[rows])
         clusters = _clusters(members, u[rows], x[rows][..., -1].sum(axis=1))
-        earlier = None if before is None else before[rows]
-        g, t, size = map(float, level)
-        found.append(_Group(g, t, size, x[rows], u[rows], earlier, members, clusters))
-    return found, len(levels)
+        g, t, box = values[rows].T
+        return _Group(
+            g, t, float(box[0]), x[rows], u[rows], None if before is None else before[rows], members, clusters
+        )
+
+    whole = np.flatnonzero(np.isfinite(x).all(axis=(1, 2)) & np.isfinite(u) & np.isfinite(values).all(axis=1))
+    _, level, counts = np.unique(values[whole], axis=0, return_inverse=True, return_counts=True)
+    found = [group(whole[level.ravel() == k]) for k in np.flatnonzero(counts >= FEWEST)]
+    judged = [g for g in found if g.independent >= FEWEST]
+    kept = {(g.gravity[0], g.temperature[0], g.box) for g in judged}
+    rest = whole[[tuple(row) not in kept for row in values[whole]]]
+    return judged + [group(rest[values[rest, 2] == box]) for box in np.unique(values[rest, 2])]
 
 
 def _column(name: str, values: ArrayLike, rows: int) -> Floats:
@@ -507,21 +581,25 @@ def _memory(series: Floats, chain: Ints) -> float:
     shortest = int(np.bincount(chain).min())
     if shortest < 4 or np.ptp(series) == 0:
         return 1.0
+    return autocorrelation(series[_by_chain(chain)]).time
+
+
+def _by_chain(chain: Ints) -> Ints:
+    """Row numbers (chains, times), as many times as the shortest chain has."""
     places, _ = _places(chain)
+    shortest = int(np.bincount(chain).min())
     order = np.lexsort((places, chain))
-    kept = order[places[order] < shortest]
-    return autocorrelation(series[kept].reshape(-1, shortest)).time
+    return order[places[order] < shortest].reshape(-1, shortest)
 
 
 def _slopes(groups: list[_Group]) -> Iterator[Check]:
     """Slopes of Y between neighbouring γ at one T, and of U between neighbouring T at one γ, in one box."""
-    for a, b in pairwise(sorted(groups, key=lambda g: (g.box, g.temperature, g.gravity))):
-        if (a.box, a.temperature) == (b.box, b.temperature):
-            expected = -(b.gravity - a.gravity) / a.temperature
-            check = slope_test(a.sums, b.sums, expected, clusters=(a.clusters, b.clusters))
+    levels = [(g.gravity[0], g.temperature[0], g.box, g) for g in groups if not g.varied]
+    for (g, t, box, a), (g2, t2, box2, b) in pairwise(sorted(levels, key=lambda level: (level[2], level[1], level[0]))):
+        if (t, box) == (t2, box2):
+            check = slope_test(a.sums, b.sums, -(g2 - g) / t, clusters=(a.clusters, b.clusters))
             yield check._replace(name="slope in Σy", levels=(a.name, b.name))
-    for a, b in pairwise(sorted(groups, key=lambda g: (g.box, g.gravity, g.temperature))):
-        if (a.box, a.gravity) == (b.box, b.gravity):
-            expected = 1 / a.temperature - 1 / b.temperature
-            check = slope_test(a.energy, b.energy, expected, clusters=(a.clusters, b.clusters))
+    for (g, t, box, a), (g2, t2, box2, b) in pairwise(sorted(levels, key=lambda level: (level[2], level[0], level[1]))):
+        if (g, box) == (g2, box2):
+            check = slope_test(a.energy, b.energy, 1 / t - 1 / t2, clusters=(a.clusters, b.clusters))
             yield check._replace(name="slope in U", levels=(a.name, b.name))

@@ -51,6 +51,8 @@ TELEPORTS = ((0.0, 0.13, 0.53, 0.93, 1.33, 4.0), (0.4, 0.4, 0.3, 0.2, 0.1, 0.05)
 #: packing fractions of discs and spheres of diameter σ above which chains from random starts do not relax
 DENSEST = {2: 0.75, 3: 0.5}
 FIRST_STEP = 0.5
+#: in units of the box: beyond it a step would reach past the far wall
+LONGEST_STEP = 0.5
 BOND_START = 1.05
 ENERGY_ROWS = 1024
 
@@ -74,9 +76,9 @@ class LennardJones(Simulator):
         step: largest displacement along an axis, in σ; None tunes it.
         teleport: probability that a move goes anywhere in the box; None takes what relaxes fastest at this γ/T.
         protocol: "long-run" or "restart".
-        sweeps: moves of each particle before the first row of a chain.
-        samples: rows of a chain ("long-run").
-        spacing: sweeps between rows of a chain; "auto" takes what `preliminary_run` says.
+        sweeps: moves of each particle before the first row of a chain; strong gravity needs more, 10,000 at γ = 3.
+        samples: rows of a chain ("long-run"); a restart has one.
+        spacing: sweeps between rows of a chain; "auto" takes what `preliminary_run` says; a restart has none.
         start: "random", "lattice" or "chain"; by default random, and a chain where there are bonds.
 
     Raises:
@@ -123,7 +125,7 @@ class LennardJones(Simulator):
         self.temperatures = _levels("temperature", temperature, least=0.0, included=False)
         self.gravities, self.range = _gravity(gravity)
         self.potential = pair_potential(potential)
-        self.bonds = None if bonds is None else Bonds.of(dict(bonds))
+        self.bonds = None if bonds is None else Bonds.of(bonds)
         self.cutoff = None if cutoff is None else positive("cutoff", cutoff)
         self.shift = _truth("shift", shift)
         self.walls = choice("walls", walls, dict.fromkeys(WALLS))
@@ -145,12 +147,14 @@ class LennardJones(Simulator):
             _check_room(self.particles, self.dimensions, small)
         if self.shift and self.cutoff is None:
             raise UsageError("shift needs a cut-off: give cutoff, or leave shift out")
-        if self.step is not None and self.step >= small:
-            raise UsageError(f"step must be less than the box of {small}, not {self.step}")
+        if self.step is not None:
+            _check_step(self.step, small)
         if self.walls == "periodic":
             self._check_periodic(small)
         if self.start == "chain":
             _chain(self.particles, self.dimensions, small)
+        elif self.bonds is not None:
+            raise UsageError(f"bonds that begin broken stay so: start must be chain, not {self.start}")
 
     def _check_periodic(self, small: float) -> None:
         if max(self.gravities, default=self.range[1]) > 0:
@@ -194,8 +198,7 @@ class LennardJones(Simulator):
             "step": "largest displacement along an axis",
         }
         scalars = (
-            Variable(name, (), (), long_name=words, diagnostic=True, dtype="float64")
-            for name, words in numbers.items()
+            Variable(name, (), (), long_name=words, diagnostic=True, dtype="float64") for name, words in numbers.items()
         )
         return (Variable("positions", inner, shape, long_name="positions in units of sigma"), *scalars)
 
@@ -355,7 +358,7 @@ class LennardJones(Simulator):
         chosen = self.teleport if teleport is None else teleport
         best = np.zeros(len(known)) if self.bonds else np.interp(gravity / temperature, *TELEPORTS)
         far = best if chosen is None else np.full(len(known), chosen)
-        steps = np.minimum(step or self.step or FIRST_STEP, box / 2)
+        steps = np.minimum(step or self.step or FIRST_STEP, LONGEST_STEP * box)
         fields = (temperature, gravity, box, steps, far)
         return Conditions(*(np.asarray(f, np.float32) for f in fields))
 
@@ -398,7 +401,8 @@ class LennardJones(Simulator):
         """Configurations after Monte Carlo sweeps from given ones; overlaps and infinite energies relax too.
 
         Args:
-            positions: where they begin, (rows, particles, dimensions), in σ; outside the box they are put at its wall.
+            positions: where they begin, (rows, particles, dimensions), in σ; outside the box they are put at its wall,
+                or back into a periodic one.
             values: factors, (rows, factors).
             sweeps: moves of each particle.
             rng: where random numbers come from.
@@ -407,17 +411,21 @@ class LennardJones(Simulator):
 
         Raises:
             DataError: positions that are not finite, or of the wrong shape.
+            UsageError: sweeps, step or teleport that cannot be meant.
         """
         known = self.conditions(values)
-        x = self._configurations(positions, len(known))
-        x = np.clip(x, 0, known[:, 2, None, None]).astype(np.float32)
+        x = self._inside(self._configurations(positions, len(known)), known[:, 2, None, None])
+        _share("teleport", teleport)
+        _check_step(positive("step", step), known[:, 2].min(initial=np.inf))
         if count("sweeps", sweeps, least=0) == 0 or not len(x):
             return x
         generators, lanes = rng.spawn(len(x)), self.batch // self.samples
         parts = [slice(i, i + lanes) for i in range(0, len(x), lanes)]
-        return np.concatenate(
-            [self._relaxed(x[p], known[p], sweeps, generators[p], positive("step", step), teleport) for p in parts]
-        )
+        return np.concatenate([self._relaxed(x[p], known[p], sweeps, generators[p], step, teleport) for p in parts])
+
+    def _inside(self, x: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Positions at the wall if they are outside, or their image in a periodic box."""
+        return (np.mod(x, box) if self.walls == "periodic" else np.clip(x, 0, box)).astype(np.float32)
 
     def _relaxed(
         self,
@@ -493,7 +501,7 @@ class Preliminary(NamedTuple):
     spacing: int
 
 
-def preliminary_run(simulator: LennardJones, *, sweeps: int = 20_000, every: int = 20, seed: int = 0) -> Preliminary:
+def preliminary_run(simulator: LennardJones, *, sweeps: int = 10_000, every: int = 20, seed: int = 0) -> Preliminary:
     """Measure the memory of chains by a run of a group of them for each γ, T and L.
 
     Args:
@@ -516,7 +524,7 @@ def _records(
     simulator: LennardJones, known: NDArray[np.float64], records: int, every: int, seed: int
 ) -> Iterator[NDArray[np.float64]]:
     """Energy and mean height of chains of one γ, T, L, (chains, records) each."""
-    chains = 32
+    chains = simulator.batch // simulator.samples
     all_known = np.tile(known, (chains, 1))
     systems = simulator._begun(all_known, [generator(seed, "evaluation", c) for c in range(chains)])
     energy, height = np.empty((chains, records)), np.empty((chains, records))
@@ -554,6 +562,11 @@ def pair_energy(positions: ArrayLike, *, box: float | None = None, cutoff: float
     if cutoff is not None:
         r2 = r2[r2 < positive("cutoff", cutoff) ** 2]
     return float(pair_potential("lennard-jones").energy(r2).sum())
+
+
+def _check_step(step: float, box: float) -> None:
+    if step > LONGEST_STEP * box:
+        raise UsageError(f"step must be at most half the box of {box:g}, not {step:g}")
 
 
 def _remade(settings: dict[str, Any]) -> LennardJones:

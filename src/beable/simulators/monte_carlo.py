@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from beable.simulators.pair_potentials import OF_THE_USER, Bonds, PairPotential
+from beable.simulators.pair_potentials import NEAREST2, OF_THE_USER, Bonds, PairPotential
 
 LANES = 128
 WALLS = {"keep": 0, "mirror": 1, "reject": 2, "periodic": 3}
@@ -57,23 +57,29 @@ def _uniform(state: Any, bits: Any, numbers: Any) -> None:
         numbers[w] = f4(u4(bits[w] >> u4(8))) * f4(2**-24)
 
 
+@njit(error_model="numpy", inline="always")
+def _log(x: Any) -> Any:
+    """Logarithm of a positive number, by the series of the inverse hyperbolic tangent in its mantissa."""
+    whole = np.float32(x).view(np.int32)
+    power = f4(i4((whole >> i4(23)) - i4(127)))
+    mantissa = np.int32((whole & i4(0x7FFFFF)) | i4(0x3F800000)).view(np.float32)
+    t = (mantissa - f4(1)) / (mantissa + f4(1))
+    s = t * t
+    series = f4(2 / 13) * s + f4(2 / 11)
+    series = series * s + f4(2 / 9)
+    series = series * s + f4(2 / 7)
+    series = series * s + f4(2 / 5)
+    series = series * s + f4(2 / 3)
+    series = series * s + f4(2)
+    return series * t + power * f4(0.6931471805599453)
+
+
 @njit(error_model="numpy", cache=True)
 def _exponential(state: Any, bits: Any, numbers: Any) -> None:
-    """Exponential numbers, -log u by the series of the inverse hyperbolic tangent in the mantissa of u."""
+    """Exponential numbers, -log u."""
     _advance(state, bits)
     for w in range(LANES):
-        whole = np.float32(f4(u4(bits[w] >> u4(8))) + f4(0.5)).view(np.int32)
-        power = f4(i4((whole >> i4(23)) - i4(151)))
-        mantissa = np.int32((whole & i4(0x7FFFFF)) | i4(0x3F800000)).view(np.float32)
-        t = (mantissa - f4(1)) / (mantissa + f4(1))
-        s = t * t
-        series = f4(2 / 13) * s + f4(2 / 11)
-        series = series * s + f4(2 / 9)
-        series = series * s + f4(2 / 7)
-        series = series * s + f4(2 / 5)
-        series = series * s + f4(2 / 3)
-        series = series * s + f4(2)
-        numbers[w] = -(series * t + power * f4(0.6931471805599453))
+        numbers[w] = -_log((f4(u4(bits[w] >> u4(8))) + f4(0.5)) * f4(2**-24))
 
 
 @njit(error_model="numpy", inline="always")
@@ -92,24 +98,22 @@ def _squared(x: Any, at: Any, j: Any, w: Any, box: Any, solid: bool, periodic: b
 
 
 @njit(error_model="numpy", inline="always")
-def _power(r2: Any, exponent: int) -> Any:
-    """4q(q - 1) with q = r^-2p."""
+def _power(q: Any, exponent: int) -> Any:
+    """4q(q - 1) with the power p of q = 1/r²."""
     if exponent == 0:
         return f4(0)
-    q = f4(1) / r2
     if exponent == 3:
         q = q * q * q
     return f4(4) * q * (q - f4(1))
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", inline="always")
 def _bond(r2: Any, stiffness: Any, length: Any) -> Any:
-    if r2 >= length * length:
-        return f4(np.inf)
-    energy = -0.5 * stiffness * length * length * np.log(1 - r2 / (length * length))
-    if r2 < 2 ** (1 / 3):
-        energy += 4 * (r2**-6 - r2**-3) + 1
-    return f4(energy)
+    """Spring and core of a bond."""
+    left = f4(1) - r2 / (length * length)
+    spring = f4(-0.5) * stiffness * length * length * _log(left if left > f4(0) else f4(1))
+    core = _power(f4(1) / r2, 3) + f4(1) if r2 < f4(2 ** (1 / 3)) else f4(0)
+    return spring + core if left > f4(0) else f4(np.inf)
 
 
 @njit(error_model="numpy", inline="always")
@@ -179,14 +183,25 @@ def _kernel(exponent: int, dimensions: int, walls: int, bonded: bool, pair: Any 
                     a2 = _squared(x, old, j, w, box, solid, periodic)
                     b2 = _squared(x, new, j, w, box, solid, periodic)
                     if users:
-                        before, after = f4(pair(a2)) - shift, f4(pair(b2)) - shift
+                        before = f4(pair(max(np.float64(a2), NEAREST2)))
+                        after = f4(pair(max(np.float64(b2), NEAREST2)))
                     else:
-                        before, after = _power(a2, exponent) - shift, _power(b2, exponent) - shift
-                    before = before if a2 < cut2 else f4(0)
-                    after = after if b2 < cut2 else f4(0)
-                    if bonded and abs(index[w] - j) == 1:
-                        before, after = _bond(a2, bond[0], bond[1]), _bond(b2, bond[0], bond[1])
-                    rise[w] += after - before if index[w] != j else f4(0)
+                        before, after = _power(f4(1) / a2, exponent), _power(f4(1) / b2, exponent)
+                    before = before - shift if a2 < cut2 else f4(0)
+                    after = after - shift if b2 < cut2 else f4(0)
+                    free = index[w] != j
+                    if bonded:
+                        free &= abs(index[w] - j) != 1
+                    rise[w] += after - before if free else f4(0)
+            if bonded:
+                for side in (-1, 1):
+                    for w in range(LANES):
+                        j = index[w] + side
+                        k = min(max(j, 0), particles - 1)
+                        a2 = _squared(x, old, k, w, box, solid, periodic)
+                        b2 = _squared(x, new, k, w, box, solid, periodic)
+                        pull = _bond(b2, bond[0], bond[1]) - _bond(a2, bond[0], bond[1])
+                        rise[w] += pull if j == k else f4(0)
             for w in range(LANES):
                 ok = (rise[w] <= t[w] * heat[w]) & (not forbidden[w])
                 for d in range(dimensions):

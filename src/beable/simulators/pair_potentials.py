@@ -3,13 +3,16 @@ r"""Pair potentials u(r²) in reduced units.
 .. math:: u_\mathrm{LJ} = 4 (r^{-12} - r^{-6}), \qquad u_\mathrm{fake} = 4 (r^{-4} - r^{-2})
 
 Both are :math:`4 q (q - 1)` with :math:`q = r^{-2p}`, p = 3 and 1, which is all that the kernel of `monte_carlo` needs
-to know of them. A potential of the user's own is a numba function of r². The fake one is that of the Lennard-Jones
-study of LCP-B group 9, University of Padova (2023).
+to know of them. The fake one is that of the Lennard-Jones study of LCP-B group 9, University of Padova (2023).
+
+A potential of the user's own is a numba function of r². Numba makes vector instructions of 1/r2**6, not of r2**-6.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,9 @@ from beable.errors import UsageError, unknown
 from beable.simulators.settings import positive
 
 Floats = NDArray[np.float64]
-PROBED = np.geomspace(0.05, 1e4, 200)
+#: least r² that a potential of the user is asked for: 1/r² must not overflow
+NEAREST2 = 1e-12
+PROBED = np.geomspace(NEAREST2, 1e4, 400)
 OF_THE_USER = -1
 
 
@@ -82,32 +87,45 @@ def _imported(name: str) -> object:
 
 
 def _users(function: Any) -> PairPotential:
-    from numba import njit, vectorize
     from numba.extending import is_jitted
 
-    if not callable(function):
-        raise UsageError(f"potential must be a name or a numba function of r², not {function!r}")
     plain = function.py_func if is_jitted(function) else function
+    if not isinstance(plain, FunctionType):
+        raise UsageError(f"potential must be a name or a numba function of r², not {function!r}")
+    return _compiled(plain)
+
+
+@cache
+def _compiled(plain: Any) -> PairPotential:
+    """The potential of a function, once, so that all its simulators share a kernel."""
+    from numba import njit, vectorize
+
     name = f"{plain.__module__}:{plain.__qualname__}"
     if plain.__module__ == "__main__" or "<" in plain.__qualname__:
         raise UsageError(f"potential {name}: other processes cannot import it: put it at the top of a module")
-    pair = function if is_jitted(function) else njit(function)
+    pair = njit(error_model="numpy")(plain)
     compiled: Any = vectorize
     energy = compiled(nopython=True)(plain)
     _check(name, energy)
-    return PairPotential(name, OF_THE_USER, lambda r2: np.asarray(energy(np.asarray(r2, np.float64))), pair)
+    return PairPotential(name, OF_THE_USER, lambda r2: np.asarray(energy(np.maximum(r2, NEAREST2))), pair)
 
 
 def _check(name: str, energy: Callable[[Floats], Floats]) -> None:
     """Refuse a potential that cannot be computed, or is not a number somewhere."""
     try:
-        values = np.asarray(energy(PROBED), np.float64)
+        with np.errstate(all="ignore"):
+            values = np.asarray(energy(PROBED), np.float64)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(f"potential {name}: {reason}: it must be a function of r² that numba can compile") from None
+        raise UsageError(f"potential {name}: {_reason(error)}: numba must be able to compile it for all r²") from None
     bad = PROBED[np.isnan(values)]
     if bad.size:
         raise UsageError(f"potential {name} is not a number at r² = {bad[0]:.3g}: give one that is, or infinity")
+
+
+def _reason(error: Exception) -> str:
+    """The line of a message that says most: compilers put it second."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[1] if lines[0].startswith("Failed in") and len(lines) > 1 else lines[0]
 
 
 @dataclass(frozen=True)
@@ -133,7 +151,7 @@ class Bonds:
         Raises:
             UsageError: other keys, or numbers that cannot be meant.
         """
-        if not isinstance(settings, dict) or set(settings) - {"stiffness", "length"}:
+        if not isinstance(settings, Mapping) or set(settings) - {"stiffness", "length"}:
             raise UsageError(f"bonds must be none or have stiffness and length, not {settings!r}")
         bonds = cls(**{name: positive(name, value) for name, value in settings.items()})
         if bonds.length < 1:

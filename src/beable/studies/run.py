@@ -85,6 +85,8 @@ def make_data(data: Data, path: Path, workers: int | None, progress: Progress | 
 def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Progress | None) -> None:
     """Train every arm that is trained, as many at once as there are workers, one thread each."""
     arms = [arm for arm in study.arms if arm.kind == "vae"]
+    if not arms:
+        return
     settings = [study.settings(arm) for arm in arms]
     total = sum(s.training.steps for s in settings)
     with _pool(min(workers, len(arms)), len(arms)) as (pool, steps):

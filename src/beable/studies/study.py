@@ -160,7 +160,7 @@ class Study(BaseModel):
     data: Data
     further: dict[str, Data] = {}
     run: _Tree
-    arms: tuple[Arm, ...] = Field(min_length=1)
+    arms: tuple[Arm, ...]
     presets: dict[str, _Tree] = {}
     expected: tuple[Expected, ...] = ()
     parts: tuple[Part, ...] = ()
@@ -178,7 +178,7 @@ class Study(BaseModel):
     def part(self, name: str) -> "Study":
         """The study that asks one of the questions alone."""
         part = next(p for p in self.parts if p.name == name)
-        arms = tuple(arm for arm in self.arms if arm.name in part.arms) or self.arms[:1]
+        arms = tuple(arm for arm in self.arms if arm.name in part.arms)
         return self.model_copy(
             update={"name": name, "title": part.title, "question": part.question, "arms": arms, "parts": (part,)}
         )
@@ -231,6 +231,8 @@ def parse(text: str, name: str) -> Study:
     for arm in study.arms:
         study.settings(arm)
     known = [arm.name for arm in study.arms]
+    if not known:
+        raise UsageError(f"study {name}: arms: at least one is needed")
     _check_presets(study, known)
     for arm_name in [e.arm for e in study.expected] + [arm_name for part in study.parts for arm_name in part.arms]:
         if arm_name not in known:

@@ -23,7 +23,7 @@ from beable.vae import VAE, Rows
 Progress = Callable[[int, int], None]
 RECORDS = 50
 RECORD_ROWS = 512
-HELD_ROWS = 2048
+HELD_ROWS = 512
 SETTLE_ROWS = 4096
 Positive = Annotated[float, Field(gt=0)]
 
@@ -187,9 +187,11 @@ class Fit:
 
     def _loss(self, rows: Rows) -> Loss:
         noise = Noise(self.settings.seed, self.vae.members, "noise", self.step)
-        return self._elbo(rows, noise, self.objective.output_noise.at(self.step) if self.objective.output_noise else 0)
+        output_std = self.objective.output_noise.at(self.step) if self.objective.output_noise else 0.0
+        match = self.penalty is not None and self.step % self.penalty.settings.every == 0
+        return self._elbo(rows, noise, output_std, match=match)
 
-    def _elbo(self, rows: Rows, noise: Noise, output_std: float = 0.0) -> Loss:
+    def _elbo(self, rows: Rows, noise: Noise, output_std: float = 0.0, *, match: bool = True) -> Loss:
         return elbo(
             self.vae,
             rows,
@@ -200,6 +202,7 @@ class Fit:
             output_std=output_std,
             penalty=self.penalty,
             penalty_weight=self.penalty.settings.weight(self.step, self.settings.steps) if self.penalty else 0.0,
+            match=match,
         )
 
     def _learning_rate(self) -> float:

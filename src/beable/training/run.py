@@ -330,6 +330,8 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
     penalty = particle_penalty(settings.objective.particles, data.representation)
+    if penalty is not None:
+        penalty.settle(whole(data.train))
     return Fit(vae, batches, for_members(whole(data.held), len(members)), settings.objective, t, penalty)
 
 

@@ -1,0 +1,227 @@
+r"""Figures of anomalies: scores of ordinary and of odd rows, ROC curves, the size that is noticed, who is to blame."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+from beable.errors import DataError
+from beable.metrics.anomaly import roc_auc
+from beable.report.figures.checks import finite, same_length
+from beable.report.figures.groups import MOST_PANELS, places
+from beable.report.figures.histograms import Span, histogram, sample
+from beable.report.figures.particles import configurations
+from beable.report.figures.scales import axis_scale
+from beable.report.figures.style import GREY, WIDTH, FloatArray, legend, legend_entries, line_style, panel_grid, styled
+from beable.report.figures.words import panel_title, words
+
+Ranks = NDArray[np.intp]
+Scores = Mapping[str, Mapping[str, FloatArray]]
+
+
+def _scores(scores: Scores, normal: str) -> dict[str, dict[str, FloatArray]]:
+    if not 0 < len(scores) <= MOST_PANELS:
+        raise DataError(f"a figure of scores has one to {MOST_PANELS} panels, got {len(scores)}: select some scores")
+    for name, groups in scores.items():
+        if normal not in groups or len(groups) < 2:
+            raise DataError(f"the score {name} needs the rows {normal!r} and at least one anomaly, got {list(groups)}")
+    return {name: {kind: sample(f"{name} of {kind}", values) for kind, values in groups.items()}
+            for name, groups in scores.items()}  # fmt: skip
+
+
+def _span(groups: Mapping[str, FloatArray], normal: str) -> Span:
+    """From the ordinary rows to most rows of every anomaly that is not beyond all measure."""
+    ends = [np.quantile(values, [0.005, 0.95], method="nearest") for values in groups.values()]
+    low, high = np.quantile(groups[normal], [0.002, 0.998], method="nearest")
+    if not np.isfinite([low, high]).all():
+        raise DataError(f"scores of {normal!r} must be finite but for a few rows")
+    width = high - low or 0.1 * abs(high) or 1.0
+    lows, highs = ([end[k] for end in ends if np.isfinite(end[k])] for k in (0, 1))
+    if low > 0 and min(lows) > 0 and max(highs) > 10 * high:
+        return Span(0.8 * min(lows), 1.2 * max(highs), log=True)
+    return Span(max(min(lows), low - 2.5 * width) - 0.05 * width, min(max(highs), high + 2.5 * width) + 0.1 * width)
+
+
+@styled
+def score_distributions(scores: Scores, *, normal: str = "normal") -> Figure:
+    """Distributions of anomaly scores, a panel a score; ordinary rows filled, what lies outside said at the end.
+
+    Args:
+        scores: for each score, for the ordinary rows and each anomaly, ``(rows,)``; higher is odder.
+        normal: the name of the ordinary rows.
+
+    Raises:
+        DataError: NaN, no ordinary rows, no anomaly.
+
+    >>> s = np.linspace(0.0, 1.0, 50)
+    >>> figure = score_distributions({"distortion": {"normal": s, "uniform": s + 1}})
+    >>> figure.axes[0].get_xlabel()
+    'distortion'
+    """
+    found = _scores(scores, normal)
+    order = places(found, normal)
+    columns = min(len(found), 3)
+    rows = -(-len(found) // columns)
+    figure, panels = panel_grid(rows, columns, 0.4 + 2.0 * rows, WIDTH if columns > 1 else 4.8)
+    handles: dict[str, Any] = {}
+    for axes, (name, groups) in zip(panels.flat, found.items(), strict=False):
+        span = _span(groups, normal)
+        handles |= histogram(axes, groups, order, span)
+        axes.set_xlabel(words(name))
+        if not span.log:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+    for axes in panels.flat[len(found) :]:
+        axes.set_axis_off()
+    for axes in panels[:, 0]:
+        axes.set_ylabel("share of rows")
+    legend(figure, handles)
+    return figure
+
+
+@styled
+def roc_curves(scores: Scores, *, normal: str = "normal", level: float = 0.95) -> Figure:
+    """ROC curves, a panel a score; the area under each with its interval stands below it.
+
+    Args:
+        scores: for each score, for the ordinary rows and each anomaly, ``(rows,)``; higher is odder.
+        normal: the name of the ordinary rows.
+        level: of the intervals.
+
+    Raises:
+        DataError: NaN, no ordinary rows, no anomaly.
+
+    >>> s = np.linspace(0.0, 1.0, 50)
+    >>> figure = roc_curves({"distortion": {"normal": s, "uniform": s + 2}})
+    >>> figure.axes[0].get_legend().get_texts()[0].get_text()
+    'uniform: 1.00 (0.96–1.00)'
+    """
+    found = _scores(scores, normal)
+    order = places(found, normal)
+    columns = min(len(found), 3)
+    rows = -(-len(found) // columns)
+    side = min((WIDTH - 0.3) / columns, 3.2)
+    height = rows * (side + 0.45 + 0.15 * max(len(groups) for groups in found.values()))
+    figure, panels = panel_grid(rows, columns, height, 0.3 + columns * side, sharey=True)
+    for axes, (name, groups) in zip(panels.flat, found.items(), strict=False):
+        _roc(axes, groups, normal, order, level)
+        axes.set_title(panel_title(name, columns))
+    for axes in panels.flat[len(found) :]:
+        axes.set_axis_off()
+    for axes in panels[:, 0]:
+        axes.set_ylabel("anomalies noticed")
+    return figure
+
+
+def _roc(axes: Axes, groups: Mapping[str, FloatArray], normal: str, order: Mapping[str, int], level: float) -> None:
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+    lines: dict[str, Any] = {}
+    for kind in (kind for kind in groups if kind != normal):
+        ordinary, odd = _ranks(groups[normal], groups[kind])
+        auc = roc_auc(ordinary, odd, level=level)
+        said = f"{words(kind, 24)}: {auc.score:.2f} ({auc.low:.2f}–{auc.high:.2f})"
+        (lines[said],) = axes.plot(*_curve(ordinary, odd), linewidth=1.4, **line_style(order[kind]))
+    axes.set_xlabel("false alarms", labelpad=1)
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_xticks([0, 0.5, 1])
+    axes.set_yticks([0, 0.5, 1])
+    close: dict[str, Any] = {"handlelength": 1.2, "labelspacing": 0.25, "borderaxespad": 0.2, "borderpad": 0.2}
+    handles, labels = legend_entries(lines)
+    axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(-0.04, -0.19), frameon=False, fontsize=7.5, **close)
+
+
+def _ranks(normal: FloatArray, odd: FloatArray) -> tuple[Ranks, Ranks]:
+    """Places of the scores among all: the same curve and the same area, also where scores are infinite."""
+    ranks = np.unique(np.concatenate([normal, odd]), return_inverse=True)[1].ravel()
+    return ranks[: len(normal)], ranks[len(normal) :]
+
+
+def _curve(normal: Ranks, odd: Ranks) -> tuple[FloatArray, FloatArray]:
+    """False alarms and what is noticed, at a few hundred thresholds at most."""
+    labels = np.repeat([0, 1], [len(normal), len(odd)])
+    false, true, _ = roc_curve(labels, np.concatenate([normal, odd]))
+    kept = np.unique(np.linspace(0, len(false) - 1, min(300, len(false))).round().astype(int))
+    return false[kept], true[kept]
+
+
+@styled
+def auc_by_size(
+    sizes: FloatArray,
+    found: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]],
+    *,
+    size_label: str = "size of the displacement (σ)",
+    label: str = "ROC-AUC",
+) -> Figure:
+    """How large an anomaly must be to be noticed: a score's AUC with its interval against the size.
+
+    Args:
+        sizes: of the anomaly ``(sizes,)``; a logarithmic axis where they span more than a decade.
+        found: for each score its AUC and the ends of the interval, each ``(sizes,)``.
+        size_label, label: what is on the axes.
+
+    Raises:
+        DataError: shapes, numbers that are not finite, no score.
+
+    >>> auc = np.array([0.5, 0.7, 1.0])
+    >>> figure = auc_by_size(np.array([0.1, 0.3, 1.0]), {"rate": (auc, auc - 0.05, auc)})
+    >>> figure.axes[0].get_ylabel()
+    'ROC-AUC'
+    """
+    x = finite("sizes", sizes, 1)
+    if not found:
+        raise DataError("a figure of AUC against size needs at least one score, got none")
+    figure, panels = panel_grid(1, 1, 3.1, 5.6)
+    axes = panels[0, 0]
+    handles: dict[str, Any] = {}
+    for place, (name, parts) in enumerate(found.items()):
+        auc, low, high = (finite(f"the AUC of {name}", part, 1) for part in parts)
+        for part in (auc, low, high):
+            same_length(f"values of {name}", len(x), len(part))
+        style = line_style(place)
+        axes.vlines(x, low, high, color=style["color"], linewidth=1.1, alpha=0.6)
+        (handles[words(name)],) = axes.plot(x, auc, marker="o", markersize=3.5, linewidth=1.3, **style)
+    axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
+    axes.set_ylim(top=1.01)
+    axes.set_xlabel(words(size_label))
+    axes.set_ylabel(words(label))
+    axis_scale(axes, "x", x)
+    legend(figure, handles)
+    return figure
+
+
+def blame(
+    positions: FloatArray,
+    shares: FloatArray,
+    box: float,
+    *,
+    moved: NDArray[np.bool_] | None = None,
+    titles: Sequence[str] = (),
+    label: str = "blame (nats)",
+) -> Figure:
+    """Which particles a score holds to be odd, by colour; a cross on those that were moved.
+
+    Args:
+        positions: X, ``(rows, N, d)``, in units of σ.
+        shares: the score's share of every particle ``(rows, N)``.
+        box: side L.
+        moved: which particles were moved ``(rows, N)``.
+        titles: one a row.
+        label: what the shares are, with their unit.
+
+    Raises:
+        DataError: shapes, numbers that are not finite.
+
+    >>> x = np.array([[[1.0, 1.0], [3.0, 1.0]]])
+    >>> figure = blame(x, np.array([[0.1, 4.0]]), 5.0, moved=np.array([[False, True]]))
+    >>> figure.axes[0].lines[-1].get_xydata().tolist()
+    [[3.0, 1.0]]
+    """
+    values = finite("blame", shares, 2)
+    scale = "magnitude" if values.min() >= 0 else "signed"
+    return configurations(positions, box, titles=titles, colours=values, colour_label=label, scale=scale, marked=moved)

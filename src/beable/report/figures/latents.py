@@ -1,0 +1,202 @@
+"""Figures of what a latent space separates: a map of two latents, who is taken for whom, how often right."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from beable.errors import DataError
+from beable.report.figures.checks import finite, same_length
+from beable.report.figures.codes import opacity
+from beable.report.figures.scales import Extent, colour_scale, extent, padded
+from beable.report.figures.style import BLUE, GREEN, INK, ORANGE, FloatArray, legend, panel_grid, styled
+from beable.report.figures.words import number, words
+
+MOST_LEVELS = 8  # different values drawn as levels; more as a scale of colour
+MOST_POINTS = 3000
+
+Interval = tuple[float, float, float]  # value, low, high
+
+
+@styled
+def latent_map(
+    codes: FloatArray,
+    values: FloatArray,
+    label: str,
+    *,
+    axes_labels: tuple[str, str] = ("$z_1$", "$z_2$"),
+) -> Figure:
+    """Rows on the plane of two latents in the colour of a quantity.
+
+    A quantity of up to eight values is drawn as levels, each with the ellipse of two standard deviations, which holds
+    86 % of a normal law; any other one on a scale of colour.
+
+    Args:
+        codes: place of every row ``(rows, 2)``.
+        values: the quantity ``(rows,)``.
+        label: its name, with its unit; mathematics between dollar signs.
+        axes_labels: of the two latents or directions.
+
+    Raises:
+        DataError: shapes, numbers that are not finite.
+
+    >>> z = np.random.default_rng(0).normal(size=(60, 2))
+    >>> figure = latent_map(z, np.repeat([0.1, 0.4], 30), "γ")
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['γ = 0.1', 'γ = 0.4']
+    """
+    z, v = finite("codes", codes, 2), finite("values of a latent map", values, 1)
+    if z.shape[1] != 2:
+        raise DataError(f"a latent map needs two latents, got {z.shape[1]}: select or project them")
+    same_length("values", len(z), len(v))
+    reach = [padded(extent(np.quantile(column, [0.001, 0.999])), 0.06) for column in z.T]
+    ratio = float(np.clip(_size(reach[1]) / _size(reach[0]), 0.45, 1.2))
+    figure, panels = panel_grid(1, 1, 0.8 + 4.4 * ratio, 5.4)
+    axes = panels[0, 0]
+    levels = np.unique(v)
+    if len(levels) <= MOST_LEVELS:
+        legend(figure, _levels(axes, z, v, levels, label))
+    else:
+        _continuous(axes, z, v, label)
+    axes.set_xlabel(axes_labels[0])
+    axes.set_ylabel(axes_labels[1])
+    axes.set_aspect("equal")
+    axes.set_xlim(*reach[0])
+    axes.set_ylim(*reach[1])
+    return figure
+
+
+def _size(reach: Extent) -> float:
+    return reach.high - reach.low
+
+
+def _mixed(rows: int) -> NDArray[np.intp]:
+    """Some rows in mixed order, so that no level hides the others."""
+    return np.random.default_rng(0).permutation(rows)[:MOST_POINTS]
+
+
+def _dots(axes: Axes, z: FloatArray, opacity: float, **colour: Any) -> Any:
+    return axes.scatter(z[:, 0], z[:, 1], s=5, linewidths=0, alpha=opacity, rasterized=len(z) > 500, **colour)
+
+
+def _levels(axes: Axes, z: FloatArray, v: FloatArray, levels: FloatArray, label: str) -> dict[str, Any]:
+    kept = _mixed(len(z))
+    colours = colormaps["viridis"](np.linspace(0, 0.9, len(levels)))
+    _dots(axes, z[kept], opacity(len(z[kept])), c=colours[np.searchsorted(levels, v[kept])])
+    handles: dict[str, Any] = {}
+    for level, colour in zip(levels, colours, strict=True):
+        inside = z[v == level]
+        if len(inside) > 2:
+            axes.add_patch(_ellipse(inside, colour))
+        handles[f"{label} = {number(float(level))}"] = Line2D([], [], color=colour, linewidth=2)
+    return handles
+
+
+def _ellipse(points: FloatArray, colour: Any) -> Ellipse:
+    centre = points.mean(0)
+    variances, axes = np.linalg.eigh(np.cov(points.T))
+    width, height = 4 * np.sqrt(variances.clip(0))
+    angle = float(np.degrees(np.arctan2(axes[1, 0], axes[0, 0])))
+    place = (float(centre[0]), float(centre[1]))
+    return Ellipse(place, width, height, angle=angle, fill=False, edgecolor=colour, linewidth=1.6, zorder=3)
+
+
+def _continuous(axes: Axes, z: FloatArray, v: FloatArray, label: str) -> None:
+    kept = _mixed(len(z))
+    colour = colour_scale("linear", v)
+    dots = _dots(axes, z[kept], 1.0, c=v[kept], norm=colour.norm, cmap=colour.map)
+    bar = axes.figure.colorbar(dots, ax=axes, label=label, aspect=22, pad=0.02, ticks=MaxNLocator(5))
+    bar.outline.set_visible(False)
+
+
+@styled
+def confusion(counts: FloatArray, names: Sequence[str], label: str = "") -> Figure:
+    """How often each level is taken for which, in percent of its rows; the true level a row, the guess a column.
+
+    Args:
+        counts: rows of true level i taken for level j ``(levels, levels)``.
+        names: of the levels.
+        label: what the levels are, such as a symbol.
+
+    Raises:
+        DataError: not square, none, negative.
+
+    >>> figure = confusion(np.array([[3.0, 1.0], [0.0, 4.0]]), ["0.1", "0.4"], "γ")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['75', '25', '0', '100']
+    """
+    table = finite("a table of confusions", counts, 2)
+    if table.shape[0] != table.shape[1] or table.min() < 0:
+        raise DataError(f"a table of confusions must be square and hold no negative counts, got shape {table.shape}")
+    same_length("names of levels", len(table), len(names))
+    share = 100 * table / np.maximum(table.sum(1, keepdims=True), 1e-300)
+    side = float(np.clip(0.62 * len(table), 1.6, 5.5))
+    figure, panels = panel_grid(1, 1, side + 0.7, side + 0.9)
+    axes = panels[0, 0]
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    for (i, j), value in np.ndenumerate(share):
+        axes.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=8.5, color="white" if value > 55 else INK)
+    for set_ticks in (axes.set_xticks, axes.set_yticks):
+        set_ticks(range(len(names)), [words(name, 18) for name in names])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(f"taken for {label}".strip())
+    axes.set_ylabel(f"true {label}, 100 % a row".replace(" ,", ","))
+    return figure
+
+
+@styled
+def accuracies(
+    found: Mapping[str, Interval],
+    *,
+    ceiling: float | None = None,
+    chance: float | None = None,
+    label: str = "accuracy",
+    ceiling_name: str = "ceiling",
+) -> Figure:
+    """A bar an arm with its interval, chance and the ceiling as lines.
+
+    Args:
+        found: for each arm its accuracy and the ends of its interval, in [0, 1].
+        ceiling: the best there can be.
+        chance: what guessing gives.
+        label: name of the score.
+        ceiling_name: what the ceiling is called.
+
+    Raises:
+        DataError: numbers that are not finite, ends on the wrong side.
+
+    >>> figure = accuracies({"probe": (0.81, 0.80, 0.82)}, ceiling=0.825, chance=0.25)
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0.810', 'ceiling 0.825', 'chance 0.250']
+    """
+    table = finite("accuracies", [list(interval) for interval in found.values()], 2)
+    if not ((table[:, 1] <= table[:, 0]) & (table[:, 0] <= table[:, 2])).all():
+        raise DataError("an accuracy must lie within its interval: give value, low, high")
+    figure, panels = panel_grid(1, 1, 0.95 + 0.34 * len(table))
+    axes = panels[0, 0]
+    rows = np.arange(len(table))
+    axes.barh(rows, table[:, 0], height=0.58, color=BLUE, alpha=0.45, linewidth=0)
+    axes.hlines(rows, table[:, 1], table[:, 2], color=INK, linewidth=1.4)
+    for row, value in zip(rows, table[:, 0], strict=True):
+        axes.annotate(f"{value:.3f}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+    marks = [(ceiling, ceiling_name, GREEN, "#00704F", "-"), (chance, "chance", ORANGE, "#A84800", (0, (4, 2)))]
+    for value, name, colour, ink, dashes in marks:
+        if value is not None:
+            axes.axvline(value, color=colour, linewidth=1.3, linestyle=dashes, zorder=3)
+            place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
+            axes.annotate(f"{words(name)} {value:.3f}", (value, 1.01), fontsize=8, color=ink, **place)
+    axes.set_yticks(rows, [words(name) for name in found])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_xlim(0, max(1.0, float(table.max())))
+    axes.set_xlabel(label)
+    return figure
