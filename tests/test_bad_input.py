@@ -149,7 +149,11 @@ CASES = [
     ("fit good.zarr -o new --variables presure", USAGE, "did you mean 'pressure'? known: pressure"),
     ("fit good.zarr -o new --prior standart", USAGE, "did you mean 'standard'? known: gaussian, hierarchical, mixture"),
     ("fit good.zarr -o new --start icca", USAGE, "did you mean 'ica'? known: ica, pca, random"),
-    ("fit good.zarr -o new --representation mode", USAGE, "did you mean 'modes'? known: fields, modes"),
+    (
+        "fit good.zarr -o new --representation mode",
+        USAGE,
+        "did you mean 'modes'? known: coordinates, density, distances, fields, joint, modes",
+    ),
     ("fit good.zarr -o new --scaling chanel", USAGE, "did you mean 'channel'? known: channel, none"),
     ("fit good.zarr -o new --config misspelt.toml", USAGE, "did you mean 'training.steps'? known: "),
     ("fit good.zarr -o new --config flat.toml", USAGE, "did you mean 'model'? known: "),

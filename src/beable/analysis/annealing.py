@@ -16,8 +16,8 @@ which is what the effective sample size
 
 shows. Two guides r are offered: "encoder", r = q(z|x), for which a path without any step is importance sampling with
 the ratio that the evidence lower bound averages; and "prior", r = p(z), for which z is only where x starts from, no
-encoder is needed, and weights become constant as the path becomes long. b grows as :math:`s^{12}`, so that the core of
-a repulsion r⁻¹² grows evenly, while a falls evenly: p(x|z) holds particles near their places until they have room.
+encoder is needed, and weights become constant as the path becomes long. By default p(x|z) holds particles near their
+places while cores grow around them, and lets go afterwards.
 
 **Identical particles.** π does not change when particles are exchanged, p(x|z) does: it has mass near one of N!
 orders. Because E[w φ(x)] = Z E_π[φ] holds for every φ, it holds for φ times the indicator of C, the ordered
@@ -47,8 +47,6 @@ from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import Floats, Ints
 
 GUIDES = ("prior", "encoder")
-#: b(s) = s**POWER, the inverse of how fast the core of r⁻¹² grows
-POWER = 12
 #: share of local moves that steps are set for
 ACCEPTED = 0.3
 FIRST_STEP = 0.5
@@ -72,18 +70,34 @@ class Stage(NamedTuple):
     guide: float
 
 
-def path(steps: int, power: float = POWER) -> list[Stage]:
-    """A path of so many densities after the first, a = 1 - s, b = s^power, c = s.
+def path(steps: int, *, power: float = 12.0, room: float = 0.6, hold: float = 0.6, release: float = 2.0) -> list[Stage]:
+    r"""A path of so many densities after the first, for s = 0 to 1.
+
+    .. math:: b = \min\Big(1, \frac{s}{s_1}\Big)^p, \quad a = \min\Big(1, \frac{1 - s}{1 - s_0}\Big)^q, \quad c = 1 - a
+
+    Args:
+        steps: number of densities after the first.
+        power: p; 12 lets the core of a repulsion r⁻¹² grow evenly.
+        room: s₁, from which π counts in full.
+        hold: s₀, up to which p(x|z) does.
+        release: q.
 
     Raises:
-        UsageError: no steps, power not positive.
+        UsageError: no steps, power or release not positive, room not in (0, 1], hold not in [0, 1).
 
-    >>> path(2, power=2)[1]
-    Stage(tether=0.5, strength=0.25, guide=0.5)
+    >>> straight(2)[1]
+    Stage(tether=0.5, strength=0.5, guide=0.5)
     """
-    if steps < 1 or not power > 0:
-        raise UsageError(f"a path needs 1 step or more and a positive power, got {steps}, {power}")
-    return [Stage(1 - s, s**power, s) for s in np.linspace(0, 1, steps + 1).tolist()]
+    if steps < 1 or not (power > 0 and release > 0 and 0 < room <= 1 and 0 <= hold < 1):
+        raise UsageError(f"no path of {steps} steps has power {power}, room {room}, hold {hold}, release {release}")
+    s = np.linspace(0, 1, steps + 1)
+    tether, strength = ((1 - s).clip(max=1 - hold) / (1 - hold)) ** release, (s / room).clip(max=1) ** power
+    return [Stage(a, b, 1 - a) for a, b in zip(tether.tolist(), strength.tolist(), strict=True)]
+
+
+def straight(steps: int) -> list[Stage]:
+    """The geometric path (p(z) p(x|z))^(1-s) (π(x) r(z|x))^s."""
+    return path(steps, power=1.0, room=1.0, hold=0.0, release=1.0)
 
 
 class System(Protocol):
@@ -222,7 +236,8 @@ def anneal(
     r"""Carry draws of the VAE to π along a path, with weights.
 
     With the encoder as guide, moves of x leave f without r as it is, and are then accepted or rejected together by the
-    ratio of r, which their detailed balance allows. Steps of z follow.
+    ratio of r, which their detailed balance allows. Steps of z follow. First draws with π = 0, such as those out of
+    order, are replaced by others, and their share is part of every weight.
 
     Args:
         model: the VAE.
@@ -247,7 +262,7 @@ def anneal(
     >>> from beable.analysis.proposals import Posterior
     >>> model = LatentModel(1, lambda z: z, lambda x: Posterior(x / 1.25, np.full_like(x, 0.2**0.5)), np.array([0.5]))
     >>> off = Walk(lambda x: -0.5 * ((x - 1) ** 2).sum(1))
-    >>> found = anneal(model, off, 4000, path(4, power=1), np.random.default_rng(0), guide="encoder")
+    >>> found = anneal(model, off, 4000, straight(4), np.random.default_rng(0), guide="encoder")
     >>> bool(abs(found.average(found.positions[:, 0]).mean - 1) < 0.1), round(found.log_partition, 1)
     (True, 0.9)
     """

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from beable.analysis.missing import METHODS, Missing
 from beable.datasets.store import Store
 from beable.metrics.configurations import HeightProfile, RadialDistribution
 from beable.report.figures.anomalies import auc_by_size, blame, roc_curves
@@ -18,6 +19,7 @@ from beable.report.page import Cell, Figure, Table
 from beable.report.sections import number
 from beable.studies.lennard_jones.anomaly import CURVES, Anomaly
 from beable.studies.lennard_jones.equilibrium import Equilibrium
+from beable.studies.lennard_jones.exact import Exact, Walk
 from beable.studies.lennard_jones.generation import Drawn, Generated
 from beable.studies.lennard_jones.latent import Latent
 from beable.studies.lennard_jones.probing import Probing
@@ -26,7 +28,7 @@ from beable.studies.lennard_jones.representations import Representations
 from beable.studies.lennard_jones.size_beta import SizeBeta
 
 Item = Figure | Table
-WALKS = 4
+WALKS, MOST_STEPS = 4, 5
 SHOWN_SCORES = ("distortion", "rate", "energy")
 TABLE_SCORES = (
     "distortion",
@@ -174,28 +176,19 @@ def size_beta_items(a: SizeBeta) -> list[Item]:
 
 def representations_items(a: Representations) -> list[Item]:
     """The table, and one sample of the prior of each representation."""
-    columns = [
-        "representation",
-        "numbers",
-        "2 components explain",
-        "PCA error with 2 / 10 / 40",
-        "VAE error",
-        "rate (nats)",
-        f"γ accuracy (≤ {a.ceiling:.3f})",
-        "decoded rows without overlap",
-        "samples without overlap",
-        "samples in the box",
-    ]
+    columns = ["", "2 PCs explain", "PCA 2 / 10 / 40", "VAE", "nats", "γ", "decoded %", "samples %", "in box %"]
     rows = [_line_row(line) for line in a.lines.values()]
     positions = np.stack(list(a.samples.values()))
     names = [a.lines[arm].label for arm in a.samples]
     return [
         Table(
-            "Errors of lengths in σ, of a coordinate or of a distance; of polar coordinates and densities in their "
-            "own units. Medians over members, held-out rows.",
+            "Errors of principal components and of the VAE in σ, of a coordinate or a distance (of polar coordinates "
+            "and densities in their own units); rate in nats; accuracy of γ from the latents, at most "
+            f"{a.ceiling:.3f}; shares of decoded rows and of samples of the prior with all distances above 0.8 σ, and "
+            "of samples in the box. Medians over members, held-out rows.",
             columns,
             rows,
-            "lrrrrrrrrr",
+            "lrrrrrrrr",
         ),
         Figure(
             configurations(positions, a.box, titles=names, columns=4),
@@ -207,10 +200,9 @@ def representations_items(a: Representations) -> list[Item]:
 
 def _line_row(line: Any) -> list[Cell | str]:
     linear = " / ".join(number(e) for e in line.linear.values())
-    shares = [f"{share:.1%}" for share in (line.decoded, line.sampled, line.inside)]
+    shares = [f"{100 * share:.1f}" for share in (line.decoded, line.sampled, line.inside)]
     return [
         line.label,
-        str(line.numbers),
         f"{line.explained:.1%}",
         linear,
         number(line.error),
@@ -233,12 +225,12 @@ def reconstruction_items(a: Reconstruction) -> list[Item]:
         items.append(
             Figure(
                 reconstructions(a.originals, way.positions, a.box),
-                f"Originals above, below {name}; lines lead from a particle to its decoding by number, which for "
-                "matrices is another order.",
+                f"Originals above, below {name}; lines lead from each particle to the decoded one that it is matched "
+                "with.",
                 f"Configurations and their reconstruction by {name}.",
             )
         )
-    traces = {name: np.stack(list(way.energy.values())) for name, way in a.ways.items()}
+    traces = {name: np.stack(list(way.energy.values()), axis=1) for name, way in a.ways.items()}
     items.append(
         Figure(
             relaxations(traces, np.array([0, *SWEEPS]), equilibrium=a.energy),
@@ -294,6 +286,7 @@ def anomaly_items(a: Anomaly) -> list[Item]:
         )
         for name in CURVES
     }
+    hidden = [_missing_row(m) for m in a.missing.values()]
     return [
         Figure(
             configurations(np.stack(list(a.shown.values())), a.box, titles=list(a.shown), columns=5),
@@ -318,7 +311,20 @@ def anomaly_items(a: Anomaly) -> list[Item]:
             f"{a.blamed.chance:.0%}.",
             "Which particles are to blame.",
         ),
+        Table(
+            "Error of hidden distances in σ, median over members: the block set to zero as if it were data, the latent "
+            "that explains the known distances best, points that have them, and the mean matrix.",
+            ["hidden pairs", *METHODS],
+            hidden,
+            "l" + "r" * len(METHODS),
+        ),
     ]
+
+
+def _missing_row(m: Missing) -> list[Cell | str]:
+    pairs = int(m.hidden.sum()) // 2
+    found = [number(np.median(m.found[name].rmse)) if name in m.found else "–" for name in METHODS]
+    return [f"{pairs} of {m.hidden.shape[0] * (m.hidden.shape[0] - 1) // 2}", *found]
 
 
 def _auc_table(a: Anomaly, arm: str, kinds: Sequence[str]) -> Table:
@@ -338,6 +344,7 @@ def _interval(auc: Any) -> str:
 def probing_items(a: Probing) -> list[Item]:
     """Walks along the directions that move the code most, and what follows which latent."""
     t = a.latents
+    steps = np.unique(np.linspace(0, len(t.steps) - 1, MOST_STEPS).round().astype(int))
     names = [f"latent {k}" for k in t.number[:WALKS]]
     quantities = list(t.effects)
     rows: list[list[Cell | str]] = [
@@ -347,7 +354,7 @@ def probing_items(a: Probing) -> list[Item]:
     columns = ["", "explains", *(q.replace("_", " ") for q in quantities)]
     return [
         Figure(
-            traversals(t.positions[:WALKS], t.steps, a.box, names=names),
+            traversals(t.positions[:WALKS, steps], t.steps[steps], a.box, names=names),
             "Decoded configurations along the latents that move the code most, in standard deviations.",
             "Walks along latents.",
         ),
@@ -429,6 +436,53 @@ def _generation_row(level: Mapping[str, Any]) -> list[Cell | str]:
     ]
 
 
+def exact_items(a: Exact) -> list[Item]:
+    """Chains of every kind at every γ, and the weighted draws."""
+    columns = ["γ", "moves", "τ of ⟨y⟩ (rounds)", "samples a CPU s", "accepted", "⟨y⟩ (data)", "mean U (data)"]
+    rows = [_walk_row(g, name, walk, a.means[g]) for g, walks in a.walks.items() for name, walk in walks.items()]
+    return [
+        Table(
+            "Chains of rounds of ten sweeps, with and without five moves along the latents. A star marks times that "
+            "the chains are too short to tell.",
+            columns,
+            rows,
+            "llrrrrr",
+        ),
+        _annealed_table(a),
+    ]
+
+
+def _walk_row(gravity: float, name: str, walk: Walk, means: Sequence[float]) -> list[Cell | str]:
+    mark = "" if walk.height.reliable else " *"
+    return [
+        f"{gravity:g}",
+        name,
+        f"{number(walk.height.time)}{mark}",
+        number(walk.height.samples_per_second),
+        "–" if walk.accepted is None else f"{walk.accepted:.0%}",
+        f"{_mean(walk.height.mean, walk.height.mean_error)} ({means[2]:.3f})",
+        f"{_mean(walk.energy.mean, walk.energy.mean_error)} ({means[0]:.2f})".replace("-", "−"),
+    ]
+
+
+def _annealed_table(a: Exact) -> Table:
+    found, means = a.annealed, a.means[a.gravity]
+    row = [
+        f"{a.gravity:g}",
+        str(found["steps"]),
+        f"{found['effective']:.0f} of {found['rows']}",
+        f"{_mean(found['energy']['mean'], found['energy']['error'])} ({means[0]:.2f})".replace("-", "−"),
+        f"{_mean(found['height']['mean'], found['height']['error'])} ({means[2]:.3f})",
+    ]
+    return Table(
+        "Weighted draws, drawn anew by their weights on the way; they descend from few first draws, so that their "
+        "standard errors are too small.",
+        ["γ", "steps", "effective size", "mean U (data)", "⟨y⟩ (data)"],
+        [row],
+        "rrrrr",
+    )
+
+
 SECTIONS: dict[str, Callable[[Any], Sequence[Item]]] = {
     "equilibrium": equilibrium_items,
     "latent": latent_items,
@@ -438,4 +492,5 @@ SECTIONS: dict[str, Callable[[Any], Sequence[Item]]] = {
     "anomaly": anomaly_items,
     "probing": probing_items,
     "generation": generation_items,
+    "exact": exact_items,
 }

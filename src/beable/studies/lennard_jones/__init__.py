@@ -5,6 +5,7 @@ from collections.abc import Callable
 from beable.studies.context import Answer, Context
 from beable.studies.lennard_jones.anomaly import anomaly
 from beable.studies.lennard_jones.equilibrium import equilibrium
+from beable.studies.lennard_jones.exact import exact
 from beable.studies.lennard_jones.generation import generation
 from beable.studies.lennard_jones.latent import latent
 from beable.studies.lennard_jones.probing import probing
@@ -21,4 +22,5 @@ MEASURES: dict[str, Callable[[Context], Answer]] = {
     "anomaly": anomaly,
     "probing": probing,
     "generation": generation,
+    "exact": exact,
 }

@@ -15,7 +15,8 @@ from beable.analysis.anomaly import (
     blame,
     displacement_curve,
 )
-from beable.analysis.corruptions import moved, source_size, uniform
+from beable.analysis.corruptions import SOURCE_BLOCKS, moved, source_size, uniform
+from beable.analysis.missing import Missing, recover_blocks
 from beable.studies.context import Context
 from beable.studies.lennard_jones.rows import first, fluid, held, trained
 
@@ -33,6 +34,7 @@ class Anomaly:
         curve: of the first arm, against the size of a displacement.
         blamed: of the first arm, on the source's displacements.
         labels: of the arms.
+        missing: hidden blocks of distance matrices, by block (first, length), of the arm that learns distances.
         shown: one configuration of each kind.
         moved: which particles of the shown displaced one were moved.
         share: blame of each of its particles.
@@ -43,6 +45,7 @@ class Anomaly:
     curve: DisplacementCurve
     blamed: Blame
     labels: dict[str, str]
+    missing: dict[tuple[int, int], Missing]
     shown: dict[str, FloatArray]
     moved: NDArray[np.bool_]
     share: FloatArray
@@ -51,14 +54,16 @@ class Anomaly:
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
         arms = {arm: table.as_json() for arm, table in self.tables.items()}
-        return {"arms": arms, "curve": self.curve.as_json(), "blame": self.blamed.as_json()}
+        hidden = {f"{first}+{length}": m.as_json() for (first, length), m in self.missing.items()}
+        return {"arms": arms, "curve": self.curve.as_json(), "blame": self.blamed.as_json(), "missing": hidden}
 
 
 def anomaly(context: Context) -> Anomaly:
-    """Score odd rows of every kind with every arm; displacements and blame with the first."""
+    """Odd rows by every arm but the last; displacements and blame by the first, hidden blocks by the last."""
     system, limit = fluid(context), context.option("rows", 2000)
     box, seed = system.boxes[0], context.study.data.seed
-    runs = {arm.name: context.run(arm.name) for arm in context.arms}
+    *judged, matrices = context.arms
+    runs = {arm.name: context.run(arm.name) for arm in judged}
     main = next(iter(runs.values()))
     normal, others = held(context, main, limit), held(context, main, limit, last=True)
     shifted = moved(others["positions"], source_size(box, system.dimensions), rng=seed)
@@ -83,8 +88,17 @@ def anomaly(context: Context) -> Anomaly:
         curve,
         blamed,
         {arm.name: arm.label for arm in context.arms},
+        _missing(context, matrices.name),
         {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in odd.items()},
         shifted.moved[0],
         blamed.share.mean(0)[0],
         box,
     )
+
+
+def _missing(context: Context, arm: str) -> dict[tuple[int, int], Missing]:
+    """The source's blocks, taken from distance matrices."""
+    run = context.run(arm)
+    rows = held(context, run, context.option("hidden_rows", 200))
+    found = recover_blocks(run, rows, SOURCE_BLOCKS, trained(context, run, 4000))
+    return dict(zip(SOURCE_BLOCKS, found, strict=True))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from beable.metrics.configurations import JensenShannon, jensen_shannon, matched_error, smallest_distance
 from beable.representations.distance_geometry import classical_scaling, distances_of, refine
@@ -30,7 +31,7 @@ class Way(NamedTuple):
     """One way back to coordinates.
 
     Args:
-        positions: of the rows shown, (shown, particles, dimensions).
+        positions: of the rows shown, particles matched with those of the originals, (shown, particles, dimensions).
         apart: share of rows with all distances above 0.8 σ.
         matched: median over rows of the root-mean-square distance of a particle from its place, order-free.
         shape: the same after the best rotation, reflection and shift, where particles keep their order.
@@ -166,7 +167,7 @@ class _Judge:
             ordered = run.representation.order.apply(self.originals).astype(np.float64)
             shape = float(np.median(align(unsettled, ordered).error))
         return Way(
-            positions[:SHOWN],
+            _matched(positions[:SHOWN], self.originals[:SHOWN]),
             float((smallest_distance(positions) > CORE).mean()),
             float(np.median(matched_error(positions, self.originals))),
             shape,
@@ -174,3 +175,9 @@ class _Judge:
             {s: float(e.mean() - self.energy.mean()) for s, e in energies.items()},
             {s: jensen_shannon(e, self.energy) for s, e in energies.items()},
         )
+
+
+def _matched(positions: FloatArray, originals: FloatArray) -> FloatArray:
+    """Each row's particles in the order in which they are nearest to the originals."""
+    squared = ((positions[:, None, :, :] - originals[:, :, None, :]) ** 2).sum(-1)
+    return np.stack([x[linear_sum_assignment(cost)[1]] for x, cost in zip(positions, squared, strict=True)])
