@@ -82,7 +82,7 @@ def test_the_sources_scale_weighs_the_rate_by_pixels_and_latents():
 
 def test_a_scan_of_latents_at_the_sources_lambda_is_a_scan_of_beta():
     """λ = 0.00035 with 40 latents on 900 pixels is a decoder of deviation 0.063 at β = 1."""
-    code = Code((900,), np.zeros(900, np.int64), np.array([900.0]), np.ones(900, np.float32), 900, 0.0)
+    code = Code((900,), np.zeros(900, np.int64), np.array([435.0]), np.ones(900, np.float32), 900, 0.0)
 
     def beta(latents, sigma):
         model = ModelSettings(latents=latents, variance="fixed", sigma=sigma, width=4, linear=False)

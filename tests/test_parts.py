@@ -385,6 +385,9 @@ def test_what_a_page_would_load_is_noticed(html):
     assert Links(html).found
 
 
+EXACT = {"reference": 1024, "rounds": 12, "latent_rounds": 12, "annealing_steps": 10, "draws": 48}
+
+
 def quickest(arm):
     """An arm that takes few steps, whatever its members."""
     return {"training": {"steps": 30, "batch": 32}, "model": {"width": 8} if arm.name != "points" else {}}
@@ -402,10 +405,11 @@ def test_every_part_of_the_study_runs(tmp_path):
             "fake": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
         },
         "arms": {arm.name: quickest(arm) for arm in study.arms},
-        "parts": rows | {"lj-generate": TINY["parts"]["lj-generate"]},
+        "parts": rows | {"lj-generate": TINY["parts"]["lj-generate"], "lj-exact": EXACT},
     }
     study = study.model_copy(update={"presets": {"tiny": tiny_everywhere}}).with_preset("tiny")
     done = run_parts(study, "tiny", tmp_path, workers=1)
+    assert {part.name for part in study.parts} > set(FEW)
     assert [a.part.name for a in done.answers] == [part.name for part in study.parts]
     assert len(done.results["expected"]) == sum(len(part.expected) for part in study.parts)
     json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)

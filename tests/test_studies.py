@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
 
 from beable.errors import BeableError, UsageError
+from beable.files import locked
 from beable.metrics import METRICS
 from beable.report.of_study import study_page
 from beable.report.page import render
@@ -174,3 +178,22 @@ def test_a_share_is_compared_with_its_chance(finished):
     assert low <= np.mean(ours) <= high
     opposite = comparison(study, expected(0 if sum(ours) else 50, 50), done.outcomes)
     assert opposite["p_value"] < agreeing["p_value"]
+
+
+def test_a_request_to_end_ends_the_processes_that_train(tmp_path):
+    words = [sys.executable, "-m", "beable", "study", "run", "darcy-mixture", "-o", str(tmp_path / "out")]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        wait_until(lambda: any((tmp_path / "out").glob("runs/*/checkpoints/*")))
+        running.terminate()
+        assert running.wait(timeout=20) == 143
+        assert "ended on request" in running.stderr.read()
+    for run in (tmp_path / "out" / "runs").iterdir():
+        with locked(run):
+            pass
+
+
+def wait_until(ready, seconds=90):
+    end = monotonic() + seconds
+    while not ready():
+        assert monotonic() < end
+        sleep(0.1)

@@ -71,7 +71,8 @@ def bordin(vae: VAE) -> Weights:
     """
     decoder = vae.decoder
     squared = 2 * decoder.settings.sigma**2 if decoder.settings.likelihood == "normal" else 1.0
-    return Weights(squared / float(decoder.dimension.sum()), 1 / vae.encoder.latents)
+    numbers = max(float(decoder.dimension.sum()), decoder.group.numel())  # images of pairs hold each of them twice
+    return Weights(squared / numbers, 1 / vae.encoder.latents)
 
 
 SCALES: dict[str, Callable[[VAE], Weights]] = {"nats": nats, "jacobsen": jacobsen, "bordin": bordin}

@@ -23,7 +23,7 @@ from beable.datasets.store import Store
 from beable.errors import UsageError, unknown
 from beable.studies.context import Answer, Context, data_path, further_path, reported_number
 from beable.studies.lennard_jones import MEASURES
-from beable.studies.run import Progress, Stage, make_data, silent, train_arms
+from beable.studies.run import Progress, Stage, end_workers, make_data, silent, train_arms
 from beable.studies.study import Part, Reported, Study
 from beable.training.run import Run
 
@@ -109,10 +109,14 @@ def _answers(study: Study, out: Path, workers: int, progress: Progress) -> list[
     found: dict[str, Answered] = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(_answer, study, part, out) for part in study.parts]
-        for future in as_completed(futures):
-            answered = future.result()
-            found[answered.part.name] = answered
-            progress(len(found), len(study.parts))
+        try:
+            for future in as_completed(futures):
+                answered = future.result()
+                found[answered.part.name] = answered
+                progress(len(found), len(study.parts))
+        except BaseException:
+            end_workers()
+            raise
     return [found[part.name] for part in study.parts]
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
 from time import process_time
@@ -105,8 +105,17 @@ def _pool(workers: int, arms: int) -> Iterator[tuple[ProcessPoolExecutor, "Synch
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(steps,))
     try:
         yield pool, steps
+    except BaseException:
+        end_workers()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def end_workers() -> None:
+    """End the processes at work, which would otherwise be waited for; what they have kept is taken up again."""
+    for child in active_children():
+        child.terminate()
 
 
 _steps: "SynchronizedArray[int] | None" = None
