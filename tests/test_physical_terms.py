@@ -386,3 +386,34 @@ def test_what_is_paid_for_becomes_less(store, tmp_path):
         return run.history["train/penalty"][-1] / weight
 
     assert (left(100.0) < 0.8 * left(1e-6)).all()
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "shape"),
+    [
+        ("coordinates", {"polar": True}, (6, 2)),
+        ("distances", {"form": "triangle", "box": BOX}, (5, 2)),  # ten distances, like five particles in the plane
+        ("coordinates", {}, (6, 3)),  # eighteen numbers, like nine particles in the plane
+    ],
+)
+def test_codes_that_are_not_positions_in_the_plane_are_refused(kind, options, shape):
+    points = np.random.default_rng(0).uniform(0, BOX, (64, *shape)).astype(np.float32)
+    fitted = make(kind, **options).fit({"positions": points})
+    with pytest.raises(UsageError, match="choose the representation 'coordinates'"):
+        particle_penalty(ParticleTerms(box=BOX), fitted)
+
+
+def test_a_model_that_is_told_nothing_has_one_level(tmp_path):
+    positions = gas(64)[0]
+    assert Moments.of(torch.from_numpy(positions), torch.zeros(64, 0), BOX).mean.shape[0] == 1
+    store = Store.from_arrays(tmp_path / "gas", {"positions": positions}, dims={"positions": ["particle", "dimension"]})
+    settings = {
+        "representation": {"kind": "coordinates"},
+        "model": {"latents": 2, "width": 8},
+        "objective": {"particles": {"box": BOX}},
+        "training": {"members": 1, "steps": 5, "batch": 16, "start": "pca"},
+    }
+    assert "train/mismatch" in train(store, tmp_path / "run", RunSettings.model_validate(settings)).history

@@ -21,7 +21,7 @@ learned first.
 Y. Li, K. Swersky and R. Zemel, *Generative moment matching networks*, ICML (2015).
 """
 
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,7 +29,9 @@ from torch import Tensor, nn
 
 from beable.distributions import Noise
 from beable.errors import UsageError
-from beable.representations.representation import FloatArray, Representation
+from beable.representations.particles import Coordinates
+from beable.representations.representation import Representation
+from beable.representations.scaling import Affine
 from beable.vae import VAE, Rows
 
 #: centres and widths of the soft counts of pairs, in σ: where the first shell of a dense fluid stands
@@ -80,13 +82,6 @@ class ParticleTerms(BaseModel):
         return min(1.0, step / (self.ramp * steps)) if self.ramp else 1.0
 
 
-class Affine(Protocol):
-    """Positions in physical units are offset + scale times the numbers of a code."""
-
-    offset: FloatArray
-    scale: FloatArray
-
-
 class Moments(NamedTuple):
     """Statistics of training rows at each level of what a model is told.
 
@@ -109,7 +104,9 @@ class Moments(NamedTuple):
         Raises:
             UsageError: more levels than can be told apart by their moments.
         """
-        levels, which = torch.unique(condition, dim=0, return_inverse=True)
+        levels, which = condition[:1], torch.zeros(len(condition), dtype=torch.int64)
+        if condition.shape[1]:
+            levels, which = torch.unique(condition, dim=0, return_inverse=True)
         if len(levels) > MOST_LEVELS:
             raise UsageError(
                 f"matching needs at most {MOST_LEVELS} distinct values of what the model is told, got {len(levels)}: "
@@ -230,10 +227,13 @@ def particle_penalty(settings: ParticleTerms | None, representation: Representat
     """
     if settings is None:
         return None
-    affine = getattr(representation, "affine", None)
-    if affine is None or len(affine.offset) % settings.dimensions:
+    if (
+        not isinstance(representation, Coordinates)
+        or representation.polar
+        or representation.configurations.dimensions != settings.dimensions
+    ):
         raise UsageError(
             f"objective.particles needs positions of {settings.dimensions} dimensions: choose the representation "
             "'coordinates', not polar"
         )
-    return ParticlePenalty(settings, affine)
+    return ParticlePenalty(settings, representation.affine)

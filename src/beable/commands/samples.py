@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from beable.commands.output import show
 from beable.errors import UsageError
+from beable.simulators.settings import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,11 +79,11 @@ def _check_counts(run: "Run", rows: int, member: int, seed: int) -> None:
 def _known(run: "Run", given: list[str]) -> dict[str, float]:
     """Values of the factors that a model is told, in its order, from words such as gravity=0.4."""
     pairs = dict(word.partition("=")[::2] for word in given)
-    if set(pairs) != set(run.known):
+    if set(pairs) != set(run.known) or len(given) != len(pairs):
         wanted = " ".join(f"{name}=VALUE" for name in run.known) or "none"
         raise UsageError(f"the model is told {wanted}, not {' '.join(given) or 'none'}: give --given {wanted}")
     try:
-        return {name: float(pairs[name]) for name in run.known}
+        return {name: number(name, float(pairs[name])) for name in run.known}
     except ValueError:
         raise UsageError(f"--given {' '.join(given)}: each must be a name, =, and a number") from None
 

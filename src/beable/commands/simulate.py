@@ -184,6 +184,12 @@ def lennard_jones(
     """
     from beable.simulators.lennard_jones import SOURCE_PROTOCOL, LennardJones
 
+    if gravity_range is not None and gravity != [0.1, 0.4, 0.7, 1.0]:
+        raise UsageError("give --gravity or --gravity-range, not both")
+    if protocol != "long-run" and (samples != 8 or spacing != "600"):
+        raise UsageError("--samples and --spacing are of long runs: leave them out, or choose --protocol long-run")
+    if no_cutoff and cutoff != 3.0:
+        raise UsageError("give --cutoff or --no-cutoff, not both")
     sampling: dict[str, Any] = {"protocol": protocol, "step": step, "teleport": teleport, "sweeps": sweeps}
     if protocol == "source":
         sampling = SOURCE_PROTOCOL | {k: v for k, v in sampling.items() if v is not None and k != "protocol"}

@@ -116,6 +116,7 @@ class Part(BaseModel):
         question: what is asked, a paragraph.
         measure: name of what answers it.
         arms: names of the arms that it looks at.
+        further: names of the further data that it looks at.
         options: of the measure.
         expected: the source's numbers, and goals.
         findings: what came out of the full preset, and what a reader must know, paragraphs.
@@ -128,6 +129,7 @@ class Part(BaseModel):
     question: str
     measure: str
     arms: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     options: _Tree = {}
     expected: tuple[Reported, ...] = ()
     findings: tuple[str, ...] = ()
@@ -170,18 +172,26 @@ class Study(BaseModel):
         if name not in self.presets:
             raise unknown("preset", name, self.presets)
         preset, tree = dict(self.presets[name]), self.model_dump(mode="json")
+        preset["further"] = {k: v for k, v in preset.get("further", {}).items() if k in self.further}
         for kind, key in (("arms", "override"), ("parts", "options")):
             changes = {name: {key: change} for name, change in preset.pop(kind, {}).items()}
             tree[kind] = [merged(item, changes.get(item["name"], {})) for item in tree[kind]]
         return _validated(merged(tree, preset), f"{self.name}, preset {name}")
 
     def part(self, name: str) -> "Study":
-        """The study that asks one of the questions alone."""
-        part = next(p for p in self.parts if p.name == name)
+        """The study that asks one of the questions alone, with the arms and data that it needs.
+
+        Raises:
+            UsageError: no such part.
+        """
+        found = [p for p in self.parts if p.name == name]
+        if not found:
+            raise unknown(f"part of study {self.name}", name, [p.name for p in self.parts])
+        part = found[0]
         arms = tuple(arm for arm in self.arms if arm.name in part.arms)
-        return self.model_copy(
-            update={"name": name, "title": part.title, "question": part.question, "arms": arms, "parts": (part,)}
-        )
+        further = {key: data for key, data in self.further.items() if key in part.further}
+        alone = {"title": part.title, "question": part.question, "arms": arms, "further": further, "parts": (part,)}
+        return self.model_copy(update={"name": name, **alone})
 
     def settings(self, arm: Arm) -> RunSettings:
         """The settings of one arm.
@@ -234,6 +244,10 @@ def parse(text: str, name: str) -> Study:
     if not known:
         raise UsageError(f"study {name}: arms: at least one is needed")
     _check_presets(study, known)
+    for part in study.parts:
+        for further in part.further:
+            if further not in study.further:
+                raise unknown(f"further data of study {name}", further, study.further)
     for arm_name in [e.arm for e in study.expected] + [arm_name for part in study.parts for arm_name in part.arms]:
         if arm_name not in known:
             raise unknown(f"arm of study {name}", arm_name, known)
@@ -242,7 +256,8 @@ def parse(text: str, name: str) -> Study:
 
 def _check_presets(study: Study, arms: list[str]) -> None:
     for preset in study.presets.values():
-        for kind, known in (("arms", arms), ("parts", [part.name for part in study.parts])):
+        parts, further = [part.name for part in study.parts], list(study.further)
+        for kind, known in (("arms", arms), ("parts", parts), ("further", further)):
             for name in preset.get(kind, {}):
                 if name not in known:
                     raise unknown(f"entry of {kind} in a preset of study {study.name}", name, known)

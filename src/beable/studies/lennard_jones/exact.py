@@ -114,8 +114,9 @@ def _walks(
     context: Context, run: Run, system: LennardJones, gravity: float, equilibrium: FloatArray
 ) -> dict[str, Walk]:
     """Every kind of chain, from configurations in equilibrium."""
-    step, far = np.interp(gravity / system.temperatures[0], *STEPS), np.interp(gravity, *TELEPORTS)
-    start = equilibrium[:CHAINS].reshape(CHAINS, -1).astype(np.float64)
+    reduced = gravity / system.temperatures[0]
+    step, far = np.interp(reduced, *STEPS), np.interp(reduced, *TELEPORTS)
+    start = equilibrium[:CHAINS].reshape(len(equilibrium[:CHAINS]), -1).astype(np.float64)
     model = of_run(run, condition=[gravity], box=system.boxes[0])
     target = particles_of(system, [gravity])
     kinds = {"small moves": (SMALL_STEP, 0.0), "tuned moves": (float(step), float(far))}
