@@ -1,9 +1,11 @@
 """The fluid as a simulator: energies against sums written out, chains, levels, relaxation, known means, bad input."""
 
+import doctest
 import itertools
 import json
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -443,3 +445,10 @@ def test_gravity_of_argon_on_earth():
 def test_substances_that_cannot_be(name):
     with pytest.raises(UsageError, match=f"{name} must be greater than 0"):
         Substance(**{"sigma": 1.0, "epsilon": 1.0, "mass": 1.0} | {name: 0.0})
+
+
+def test_the_examples_of_the_page_run():
+    page = Path(__file__).parents[1] / "docs" / "lennard-jones.md"
+    found = doctest.testfile(str(page), module_relative=False)
+    assert found.attempted > 5
+    assert found.failed == 0

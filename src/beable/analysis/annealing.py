@@ -106,7 +106,7 @@ class System(Protocol):
     def log_density(self, positions: Floats) -> Floats:
         """log π up to a constant, (rows, m) to (rows,); minus infinity where π is 0."""
 
-    def move(
+    def displace(
         self,
         positions: Floats,
         centre: Floats,
@@ -132,7 +132,7 @@ class Walk:
     def log_density(self, positions: Floats) -> Floats:
         return self.log_target(positions)
 
-    def move(
+    def displace(
         self,
         positions: Floats,
         centre: Floats,
@@ -373,7 +373,7 @@ class _Flight:
 
     def _move_positions(self, stage: Stage, step: float, sweeps: int) -> float:
         stiffness = stage.tether / self.model.std**2
-        there, accepted = self.system.move(self.x, self.centre, stiffness, stage.strength, step, sweeps, self.rng)
+        there, accepted = self.system.displace(self.x, self.centre, stiffness, stage.strength, step, sweeps, self.rng)
         if self.guided:
             ratio = stage.guide * (self._guide(there, self.z) - self._guide(self.x, self.z))
             there = np.where((np.log(self.rng.random(len(ratio))) < ratio)[:, None], there, self.x)

@@ -116,7 +116,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         error,
         found.error_by_channel(fields, store.variables),
         regularisation(scores.distortion, scores.rate, error, _level(run, coded)),
-        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows),
+        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.known),
     )
 
 
@@ -200,12 +200,16 @@ def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable
 
 
 def disentanglement(
-    means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64]
+    means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64], known: Sequence[str] = ()
 ) -> Disentanglement | None:
-    """Latents (members, rows, latents) against the factors of rows; None for few rows or where no factor varies."""
-    theta = store.values[rows] if store.factors else np.zeros((len(rows), 1))
-    if len(rows) < FEWEST_ROWS or not np.ptp(theta, axis=0).any():
+    """Latents (members, rows, latents) against the factors of rows that the model was not told.
+
+    None for few rows, and with fewer than two factors: one has nothing to be told from.
+    """
+    asked = [i for i, factor in enumerate(store.factors) if factor.name not in known]
+    if len(asked) < 2 or len(rows) < FEWEST_ROWS or not np.ptp(store.values[rows], axis=0).any():
         return None
+    theta = store.values[rows][:, asked]
     context = score_in_context(s_d, means[0], theta, rotations=ROTATIONS, repeats=2, level=0.9)
     return Disentanglement(
         np.array([s_d(z, theta).score for z in means]),

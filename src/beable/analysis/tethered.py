@@ -83,7 +83,7 @@ class Particles:
             within &= _ordered(self._shaped(positions), self.sites)
         return np.where(within, -self.energy(positions) / self.temperature, -np.inf)
 
-    def move(
+    def displace(
         self,
         positions: Floats,
         centre: Floats,

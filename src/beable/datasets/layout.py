@@ -177,7 +177,7 @@ def block_rows(variables: Sequence[Variable], rows: int) -> int:
 @cache
 def versions() -> dict[str, str]:
     """Of what decides the bytes of a data set."""
-    return {name: version(name) for name in ("beable", "numpy", "scipy")}
+    return {name: version(name) for name in ("beable", "numba", "numpy", "scipy")}
 
 
 @dataclass(frozen=True)
