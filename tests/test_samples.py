@@ -322,3 +322,14 @@ def test_a_mistake_costs_one_line(beable, tmp_path, words):
     rows = [] if "--rows" in words else ["--rows", 4]
     refused(beable(*base, *rows, *words.split()), USAGE, MISTAKES[words])
     assert not (tmp_path / "new").exists()
+
+
+# report
+
+
+def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(answer, folder, tmp_path):
+    answer("report", folder / "told", folder / "gas.zarr", "-o", tmp_path / "told.html")
+    page = (tmp_path / "told.html").read_text()
+    assert "positions, discs of diameter 1." in page
+    assert "Held-out configurations above their reconstruction" in page
+    assert "Vectors: magnitude" not in page

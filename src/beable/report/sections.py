@@ -12,6 +12,7 @@ from beable.analysis.evaluation import Evaluation
 from beable.datasets.store import Store
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
+from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import errors
 from beable.report.figures.training import histories
 from beable.report.page import Figure, Section, Table, Text
@@ -21,6 +22,7 @@ from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
+SHOWN_BOXES = 4
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -30,7 +32,7 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
     facts = f"{store.rows:,} snapshots{failed}."
     if not drawn:
-        return Section("The data", [*text, facts])
+        return Section("The data", [*text, facts], _configurations(store, rows))
     x, y = _axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
@@ -49,8 +51,49 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     return Section("The data", [*text, facts], [Figure(figure, caption, f"Maps of {names} of {len(rows)} snapshots.")])
 
 
+def _configurations(store: Store, rows: Sequence[int]) -> list[Figure | Table]:
+    """Configurations of particles, if the store holds any; nothing otherwise."""
+    return [_boxes(store, v.name, rows) for v in store.variables if _of_particles(v)]
+
+
+def _of_particles(v: Variable) -> bool:
+    return v.dims[:1] == ("particle",) and len(v.shape) == 2 and v.shape[1] in (2, 3)
+
+
+def _boxes(store: Store, name: str, rows: Sequence[int]) -> Figure:
+    positions = store.read(name, np.asarray(rows)).astype(np.float64)
+    corner, side = _box_around(positions)
+    figure = configurations(positions - corner, side, titles=[_row_label(store, row) for row in rows])
+    caption = f"Configurations {', '.join(map(str, rows))}: {name}, discs of diameter 1."
+    return Figure(figure, caption, "Configurations of particles.")
+
+
+def _box_around(positions: FloatArray) -> tuple[float, float]:
+    """Lower corner and side of a box that holds all particles, in whole units; a box from 0 where that will do."""
+    corner = min(0.0, float(np.floor(positions.min())))
+    return corner, max(1.0, float(np.ceil(positions.max() - corner)))
+
+
+def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Figure | Table]:
+    """A few held-out configurations above what a member makes of them."""
+    names = [v.name for v in store.variables if _of_particles(v) and v.name in run.variables]
+    rows = evaluation.rows[:SHOWN_BOXES]
+    truth = read(store, run.variables, rows, run.known)
+    decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.condition(truth)))[member]
+    ordered = run.representation.canonical({name: truth[name] for name in run.variables})
+    return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64)) for name in names]
+
+
+def _pair_of_boxes(truth: FloatArray, decoded: FloatArray) -> Figure:
+    corner, side = _box_around(truth)
+    figure = reconstructions(truth - corner, decoded - corner, side)
+    caption = "Held-out configurations above their reconstruction by one member; lines lead from one to the other."
+    return Figure(figure, caption, "Configurations and their reconstruction.")
+
+
 def _drawable(v: Variable) -> bool:
-    return not v.diagnostic and (len(v.shape) == 2 or (len(v.shape) == 3 and v.shape[0] == 2))
+    plane = len(v.shape) == 2 or (len(v.shape) == 3 and v.shape[0] == 2)
+    return not v.diagnostic and not _of_particles(v) and plane
 
 
 def _axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
@@ -81,7 +124,7 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     truth = read(store, run.variables, np.array([row]), run.known)
     decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
     learned = [v for v in store.variables if v.name in run.variables]
-    variables = [v for v in learned if len(v.shape) in (2, 3) and "particle" not in v.dims]
+    variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
     by_channel = errors({"members": evaluation.error_by_channel}, "relative squared error")
     items = [
         Figure(by_channel, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
@@ -96,7 +139,9 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
             "the percentage is the norm of the error over that of the truth."
         )
         items.insert(0, Figure(figure, caption, f"Truth, reconstruction and error of {', '.join(names)}."))
-    return Section("Reconstruction", [_error_words(evaluation)], items)
+    return Section(
+        "Reconstruction", [_error_words(evaluation)], [*items, *_decoded_boxes(run, store, evaluation, member)]
+    )
 
 
 def _planes(
