@@ -111,10 +111,10 @@ class Simulator(ABC):
         """How badly one snapshot violates the equations it should solve, relative; 0 is perfect."""
 
     def assess(self, values: FloatArray, snapshots: Mapping[str, FloatArray]) -> dict[str, object]:
-        """What a complete set says about itself, ready for JSON, such as whether it is in equilibrium.
+        """What a complete set says about itself, ready for JSON, such as whether it is in equilibrium; nothing here.
 
         Args:
             values: factors of all rows, (rows, factors).
             snapshots: the variables named in ``assessed``, (rows, ...); NaN in rows that failed.
         """
-        raise NotImplementedError(f"{self.name} names variables to assess and does not assess them")
+        return {}
