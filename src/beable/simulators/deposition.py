@@ -26,18 +26,19 @@ from beable.simulators.settings import array, positive
 
 FloatArray = NDArray[np.float64]
 
-EVENTS = 400
+EVENTS = 1000
 #: gap of a contact, in radii of the smaller sphere
 TOUCH = 1e-7
 #: how much a direction may point into a contact
 FEASIBLE = 1e-10
-#: longest piece of a path that is searched at once, in radii of the falling sphere
+#: longest piece of a path that is searched at once, in radii of the smaller of the spheres that touch
 PIECE = 3.0
 #: packing fraction that the height of the bed is at least planned for
 LOOSEST = 0.35
 GOLDEN = pi * (3 - sqrt(5))
 FALL, ROLL, BETWEEN, REST = 0, 1, 2, 3
-CANDIDATES, CONTACTS = 4096, 64
+TOO_MANY = -1
+CONTACTS = 64
 #: below it a length or an angle counts as nothing; without the guard, an angle that a released contact is within
 NOTHING, UNGUARDED = 1e-12, 1e-6
 
@@ -148,7 +149,7 @@ def _empty(r: FloatArray, side: float, images: bool) -> tuple[NDArray[np.int64],
 
 @njit(cache=True, error_model="numpy")
 def _search(c: Any, reach: float, r: float, placed: Any, near: Any) -> int:
-    """Spheres that one of radius r may touch with its centre within a distance of c; how many there are."""
+    """Spheres that one of radius r may touch with its centre within a distance of c; their number, or `TOO_MANY`."""
     count, xyzr, found = 0, placed.spheres, near.spheres
     for k in range(len(placed.cells)):
         n, e = placed.cells[k], placed.edge[k]
@@ -165,7 +166,9 @@ def _search(c: Any, reach: float, r: float, placed: Any, near: Any) -> int:
                     while i >= 0:
                         dx, dy = xyzr[i, 0] + sx - c[0], xyzr[i, 1] + sy - c[1]
                         dz, touch = xyzr[i, 2] - c[2], r + xyzr[i, 3]
-                        if dx * dx + dy * dy + dz * dz <= (reach + touch * (1 + TOUCH)) ** 2 and count < CANDIDATES:
+                        if dx * dx + dy * dy + dz * dz <= (reach + touch * (1 + TOUCH)) ** 2:
+                            if count == len(found):
+                                return TOO_MANY
                             found[count, 0], found[count, 1] = xyzr[i, 0] + sx, xyzr[i, 1] + sy
                             found[count, 2], found[count, 3] = xyzr[i, 2], touch
                             near.names[count] = i
@@ -284,6 +287,12 @@ def _entry(a: float, b: float, level: float, now: float, end: float, slack: floa
 
 
 @njit(cache=True, error_model="numpy")
+def _shorter(now: float, end: float) -> float:
+    """Half of a piece, and nothing of it once it is as short as rounding."""
+    return now if end - now < NOTHING else (now + end) / 2
+
+
+@njit(cache=True, error_model="numpy")
 def _down_to(level: float, now: float, end: float) -> float:
     """Angle from now to the end at which the cosine falls to a level; the end if it does not."""
     return min(end, max(now, acos(level))) if -1 < level < 1 else end
@@ -306,10 +315,14 @@ def _roll(c: Any, r: float, touching: Any, names: Any, i: int, velocity: Any, sl
     ux = velocity[0] if top else (c[0] - p[0]) / flat
     uy = velocity[1] if top else (c[1] - p[1]) / flat
     now = atan2(flat, c[2] - p[2])
-    end = _down_to((r - p[2]) / big, now, min(pi / 2, now + PIECE * r / big))
-    middle = (now + end) / 2
-    c[0], c[1], c[2] = p[0] + big * sin(middle) * ux, p[1] + big * sin(middle) * uy, p[2] + big * cos(middle)
-    count = _search(c, (end - now) * big / 2, r, placed, near)
+    end = _down_to((r - p[2]) / big, now, min(pi / 2, now + PIECE * min(r, big - r) / big))
+    while True:
+        middle = (now + end) / 2
+        c[0], c[1], c[2] = p[0] + big * sin(middle) * ux, p[1] + big * sin(middle) * uy, p[2] + big * cos(middle)
+        count = _search(c, (end - now) * big / 2, r, placed, near)
+        if count != TOO_MANY or end <= now:
+            break
+        end = _shorter(now, end)
     for m in range(count):
         if not _carries(near, m, touching, i, names[i], r):
             s = near.spheres[m]
@@ -350,14 +363,18 @@ def _between(c: Any, r: float, touching: Any, names: Any, i: int, j: int, slack:
     for d in range(3):
         e2[d] *= 1.0 if across >= 0 else -1.0
     now = atan2(abs(across), up)
-    end = min(pi, now + PIECE * r / h)
+    end = min(pi, now + PIECE * min(r, p[3] - r, o[3] - r) / h)
     g = (p[3] ** 2 + o[3] ** 2 - distance * distance) / (2 * p[3] * o[3])
     for height in (_let_go(p, o, g), _let_go(o, p, g), r):
         end = _down_to((height - q[2]) / (h * e1[2]), now, end)
-    middle = (now + end) / 2
-    for d in range(3):
-        c[d] = q[d] + h * (cos(middle) * e1[d] + sin(middle) * e2[d])
-    count = _search(c, (end - now) * h / 2, r, placed, near)
+    while True:
+        middle = (now + end) / 2
+        for d in range(3):
+            c[d] = q[d] + h * (cos(middle) * e1[d] + sin(middle) * e2[d])
+        count = _search(c, (end - now) * h / 2, r, placed, near)
+        if count != TOO_MANY or end <= now:
+            break
+        end = _shorter(now, end)
     for m in range(count):
         mine = _carries(near, m, touching, i, names[i], r) or _carries(near, m, touching, j, names[j], r)
         if not mine:
@@ -412,7 +429,8 @@ def _insert(sphere: int, c: Any, r: float, k: int, placed: Any) -> None:
 def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> Any:
     """Drop all spheres."""
     events, stuck = np.zeros(len(radii), np.int32), np.zeros(len(radii), np.bool_)
-    near = Near(np.empty((CANDIDATES, 4)), np.empty(CANDIDATES, np.int64))
+    room = int(256 + 8 * (radii.max() / radii.min() + 2) ** 2)
+    near = Near(np.empty((room, 4)), np.empty(room, np.int64))
     touching, normals, velocity = np.empty((CONTACTS, 4)), np.empty((CONTACTS, 3)), np.empty(3)
     names, slack = np.empty(CONTACTS, np.int64), NOTHING if guard else UNGUARDED
     c, work, summit = np.empty(3), np.empty((4, 3)), 0.0
