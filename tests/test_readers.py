@@ -59,7 +59,7 @@ WRITERS = {".npz": as_npz, ".h5": as_hdf5, ".hdf5": as_hdf5, ".nc": as_labelled,
 
 
 def test_every_reader_is_tested():
-    assert {*WRITERS, ".npy"} == {*READERS}
+    assert {*WRITERS, ".npy", ".csv", ".tsv"} == {*READERS}
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -161,6 +161,77 @@ def test_rows_that_are_not_finite_are_refused_or_kept_out(tmp_path):
         import_file(tmp_path / "mine.npz", tmp_path / "store.zarr")
     store = import_file(tmp_path / "mine.npz", tmp_path / "store.zarr", drop_invalid=True)
     assert store.good.tolist() == [0, 1, 3, 4, 5]
+
+
+TABLE = "size,flow (m/s),2nd\n1,0.5,7\n2,-1e-3,8\n4,3,9\n"
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_columns_of_text_are_variables_by_name(tmp_path, delimiter, end, mark):
+    path = tmp_path / ("mine.tsv" if delimiter == "\t" else "mine.csv")
+    path.write_bytes((mark + TABLE.replace(",", delimiter).replace("\n", end)).encode())
+    units = {"flow__m_s_": "m s-1"}
+    store = import_file(path, tmp_path / "store.zarr", factors=["column_2nd"], units=units)
+    assert {v.name: (v.dims, v.unit) for v in store.variables} == {"size": ((), "1"), "flow__m_s_": ((), "m s-1")}
+    assert store.read("flow__m_s_").tolist() == [0.5, -1e-3, 3]
+    assert store.values.tolist() == [[7], [8], [9]]
+    assert store.verify() == []
+
+
+def test_columns_are_named_as_the_header_has_them(tmp_path):
+    (tmp_path / "mine.csv").write_text(TABLE)
+    store = import_file(tmp_path / "mine.csv", tmp_path / "store.zarr", variables=["flow (m/s)"], factors=["size"])
+    assert [v.name for v in store.variables] == ["flow__m_s_"]
+    assert [f.name for f in store.factors] == ["size"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("0.5", "much", r"flow__m_s_ is 'much' in row 0 \(line 2\), a finite number is expected"),
+        ("-1e-3", "", r"flow__m_s_ is '' in row 1 \(line 3\)"),
+        ("4", "NaN", r"size is 'NaN' in row 2 \(line 4\)"),
+        ("4", "inf", r"size is 'inf' in row 2 \(line 4\)"),
+        ("4", "1_000", r"size is '1_000' in row 2"),
+        ("4", "0,5", r"row 2 \(line 4\) has 4 entries, the header 3"),
+        ("size,flow (m/s),2nd\n", "", "line 1 holds numbers: a file of columns begins with a header"),
+        ("2nd", "size", "two columns are named 'size'"),
+        ("2nd", "flow [m/s]", "the same name but for special characters"),
+        (TABLE[20:], "", "no rows under the header"),
+        ("4", "é", r"size is 'é' in row 2"),
+    ],
+)
+def test_text_that_holds_no_numbers_is_refused_with_row_and_column(tmp_path, old, new, words):
+    (tmp_path / "mine.csv").write_text(TABLE.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataError, match=words) as caught:
+        import_file(tmp_path / "mine.csv", tmp_path / "store.zarr")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "store.zarr").exists()
+
+
+def test_rows_of_text_without_numbers_are_kept_out_or_their_columns_left_alone(tmp_path):
+    (tmp_path / "mine.csv").write_text("name,size,p\na,1,5\nb,2,6\nc,,7\n\nd,4,8\n")
+    with pytest.raises(DataError, match="name is 'a' in row 0"):
+        import_file(tmp_path / "mine.csv", tmp_path / "store.zarr")
+    with pytest.raises(DataError, match=r"size is '' in row 2 \(line 4\)"):
+        import_file(tmp_path / "mine.csv", tmp_path / "store.zarr", variables=["size"])
+    with pytest.raises(DataError, match=r"size is '' in row 2 \(line 4\)"):
+        import_file(tmp_path / "mine.csv", tmp_path / "store.zarr", variables=["p"], factors=["size"])
+    for i, choice in enumerate(({"variables": ["size"]}, {"variables": ["p"], "factors": ["size"]})):
+        store = import_file(tmp_path / "mine.csv", tmp_path / f"{i}.zarr", drop_invalid=True, **choice)
+        assert store.good.tolist() == [0, 1, 3]
+
+
+def test_text_that_is_no_text_or_too_much_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "mine.csv").write_bytes(b"a,b\n1,\xff\xfe\n")
+    with pytest.raises(DataError, match=r"cannot be read as \.csv"):
+        import_file(tmp_path / "mine.csv", tmp_path / "store.zarr")
+    (tmp_path / "mine.csv").write_text(TABLE)
+    monkeypatch.setattr(readers, "_memory", lambda: 100)
+    with pytest.raises(DataError, match="memory allows"):
+        import_file(tmp_path / "mine.csv", tmp_path / "store.zarr")
 
 
 def archive(path, **members):

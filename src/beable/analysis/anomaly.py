@@ -93,10 +93,12 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
         snapshots: rows, with the claimed factors where the run is told some.
     """
     parts = [_at_the_mean(run, rows) for rows in in_blocks(run.rows(snapshots), BLOCK_ROWS)]
-    return RowScores(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
+    distortion, rate, error = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
+    return RowScores(distortion + run.log_volume(snapshots).numpy(), rate, error)
 
 
 def _at_the_mean(run: Run, rows: Rows) -> RowScores:
+    """In code space."""
     vae, code = run.vae, run.representation.code
     q = vae.encoder(rows.values, rows.condition)
     p = vae.decoder(q.mean, condition=rows.condition)
@@ -104,7 +106,7 @@ def _at_the_mean(run: Run, rows: Rows) -> RowScores:
     squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.leftover.sum(-1)
     outputs = float(code.dimension.sum())
     error = (squared / outputs).sqrt() * np.exp(code.log_volume / outputs)
-    distortion = vae.decoder.distortion(p, rows) + code.log_volume
+    distortion = vae.decoder.distortion(p, rows)
     return RowScores(*map(_float64, (distortion, torch.stack(list(rates.values())).sum((0, -1)), error)))
 
 

@@ -115,7 +115,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         codes.std,
         error,
         found.error_by_channel(fields, store.variables),
-        regularisation(scores.distortion, scores.rate, error, _level(run, coded)),
+        regularisation(scores.distortion, scores.rate, error, _level(run, coded, fields)),
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.known),
     )
 
@@ -138,14 +138,14 @@ def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) 
     )
 
 
-def _level(run: Run, coded: Coded) -> float:
+def _level(run: Run, coded: Coded, fields: Mapping[str, FloatArray]) -> float:
     """The collapsed level of the rows judged, in physical units."""
     code = run.representation.code
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     spread = ((values - values.mean(0)) ** 2).mean(0)
     energy = np.bincount(code.group, spread, len(code.dimension)) + coded.leftover.mean(0)
     shared = run.settings.model.variance in ("closed", "scalar")
-    return collapsed_level(energy, code.dimension, shared) + code.log_volume
+    return collapsed_level(energy, code.dimension, shared) + float(run.log_volume(fields).mean())
 
 
 class _Reconstructions(NamedTuple):

@@ -5,10 +5,12 @@ read only of those that are wanted. A file is somebody else's work and is believ
 larger than its file can hold or than memory, no numbers from another file than the one that was named.
 """
 
+import csv
 import math
 import os
 import re
 import zipfile
+from array import array as growing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +31,8 @@ Array = NDArray[Any]
 
 MEMORY_SHARE = 0.5
 HDF5 = b"\x89HDF"
+TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
+MOST_HEADER, MOST_QUOTED = 2**16, 40
 JACOBSEN = frozenset({"generative_params", "permeability", "output"})
 
 
@@ -42,6 +46,7 @@ class Source:
         load: reads it.
         dims: names of its dimensions after the rows; empty where the file has none.
         unit: UDUNITS string; empty where the file has none.
+        bad: its first entry that is no finite number, in words; empty where none is known.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +54,7 @@ class Source:
     load: Callable[[], Array]
     dims: tuple[str, ...] = ()
     unit: str = ""
+    bad: str = ""
 
     @property
     def bytes(self) -> int:
@@ -192,6 +198,126 @@ def _coordinates(data: Any, sources: Mapping[str, Source]) -> dict[str, tuple[Ar
     return {dim: (values, unit) for dim, (values, unit) in found.items() if np.isfinite(values).all()}
 
 
+class Columns(NamedTuple):
+    """What a text file of columns holds.
+
+    Args:
+        names: of the columns, as the header has them.
+        values: numbers (rows, columns), NaN where an entry is no number.
+        lines: line of the file that each row ends on, (rows).
+        bad: the first entry of a column that is no finite number, in words, by name.
+    """
+
+    names: list[str]
+    values: NDArray[np.float64]
+    lines: NDArray[np.int64]
+    bad: dict[str, str]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        return self.values[:, self.names.index(name)]
+
+
+def read_header(path: Path | str) -> list[str]:
+    """Names of the columns of a text file; a byte order mark is no part of the first."""
+    with _text(Path(path)) as reader:
+        return [name.strip() for name in next(reader, [])]
+
+
+def read_columns(path: Path | str) -> Columns:
+    r"""All columns of a text file under a header, with commas, semicolons or tabs between.
+
+    Args:
+        path: the file, UTF-8 with or without a byte order mark.
+
+    Raises:
+        DataError: no text, no header, no rows, names that are not distinct, or a row of another length.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mine.csv"
+    >>> _ = path.write_text("size,flow\n1,2.5\n2,much\n")
+    >>> read_columns(path).values.tolist(), read_columns(path).bad
+    ([[1.0, 2.5], [2.0, nan]], {'flow': "'much' in row 1 (line 3)"})
+    """
+    path = Path(path)
+    _check_room(path, path.stat().st_size * TEXT_GROWTH)
+    names = read_header(path)
+    _check_header(path, names)
+    numbers, lines, bad = growing("d"), growing("q"), dict[str, str]()
+    with _text(path) as reader:
+        next(reader)
+        for cells in filter(None, reader):
+            place = f"row {len(lines)} (line {reader.line_num})"
+            if len(cells) != len(names):
+                raise DataError(f"{path}: {place} has {len(cells)} entries, the header {len(names)}: mend the row")
+            found = list(map(_number, cells))
+            numbers.extend(found)
+            lines.append(reader.line_num)
+            for name, cell, number in zip(names, cells, found, strict=True):
+                if not math.isfinite(number):
+                    bad.setdefault(name, f"{cell.strip()[:MOST_QUOTED]!r} in {place}")
+    if not lines:
+        raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
+    return Columns(names, np.array(numbers).reshape(len(lines), -1), np.array(lines), bad)
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[Any]:
+    """Lines of a text file as lists of entries; what is no such text becomes one line."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            yield csv.reader(file, delimiter=_delimiter(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as {path.suffix} ({error}): check the file") from error
+
+
+def _delimiter(file: IO[str]) -> str:
+    """What stands between the names of a header."""
+    first = file.readline(MOST_HEADER)
+    file.seek(0)
+    return max(",;\t", key=first.count)
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    if any(math.isfinite(_number(name)) for name in names):
+        raise DataError(f"{path}: line 1 holds numbers: a file of columns begins with a header of their names")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: two columns are named {twice[0]!r}: rename one")
+
+
+def _number(cell: str) -> float:
+    """A decimal number; NaN where it is none."""
+    try:
+        return math.nan if "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
+
+
+@contextmanager
+def columns(path: Path) -> Iterator[Contents]:
+    """Columns of a text file, one number a row each."""
+    held = read_columns(path)
+    places = {_heading(name, i): i for i, name in enumerate(held.names)}
+    if len(places) < len(held.names):
+        raise DataError(f"{path}: two columns have the same name but for special characters: rename one")
+    yield Contents({name: _column(held, i) for name, i in places.items()})
+
+
+def _column(held: Columns, place: int) -> Source:
+    values = held.values[:, place]
+    return Source(values.shape, values.dtype, values.copy, bad=held.bad.get(held.names[place], ""))
+
+
+def _heading(name: str, place: int) -> str:
+    """A column's name as a word.
+
+    >>> [_heading(name, 0) for name in ("flow (m/s)", "", "2nd", "row")]
+    ['flow__m_s_', 'column_1', 'column_2nd', 'row_']
+    """
+    word = _dim(name or str(place + 1))
+    return word if word[0].isalpha() else f"column_{word}"
+
+
 READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".npy": npy,
     ".npz": npz,
@@ -199,6 +325,8 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".hdf5": hdf5,
     ".nc": labelled,
     ".zarr": labelled,
+    ".csv": columns,
+    ".tsv": columns,
 }
 
 
@@ -243,6 +371,8 @@ def import_file(
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
     chosen = _chosen(path, variables, factors)
+    if not drop_invalid:
+        _refuse_bad(path, chosen.sources)
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
     return Store.from_arrays(
         output,
@@ -254,6 +384,15 @@ def import_file(
         title=f"Imported from {path.name}",
         allow_failed=drop_invalid,
     )
+
+
+def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
+    for name, source in sources.items():
+        if source.bad:
+            raise DataError(
+                f"{path}: {name} is {source.bad}, a finite number is expected: mend it, keep such rows out with "
+                "drop_invalid, or name the columns to take"
+            )
 
 
 class _Chosen(NamedTuple):
@@ -314,7 +453,11 @@ def _check(path: Path, sources: Mapping[str, Source]) -> None:
     for name, source in sources.items():
         if source.dtype.kind not in "fiub":
             raise DataError(f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take")
-    asked, room = sum(source.bytes for source in sources.values()), _memory() * MEMORY_SHARE
+    _check_room(path, sum(source.bytes for source in sources.values()))
+
+
+def _check_room(path: Path, asked: int) -> None:
+    room = _memory() * MEMORY_SHARE
     if asked > room:
         raise DataError(
             f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take"

@@ -10,6 +10,7 @@ from beable.representations.joint import Joint
 from beable.representations.modes import Modes
 from beable.representations.particles import Coordinates, DistanceMatrix
 from beable.representations.representation import Code, Coded, Representation
+from beable.representations.tables import Table
 
 REPRESENTATIONS: dict[str, type[Representation]] = {
     "fields": Fields,
@@ -18,6 +19,7 @@ REPRESENTATIONS: dict[str, type[Representation]] = {
     "distances": DistanceMatrix,
     "density": DensityGrid,
     "joint": Joint,
+    "table": Table,
 }
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Joint",
     "Modes",
     "Representation",
+    "Table",
     "make",
 ]
 

@@ -87,6 +87,10 @@ class Representation(ABC):
         """The snapshots as this representation sorts them, so that decoded ones can be compared number by number."""
         return dict(snapshots)
 
+    def log_jacobian(self, snapshots: Snapshots) -> FloatArray:
+        """The part of the log volume that depends on the row, (rows): nothing where the code is linear."""
+        return np.zeros(rows_of(snapshots))
+
     @abstractmethod
     def state(self) -> dict[str, FloatArray]:
         """The fitted arrays, by name."""

@@ -18,6 +18,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from beable.errors import DataError, UsageError, unknown
@@ -50,6 +51,8 @@ SCHEMES: dict[str, Callable[[Field, Field], Scheme]] = {
 }
 
 TOLERANCE = 1e-8
+#: designs reach to 4.3 standard deviations
+OUTERMOST = (1e-5, 1 - 1e-5)
 
 HOPELESS = {"relative_residual": np.inf, "mass_balance_defect": np.inf}
 
@@ -162,6 +165,17 @@ class Darcy(Simulator):
     def factors(self) -> tuple[Factor, ...]:
         low, high = self.law.support
         return tuple(Factor(f"theta_{i}", rf"\theta_{{{i}}}", "1", low, high) for i in range(1, self.modes + 1))
+
+    @property
+    def dimensions(self) -> int:
+        return self.modes
+
+    def design(self, unit: FloatArray) -> FloatArray:
+        """Normal quantiles where the law has no bounds, whatever the law: designs look beyond the data."""
+        low, high = self.law.support
+        if np.isfinite([low, high]).all():
+            return np.asarray(low + (high - low) * unit)
+        return np.asarray(ndtri(np.clip(unit, *OUTERMOST)))
 
     @property
     def variables(self) -> tuple[Variable, ...]:

@@ -90,11 +90,13 @@ class Deposit(NamedTuple):
         positions: centres, x and y in [0, L), (sphere, 3), in the unit of the radii.
         events: falls and rolls of each sphere, (sphere,).
         stuck: spheres that had not come to rest after ``EVENTS`` events, (stuck,).
+        overlap: deepest overlap of two spheres when the later one came to rest, over the sum of their radii.
     """
 
     positions: FloatArray
     events: NDArray[np.int32]
     stuck: NDArray[np.int64]
+    overlap: float
 
 
 def deposit(
@@ -128,8 +130,8 @@ def deposit(
         raise DataError(f"box {side:g} is narrower than two of its largest spheres: give at least {4 * r.max():g}")
     draws = np.random.default_rng(rng).random((len(r), 3)) * (side, side, 2 * pi)
     classes, placed = _empty(r, side, images)
-    positions, events, stuck = _place(r, draws, classes, placed, guard)
-    return Deposit(positions, events, np.flatnonzero(stuck))
+    positions, events, stuck, overlap = _place(r, draws, classes, placed, guard)
+    return Deposit(positions, events, np.flatnonzero(stuck), max(0.0, overlap))
 
 
 def _empty(r: FloatArray, side: float, images: bool) -> tuple[NDArray[np.int64], Placed]:
@@ -409,6 +411,16 @@ def _contacts(c: Any, r: float, near: Any, count: int, touching: Any, normals: A
 
 
 @njit(cache=True, error_model="numpy")
+def _deepest(c: Any, near: Any, count: int) -> float:
+    """Deepest overlap with the spheres near by, over the sum of the radii; negative where all are apart."""
+    deepest = -1.0
+    for m in range(count):
+        dx, dy, dz = c[0] - near.spheres[m, 0], c[1] - near.spheres[m, 1], c[2] - near.spheres[m, 2]
+        deepest = max(deepest, 1 - sqrt(dx * dx + dy * dy + dz * dz) / near.spheres[m, 3])
+    return deepest
+
+
+@njit(cache=True, error_model="numpy")
 def _insert(sphere: int, c: Any, r: float, k: int, placed: Any) -> None:
     """Put a sphere at rest into its cell."""
     n, e = placed.cells[k], placed.edge[k]
@@ -433,7 +445,7 @@ def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> An
     near = Near(np.empty((room, 4)), np.empty(room, np.int64))
     touching, normals, velocity = np.empty((CONTACTS, 4)), np.empty((CONTACTS, 3)), np.empty(3)
     names, slack = np.empty(CONTACTS, np.int64), NOTHING if guard else UNGUARDED
-    c, work, summit = np.empty(3), np.empty((4, 3)), 0.0
+    c, work, summit, overlap = np.empty(3), np.empty((4, 3)), 0.0, -1.0
     for sphere in range(len(radii)):
         r, contacts, motion, i, j, done = radii[sphere], 0, FALL, -1, -1, 0
         c[0], c[1], c[2] = draws[sphere, 0], draws[sphere, 1], summit + 1.5 * r
@@ -452,6 +464,7 @@ def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> An
                 contacts = _contacts(c, r, near, count, touching, normals, names)
                 motion, i, j = _next(normals, contacts, draws[sphere, 2] + done * GOLDEN, velocity)
         events[sphere], stuck[sphere] = done, motion != REST
+        overlap = max(overlap, _deepest(c, near, count))
         _insert(sphere, c, r, classes[sphere], placed)
         summit = max(summit, c[2] + r)
-    return placed.spheres[:, :3].copy(), events, stuck
+    return placed.spheres[:, :3].copy(), events, stuck, overlap

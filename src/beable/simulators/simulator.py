@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.errors import UsageError
 from beable.streams import RowStreams
 
 FloatArray = NDArray[np.floating]
@@ -109,6 +110,19 @@ class Simulator(ABC):
     @abstractmethod
     def residual(self, snapshot: Mapping[str, FloatArray]) -> float:
         """How badly one snapshot violates the equations it should solve, relative; 0 is perfect."""
+
+    @property
+    def dimensions(self) -> int:
+        """Of the unit cube of designs that `design` takes; 0 where a simulator cannot be designed with."""
+        return 0
+
+    def design(self, unit: FloatArray) -> FloatArray:
+        """Factor values ``(rows, factors)`` of points ``(rows, dimensions)`` of the unit cube, all of them possible."""
+        raise UsageError(f"{self.name} cannot be designed with: its factors have no range to choose from")
+
+    def features(self, values: FloatArray) -> FloatArray:
+        """What a surrogate of this simulator is fitted to, (rows, features); the factors unless something says more."""
+        return values
 
     def assess(self, values: FloatArray, snapshots: Mapping[str, FloatArray]) -> dict[str, object]:
         """What a complete set says about itself, ready for JSON, such as whether it is in equilibrium; nothing here.

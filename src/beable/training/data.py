@@ -10,6 +10,7 @@ from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
+from beable.simulators.simulator import Variable
 from beable.training.ensemble import split
 from beable.training.fit import TrainingSettings
 
@@ -36,7 +37,7 @@ class Prepared(NamedTuple):
 
 
 def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
-    """The variables to learn from: those named, or all that are not diagnostics.
+    """The variables to learn from: those named, or all fields and particles, or, where there are none, all numbers.
 
     Raises:
         UsageError: a name that the store does not hold.
@@ -46,17 +47,26 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
     for name in names or ():
         if name not in held:
             raise unknown("variable", name, held)
-    chosen = list(names or (v.name for v in store.variables if not v.diagnostic and v.dims))
+    learned = [v for v in store.variables if not v.diagnostic]
+    fields = [v.name for v in learned if not _of_a_table(v)]
+    chosen = list(names or fields or (v.name for v in learned))
     if not chosen:
-        raise DataError(f"{', '.join(held)}: no field among the store's variables: name the ones to learn from")
+        raise DataError(f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from")
     return chosen
 
 
 def natural_representation(store: Store, names: Sequence[str] | None = None) -> str:
-    """The representation that suits the variables where none is chosen: coordinates of particles, modes of fields."""
-    chosen = set(learnable(store, names))
-    particles = any("particle" in v.dims for v in store.variables if v.name in chosen)
-    return "coordinates" if particles else "modes"
+    """The representation that suits where none is chosen: coordinates of particles, tables of numbers, modes of fields."""
+    names = set(learnable(store, names))
+    chosen = [v for v in store.variables if v.name in names]
+    if any("particle" in v.dims for v in chosen):
+        return "coordinates"
+    return "table" if all(map(_of_a_table, chosen)) else "modes"
+
+
+def _of_a_table(variable: Variable) -> bool:
+    """Whether a variable is a number, or a few of them that lie on no grid."""
+    return variable.dims in ((), ("component",))
 
 
 def read(

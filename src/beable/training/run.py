@@ -190,9 +190,14 @@ class Run:
         q = self._posterior(rows)
         z = q.sample(noise)
         p = self.vae.decoder.around(self._location(z, rows.condition))
-        distortion = self.vae.decoder.distortion(p, rows) + self.representation.code.log_volume
+        distortion = self.vae.decoder.distortion(p, rows) + self.log_volume(snapshots)
         rates = self.vae.prior.rate(q, z, self.vae.encoder, noise)
         return Scores(distortion.numpy(), torch.stack(list(rates.values())).sum(0).numpy())
+
+    def log_volume(self, snapshots: Mapping[str, FloatArray]) -> torch.Tensor:
+        """What a distortion in code space lacks to one in physical units, (rows)."""
+        own = self.representation.log_jacobian({name: snapshots[name] for name in self.variables})
+        return _tensor(own + self.representation.code.log_volume)
 
     @torch.no_grad()
     def sample(self, rows: int, seed: int = 0) -> FloatArray:

@@ -1,0 +1,426 @@
+r"""Rows of named numbers, each read on the scale on which its errors are alike: as it is, as logarithm, between bounds,
+or as shares of a whole.
+
+A table's row y, scalars and short vectors, becomes :math:`t(y)` column by column and the code :math:`c = (t - o)/s`
+with an offset and a scale of each column. What depends on the row in the change of variables is the log Jacobian:
+
+.. math:: -\log p(y) = -\log p(c) + \sum \log s + \log J(y), \qquad
+    J(y) = \prod \left|\frac{\mathrm{d}y}{\mathrm{d}t}\right|
+
+with :math:`\mathrm{d}y/\mathrm{d}t = y` for a logarithm, :math:`(y - a)(b - y)/(b - a)` between bounds, and
+:math:`\sqrt k \prod_i x_i` for k shares in isometric log-ratios (Egozcue et al., 2003), their density being that with
+respect to Lebesgue measure on the first k - 1 shares.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Literal, Self
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+from beable.errors import DataError, UsageError, unknown
+from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots, rows_of
+
+Floats = NDArray[np.float64]
+SCALINGS = ("deviation", "range", "maximum", "none")
+SIMPLICES = ("ilr", "rescale", "none")
+CONSTANTS = ("refuse", "keep")
+GROUPS = ("column", "variable", "all")
+SUM_TOLERANCE = 1e-3
+
+
+class Plain:
+    """A variable of k numbers as they are: the coordinates t are the numbers."""
+
+    def __init__(self, name: str, width: int) -> None:
+        self.name, self.width = name, width
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each coordinate."""
+        return [self.name] if self.width == 1 else [f"{self.name}[{i}]" for i in range(self.width)]
+
+    def settle(self, values: Floats) -> Floats:
+        """Numbers (rows, k) that have coordinates; refuses those that have none."""
+        return values
+
+    def decodable(self, values: Floats) -> Floats:
+        """Settled numbers as they come back from a code."""
+        return values
+
+    def apply(self, values: Floats) -> Floats:
+        """Settled numbers to coordinates."""
+        return values
+
+    def undo(self, coordinates: Floats) -> Floats:
+        """Coordinates to numbers."""
+        return coordinates
+
+    def log_jacobian(self, values: Floats) -> Floats:
+        """Log |dy/dt| of settled numbers, (rows)."""
+        return np.zeros(len(values))
+
+    def refuse(self, values: Floats, bad: NDArray[np.bool_], advice: str) -> None:
+        """Name the first number that is bad."""
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            label = self.name if values.shape[1] == 1 else f"{self.name}[{column}]"
+            raise DataError(f"{label} is {values[row, column]:.6g} in row {row}: {advice}")
+
+
+class Logarithm(Plain):
+    """t = ln y."""
+
+    def settle(self, values: Floats) -> Floats:
+        self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of log")
+        return values
+
+    def apply(self, values: Floats) -> Floats:
+        return np.log(values)
+
+    def undo(self, coordinates: Floats) -> Floats:
+        with np.errstate(over="ignore"):  # a code that no row has is infinite
+            return np.exp(coordinates)
+
+    def log_jacobian(self, values: Floats) -> Floats:
+        return np.asarray(np.log(values).sum(1))
+
+
+class Between(Plain):
+    """t = ln (y - a) - ln (b - y) between bounds a and b."""
+
+    def __init__(self, name: str, width: int, low: float, high: float) -> None:
+        super().__init__(name, width)
+        self.low, self.high = low, high
+
+    def settle(self, values: Floats) -> Floats:
+        advice = f"it must lie inside ({self.low:g}, {self.high:g}): mend the row or widen its bounds"
+        self.refuse(values, (values <= self.low) | (values >= self.high), advice)
+        return values
+
+    def apply(self, values: Floats) -> Floats:
+        return np.log(values - self.low) - np.log(self.high - values)
+
+    def undo(self, coordinates: Floats) -> Floats:
+        return np.asarray(self.low + (self.high - self.low) * expit(coordinates))
+
+    def log_jacobian(self, values: Floats) -> Floats:
+        spans = np.log(values - self.low) + np.log(self.high - values) - np.log(self.high - self.low)
+        return np.asarray(spans.sum(1))
+
+
+class Shares(Plain):
+    """Shares of a whole, coded as they are; decoded ones are cut at 0 and, if asked, divided by their sum."""
+
+    def __init__(self, name: str, width: int, rescaled: bool) -> None:
+        super().__init__(name, width)
+        self.rescaled = rescaled
+
+    def settle(self, values: Floats) -> Floats:
+        self.refuse(values, values < 0, "a share of a whole is not negative: mend the row")
+        return values
+
+    def decodable(self, values: Floats) -> Floats:
+        return self.undo(values)
+
+    def undo(self, coordinates: Floats) -> Floats:
+        return _closed(np.maximum(coordinates, 0)) if self.rescaled else coordinates
+
+
+class LogRatios(Plain):
+    """Shares of a whole in k - 1 isometric log-ratios.
+
+    A share below the smallest that is told from none is put there, and the others give way in proportion, so that
+    their ratios stay (multiplicative replacement; Martín-Fernández et al., 2003).
+    """
+
+    def __init__(self, name: str, width: int, smallest: float) -> None:
+        if width < 2:
+            raise DataError(f"{name} holds one number a row: shares of a whole are at least two: take it out")
+        if smallest * width >= 1:
+            raise DataError(f"{name} holds {width} shares: the smallest told from none must be below {1 / width:.3g}")
+        super().__init__(name, width)
+        self.smallest, self.basis = smallest, np.asarray(scipy.linalg.helmert(width))
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.name} (ilr {i + 1})" for i in range(self.width - 1)]
+
+    def settle(self, values: Floats) -> Floats:
+        self.refuse(values, values < 0, "a share of a whole is not negative: mend the row")
+        sums = values.sum(1)
+        bad = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
+        if bad.size:
+            raise DataError(
+                f"{self.name} sums to {sums[bad[0]]:.6g} in row {bad[0]}: shares of a whole sum to 1 within "
+                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set simplex to 'rescale'"
+            )
+        return self._detected(values / sums[:, None])
+
+    def _detected(self, shares: Floats) -> Floats:
+        absent = shares < self.smallest
+        others = np.where(absent, 0, shares)
+        left = 1 - self.smallest * absent.sum(1, keepdims=True)
+        return np.where(absent, self.smallest, others * left / others.sum(1, keepdims=True))
+
+    def apply(self, values: Floats) -> Floats:
+        return np.asarray(np.einsum("rk,mk->rm", np.log(values), self.basis))
+
+    def undo(self, coordinates: Floats) -> Floats:
+        return np.asarray(softmax(np.einsum("rm,mk->rk", coordinates, self.basis), axis=1))
+
+    def log_jacobian(self, values: Floats) -> Floats:
+        return np.asarray(np.log(values).sum(1) + 0.5 * np.log(self.width))
+
+
+def _closed(shares: Floats) -> Floats:
+    """Shares divided by their sum; equal ones where all are 0."""
+    sums = shares.sum(1, keepdims=True)
+    return np.where(sums > 0, shares / np.where(sums > 0, sums, 1), 1 / shares.shape[1])
+
+
+class Table(Representation):
+    """Rows of named scalars () and short vectors (k), each on a scale of its own.
+
+    Args:
+        scaling: "deviation" (less the mean, over the standard deviation), "range" (to [0, 1]), "maximum" (over the
+            largest absolute value) or "none", of each column.
+        log: names of variables that are taken as logarithms, with commas between.
+        composition: names of vectors that are shares of a whole, with commas between.
+        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
+            (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
+            density is that of k numbers that are free of each other.
+        bounded: bounds of variables that are taken as log-odds between them, such as "packing_fraction=0:1".
+        constant: "refuse" columns that are the same in all training rows, or "keep" them out of the code and decode
+            their value.
+        smallest: share of a whole that is told from none, for "ilr".
+        groups: numbers with an output variance of their own: each "column", each "variable" or "all".
+
+    References: Egozcue et al. (2003) for log-ratios; Hall & Sparks (2023) for "rescale".
+
+    >>> shares = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+    >>> rows = {"size": np.array([1.0, 10.0, 100.0]), "mass_fraction": shares}
+    >>> table = Table(log="size", composition="mass_fraction").fit(rows)
+    >>> table.code.shape
+    (3,)
+    >>> table.inverse(table.transform(rows).values)["size"].round(3).tolist()
+    [1.0, 10.0, 100.0]
+    """
+
+    def __init__(
+        self,
+        scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
+        log: str = "",
+        composition: str = "",
+        simplex: Literal["ilr", "rescale", "none"] = "ilr",
+        bounded: str = "",
+        constant: Literal["refuse", "keep"] = "refuse",
+        smallest: float = 1e-4,
+        groups: Literal["column", "variable", "all"] = "column",
+    ) -> None:
+        _check_choice("scaling", scaling, SCALINGS)
+        _check_choice("simplex", simplex, SIMPLICES)
+        _check_choice("treatment of constant columns", constant, CONSTANTS)
+        _check_choice("groups of a table", groups, GROUPS)
+        if not 0 < smallest < 0.5:
+            raise UsageError(f"the smallest share told from none must lie in (0, 0.5), got {smallest}")
+        self.scaling, self.log, self.composition, self.simplex = scaling, log, composition, simplex
+        self.bounded, self.constant, self.smallest, self.groups = bounded, constant, smallest, groups
+        self._logs, self._compositions, self._bounds = _names(log), _names(composition), _bounds(bounded)
+        _check_once([*self._logs, *self._compositions, *self._bounds])
+        self.forgets = self._forgotten()
+
+    def _forgotten(self) -> str:
+        parts = []
+        if self._compositions and self.simplex == "ilr":
+            parts.append(f"shares below {self.smallest:g}, which become {self.smallest:g}")
+        if self._compositions and self.simplex == "rescale":
+            parts.append("the sum of the shares, which becomes 1")
+        if self.constant == "keep":
+            parts.append("columns that are the same in all training rows")
+        return " and ".join(parts) or "nothing"
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "scaling": self.scaling,
+            "log": self.log,
+            "composition": self.composition,
+            "simplex": self.simplex,
+            "bounded": self.bounded,
+            "constant": self.constant,
+            "smallest": self.smallest,
+            "groups": self.groups,
+        }
+
+    def fit(self, snapshots: Snapshots) -> Self:
+        self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
+        coordinates = self._coordinates(self._settled(snapshots))
+        self.offset, self.scale = _affine(coordinates, self.scaling)
+        constant = _constant(coordinates)
+        self._check_constant(constant, len(coordinates))
+        self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
+        self._size = np.sqrt((self._scaled(coordinates) ** 2).mean(0))
+        return self
+
+    def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
+        if constant.all() or (constant.any() and self.constant == "refuse"):
+            names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[constant])
+            way = "" if constant.all() else ", or set constant to 'keep'"
+            raise DataError(
+                f"{names} is the same in all {rows} training rows: leave it out, there is nothing to learn{way}"
+            )
+
+    def _lay_out(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """A scale of measurement for each variable."""
+        if not shapes:
+            raise DataError("no variable to represent: name at least one of the store's")
+        for name in (*self._logs, *self._compositions, *self._bounds):
+            if name not in shapes:
+                raise unknown("variable", name, shapes)
+        self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
+        for name, shape in self.shapes.items():
+            if len(shape) > 1 or not prod(shape):
+                raise DataError(f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave out")
+        self.columns = {name: self._column(name, prod(shape)) for name, shape in self.shapes.items()}
+
+    def _column(self, name: str, width: int) -> Plain:
+        if name in self._logs:
+            return Logarithm(name, width)
+        if name in self._bounds:
+            return Between(name, width, *self._bounds[name])
+        if name not in self._compositions:
+            return Plain(name, width)
+        if self.simplex == "ilr":
+            return LogRatios(name, width, self.smallest)
+        return Shares(name, width, rescaled=self.simplex == "rescale")
+
+    def _settled(self, snapshots: Snapshots) -> dict[str, Floats]:
+        """Each variable (rows, k), checked."""
+        found = {name: snapshots[name].shape[1:] for name in self.shapes if name in snapshots}
+        if found != self.shapes:
+            raise DataError(f"expected variables {self.shapes}, got {found}: give what the model was trained on")
+        if any(not len(snapshots[name]) for name in self.shapes):
+            raise DataError("a table without rows: give at least one")
+        rows = rows_of({name: snapshots[name] for name in self.shapes})
+        flat = {name: np.asarray(snapshots[name], np.float64).reshape(rows, -1) for name in self.shapes}
+        return {name: column.settle(flat[name]) for name, column in self.columns.items()}
+
+    def _coordinates(self, settled: Mapping[str, Floats]) -> Floats:
+        """t of all variables beside each other, (rows, columns)."""
+        return np.concatenate([column.apply(settled[name]) for name, column in self.columns.items()], axis=1)
+
+    @property
+    def _varies(self) -> NDArray[np.bool_]:
+        return self.scale > 0
+
+    def _scaled(self, coordinates: Floats) -> Floats:
+        kept = self._varies
+        return np.asarray((coordinates[:, kept] - self.offset[kept]) / self.scale[kept])
+
+    @property
+    def code(self) -> Code:
+        scale = self.scale[self._varies]
+        group, dimension = np.unique(self._groups(), return_inverse=True, return_counts=True)[1:]
+        size = self._size.astype(np.float32)
+        return Code((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()))
+
+    def _groups(self) -> NDArray[np.int64]:
+        """The group of each number of the code, not yet counted from 0."""
+        widths = [len(column.names) for column in self.columns.values()]
+        every = np.arange(sum(widths))
+        number = {"column": every, "variable": np.repeat(np.arange(len(widths)), widths), "all": 0 * every}
+        return np.asarray(number[self.groups][self._varies])
+
+    def canonical(self, snapshots: Snapshots) -> dict[str, FloatArray]:
+        """The rows with shares as they can be decoded: summing to one, none below the smallest."""
+        settled = self._settled(snapshots)
+        return {n: self.columns[n].decodable(v).reshape(-1, *self.shapes[n]) for n, v in settled.items()}
+
+    def log_jacobian(self, snapshots: Snapshots) -> Floats:
+        """Log J(y), the part of the log volume that depends on the row, (rows).
+
+        Args:
+            snapshots: rows in physical units.
+        """
+        settled = self._settled(snapshots)
+        return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in self.columns.items()))
+
+    def transform(self, snapshots: Snapshots) -> Coded:
+        values = self._scaled(self._coordinates(self._settled(snapshots))).astype(np.float32)
+        return Coded(values, np.zeros((len(values), len(self.code.dimension)), np.float32))
+
+    def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
+        """Rows of codes (rows, m), in physical units and in double precision."""
+        code = np.asarray(values, np.float64).reshape(-1, int(self._varies.sum()))
+        coordinates = np.repeat(self.offset[None], len(code), axis=0)
+        coordinates[:, self._varies] += code * self.scale[self._varies]
+        ends = np.cumsum([len(column.names) for column in self.columns.values()])[:-1]
+        parts = zip(self.columns.items(), np.split(coordinates, ends, axis=1), strict=True)
+        return {name: column.undo(part).reshape(-1, *self.shapes[name]) for (name, column), part in parts}
+
+    def state(self) -> dict[str, FloatArray]:
+        return {"offset": self.offset, "scale": self.scale, "size": self._size}
+
+    def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
+        self._lay_out(shapes)
+        self.offset, self.scale, self._size = (np.asarray(state[n], np.float64) for n in ("offset", "scale", "size"))
+        return self
+
+
+def _constant(coordinates: Floats) -> NDArray[np.bool_]:
+    """Columns that never change."""
+    return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.abs(coordinates).max(0))
+
+
+def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
+    """Offset and scale of each column of training rows."""
+    nothing, one = np.zeros(coordinates.shape[1]), np.ones(coordinates.shape[1])
+    if scaling == "deviation":
+        return coordinates.mean(0), coordinates.std(0)
+    if scaling == "range":
+        return coordinates.min(0), np.ptp(coordinates, axis=0)
+    return nothing, np.abs(coordinates).max(0) if scaling == "maximum" else one
+
+
+def _check_choice(kind: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise unknown(kind, str(name), known)
+
+
+def _names(text: str) -> list[str]:
+    """Names with commas between.
+
+    >>> _names("median, spread")
+    ['median', 'spread']
+    """
+    return [name for name in (part.strip() for part in text.split(",")) if name]
+
+
+def _bounds(text: str) -> dict[str, tuple[float, float]]:
+    """Bounds by name.
+
+    >>> _bounds("packing_fraction=0:1")
+    {'packing_fraction': (0.0, 1.0)}
+    """
+    return dict(map(_bound, _names(text)))
+
+
+def _bound(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, span = text.partition("=")
+    low, _, high = span.partition(":")
+    try:
+        bounds = float(low), float(high)
+    except ValueError:
+        bounds = (np.nan, np.nan)
+    if not (name.strip() and np.isfinite(bounds).all() and bounds[0] < bounds[1]):
+        raise UsageError(f"bounds {text!r}: give a name and two numbers that rise, such as packing_fraction=0:1")
+    return name.strip(), bounds
+
+
+def _check_once(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{twice[0]} is named twice in log, composition and bounded: a variable has one scale")
