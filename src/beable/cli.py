@@ -38,6 +38,7 @@ simulate.command("beable.commands.simulate:darcy", name="darcy", help="Darcy flo
 simulate.command(
     "beable.commands.simulate:lennard_jones", name="lennard-jones", help="A Lennard-Jones fluid under gravity."
 )
+simulate.command("beable.commands.simulate:packing", name="packing", help="Packing fractions of powders.")
 data.command("beable.commands.data:info", name="info", help="What a data set holds.")
 data.command("beable.commands.data:verify", name="verify", help="Read every byte and name what is damaged.")
 app.command("beable.commands.imports:import_", name="import", help="Make a data set from a file of your own.")
@@ -45,6 +46,7 @@ app.command("beable.commands.training:fit", name="fit", help="Train an ensemble 
 app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
 app.command("beable.commands.training:rd", name="rd", help="Trace rate against distortion over many beta.")
+app.command("beable.commands.packing:pack", name="pack", help="Drop a powder, and measure how densely it packs.")
 app.command("beable.commands.samples:sample", name="sample", help="Make a data set of samples from a run.")
 app.command("beable.commands.samples:score", name="score", help="Say how likely snapshots are to a run.")
 study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")

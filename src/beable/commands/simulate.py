@@ -213,6 +213,63 @@ def lennard_jones(
     _simulate(simulator, output, rows, json=json, seed=seed, failure_limit=failure_limit, workers=workers, dask=dask)
 
 
+def packing(
+    *,
+    output: Output,
+    rows: int,
+    seed: int = 0,
+    median: Annotated[tuple[float, float], FACTORS] = (1.0, 8.0),
+    spread: Annotated[tuple[float, float], FACTORS] = (0.05, 0.4),
+    design: Annotated[Literal["sobol", "uniform", "table"], FACTORS] = "sobol",
+    table: Annotated[str | None, FACTORS] = None,
+    components: Annotated[int, PHYSICS] = 3,
+    cut: Annotated[float, PHYSICS] = 2.0,
+    densities: Annotated[list[float], PHYSICS, Parameter(consume_multiple=True)] = [1.0],  # noqa: B006
+    coarse: Annotated[int, PHYSICS] = 80,
+    most: Annotated[int, PHYSICS] = 1_000_000,
+    failure_limit: Annotated[float, WORK] = 0.01,
+    workers: Annotated[int | None, WORK] = None,
+    dask: Annotated[str | None, WORK] = None,
+    json: bool = False,
+) -> None:
+    """Make a table of packings of powders dropped under gravity, or complete one that was interrupted.
+
+    A component is lognormal by mass. Sizes are in any unit: packing fractions do not depend on it.
+
+    Args:
+        output: Folder to make.
+        rows: Number of powders.
+        seed: Seed of all random numbers.
+        median: Lowest and highest mass-median diameter, log-uniform.
+        spread: Lowest and highest standard deviation of ln d, uniform.
+        design: Sobol sequence, independent draws, or a table.
+        table: .npy or .csv file with a powder a row: medians and spreads in turn, then mass fractions.
+        components: Number of components.
+        cut: Sizes lie within so many spreads of the median.
+        densities: Densities of the components, one for all or one each.
+        coarse: Coarsest spheres in the measured part of each bed: accuracy for time.
+        most: Spheres that a powder may need at most.
+        failure_limit: Share of rows that may fail.
+        workers: Processes; all cores by default.
+        dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
+        json: Print the result as JSON.
+    """
+    from beable.simulators.packing import Packing
+
+    simulator = Packing(
+        components=components,
+        median=median,
+        spread=spread,
+        cut=cut,
+        densities=densities,
+        coarse=coarse,
+        most=most,
+        design=design if table is None else "table",
+        table=None if table is None else matrix("table", table),
+    )
+    _simulate(simulator, output, rows, json=json, seed=seed, failure_limit=failure_limit, workers=workers, dask=dask)
+
+
 def matrix(name: str, text: str) -> "NDArray[np.float64]":
     """A table of numbers, (rows, columns), from a file or from the words themselves.
 

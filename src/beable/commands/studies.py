@@ -1,5 +1,6 @@
 """The verbs of `study`: list what there is, show one, run one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 
 from beable.commands.output import show
 from beable.commands.progress import progress
+from beable.errors import UsageError
 from beable.studies import study as pages
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def run(
     *,
     preset: str = "quick",
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    file: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
     workers: int | None = None,
     json: bool = False,
 ) -> None:
@@ -76,6 +79,8 @@ def run(
         quick or full.
     output
         Folder for everything; by default named after study and preset.
+    file
+        Files that a study asks for, such as table=packing-fraction.csv; without them their parts are left out.
     workers
         Processes; all cores by default.
     json
@@ -85,9 +90,13 @@ def run(
     from beable.report.page import render
 
     out = output or Path(f"{name}-{preset}")
-    study = pages.load(name).with_preset(preset)
-    run_one = _run_parts if study.parts else _run_arms
-    page, results, lines = run_one(study, preset, out, workers, json)
+    study, given = pages.load(name).with_preset(preset), dict(map(_named_file, file))
+    if study.parts:
+        page, results, lines = _run_parts(study, preset, out, workers, json, given)
+    elif given:
+        raise UsageError(f"study {name} asks for no file: leave out --file")
+    else:
+        page, results, lines = _run_arms(study, preset, out, workers, json)
     path = out / "report.html"
     atomic_write(path, render(page).encode())
     if json:
@@ -114,14 +123,31 @@ def _run_arms(study: pages.Study, preset: str, out: Path, workers: int | None, q
     return study_page(study, finished, _command(study, preset)), finished.results, lines
 
 
-def _run_parts(study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool) -> "Done":
+def _named_file(words: str) -> tuple[str, Path]:
+    """Name and path of a file.
+
+    >>> _named_file("table=a.csv")[0]
+    'table'
+    """
+    name, sign, path = words.partition("=")
+    if not (name and sign and path):
+        raise UsageError(f"file {words!r}: give a name and a path, such as table=packing-fraction.csv")
+    return name, Path(path)
+
+
+def _run_parts(
+    study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool, given: Mapping[str, Path]
+) -> "Done":
     from beable.report.of_parts import parts_page
     from beable.studies.parts import run_parts
 
-    finished = run_parts(study, preset, out, workers=workers, stage=lambda label: progress(label, quiet=quiet))
+    finished = run_parts(
+        study, preset, out, given=given, workers=workers, stage=lambda label: progress(label, quiet=quiet)
+    )
     lines = [
         f"{e['part']}: {e['words']}: {e['by']} {'–' if e['source'] is None else format(e['source'], '.4g')}, "
         f"ours {e['ours']:.4g}"
         for e in finished.results["expected"]
     ]
+    lines += [f"left out: {title}: it needs --file {wanted[0]}=PATH" for title, wanted in finished.left_out.items()]
     return parts_page(study, finished, _command(study, preset)), finished.results, lines

@@ -138,7 +138,8 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
 
 def _block(simulator: Simulator, rows: int) -> int:
     batch = simulator.batch
-    return -(-block_rows(simulator.variables, rows) // batch) * batch
+    usual = block_rows(simulator.variables, rows) if simulator.block is None else min(simulator.block, rows)
+    return -(-usual // batch) * batch
 
 
 def _checked_workers(workers: int | None) -> int:

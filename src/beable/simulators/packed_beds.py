@@ -19,6 +19,7 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from scipy.spatial import cKDTree
+from scipy.special import spherical_jn
 
 from beable.errors import DataError
 from beable.simulators import settings
@@ -178,7 +179,11 @@ def bulk_slab(bed: Bed) -> Slab:
 
 
 def solid_below(bed: Bed, heights: ArrayLike) -> Floats:
-    """Volume of each sphere below each height, (height, sphere)."""
+    """Volume of each sphere below each height, (height, sphere).
+
+    >>> solid_below(Bed.of([[0, 0, 1]], [1], 9.0), [1, 3]).round(3).tolist()
+    [[2.094], [4.189]]
+    """
     h, r = np.atleast_1d(np.asarray(heights, np.float64))[:, None], bed.radii
     u = np.clip(h - bed.positions[:, 2], -r, r)
     return np.asarray(pi * (2 / 3 * r**3 + r**2 * u - u**3 / 3))
@@ -190,23 +195,28 @@ def packing_fraction(bed: Bed, slab: Slab | None = None) -> Measured:
     The value is exact. The error, between beds dropped alike, is that of the longest lateral waves of the solid volume,
 
     .. math:: s^2 = \frac{1}{4} \sum_k \Bigl| \frac{1}{V} \sum_i v_i f(|k| r_i) e^{-i k \cdot x_i} \Bigr|^2, \qquad
-        f(q) = 3 \, \frac{\sin q - q \cos q}{q^3},
+        f(q) = 3 \, \frac{\sin q - q \cos q}{q^3} = 3 \, \frac{j_1(q)}{q},
 
     with the volumes v of the spheres in the slab and :math:`k L / 2 \pi` = (1, 0), (0, 1), (1, 1), (1, -1): the mean is
-    the wave of infinite length. It is 1.0 to 1.3 times the spread over seeds, for equal spheres, lognormal spreads to
-    0.5 and two sizes to 1:5; from one bed it has 8 degrees of freedom.
+    the wave of infinite length. It is 1.0 to 1.5 times the spread over seeds for equal spheres, two sizes to 1:10,
+    lognormal spreads to 0.5 and three components, in boxes at least three of the largest diameters wide; narrower ones
+    order the bed. From one bed it has 8 degrees of freedom.
 
     Args:
         slab: the bulk unless said.
 
     Raises:
         DataError: a slab outside the bed, or see `bulk_slab`.
+
+    >>> cubic = Bed.of(np.indices((4, 4, 20)).reshape(3, -1).T + 0.5, np.full(320, 0.5), 4.0)
+    >>> round(packing_fraction(cubic, Slab(2, 12)).value, 4)
+    0.5236
     """
     inside = slab or bulk_slab(bed)
     shares = _in_slab(bed, inside) / (bed.box**2 * (inside.high - inside.low))
     k = 2 * pi / bed.box * WAVES
     q = np.linalg.norm(k, axis=1)[:, None] * bed.radii
-    waves = np.exp(-1j * k @ bed.positions[:, :2].T) * (3 * (np.sin(q) - q * np.cos(q)) / q**3)
+    waves = np.exp(-1j * k @ bed.positions[:, :2].T) * (3 * spherical_jn(1, q) / q)
     return Measured(float(shares.sum()), float(np.sqrt(np.square(np.abs(waves @ shares)).mean())))
 
 
@@ -215,6 +225,10 @@ def packing_fraction_of_beds(beds: Sequence[Bed]) -> Measured:
 
     Raises:
         DataError: fewer than two beds, or see `bulk_slab`.
+
+    >>> cubic = Bed.of(np.indices((4, 4, 20)).reshape(3, -1).T + 0.5, np.full(320, 0.5), 4.0)
+    >>> packing_fraction_of_beds([cubic, cubic]).standard_error
+    0.0
     """
     if len(beds) < 2:
         raise DataError(f"a spread over beds needs at least 2, not {len(beds)}: use packing_fraction for one")
@@ -227,9 +241,19 @@ def composition(bed: Bed, slab: Slab | None = None) -> Floats:
 
     It drifts from what was dropped where small spheres sieve down through large ones.
 
-    Args, Raises: see `packing_fraction`.
+    Args:
+        slab: the bulk unless said.
+
+    Raises:
+        DataError: a slab outside the bed or without any solid, or see `bulk_slab`.
+
+    >>> composition(Bed.of([[0, 0, 1], [4, 4, 2]], [1, 2], 9.0, [0, 1]), Slab(0, 4)).round(3).tolist()
+    [0.111, 0.889]
     """
-    volumes = np.bincount(bed.component, weights=_in_slab(bed, slab or bulk_slab(bed)))
+    inside = slab or bulk_slab(bed)
+    volumes = np.bincount(bed.component, weights=_in_slab(bed, inside))
+    if not volumes.sum() > 0:
+        raise DataError(f"no sphere reaches into the slab from {inside.low:g} to {inside.high:g}: give another")
     return np.asarray(volumes / volumes.sum())
 
 
@@ -238,6 +262,10 @@ def height_profile(bed: Bed, layers: int) -> HeightProfile:
 
     Raises:
         UsageError: not a positive number of layers.
+
+    >>> cubic = Bed.of(np.indices((4, 4, 20)).reshape(3, -1).T + 0.5, np.full(320, 0.5), 4.0)
+    >>> height_profile(cubic, 20).total.round(4)[:2].tolist()
+    [0.5236, 0.5236]
     """
     edges = np.linspace(0, (bed.positions[:, 2] + bed.radii).max(), settings.count("layers", layers, least=1) + 1)
     below = [np.bincount(bed.component, weights=solid_below(bed, h)[0]) for h in edges]
@@ -273,6 +301,9 @@ def coordination(bed: Bed, tolerance: float = TOUCH) -> Ints:
     """Contacts of each sphere, the floor included, (sphere,).
 
     Args, Raises: see `contacts`.
+
+    >>> coordination(Bed.of([[1, 0, 1], [3, 0, 1], [6, 0, 1]], [1, 1, 1], box=8)).tolist()
+    [2, 2, 1]
     """
     pairs = contacts(bed, tolerance).pairs
     return np.bincount(pairs.ravel(), minlength=len(bed.radii)) + _on_floor(bed, tolerance)
@@ -345,6 +376,9 @@ def largest_overlap(bed: Bed) -> float:
 
     Raises:
         DataError: see `contacts`.
+
+    >>> largest_overlap(Bed.of([[1, 0, 1], [2.5, 0, 1]], [1, 1], box=8))
+    0.25
     """
     touching = contacts(bed, 0.0)
     sums = bed.radii[touching.pairs].sum(axis=1)
@@ -366,6 +400,9 @@ def unsupported(bed: Bed, tolerance: float = 1e-6, *, earlier: bool = False) -> 
 
     Raises:
         DataError: see `contacts`.
+
+    >>> unsupported(Bed.of([[1, 0, 1], [2, 0, 1 + 3**0.5]], [1, 1], box=8)).tolist()
+    [1]
     """
     owner, normals = _carrying(bed, earlier)
     doubtful = np.flatnonzero(~(_surrounded(owner, normals, len(bed.radii)) | _on_floor(bed, TOUCH)))

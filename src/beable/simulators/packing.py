@@ -218,6 +218,7 @@ class Packing(Simulator):
     """
 
     name = "packing"
+    block = 16
 
     def __init__(
         self,

@@ -11,7 +11,7 @@
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,13 +21,15 @@ from typing import Any, NamedTuple
 from beable import files
 from beable.datasets.store import Store
 from beable.errors import UsageError, unknown
+from beable.studies import lennard_jones, packing
 from beable.studies.context import Answer, Context, data_path, further_path, reported_number
-from beable.studies.lennard_jones import MEASURES
 from beable.studies.run import Progress, Stage, end_workers, make_data, silent, train_arms
 from beable.studies.study import Part, Reported, Study
+from beable.studies.subsets import make_table
 from beable.training.run import Run
 
 Measure = Callable[[Context], Answer]
+MEASURES: dict[str, Measure] = lennard_jones.MEASURES | packing.MEASURES
 
 
 class Answered(NamedTuple):
@@ -50,18 +52,26 @@ class Finished(NamedTuple):
     Args:
         store: the snapshots.
         runs: the trained ensembles by arm.
+        left_out: titles of the parts that need files that were not given, with the names of these.
         answers: part by part.
         results: what ``results.json`` holds.
     """
 
     store: Store
     runs: dict[str, Run]
+    left_out: dict[str, list[str]]
     answers: list[Answered]
     results: dict[str, Any]
 
 
 def run_parts(
-    study: Study, preset: str, out: Path, *, workers: int | None = None, stage: Stage | None = None
+    study: Study,
+    preset: str,
+    out: Path,
+    *,
+    given: Mapping[str, Path] | None = None,
+    workers: int | None = None,
+    stage: Stage | None = None,
 ) -> Finished:
     """Run a study of several questions from nothing to its results, or from where it was interrupted.
 
@@ -69,13 +79,16 @@ def run_parts(
         study: the study, preset already in place.
         preset: its name, for the record.
         out: folder for everything.
+        given: files of the user, by the names that the study has for them; parts that need others are left out.
         workers: processes; all cores by default.
         stage: called with the name of each stage, answers with a context that gives its progress callback.
     """
     workers, stages = workers or len(os.sched_getaffinity(0)), stage or silent
     _check_measures(study)
+    whole, present = study, dict(given or {})
+    study = _possible(whole, present)
     files.make_folder(out)
-    store = _make_all_data(study, out, workers, stages)
+    store = _make_all_data(study, out, present, workers, stages)
     with stages("training") as progress:
         train_arms(study, store, out, workers, progress)
     with stages("measures") as progress:
@@ -83,7 +96,25 @@ def run_parts(
     runs = {arm.name: Context(study, study.parts[0], out).run(arm.name) for arm in study.arms}
     results = results_of(study, preset, store, runs, answers)
     files.write_json(out / "results.json", results)
-    return Finished(store, runs, answers, results)
+    left_out = {part.title: whole.files for part in whole.parts if part not in study.parts}
+    return Finished(store, runs, left_out, answers, results)
+
+
+def _possible(study: Study, given: Mapping[str, Path]) -> Study:
+    """The study with the parts that the files allow.
+
+    Raises:
+        UsageError: a file that the study knows nothing of, or that is not there, or no part left.
+    """
+    for name, path in given.items():
+        if name not in study.files:
+            raise unknown(f"file of study {study.name}", name, study.files)
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file: check the name")
+    possible = study.without(set(study.files) - set(given))
+    if not possible.parts:
+        raise UsageError(f"study {study.name} needs {' '.join(f'--file {name}=PATH' for name in study.files)}")
+    return possible
 
 
 def _check_measures(study: Study) -> None:
@@ -94,13 +125,16 @@ def _check_measures(study: Study) -> None:
         raise UsageError(f"study {study.name}: arms of a study with parts are trained: leave out kind")
 
 
-def _make_all_data(study: Study, out: Path, workers: int, stages: Stage) -> Store:
+def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], workers: int, stages: Stage) -> Store:
     with stages("snapshots") as progress:
         store = make_data(study.data, data_path(out), workers, progress)
     files.make_folder(out / "further")
     for name, data in study.further.items():
         with stages(f"snapshots, {name}") as progress:
-            make_data(data, further_path(out, name), workers, progress)
+            if data.simulator:
+                make_data(data, further_path(out, name), workers, progress)
+            else:
+                make_table(data, out, name, given)
     return store
 
 

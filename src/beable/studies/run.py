@@ -32,6 +32,7 @@ from beable.datasets.store import Store
 from beable.errors import unknown
 from beable.metrics import METRICS
 from beable.simulators import SIMULATORS
+from beable.studies.context import further_path
 from beable.studies.study import Arm, Data, Study
 from beable.training.data import learnable, prepare
 from beable.training.run import Run, RunSettings, representation_choice, train
@@ -75,26 +76,38 @@ class Finished(NamedTuple):
 
 
 def make_data(data: Data, path: Path, workers: int | None, progress: Progress | None) -> Store:
-    """Snapshots of a study, generated or found complete."""
-    if data.simulator not in SIMULATORS:
+    """Snapshots of a study by its simulator, generated or found complete."""
+    if data.rows is None or data.simulator not in SIMULATORS:
         raise unknown("simulator", data.simulator, SIMULATORS)
     simulator = SIMULATORS[data.simulator](**data.settings)
     return generate(simulator, path, data.rows, seed=data.seed, workers=workers, progress=progress)
 
 
 def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Progress | None) -> None:
-    """Train every arm that is trained, as many at once as there are workers, one thread each."""
+    """Train every arm that is trained, as many at once as there are workers, one thread each, the longest first."""
     arms = [arm for arm in study.arms if arm.kind == "vae"]
     if not arms:
         return
+    arms.sort(key=lambda arm: -cost(study.settings(arm)))
     settings = [study.settings(arm) for arm in arms]
     total = sum(s.training.steps for s in settings)
     with _pool(min(workers, len(arms)), len(arms)) as (pool, steps):
         futures = [
-            pool.submit(_train_arm, str(store.path), str(out / "runs" / arm.name), s.model_dump_json(), i)
+            pool.submit(_train_arm, str(_path(arm, store, out)), str(out / "runs" / arm.name), s.model_dump_json(), i)
             for i, (arm, s) in enumerate(zip(arms, settings, strict=True))
         ]
         _watch(futures, steps, total, progress)
+
+
+def cost(settings: RunSettings) -> int:
+    """What a training costs beside another, very roughly: numbers in all its batches."""
+    t = settings.training
+    return t.steps * t.members * (t.batch or 1000)
+
+
+def _path(arm: Arm, store: Store, out: Path) -> Path:
+    """The data that an arm is trained on."""
+    return further_path(out, arm.data) if arm.data else store.path
 
 
 @contextmanager

@@ -9,11 +9,11 @@ and can be run on its own, with the arms that it needs and no others.
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files as resources
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
 from beable.training.run import RunSettings
@@ -23,21 +23,39 @@ _Tree = dict[str, Any]
 
 
 class Data(BaseModel):
-    """Where the snapshots come from.
+    """Where the snapshots come from: a simulator, a subset of other data, or a file that the user gives.
 
     Args:
         simulator: its name.
         settings: its own settings.
-        rows: number of snapshots.
-        seed: seed of the data set.
+        rows: number of snapshots; None for all that there are.
+        seed: seed of the data set, or of the choice of its rows.
+        of: name of the further data of which this is a subset, or "data".
+        file: what the file that the user gives is called; a table of packings as `datasets.packing_table` reads it.
+        subset: which rows, a name in ``datasets.packing_table.SUBSETS``.
+        densest: share of the rows of which the subset "top" is drawn; None for that of Hall & Sparks (2023).
+        keep_flagged: whether rows of a table that are no designs stay in it.
     """
 
     model_config = _STRICT
 
-    simulator: str
+    simulator: str = ""
     settings: _Tree = {}
-    rows: int = Field(ge=3)
+    rows: int | None = Field(default=None, ge=3)
     seed: int = Field(default=0, ge=0)
+    of: str = ""
+    file: str = ""
+    subset: Literal["gaussian", "uniform", "top"] = "gaussian"
+    densest: float | None = Field(default=None, gt=0, le=1)
+    keep_flagged: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if sum(map(bool, (self.simulator, self.of, self.file))) != 1:
+            raise ValueError("give one of simulator, of and file")
+        if self.simulator and self.rows is None:
+            raise ValueError("rows are missing: a simulator needs a number of them")
+        return self
 
 
 class Arm(BaseModel):
@@ -47,6 +65,7 @@ class Arm(BaseModel):
         name: for files.
         label: for figures and tables.
         kind: "vae", or "linear" for the start alone, without training.
+        data: name of the further data that it is trained on; the study's own by default.
         override: settings that differ from the study's, as a tree.
     """
 
@@ -55,6 +74,7 @@ class Arm(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
     label: str
     kind: Literal["vae", "linear"] = "vae"
+    data: str = ""
     override: _Tree = {}
 
 
@@ -189,9 +209,34 @@ class Study(BaseModel):
             raise unknown(f"part of study {self.name}", name, [p.name for p in self.parts])
         part = found[0]
         arms = tuple(arm for arm in self.arms if arm.name in part.arms)
-        further = {key: data for key, data in self.further.items() if key in part.further}
+        needed = self._origins({*part.further, *(arm.data for arm in arms)})
+        further = {key: data for key, data in self.further.items() if key in needed}
         alone = {"title": part.title, "question": part.question, "arms": arms, "further": further, "parts": (part,)}
         return self.model_copy(update={"name": name, **alone})
+
+    def _origins(self, names: set[str]) -> set[str]:
+        """Names of further data, with those that they are subsets of."""
+        more = {self.further[name].of for name in names if name in self.further} - names
+        return self._origins(names | more) if more else names
+
+    @property
+    def files(self) -> list[str]:
+        """What the files that it asks the user for are called."""
+        return sorted({data.file for data in self.further.values() if data.file})
+
+    def without(self, files: Iterable[str]) -> "Study":
+        """The study without the data of some files, and without the arms and parts that need them."""
+        gone = {name for name, data in self.further.items() if data.file in set(files)}
+        gone |= {name for name, data in self.further.items() if data.of in gone}
+        arms = {arm.name for arm in self.arms if arm.data in gone}
+        parts = tuple(p for p in self.parts if not (arms & set(p.arms) or gone & set(p.further)))
+        return self.model_copy(
+            update={
+                "further": {name: data for name, data in self.further.items() if name not in gone},
+                "arms": tuple(arm for arm in self.arms if arm.name not in arms),
+                "parts": parts,
+            }
+        )
 
     def settings(self, arm: Arm) -> RunSettings:
         """The settings of one arm.
@@ -244,10 +289,11 @@ def parse(text: str, name: str) -> Study:
     if not known:
         raise UsageError(f"study {name}: arms: at least one is needed")
     _check_presets(study, known)
-    for part in study.parts:
-        for further in part.further:
-            if further not in study.further:
-                raise unknown(f"further data of study {name}", further, study.further)
+    named = [further for part in study.parts for further in part.further] + [arm.data for arm in study.arms if arm.data]
+    named += [data.of for data in study.further.values() if data.of and data.of != "data"]
+    for further in named:
+        if further not in study.further:
+            raise unknown(f"further data of study {name}", further, study.further)
     for arm_name in [e.arm for e in study.expected] + [arm_name for part in study.parts for arm_name in part.arms]:
         if arm_name not in known:
             raise unknown(f"arm of study {name}", arm_name, known)

@@ -1,0 +1,323 @@
+r"""Which designs there are, and those among them that keep given constraints.
+
+A simulator maps the unit cube to its factors, θ(u); uniform u means a design drawn without preference. Without
+constraints candidates are a Sobol sequence of the cube, shifted at random. Where constraints leave few of them, the rest
+is found by Gibbs steps: one coordinate of a row is drawn anew, and kept if the row comes no further from them,
+
+.. math:: V(u') \le V(u), \qquad V(u) = \sum_c \text{distance of } F_c(q_c(u)) \text{ from } [F_c(a_c), F_c(b_c)],
+
+with the constrained quantity q_c and its marginal distribution F_c among designs. Once V = 0 the steps leave the
+uniform law on the constrained part of the cube as it is.
+
+A factor that is fixed takes its value exactly, in designs whose factor lies within ``BAND`` of it by rank, so that what
+the simulator ties together stays together. Shares, factors ``name_1``, ``name_2``, ... that add up to one in every
+design, give way to a fixed one in proportion, which is the conditional law of shares drawn uniformly from the simplex.
+
+S.-K. Au and J. L. Beck, *Estimation of small failure probabilities in high dimensions by subset simulation*,
+Probabilistic Engineering Mechanics 16 (2001) 263, for sampling a rare set from its surroundings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from beable.errors import DataError, UsageError, unknown
+from beable.simulators.settings import number
+from beable.simulators.simulator import Simulator
+
+Floats = NDArray[np.float64]
+Range = float | tuple[float, float]
+
+SURVEY = 4096
+BAND = 0.05
+GIBBS_ROWS, GIBBS_STEPS, MIXING = 512, 800, 6
+SMALL_STEP = 0.1
+ROUNDING = 1e-12
+
+
+class Bound(NamedTuple):
+    """One constraint: a factor, or the ratio of two, between two values; equal ones fix a factor.
+
+    Args:
+        name: in words, such as "median_1" or "median_1/median_3".
+        columns: number of the factor, and of the one it is divided by.
+        low, high: both included.
+    """
+
+    name: str
+    columns: tuple[int, ...]
+    low: float
+    high: float
+
+    @property
+    def fixed(self) -> bool:
+        return self.low == self.high
+
+    def quantity(self, values: Floats) -> Floats:
+        """What is bounded, (rows,), of factor values (rows, factors)."""
+        first = values[:, self.columns[0]]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return first if len(self.columns) == 1 else first / values[:, self.columns[1]]
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.low:g}" if self.fixed else f"{self.name}={self.low:g}:{self.high:g}"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Designs that may be tried.
+
+    Args:
+        units: u, (rows, dimensions); NaN where a design does not come from the cube.
+        values: θ, (rows, factors).
+    """
+
+    units: Floats
+    values: Floats
+
+    def take(self, rows: slice | NDArray[np.intp]) -> "Candidates":
+        """Some of them."""
+        return Candidates(self.units[rows], self.values[rows])
+
+    def joined(self, other: "Candidates") -> "Candidates":
+        """These, and then the others."""
+        return Candidates(np.concatenate([self.units, other.units]), np.concatenate([self.values, other.values]))
+
+
+class DesignSpace:
+    """The designs of a simulator that keep constraints.
+
+    Args:
+        simulator: with a cube of designs.
+        constraints: by name of a factor, or "a/b" for the ratio of two, a value or a pair (low, high).
+        seed: of the candidates.
+
+    Raises:
+        UsageError: a simulator without designs, a factor that does not exist, bounds that cannot be meant.
+        DataError: no design keeps the constraints.
+    """
+
+    def __init__(self, simulator: Simulator, constraints: Mapping[str, Range] | None = None, seed: int = 0) -> None:
+        if not simulator.dimensions:
+            raise UsageError(f"{simulator.name} offers no designs: choose a simulator whose factors can be set freely")
+        self.simulator = simulator
+        self.names = [factor.name for factor in simulator.factors]
+        self.bounds = [bound(self.names, name, limits) for name, limits in (constraints or {}).items()]
+        self._survey = self._designed(sobol(SURVEY, simulator.dimensions, seed))
+        self._sorted = np.sort(self._survey, axis=0)
+        self.shares = [group for group in numbered(self.names) if _add_up(self._survey[:, group])]
+        self._check_fixed_shares()
+
+    @property
+    def fixed(self) -> dict[int, float]:
+        """Values of the fixed factors by column."""
+        return {b.columns[0]: b.low for b in self.bounds if b.fixed}
+
+    def candidates(self, rows: int, seed: int) -> Candidates:
+        """Different designs that keep the constraints, about uniform among those, as many as asked for.
+
+        Raises:
+            DataError: there are none.
+        """
+        units = sobol(max(rows, SURVEY if self.bounds else 0), self.simulator.dimensions, seed)
+        found = self._keeping(units)
+        if len(found.units) < rows:
+            found = self._searched(units, rows, np.random.default_rng([seed, 1]))
+        return found.take(slice(rows))
+
+    def near(self, units: Floats, rng: np.random.Generator, scales: Sequence[float] = (0.1, 0.03, 0.01)) -> Candidates:
+        """Designs around given ones that keep the constraints: one for each point u and scale of a normal step."""
+        steps = np.concatenate([scale * rng.standard_normal(units.shape) for scale in scales])
+        return self._keeping(_reflected(np.tile(units, (len(scales), 1)) + steps))
+
+    def keeps(self, values: Floats) -> NDArray[np.bool_]:
+        """Whether designs given by their values keep the constraints and lie within the range of designs."""
+        low, high = self._sorted[0], self._sorted[-1]
+        slack = ROUNDING * np.maximum(np.abs(low), np.abs(high))
+        inside = (values >= low - slack) & (values <= high + slack)
+        inside[:, [*self.fixed]] = True
+        kept: NDArray[np.bool_] = inside.all(1) & self._within(values)
+        return kept
+
+    def settled(self, values: Floats) -> Floats:
+        """Values with fixed factors set, and shares that add up to one again."""
+        values = values.copy()
+        for column, value in self.fixed.items():
+            values[:, column] = value
+        for group in self.shares:
+            given = [column for column in group if column in self.fixed]
+            free = [column for column in group if column not in self.fixed]
+            rest = 1 - sum(self.fixed[column] for column in given)
+            values[:, free] *= rest / np.maximum(values[:, free].sum(1, keepdims=True), ROUNDING)
+        return values
+
+    def features(self, values: Floats) -> Floats:
+        """Descriptors of designs for an emulator, (rows, p)."""
+        return np.asarray(self.simulator.features(values), dtype=float)
+
+    def ranks(self, values: Floats) -> Floats:
+        """Each factor as the share of designs with a lower one, (rows, factors): a scale that all factors have."""
+        grid = np.linspace(0, 1, len(self._sorted))
+        columns = zip(values.T, self._sorted.T, strict=True)
+        return np.stack([np.interp(column, known, grid) for column, known in columns], axis=1)
+
+    def _designed(self, units: Floats) -> Floats:
+        return np.asarray(self.simulator.design(units), dtype=float)
+
+    def _keeping(self, units: Floats) -> Candidates:
+        raw = self._designed(units)
+        values = self.settled(raw)
+        kept = self._within(values) & (self._violation(raw, values) <= 0)
+        return Candidates(units[kept], values[kept])
+
+    def _within(self, values: Floats) -> NDArray[np.bool_]:
+        """Whether values keep every bound; fixed ones are set."""
+        kept = np.ones(len(values), dtype=bool)
+        for b in self.bounds:
+            quantity = b.quantity(values)
+            slack = ROUNDING * max(abs(b.low), abs(b.high))
+            kept &= (
+                (quantity >= b.low - slack) & (quantity <= b.high + slack)
+                if b.fixed
+                else ((quantity >= b.low) & (quantity <= b.high))
+            )
+        return kept
+
+    def _violation(self, raw: Floats, values: Floats) -> Floats:
+        """V, (rows,)."""
+        total = np.zeros(len(values))
+        for b in self.bounds:
+            total += self._excess(b, raw if b.fixed else values)
+        return total
+
+    def _excess(self, b: Bound, values: Floats) -> Floats:
+        """How far a quantity is from its bounds: by rank, and a little by value, for where ranks cannot tell."""
+        if b.fixed and any(b.columns[0] in group for group in self.shares):
+            return np.zeros(len(values))
+        known = np.sort(b.quantity(self._survey))
+        grid = np.linspace(0, 1, len(known))
+        x = b.quantity(values)
+        f, low, high = (np.interp(q, known, grid) for q in (x, b.low, b.high))
+        band = BAND if b.fixed else 0.0
+        by_rank = np.maximum(np.maximum(low - band - f, f - high - band), 0)
+        if b.fixed:
+            return by_rank
+        by_value = np.maximum(np.maximum(b.low - x, x - b.high), 0) / (known[-1] - known[0] or 1.0)
+        return by_rank + by_value
+
+    def _searched(self, units: Floats, rows: int, rng: np.random.Generator) -> Candidates:
+        """Gibbs steps from the rows that come nearest to the constraints."""
+        raw = self._designed(units)
+        violation = self._violation(raw, self.settled(raw))
+        first = np.argsort(violation, kind="stable")[:GIBBS_ROWS]
+        units, violation = units[first], violation[first]
+        sweeps = MIXING * units.shape[1]
+        kept: list[Candidates] = []
+        for _ in range(GIBBS_STEPS):
+            units, violation = self._step(units, violation, rng)
+            if sweeps <= 0:
+                kept.append(self._keeping(units))
+            sweeps -= bool((violation <= 0).mean() > 0.5)
+            if sum(len(c.units) for c in kept) >= 4 * rows:
+                break
+        found = self._unique([*kept, self._keeping(units)])
+        if not len(found.units):
+            raise DataError(self._infeasible())
+        return found.take(rng.permutation(len(found.units)))
+
+    def _step(self, units: Floats, violation: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """One coordinate of each row anew, or moved a little."""
+        rows = np.arange(len(units))
+        column = rng.integers(units.shape[1], size=len(units))
+        proposed = units.copy()
+        moved = _reflected(units[rows, column] + SMALL_STEP * rng.standard_normal(len(units)))
+        proposed[rows, column] = np.where(rng.random(len(units)) < 0.5, rng.random(len(units)), moved)
+        raw = self._designed(proposed)
+        after = self._violation(raw, self.settled(raw))
+        better = after <= violation
+        return np.where(better[:, None], proposed, units), np.where(better, after, violation)
+
+    @staticmethod
+    def _unique(parts: Sequence[Candidates]) -> Candidates:
+        units = np.concatenate([part.units for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        _, first = np.unique(units, axis=0, return_index=True)
+        return Candidates(units[first], values[first])
+
+    def _infeasible(self) -> str:
+        """Which constraint no design comes near, with what designs have."""
+        reached = []
+        for b in self.bounds:
+            known = b.quantity(self._survey)
+            reached.append(f"{b.name} {known.min():.4g} to {known.max():.4g}")
+        wanted = " ".join(map(str, self.bounds))
+        return f"no design keeps {wanted}: designs have {', '.join(reached)}: loosen a constraint"
+
+    def _check_fixed_shares(self) -> None:
+        for group in self.shares:
+            given = {self.names[column]: self.fixed[column] for column in group if column in self.fixed}
+            total = sum(given.values())
+            if given and (min(given.values()) < 0 or total > 1 + 1e-9):
+                raise UsageError(
+                    f"{', '.join(given)} add up to {total:g}: shares are at least 0 and at most 1 together"
+                )
+            if len(given) == len(group) and abs(total - 1) > 1e-9:
+                raise UsageError(f"{', '.join(given)} add up to {total:g}: they are all fixed and must add up to 1")
+
+
+def bound(names: Sequence[str], name: str, limits: Range) -> Bound:
+    """A checked constraint on factors of these names.
+
+    >>> bound(["median_1", "median_2"], "median_1/median_2", (1, 4)).columns
+    (0, 1)
+    """
+    parts = name.split("/")
+    for part in parts:
+        if part not in names:
+            raise unknown("factor", part, names)
+    if len(parts) > 2:
+        raise UsageError(f"{name}: give one factor, or the ratio of two")
+    low, high = limits if isinstance(limits, tuple) else (limits, limits)
+    number(f"low end of {name}", low)
+    number(f"high end of {name}", high)
+    if low > high:
+        raise UsageError(f"{name} must go from a lower to a higher value, not from {low:g} to {high:g}")
+    if low == high and len(parts) == 2:
+        raise UsageError(f"{name} cannot be fixed: give a range, or fix its two factors")
+    return Bound(name, tuple(names.index(part) for part in parts), float(low), float(high))
+
+
+def sobol(rows: int, dimensions: int, seed: int) -> Floats:
+    """A Sobol sequence moved by a random shift, (rows, dimensions): the same first rows for any number of them."""
+    power = max(rows - 1, 1).bit_length()
+    points = qmc.Sobol(dimensions, scramble=False).random_base2(power)[:rows]
+    shifted: Floats = (points + np.random.default_rng([seed, 0]).random(dimensions)) % 1
+    return shifted
+
+
+def numbered(names: Sequence[str]) -> list[list[int]]:
+    """Columns of names that differ in a number at the end alone, such as ``mass_fraction_1``.
+
+    >>> numbered(["a_1", "b", "a_2"])
+    [[0, 2]]
+    """
+    stems: dict[str, list[int]] = {}
+    for column, name in enumerate(names):
+        stem, _, last = name.rpartition("_")
+        if stem and last.isdecimal():
+            stems.setdefault(stem, []).append(column)
+    return [columns for columns in stems.values() if len(columns) > 1]
+
+
+def _add_up(values: Floats) -> bool:
+    return bool((values >= 0).all() and np.allclose(values.sum(1), 1, rtol=0, atol=1e-6))
+
+
+def _reflected(units: Floats) -> Floats:
+    """Points outside the cube, mirrored at its faces."""
+    folded: Floats = np.abs((units + 1) % 2 - 1)
+    return np.clip(folded, 0, np.nextafter(1, 0))

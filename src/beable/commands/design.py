@@ -1,0 +1,263 @@
+"""The verb design: designs whose simulation gives what was asked for."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from beable.commands.output import printable, show
+from beable.commands.progress import progress
+from beable.errors import DataError, UsageError, unknown
+
+if TYPE_CHECKING:
+    from beable.analysis.design_outcomes import Target
+    from beable.analysis.inverse_design import Designs
+    from beable.datasets.store import Store
+    from beable.simulators.simulator import Simulator
+
+Words = Annotated[list[str], Parameter(consume_multiple=True)]
+
+
+def design(
+    simulator: str,
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o")],
+    target: str | None = None,
+    match: str | None = None,
+    tolerance: float = 0.01,
+    designs: int = 8,
+    calls: int = 200,
+    within: Words = [],  # noqa: B006
+    settings: Path | None = None,
+    set: Words = [],  # noqa: B006
+    data: Path | None = None,
+    run: Path | None = None,
+    diversity: float = 0.05,
+    confirm: bool = False,
+    seed: int = 0,
+    workers: int | None = None,
+    json: bool = False,
+) -> None:
+    """Find different designs whose simulation gives a wanted outcome, or go on where a search was interrupted.
+
+    Parameters
+    ----------
+    simulator
+        Name of the simulator, such as packing or darcy.
+    output
+        Folder for every call, designs.json and designs.csv.
+    target
+        Outcome and value or range, such as packing_fraction=0.65, packing_fraction=0.6:0.65 or pressure.max=0.3.
+    match
+        Field to match instead, such as pressure.npy or pressure=field.npy.
+    tolerance
+        How far from a value is near enough; for a field the relative misfit.
+    designs
+        How many designs to find.
+    calls
+        Simulations at most.
+    within
+        Constraints on factors, such as median_1=1:2, mass_fraction_3=0.2 or median_3/median_1=1:4.
+    settings
+        TOML file with settings of the simulator.
+    set
+        Settings of the simulator, such as grid=33.
+    data
+        Data set of the same factors to learn from.
+    run
+        Run on a table of the factors, whose samples are further candidates.
+    diversity
+        What distance between designs counts against their chance to succeed.
+    confirm
+        Simulate each design found a second time, independently.
+    seed
+        Seed of candidates and simulations.
+    workers
+        Processes; all cores by default.
+    json
+        Print the result as JSON.
+    """
+    from beable.analysis.inverse_design import find_designs
+
+    store = _store(data)
+    model = _simulator(simulator, settings, set, store)
+    aim = _target(model, target, match, tolerance)
+    names = [factor.name for factor in model.factors]
+    with progress("calls", quiet=json) as report:
+        found = find_designs(
+            model,
+            aim,
+            constraints=dict(map(_constraint, within)),
+            designs=designs,
+            calls=calls,
+            known=None if store is None else _known(store, names, aim),
+            latent=None if run is None else _latent(run, names, seed),
+            diversity=diversity,
+            confirm=confirm,
+            seed=seed,
+            workers=workers,
+            folder=output,
+            progress=report,
+        )
+    _write(output, model, found)
+    _refuse_nothing(found)
+    _say(output, found, designs, json)
+
+
+def _store(path: Path | None) -> "Store | None":
+    from beable.datasets.store import Store
+
+    return None if path is None else Store.open(path)
+
+
+def _simulator(name: str, file: Path | None, words: list[str], store: "Store | None") -> "Simulator":
+    """The simulator with settings from the file, then from words; without any, those of its data set."""
+    from beable.simulators import SIMULATORS
+
+    if name not in SIMULATORS:
+        raise unknown("simulator", name, SIMULATORS)
+    given = (_toml(file) if file else {}) | dict(map(_setting, words))
+    if not given and store is not None and store.simulator == name:
+        given = store.settings
+    make: Any = SIMULATORS[name]
+    made: Simulator = make(**given)
+    return made
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"settings {path}: {error.strerror or error}: give a TOML file") from None
+    except ValueError as error:
+        raise UsageError(f"settings {path}: not TOML ({error})") from None
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    """A value as TOML writes it; anything else is a word."""
+    import tomllib
+
+    name, value = _pair("--set", word)
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except ValueError:
+        return name, value
+
+
+def _pair(option: str, word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"{option} {word}: give a name, =, and a value")
+    return name.strip(), value.strip()
+
+
+def _constraint(word: str) -> tuple[str, float | tuple[float, float]]:
+    name, value = _pair("--within", word)
+    return name, _numbers("--within", word, value)
+
+
+def _numbers(option: str, word: str, value: str) -> float | tuple[float, float]:
+    """A number, or two with a colon between."""
+    try:
+        ends = [float(end) for end in value.split(":")]
+    except ValueError:
+        ends = []
+    if len(ends) not in (1, 2):
+        raise UsageError(f"{option} {word}: give a number, or a range such as 0.6:0.65")
+    return ends[0] if len(ends) == 1 else (ends[0], ends[1])
+
+
+def _target(simulator: "Simulator", target: str | None, match: str | None, tolerance: float) -> "Target":
+    from beable.analysis.design_outcomes import Outcome, Target
+
+    if (target is None) == (match is None):
+        raise UsageError("give --target NAME=VALUE or --match FIELD.npy, one of the two")
+    if match is not None:
+        variable, _, file = match.rpartition("=")
+        return Target.around(Outcome.of(simulator, variable or Path(file).stem, _field(Path(file))), 0.0, tolerance)
+    assert target is not None
+    name, value = _pair("--target", target)
+    outcome, ends = Outcome.of(simulator, name), _numbers("--target", target, value)
+    return Target(outcome, *ends) if isinstance(ends, tuple) else Target.around(outcome, ends, tolerance)
+
+
+def _field(path: Path) -> Any:
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise UsageError(f"match {path}: {error.strerror or error}: give a .npy file") from None
+    except (ValueError, EOFError):
+        raise DataError(f"match {path}: not an array in NumPy's format: give a .npy file") from None
+
+
+def _known(store: "Store", names: list[str], target: "Target") -> Any:
+    from beable.analysis.design_proposals import Known
+
+    return Known.of(store, names, target)
+
+
+def _latent(path: Path, names: list[str], seed: int) -> Any:
+    from beable.analysis.design_latents import decoded
+    from beable.training.run import Run
+
+    return decoded(Run.load(path), names, seed=seed)
+
+
+def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:
+    from beable.files import atomic_write, write_json
+
+    write_json(
+        folder / "designs.json", {"simulator": simulator.name, "settings": simulator.settings(), **found.as_json()}
+    )
+    text = io.StringIO()
+    rows = found.as_json()["calls"]
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(row for row in rows if row["found"])
+    atomic_write(folder / "designs.csv", text.getvalue().encode())
+
+
+def _refuse_nothing(found: "Designs") -> None:
+    if not found.found.any():
+        low, high = found.reached
+        target = found.target
+        raise DataError(
+            f"no design with {target.outcome.name} from {target.low:.4g} to {target.high:.4g} in {len(found)} calls, "
+            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen constraints, or allow more calls"
+        )
+
+
+def _say(folder: Path, found: "Designs", wanted: int, json: bool) -> None:
+    about = found.as_json()
+    if json:
+        show({"path": folder, **about}, json=True)
+        return
+    summary: dict[str, Any] = {
+        "path": folder,
+        "found": f"{about['found']} of {wanted} in {len(found)} calls",
+        "share of proposals within": about["share"],
+    }
+    if about["confirmed"] is not None:
+        summary["share that a second simulation confirms"] = about["confirmed"]
+    show(summary)
+    print("\n".join(_table(about["calls"], found.target.outcome.name)))
+
+
+def _table(calls: list[Mapping[str, Any]], outcome: str) -> list[str]:
+    """The designs found, one a line, in aligned columns."""
+    own = ("call", "outcome", "error", "again", "proposed", "found")
+    factors = [name for name in calls[0] if name not in own]
+    rows = [[*factors, outcome]]
+    for call in filter(lambda c: c["found"], calls):
+        error = f" ± {call['error']:.2g}" if call["error"] else ""
+        rows.append([*(f"{call[name]:.4g}" for name in factors), f"{call['outcome']:.4g}{error}"])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(printable(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

@@ -1,0 +1,117 @@
+"""The verb pack: one powder dropped, measured and drawn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from beable.commands.output import show
+from beable.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from beable.simulators.packing import Packed
+
+#: letters that a component may be described with on the command line
+SHORT = {
+    "d": "median",
+    "s": "spread",
+    "mass": "mass_fraction",
+    "volume": "volume_fraction",
+    "number": "number_fraction",
+}
+
+
+def pack(
+    *components: str,
+    spheres: int | None = None,
+    box: float | None = None,
+    beds: int = 1,
+    seed: int = 0,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    picture: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Drop a powder into a box with periodic sides, and measure how densely it packs.
+
+    A component is words such as median=20,spread=0.3,mass_fraction=0.7,density=2.7; short: d, s, mass, volume, number.
+
+    Parameters
+    ----------
+    components
+        One or several components; fractions sum to 1.
+    spheres
+        How many to drop; the fewest that mean something by default.
+    box
+        Side of the box, in the unit of the sizes.
+    beds
+        Beds with seeds of their own; the standard error is then that of their spread.
+    seed
+        Seed of all random numbers.
+    output
+        .npz file for positions, radii, component and box of the first bed.
+    picture
+        .png file for a picture of the first bed.
+    json
+        Print the result as JSON.
+    """
+    from beable.simulators.packed_beds import coordination, packing_fraction_of_beds
+    from beable.simulators.packing import pack as drop
+    from beable.simulators.powders import Powder
+
+    if not components:
+        raise UsageError("give at least one component, such as median=20,spread=0.3")
+    if beds < 1:
+        raise UsageError(f"beds must be at least 1, not {beds}")
+    powder = Powder([_component(words) for words in components])
+    packed = [drop(powder, spheres, seed + k, box=box) for k in range(beds)]
+    first = packed[0]
+    value, error = packing_fraction_of_beds([p.bed for p in packed]) if beds > 1 else first[:2]
+    _write(first, output, picture)
+    found: dict[str, Any] = {
+        "packing_fraction": value,
+        "standard_error": error,
+        "close_packing_estimate": first.close_packing,
+        "spheres": len(first.radii),
+        "box": first.box,
+        "volume_shares_given": powder.volume_fractions.tolist(),
+        "volume_shares_in_the_bulk": first.composition.tolist(),
+        "contacts_a_sphere": float(coordination(first.bed).mean()),
+        "deepest_overlap": first.overlap,
+    }
+    show(found | {k: str(p) for k, p in {"output": output, "picture": picture}.items() if p}, json=json)
+
+
+def _component(words: str) -> dict[str, object]:
+    """A component from words.
+
+    >>> _component("d=20,s=0.3")
+    {'median': 20.0, 'spread': 0.3}
+    """
+    pairs = [word.partition("=") for word in words.split(",")]
+    try:
+        return {SHORT.get(name, name): float(number) if name != "name" else number for name, _, number in pairs}
+    except ValueError:
+        raise UsageError(f"component {words!r}: give names and numbers, such as median=20,spread=0.3") from None
+
+
+def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
+    import io
+
+    import numpy as np
+
+    from beable.files import atomic_write
+    from beable.report.figures.spheres import packing
+
+    for path, suffix in ((output, ".npz"), (picture, ".png")):
+        if path is not None and path.suffix != suffix:
+            raise OutputError(f"{path}: the name must end in {suffix}")
+    buffer = io.BytesIO()
+    if output is not None:
+        bed = packed.bed
+        np.savez(buffer, positions=bed.positions, radii=bed.radii, component=bed.component, box=bed.box)
+        atomic_write(output, buffer.getvalue())
+    if picture is not None:
+        buffer = io.BytesIO()
+        figure = packing(packed.positions, packed.radii, packed.box, component=packed.component)
+        figure.savefig(buffer, format="png", dpi=200)
+        atomic_write(picture, buffer.getvalue())

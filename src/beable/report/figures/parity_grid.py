@@ -1,0 +1,118 @@
+"""Figures of parity in many cells at once: a row a data set, a column a setting, all on the same axes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from beable.errors import DataError
+from beable.report.figures.checks import finite, same_length
+from beable.report.figures.scales import Extent, extent, padded
+from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, line_style, panel_grid, styled
+from beable.report.figures.words import number, words
+
+Cell = tuple[FloatArray, FloatArray, FloatArray | None]  # reconstructed, recomputed, standard error of the latter
+MOST_COLUMNS, MOST_ROWS = 12, 6
+
+
+@styled
+def parity_grid(
+    cells: Mapping[str, Mapping[str, Cell]],
+    *,
+    notes: Mapping[str, Mapping[str, str]] | None = None,
+    x_label: str = "reconstructed packing fraction",
+    y_label: str = "recomputed packing fraction",
+    column: str = "β = ",
+) -> Figure:
+    r"""Recomputed against reconstructed numbers around the diagonal, with :math:`R^2` of each cell.
+
+    A cell whose numbers do not vary with what was reconstructed has a negative :math:`R^2`, however near the diagonal.
+
+    Args:
+        cells: for each row and column reconstructed and recomputed numbers ``(points,)``, and the standard error of
+            the latter or None; a cell that is left out stays empty.
+        notes: a word for some of the cells, such as "collapsed".
+        x_label, y_label: what is on the axes.
+        column: what stands before the name of a column.
+
+    Raises:
+        DataError: shapes, numbers that are not finite, no cell, more rows or columns than can be read.
+
+    >>> x = np.linspace(0.6, 0.8, 5)
+    >>> figure = parity_grid({"all": {"0": (x, x, None), "1": (x * 0 + 0.7, x, None)}}, notes={"all": {"1": "collapsed"}})
+    >>> [axes.texts[0].get_text() for axes in figure.axes]
+    ['R² 1.00', 'R² 0.00\ncollapsed']
+    """
+    columns = list(dict.fromkeys(name for row in cells.values() for name in row))
+    if not (0 < len(cells) <= MOST_ROWS and 0 < len(columns) <= MOST_COLUMNS):
+        got = f"{len(cells)} by {len(columns)}"
+        raise DataError(f"a grid of parity has 1 to {MOST_ROWS} rows and 1 to {MOST_COLUMNS} columns, got {got}")
+    found = {
+        row: {name: _checked(f"{row}, {name}", cell) for name, cell in group.items()} for row, group in cells.items()
+    }
+    reach = _reach([cell for group in found.values() for cell in group.values()])
+    side = min((WIDTH - 0.75) / len(columns), 2.0)
+    figure, panels = panel_grid(
+        len(cells), len(columns), 0.75 + side * len(cells), 0.75 + side * len(columns), sharex=True, sharey=True
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr]
+    for place, (row, group) in enumerate(found.items()):
+        for axes, name in zip(panels[place], columns, strict=True):
+            note = (notes or {}).get(row, {}).get(name, "")
+            _cell(axes, group.get(name), line_style(place)["color"], reach, note, side)
+            if place == 0:
+                axes.set_title(words(f"{column}{name}"), fontsize=9 if side > 0.8 else 8)
+        panels[place, 0].set_ylabel(words(row), color=line_style(place)["color"])
+    figure.supxlabel(words(x_label), fontsize=9)
+    figure.supylabel(words(y_label), fontsize=9)
+    return figure
+
+
+def _checked(name: str, cell: Cell) -> Cell:
+    x, y = finite(f"reconstructions of {name}", cell[0], 1), finite(f"recomputations of {name}", cell[1], 1)
+    error = None if cell[2] is None else finite(f"errors of {name}", cell[2], 1)
+    for part in (y, error):
+        same_length(f"recomputations of {name}", len(x), len(x) if part is None else len(part))
+    return x, y, error
+
+
+def _reach(cells: list[Cell]) -> Extent:
+    return padded(extent(np.concatenate([np.concatenate(cell[:2]) for cell in cells])), 0.06)
+
+
+def _cell(axes: Axes, cell: Cell | None, colour: str, reach: Extent, note: str, side: float) -> None:
+    axes.set_aspect("equal")
+    axes.set_xlim(*reach)
+    axes.set_ylim(*reach)
+    axes.tick_params(labelsize=7 if side > 0.8 else 6, length=2, pad=1.5)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(3 if side > 0.8 else 2, min_n_ticks=2))
+    if cell is None:
+        axes.set_axis_off()
+        return
+    axes.plot(reach, reach, color=INK, linewidth=0.6, zorder=1)
+    x, y, error = cell
+    look: dict[str, Any] = {
+        "elinewidth": 0.5,
+        "markersize": 2.2 if side > 0.8 else 1.8,
+        "markeredgewidth": 0,
+        "alpha": 0.8,
+    }
+    axes.errorbar(x, y, None if error is None else 2 * error, fmt="o", color=colour, **look)
+    said = "\n".join(filter(None, (_agreement(x, y), words(note))))
+    style: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.1, "color": SOFT}
+    axes.text(0.05, 0.97, said, transform=axes.transAxes, fontsize=7 if side > 0.8 else 5.8, **style)
+
+
+def _agreement(x: FloatArray, y: FloatArray) -> str:
+    """About the line of parity; far below 0 it is only said to be."""
+    spread = float(((y - y.mean()) ** 2).sum())
+    if not spread:
+        return "R² undefined"
+    r2 = 1 - float(((y - x) ** 2).sum()) / spread
+    return (
+        "R² < −99" if r2 < -99 else f"R² {number(float(f'{r2:.3g}')) if r2 <= -10 else f'{r2:.2f}'}".replace("-", "−")
+    )

@@ -1,0 +1,16 @@
+"""What the parts of the packing study measure. `MEASURES` holds them by name."""
+
+from collections.abc import Callable
+
+from beable.studies.context import Answer, Context
+from beable.studies.packing.artefact import artefact
+from beable.studies.packing.beta import beta
+from beable.studies.packing.calibrated import calibrated
+from beable.studies.packing.decoded_rows import decoded_rows
+
+MEASURES: dict[str, Callable[[Context], Answer]] = {
+    "packing-beta": beta,
+    "spread-artefact": artefact,
+    "decoded-rows": decoded_rows,
+    "calibrated": calibrated,
+}
