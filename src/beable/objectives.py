@@ -154,13 +154,21 @@ class _Beta(BaseModel):
 
 
 class Constant(_Beta):
-    """The same β always; a list gives each member its own."""
+    """The same β always; a list gives each member its own, or each so many members in turn."""
 
     kind: Literal["constant"] = "constant"
     beta: NotNegative | tuple[NotNegative, ...] = 1.0
+    each: int = Field(default=1, ge=1)
+
+    @property
+    def by_member(self) -> float | tuple[float, ...]:
+        """One β for all members, or one for each."""
+        if isinstance(self.beta, float):
+            return self.beta
+        return tuple(beta for beta in self.beta for _ in range(self.each))
 
     def value(self, step: int) -> Tensor:
-        return torch.tensor(self.beta, dtype=torch.float32)
+        return torch.tensor(self.by_member, dtype=torch.float32)
 
 
 class Ramp(_Beta):

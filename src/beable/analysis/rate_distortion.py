@@ -134,7 +134,7 @@ def rate_distortion(run: Run, snapshots: dict[str, FloatArray]) -> RateDistortio
     rule = run.settings.objective.beta
     if not isinstance(rule, Constant):
         raise UsageError(f"a sweep has a constant beta for each member, this run has a {rule.kind} one: train a sweep")
-    beta = np.broadcast_to(np.asarray(rule.beta, float), (run.members,))
+    beta = np.broadcast_to(np.asarray(rule.by_member, float), (run.members,))
     scores, codes = run.score(snapshots), run.encode(snapshots)
     rate, distortion = scores.rate.sum(2).mean(1), scores.distortion.mean(1)
     seed = np.array([int((beta[:k] == b).sum()) for k, b in enumerate(beta)])

@@ -1,4 +1,4 @@
-"""Figures of what is measured on packed beds: profiles, contacts, sizes, and the estimate of close packing beside them."""
+"""Figures of measurements on packed beds: profiles, contacts, sizes, density beside estimates of close packing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from beable.errors import DataError
 from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import ByPanel, by_panel, panel_row, places
+from beable.report.figures.groups import MOST_PANELS, ByPanel, by_panel, panel_row, places
 from beable.report.figures.scales import extent, log_ticks, padded
 from beable.report.figures.style import GREY, INK, SOFT, FloatArray, Limits, legend, line_style, panel_grid, styled
 from beable.report.figures.words import number, words
@@ -49,8 +49,11 @@ def packing_profiles(
     >>> figure.axes[0].texts[0].get_text()
     'φ = 0.580'
     """
-    panels = by_panel({name: {"": profile} for name, profile in profiles.items()})
-    figure, row = panel_row(panels, sharex=True)
+    if not 0 < len(profiles) <= MOST_PANELS:
+        raise DataError(
+            f"a figure of profiles has 1 to {MOST_PANELS} beds side by side, got {len(profiles)}: select some"
+        )
+    figure, row = panel_row(profiles, sharex=True)
     order = places({name: parts for name, (_, _, parts) in profiles.items()})
     handles: dict[str, Any] = {}
     for axes, (name, profile) in zip(row, profiles.items(), strict=True):
@@ -169,7 +172,8 @@ def size_distribution(
         DataError: shapes, numbers that are not finite, diameters that are not positive, no component.
 
     >>> d = np.geomspace(5, 50, 20)
-    >>> figure = size_distribution({"fine": (d, np.exp(-np.log(d / 15) ** 2)), "coarse": (np.array([90.0]), np.ones(1))})
+    >>> fine, coarse = (d, np.exp(-np.log(d / 15) ** 2)), (np.array([90.0]), np.ones(1))
+    >>> figure = size_distribution({"fine": fine, "coarse": coarse})
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['fine', 'coarse']
     """

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from beable.errors import DataError, unknown
 from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import BAND, ByPanel, by_panel, panel_row, places
+from beable.report.figures.groups import BAND, MOST_PANELS, ByPanel, by_panel, panel_row, places
 from beable.report.figures.scales import log_ticks
 from beable.report.figures.style import INK, SOFT, FloatArray, Limits, Panels, legend, line_style, styled
 from beable.report.figures.words import number, round_numbers, words
@@ -55,7 +55,8 @@ def beta_axis(
         DataError: shapes, negative betas, infinite numbers, no curve.
 
     >>> beta = np.array([0.0, 0.1, 1.0])
-    >>> figure = beta_axis(beta, {"rate": np.array([9.0, 2.0, 0.0])}, y_label="rate (nats)", thresholds={"collapse": 0.3})
+    >>> rate = np.array([9.0, 2.0, 0.0])
+    >>> figure = beta_axis(beta, {"rate": rate}, y_label="rate (nats)", thresholds={"collapse": 0.3})
     >>> figure.axes[0].texts[0].get_text()
     'collapse = 0.3'
     """
@@ -78,7 +79,7 @@ def beta_axis(
 @styled
 def rate_spectrum(
     beta: FloatArray,
-    rates: ByPanel[FloatArray],
+    rates: Mapping[str, FloatArray],
     *,
     theory: Theory | Mapping[str, Theory] | None = None,
     thresholds: Mapping[str, float] | Mapping[str, Thresholds] | None = None,
@@ -107,7 +108,8 @@ def rate_spectrum(
     betas, panels = _betas(beta), {name: _sorted(name, values) for name, values in rates.items()}
     curves = {name: {f"latent {i + 1}": found[..., i] for i in range(found.shape[2])} for name, found in panels.items()}
     marks = _of_panels(thresholds, curves)
-    figure, row = panel_row(by_panel(curves), sharey=True)
+    _few(curves)
+    figure, row = panel_row(curves, sharey=True)
     handles: dict[str, Any] = {}
     for axes, (panel, group) in zip(row, curves.items(), strict=True):
         for place, (name, values) in enumerate(group.items()):
@@ -119,6 +121,11 @@ def rate_spectrum(
     row[0].set_ylabel("rate of a latent (nats)")
     _legend(figure, handles, theory is not None, studied)
     return figure
+
+
+def _few(panels: Mapping[str, object]) -> None:
+    if not 0 < len(panels) <= MOST_PANELS:
+        raise DataError(f"a figure of rates has 1 to {MOST_PANELS} panels side by side, got {len(panels)}: select some")
 
 
 def _sorted(name: str, values: object) -> FloatArray:
@@ -161,7 +168,7 @@ def _members(axes: Axes, betas: FloatArray, values: FloatArray, style: Mapping[s
     there = np.isfinite(y).any(1)
     middle[there] = np.nanmedian(y[there], axis=1)
     (line,) = axes.plot(x, middle, marker="o", markersize=3.4, linewidth=1.4, **style)
-    return cast(Line2D, line)
+    return line
 
 
 def _opacity(members: int) -> float:

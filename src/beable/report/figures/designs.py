@@ -214,7 +214,14 @@ def _triangle(axes: Axes, names: Sequence[str], side: float) -> None:
 def _level(axes: Axes, level: float, end: FloatArray, corner: int) -> None:
     shift = ((-9, 3), (0, -9), (9, 3))[corner]
     axes.annotate(
-        number(level), end, shift, textcoords="offset points", ha="center", va="center", fontsize=6.5, color=SOFT
+        number(level),
+        (float(end[0]), float(end[1])),
+        shift,
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=6.5,
+        color=SOFT,
     )
 
 
@@ -233,7 +240,8 @@ def design_factors(
     Raises:
         DataError: shapes, numbers that are not finite, empty ranges, no group.
 
-    >>> figure = design_factors({"φ = 0.7": np.array([[1.0, 0.2], [3.0, 0.1]])}, ["d_1", "s_1"], np.array([[1, 5], [0, 1]]))
+    >>> ranges = np.array([[1, 5], [0, 1]])
+    >>> figure = design_factors({"φ = 0.7": np.array([[1.0, 0.2], [3.0, 0.1]])}, ["d_1", "s_1"], ranges)
     >>> len(figure.axes[0].collections[0].get_segments())
     2
     """

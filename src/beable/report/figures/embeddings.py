@@ -42,7 +42,7 @@ def embeddings(
     >>> xy = np.random.default_rng(0).normal(size=(30, 2))
     >>> figure = embeddings({"data": (xy, xy[:, 0]), "β = 10": (xy, 0.7 + 1e-9 * xy[:, 0])}, "packing fraction φ")
     >>> [axes.texts[0].get_text() for axes in figure.axes[:2]]
-    ['−2.33 to 1.37', '0.7 in all rows']
+    ['−2.33 to 1.8', '0.7 in all rows']
     """
     if not 0 < len(layouts) <= MOST_PANELS:
         raise DataError(f"a figure of embeddings has 1 to {MOST_PANELS} panels, got {len(layouts)}: select some")
@@ -80,7 +80,7 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
 def _scatter(axes: Axes, xy: FloatArray, colours: FloatArray) -> None:
     kept = _mixed(len(xy))
     size = float(np.clip(2200 / len(kept), 1.5, 14))
-    axes.scatter(*xy[kept].T, s=size, c=colours[kept], linewidths=0, rasterized=len(kept) > 500)
+    axes.scatter(xy[kept, 0], xy[kept, 1], s=size, c=colours[kept], linewidths=0, rasterized=len(kept) > 500)
     axes.set_xlim(*padded(extent(xy[:, 0]), 0.05))
     axes.set_ylim(*padded(extent(xy[:, 1]), 0.05))
     axes.set_box_aspect(1)

@@ -42,7 +42,8 @@ def parity_grid(
         DataError: shapes, numbers that are not finite, no cell, more rows or columns than can be read.
 
     >>> x = np.linspace(0.6, 0.8, 5)
-    >>> figure = parity_grid({"all": {"0": (x, x, None), "1": (x * 0 + 0.7, x, None)}}, notes={"all": {"1": "collapsed"}})
+    >>> cells = {"0": (x, x, None), "1": (x * 0 + 0.7, x, None)}
+    >>> figure = parity_grid({"all": cells}, notes={"all": {"1": "collapsed"}})
     >>> [axes.texts[0].get_text() for axes in figure.axes]
     ['R² 1.00', 'R² 0.00\ncollapsed']
     """
@@ -58,7 +59,7 @@ def parity_grid(
     figure, panels = panel_grid(
         len(cells), len(columns), 0.75 + side * len(cells), 0.75 + side * len(columns), sharex=True, sharey=True
     )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
     for place, (row, group) in enumerate(found.items()):
         for axes, name in zip(panels[place], columns, strict=True):
             note = (notes or {}).get(row, {}).get(name, "")

@@ -66,7 +66,7 @@ class Block(NamedTuple):
 def block_of(positions: FloatArray, radii: FloatArray, side: float, top: float) -> Block:
     """Spheres whose centre is in the periodic square, as far as they reach below the top.
 
-    >>> block_of(np.array([[3.9, 2.0, 0.5], [1.0, 0.2, 0.5]]), np.full(2, 0.5), 4.0, 9.0).sphere.tolist()
+    >>> block_of(np.array([[2.0, 2.0, 0.5], [1.0, 3.9, 0.5]]), np.full(2, 0.5), 4.0, 9.0).sphere.tolist()
     [0, 1, 1]
     """
     inside = np.concatenate([positions[:, :2] % side, positions[:, 2:]], axis=1)
@@ -102,7 +102,8 @@ class View(NamedTuple):
     def start(self) -> FloatArray:
         """Where the rays cross the plane through the origin that faces the eye ``(3, down, across)``."""
         right, up, _ = eye()
-        return right[:, None, None] * self.across + up[:, None, None] * self.down[:, None]
+        places: FloatArray = right[:, None, None] * self.across + up[:, None, None] * self.down[:, None]
+        return places
 
 
 def view_of(block: Block, step: float, room: float, multiple: int) -> View:

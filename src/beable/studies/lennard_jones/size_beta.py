@@ -64,6 +64,6 @@ def _column(context: Context, arm: str) -> tuple[int, FloatArray, FloatArray, Fl
         raise UsageError(f"arm {arm}: the scan needs a constant beta for each member")
     snapshots = held(context, run, context.option("rows", 2000))
     scores, rates = row_scores(run, snapshots), run.score(snapshots).rate.mean(1)
-    beta = np.broadcast_to(np.asarray(rule.beta, float), run.members)
+    beta = np.broadcast_to(np.asarray(rule.by_member, float), run.members)
     error = np.sqrt(np.square(scores.error).mean(1))
     return run.settings.model.latents, beta, error, rates.sum(1), (rates > ACTIVE_NATS).sum(1)

@@ -34,7 +34,7 @@ def members_of(run: Run) -> Members:
     rule, model = run.settings.objective.beta, run.settings.model
     if not isinstance(rule, Constant) or (model.likelihood, model.variance) != ("normal", "fixed"):
         raise UsageError("the β axis needs a constant beta for each member and a normal likelihood of fixed variance")
-    stated = np.broadcast_to(np.asarray(rule.beta, np.float64), (run.members,))
+    stated = np.broadcast_to(np.asarray(rule.by_member, np.float64), (run.members,))
     unit = round(2 * model.sigma**2 * effective_beta(run.vae, 1.0, run.settings.objective.scale), 12)
     seeds = np.array([int((stated[:k] == beta).sum()) for k, beta in enumerate(stated)])
     return Members(stated * unit, seeds)

@@ -9,7 +9,7 @@ from beable.datasets.store import Store
 from beable.errors import DataError
 from beable.streams import generator
 from beable.studies.context import Context
-from beable.studies.study import Arm, Data
+from beable.studies.study import Arm
 
 Floats = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -67,18 +67,12 @@ def some(rows: NDArray[np.int64], limit: int, seed: int) -> NDArray[np.int64]:
 
 def store_of(context: Context, arm: Arm) -> Store:
     """The table that an arm was trained on."""
-    name = _source(arm, "data")
-    return context.further(name) if name else context.store
+    return context.further(arm.data) if arm.data else context.store
 
 
 def whole_of(context: Context, arm: Arm) -> Store:
     """The table of which the arm's was drawn; its own if it was drawn of none."""
-    name, further = _source(arm, "data"), context.study.further
-    while name in further and _source(further[name], "of"):
-        name = _source(further[name], "of")
+    name, further = arm.data, context.study.further
+    while name in further and further[name].of:
+        name = further[name].of
     return context.further(name) if name in further else context.store
-
-
-def _source(what: Arm | Data, key: str) -> str:
-    """Name of the table that something stems from; none where it has no such key."""
-    return str(getattr(what, key, "") or "")
