@@ -1,6 +1,7 @@
 """The measures of the packing study on tables small enough to train in seconds, with a physics of our own."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -196,6 +197,10 @@ def test_every_number_that_a_study_may_quote_is_there(axis):
         assert isinstance(reported_number(numbers, path), int | float), path
 
 
+def test_an_answer_travels_between_processes_without_its_forest(axis):
+    assert len(pickle.dumps(axis)) < 2e6
+
+
 def test_losses_of_the_history_end_where_the_rows_are(axis):
     arm = axis.arms["range"]
     last = arm.history.loss[-1]
@@ -238,9 +243,9 @@ def test_a_surrogate_says_how_far_to_trust_it():
     x = inputs(table(400, 1))
     known = surrogate(x, physics(x), trees=30)
     noise = surrogate(x, np.random.default_rng(0).normal(size=400), trees=30)
-    assert known.r2 > 0.6
-    assert noise.r2 < 0.1
-    assert known.deviation == pytest.approx(np.sqrt((1 - known.r2) * physics(x).var()))
+    assert known.trust.r2 > 0.6
+    assert noise.trust.r2 < 0.1
+    assert known.trust.deviation == pytest.approx(np.sqrt((1 - known.trust.r2) * physics(x).var()))
     with pytest.raises(DataError, match="too short"):
         surrogate(x[:9], physics(x)[:9])
 

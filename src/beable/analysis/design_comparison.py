@@ -2,8 +2,8 @@
 
 "random" calls designs without preference; "inversion" fits an emulator once, to half of the calls (or to what is known
 before), and verifies the designs that it puts nearest to the target; "search" is `inverse_design.find_designs`. All
-draw from one pool of candidates under the same constraints, and call i of each has the simulator's random numbers of row
-i. Every design that a method found is simulated a second time, which tells what stands from luck with noise.
+draw from one pool of candidates under the same constraints, and call i of each has the simulator's random numbers of
+row i. Every design that a method found is simulated a second time, which tells what stands from luck with noise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +68,7 @@ class Comparison:
         return float(stands.mean()) if len(stands) else float("nan")
 
     def distance(self, method: str) -> float:
-        """Mean distance of a design from the nearest other among the first ``wanted`` of an attempt; NaN without any."""
+        """Mean distance of a design from the nearest other, first ``wanted`` of each attempt; NaN without any."""
         distances = np.array([d.distance(self.wanted) for d in self.of(method)])
         seen = distances[np.isfinite(distances)]
         return float(seen.mean()) if len(seen) else float("nan")

@@ -7,9 +7,9 @@ a batch is chosen one after the other,
           d_k(\theta) = \min_{\theta' \in \text{found} \cup \{\theta_1, \dots, \theta_{k-1}\}}
                         \|x(\theta) - x(\theta')\|,
 
-with scaled descriptors x and a small γ: at 0.05, twice the distance makes up for 3.5 % of chance. Candidates are a fixed
-pool that covers the space and, each time, steps of several sizes around the most likely ones and the nearest calls.
-Where simulations failed, a chance counts as the share of successes nearby.
+with scaled descriptors x and a small γ: at 0.05, twice the distance makes up for 3.5 % of chance. Candidates are a
+fixed pool that covers the space and, each time, steps of several sizes around the most likely ones and the nearest
+calls. Where simulations failed, a chance counts as the share of successes nearby.
 
 Two plainer ways serve for comparison: `Random` and `Inversion`.
 """
@@ -166,7 +166,7 @@ class Proposer:
             self._called = np.concatenate([self._called, self.space.features(new)])
         calls = self._called[: len(made)]
         parts = made.parts if len(made) else np.empty((0, 1))
-        good: Bools = np.isfinite(parts).all(1)
+        good = np.asarray(np.isfinite(parts).all(1))
         features, errors = calls[good], made.errors[good]
         if self._known is None or self._known_features is None:
             return Evidence(features, parts[good], errors, calls, good)
@@ -239,4 +239,4 @@ def _from_values(space: DesignSpace, values: Floats) -> Candidates:
     """Designs that do not come from the cube, as far as they keep the constraints."""
     settled = space.settled(np.asarray(values, dtype=float))
     kept = settled[space.keeps(settled)]
-    return Candidates(np.full((len(kept), space.simulator.dimensions), np.nan), kept)
+    return Candidates(np.full((len(kept), space.simulator.design_dimensions), np.nan), kept)

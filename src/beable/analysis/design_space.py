@@ -1,8 +1,8 @@
 r"""Which designs there are, and those among them that keep given constraints.
 
 A simulator maps the unit cube to its factors, θ(u); uniform u means a design drawn without preference. Without
-constraints candidates are a Sobol sequence of the cube, shifted at random. Where constraints leave few of them, the rest
-is found by Gibbs steps: one coordinate of a row is drawn anew, and kept if the row comes no further from them,
+constraints candidates are a Sobol sequence of the cube, shifted at random. Where constraints leave few of them, the
+rest is found by Gibbs steps: one coordinate of a row is drawn anew, and kept if the row comes no further from them,
 
 .. math:: V(u') \le V(u), \qquad V(u) = \sum_c \text{distance of } F_c(q_c(u)) \text{ from } [F_c(a_c), F_c(b_c)],
 
@@ -102,12 +102,12 @@ class DesignSpace:
     """
 
     def __init__(self, simulator: Simulator, constraints: Mapping[str, Range] | None = None, seed: int = 0) -> None:
-        if not simulator.dimensions:
+        if not simulator.design_dimensions:
             raise UsageError(f"{simulator.name} offers no designs: choose a simulator whose factors can be set freely")
         self.simulator = simulator
         self.names = [factor.name for factor in simulator.factors]
         self.bounds = [bound(self.names, name, limits) for name, limits in (constraints or {}).items()]
-        self._survey = self._designed(sobol(SURVEY, simulator.dimensions, seed))
+        self._survey = self._designed(sobol(SURVEY, simulator.design_dimensions, seed))
         self._sorted = np.sort(self._survey, axis=0)
         self.shares = [group for group in numbered(self.names) if _add_up(self._survey[:, group])]
         self._check_fixed_shares()
@@ -123,7 +123,7 @@ class DesignSpace:
         Raises:
             DataError: there are none.
         """
-        units = sobol(max(rows, SURVEY if self.bounds else 0), self.simulator.dimensions, seed)
+        units = sobol(max(rows, SURVEY if self.bounds else 0), self.simulator.design_dimensions, seed)
         found = self._keeping(units)
         if len(found.units) < rows:
             found = self._searched(units, rows, np.random.default_rng([seed, 1]))

@@ -7,9 +7,9 @@ so far, the chance
 .. math:: \pi(\theta) = P\big(a \le y(\theta) \le b \mid \text{all calls so far}\big)
 
 of every candidate (`design_space`), and as next calls some that are likely to succeed *and* far from each other and
-from what was found (`design_proposals`). A chance counts both what the emulator expects and how sure it is, so the first
-rounds search and the later ones harvest. Of a target out of reach the calls go to the end of the reachable range, which
-is then known.
+from what was found (`design_proposals`). A chance counts both what the emulator expects and how sure it is, so the
+first rounds search and the later ones harvest. Of a target out of reach the calls go to the end of the reachable range,
+which is then known.
 
 A design is *found* when its own simulation, noise included, lies in the interval. With a noisy simulator a few of these
 are there by luck; a second, independent simulation (``confirm``) tells the share that stands.
@@ -182,7 +182,7 @@ def find_designs(
     request = _request(simulator, target, constraints, known, latent) | ways
     where = Folder(None if folder is None else Path(folder), request)
     caller = Caller(simulator, target.outcome, seed)
-    empty = Calls.none(simulator.dimensions, len(simulator.factors))
+    empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
     with where.open(empty) as made, calling(caller, _workers(workers)) as run:
         keeper = _Keeper(where, made, run, calls, progress or (lambda done, total: None))
         keeper.answer()
@@ -223,7 +223,7 @@ def _workers(workers: int | None) -> int:
 def _survey_calls(simulator: Simulator, survey: int | None, known: Known | None) -> int:
     if survey is not None:
         return count("survey", survey, 0 if known is not None and len(known.values) >= LEAST_ROWS else LEAST_ROWS)
-    return max(2 * simulator.dimensions + 2 - (0 if known is None else len(known.values)), 0)
+    return max(2 * simulator.design_dimensions + 2 - (0 if known is None else len(known.values)), 0)
 
 
 def _request(

@@ -48,7 +48,7 @@ def pack(
     seed
         Seed of all random numbers.
     output
-        .npz file for positions, radii, component and box of the first bed.
+        .xyz file for the spheres of the first bed, in the extended form that OVITO reads.
     picture
         .png file for a picture of the first bed.
     json
@@ -95,23 +95,23 @@ def _component(words: str) -> dict[str, object]:
 
 
 def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
-    import io
-
-    import numpy as np
-
     from beable.files import atomic_write
     from beable.report.figures.spheres import packing
+    from beable.report.page import png
 
-    for path, suffix in ((output, ".npz"), (picture, ".png")):
+    for path, suffix in ((output, ".xyz"), (picture, ".png")):
         if path is not None and path.suffix != suffix:
             raise OutputError(f"{path}: the name must end in {suffix}")
-    buffer = io.BytesIO()
     if output is not None:
-        bed = packed.bed
-        np.savez(buffer, positions=bed.positions, radii=bed.radii, component=bed.component, box=bed.box)
-        atomic_write(output, buffer.getvalue())
+        atomic_write(output, _xyz(packed).encode())
     if picture is not None:
-        buffer = io.BytesIO()
-        figure = packing(packed.positions, packed.radii, packed.box, component=packed.component)
-        figure.savefig(buffer, format="png", dpi=200)
-        atomic_write(picture, buffer.getvalue())
+        atomic_write(picture, png(packing(packed.positions, packed.radii, packed.box, component=packed.component)))
+
+
+def _xyz(packed: "Packed") -> str:
+    """The bed as extended XYZ: a line a sphere with component, centre and radius."""
+    side, height = packed.box, float((packed.positions[:, 2] + packed.radii).max())
+    about = f'Lattice="{side!r} 0 0 0 {side!r} 0 0 0 {height!r}" pbc="T T F" Properties=species:I:1:pos:R:3:radius:R:1'
+    rows = zip(packed.component.tolist(), packed.positions.tolist(), packed.radii.tolist(), strict=True)
+    lines = [f"{c + 1} {x!r} {y!r} {z!r} {r!r}" for c, (x, y, z), r in rows]
+    return "\n".join([str(len(lines)), about, *lines, ""])

@@ -160,7 +160,7 @@ def equivalence(
     if not 0 < level < 0.5:
         raise UsageError(f"level must lie between 0 and 0.5, got {level}")
     t = t_test(first, second, paired=paired)
-    error = t.difference / t.score if t.difference else (t.high - t.low) / 2 / stats.t.ppf(0.975, t.freedom)
+    error = t.difference / t.score if t.score else (t.high - t.low) / 2 / stats.t.ppf(0.975, t.freedom)
     lower, upper = (float(stats.t.sf((margin + sign * t.difference) / error, t.freedom)) for sign in (1, -1))
     reach = stats.t.ppf(1 - level, t.freedom) * error
     p = max(lower, upper)

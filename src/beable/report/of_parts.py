@@ -1,14 +1,21 @@
 """The report of a study of several questions: a headline of each, then each question with its evidence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from beable.report.lennard_jones import SECTIONS, data_items
+from beable.datasets.store import Store
+from beable.report import lennard_jones, packing
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
 from beable.report.sections import number, provenance
 from beable.studies.parts import Answered, Finished
 from beable.studies.study import Study
 
+Items = Sequence[Figure | Table]
+SECTIONS: dict[str, Callable[[Any], Items]] = lennard_jones.SECTIONS | packing.SECTIONS
+DATA_ITEMS: dict[str, Callable[[Store], Items]] = {
+    "lennard-jones": lennard_jones.data_items,
+    "packing": packing.data_items,
+}
 VERDICTS = {True: Cell("agrees", "good"), False: Cell("differs", "miss"), None: Cell("–")}
 GOALS = {True: Cell("met", "good"), False: Cell("missed", "miss"), None: Cell("–")}
 RELATIONS = {"equal": "", "at least": "≥ ", "at most": "≤ ", "other": ""}
@@ -20,13 +27,20 @@ def parts_page(study: Study, finished: Finished, command: str) -> Page:
         study.title,
         study.question,
         [
-            Section("The data", [f"Source: {study.source}."], data_items(finished.store)),
+            Section("The data", [f"Source: {study.source}."], DATA_ITEMS[study.data.simulator](finished.store)),
             *(_part_section(answered, finished) for answered in finished.answers),
+            *_left_out(finished),
             Section("What differs from the source", [symbols(note) for note in study.notes]),
         ],
         provenance(finished.store, command, finished.runs),
         [r for answered in finished.answers if (r := _headline(answered, finished.results)) is not None],
     )
+
+
+def _left_out(finished: Finished) -> list[Section]:
+    """The parts that need files which were not given."""
+    words = [f"{title}: needs --file {wanted[0]}=PATH." for title, wanted in finished.left_out.items()]
+    return [Section("Left out", words)] if words else []
 
 
 def _part_section(answered: Answered, finished: Finished) -> Section:

@@ -198,6 +198,12 @@ def _settle(figure: matplotlib.figure.Figure) -> None:
         figure.set_layout_engine("none")
 
 
+def png(figure: matplotlib.figure.Figure) -> bytes:
+    """A figure as a picture of its own."""
+    with style():
+        return _saved(figure, "png")
+
+
 def _saved(figure: matplotlib.figure.Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]

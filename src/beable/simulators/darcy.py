@@ -167,7 +167,7 @@ class Darcy(Simulator):
         return tuple(Factor(f"theta_{i}", rf"\theta_{{{i}}}", "1", low, high) for i in range(1, self.modes + 1))
 
     @property
-    def dimensions(self) -> int:
+    def design_dimensions(self) -> int:
         return self.modes
 
     def design(self, unit: FloatArray) -> FloatArray:

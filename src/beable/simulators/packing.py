@@ -306,7 +306,7 @@ class Packing(Simulator):
         return {}
 
     @property
-    def dimensions(self) -> int:
+    def design_dimensions(self) -> int:
         return 3 * self.components - 1
 
     def design(self, unit: FloatArray) -> FloatArray:
@@ -352,8 +352,8 @@ class Packing(Simulator):
                 )
             return self.table[streams.start : streams.start + len(streams)]
         if self.design_name == "uniform":
-            return self.design(np.array([g.random(self.dimensions) for g in streams.generators("factors")]))
-        return self.design(sobol(self.dimensions, streams))
+            return self.design(np.array([g.random(self.design_dimensions) for g in streams.generators("factors")]))
+        return self.design(sobol(self.design_dimensions, streams))
 
     def simulate(self, values: FloatArray, streams: RowStreams) -> dict[str, FloatArray]:
         rows = [self._row(v, g) for v, g in zip(values, streams.generators("simulation"), strict=True)]

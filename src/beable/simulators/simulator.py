@@ -114,12 +114,12 @@ class Simulator(ABC):
         """How badly one snapshot violates the equations it should solve, relative; 0 is perfect."""
 
     @property
-    def dimensions(self) -> int:
+    def design_dimensions(self) -> int:
         """Of the unit cube of designs that `design` takes; 0 where a simulator cannot be designed with."""
         return 0
 
     def design(self, unit: FloatArray) -> FloatArray:
-        """Factor values ``(rows, factors)`` of points ``(rows, dimensions)`` of the unit cube, all of them possible."""
+        """Factor values ``(rows, factors)`` of points ``(rows, design_dimensions)`` of the unit cube, all of them possible."""
         raise UsageError(f"{self.name} cannot be designed with: its factors have no range to choose from")
 
     def features(self, values: FloatArray) -> FloatArray:

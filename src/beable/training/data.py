@@ -56,9 +56,9 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
 
 
 def natural_representation(store: Store, names: Sequence[str] | None = None) -> str:
-    """The representation that suits where none is chosen: coordinates of particles, tables of numbers, modes of fields."""
-    names = set(learnable(store, names))
-    chosen = [v for v in store.variables if v.name in names]
+    """The representation that suits where none is chosen: coordinates of particles, numbers as a table, modes."""
+    learned = set(learnable(store, names))
+    chosen = [v for v in store.variables if v.name in learned]
     if any("particle" in v.dims for v in chosen):
         return "coordinates"
     return "table" if all(map(_of_a_table, chosen)) else "modes"

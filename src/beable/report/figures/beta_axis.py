@@ -248,6 +248,8 @@ def _y_scale(row: Panels, named: str) -> None:
         _bent(row, drawn, sizes)
     elif scale != "symlog":
         row[0].set_yscale(scale)
+    elif sizes.size and np.nanmin(drawn) >= 0:
+        row[0].set_ylim(bottom=-0.03 * float(sizes.max()))
 
 
 def _bent(row: Panels, drawn: FloatArray, sizes: FloatArray) -> None:

@@ -126,8 +126,10 @@ def design_success(
         same_length(f"shares of {name}", len(x), len(y))
         style = line_style(place)
         if low is not None and high is not None:
-            axes.fill_between(x, finite(f"low ends of {name}", low, 1), finite(f"high ends of {name}", high, 1),
-                              color=style["color"], alpha=0.16, linewidth=0)  # fmt: skip
+            ends = [finite(f"intervals of {name}", end, 1) for end in (low, high)]
+            for end in ends:
+                same_length(f"intervals of {name}", len(x), len(end))
+            axes.fill_between(x, *ends, color=style["color"], alpha=0.16, linewidth=0)
         (handles[words(name)],) = axes.plot(x, y, marker="o", markersize=3.4, linewidth=1.5, **style)
     if goal is not None:
         axes.axhline(goal, color=SOFT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)

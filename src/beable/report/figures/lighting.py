@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.errors import DataError
 from beable.report.figures.raycast import NOTHING, Block, Seen, View, cast, eye
 from beable.report.figures.style import FloatArray
 
@@ -23,14 +24,24 @@ DIRECTIONS, RINGS = 9, 5  # in which a point looks around
 CREVICE, DARKEST = 4.5, 0.85  # how fast the sky is lost, and the most that can be
 
 
-def picture(block: Block, view: View, colours: FloatArray) -> FloatArray:
-    """A picture of a block on a white floor, colours between 0 and 1 ``(down, across, 3)``.
+def picture(block: Block, view: View, colours: FloatArray) -> NDArray[np.uint8]:
+    """A picture of a block on a white floor, colours from 0 to 255 ``(down, across, 3)``.
 
     Args:
         block: the spheres.
         view: rays, a multiple of ``SAMPLES`` in each direction.
-        colours: of all spheres ``(spheres, 3)``.
+        colours: of all spheres, between 0 and 1 ``(spheres, 3)``.
+
+    Raises:
+        DataError: rays that are not such a multiple.
+
+    >>> from beable.report.figures.raycast import block_of, view_of
+    >>> one = block_of(np.array([[2.0, 2.0, 0.5]]), np.array([0.5]), 4.0, 9.0)
+    >>> picture(one, view_of(one, 0.1, 0.5, SAMPLES), np.array([[0.0, 0.4, 0.7]])).shape
+    (10, 10, 3)
     """
+    if any(len(rays) % SAMPLES for rays in (view.across, view.down)):
+        raise DataError(f"a picture needs a multiple of {SAMPLES} rays, got {len(view.down)} by {len(view.across)}")
     seen = cast(block, view)
     light = _lit(seen, _light(colours).astype(np.float32), _open_sky(seen, view.step, float(block.radii.max())))
     empty = seen.sphere == NOTHING
@@ -117,6 +128,7 @@ def _light(colours: FloatArray) -> FloatArray:
     return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
 
 
-def _shown(light: FloatArray) -> FloatArray:
+def _shown(light: FloatArray) -> NDArray[np.uint8]:
     light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    colours = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(255 * colours).astype(np.uint8)

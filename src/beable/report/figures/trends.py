@@ -177,9 +177,10 @@ def _dots(axes: Axes, cells: Mapping[str, Points], order: Mapping[str, int], fit
         if fits and (fit := quadratic_fit(x[there], y[there])) is not None:
             _parabola(axes, x[there], fit, style)
             said.append((f"R² {fit.r2:.2f}", style["color"]))
-    if left_out:
-        said.append((f"{left_out} not defined", SOFT))
     _corner(axes, said)
+    if left_out:
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+        axes.annotate(f"{left_out} not defined", (0, 1), (0, 3), fontsize=7, color=SOFT, **place)
     return handles
 
 

@@ -95,7 +95,7 @@ class Beds:
             "rising": float(np.all(np.diff(ratios) > 0)),
             "furnas": {"10": furnas_binary(FINE_SHARE, ratios[0])},
             "lognormal": {f"{s:g}": bed.as_json() for s, bed in self.lognormal.items()},
-            "published": {f"{s:g}": bed.as_json() | {"theirs": PUBLISHED[s]} for s, bed in self.published.items()},
+            "published": [bed.as_json() | {"spread": s, "theirs": PUBLISHED[s]} for s, bed in self.published.items()],
             "published_difference": {"narrow": float(ours[0] - theirs[0]), "widest": float(ours[-1] - theirs[-1])},
             "table": {
                 "rows": len(found),

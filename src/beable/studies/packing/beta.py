@@ -22,6 +22,7 @@ from beable.analysis.beta_thresholds import (
     spread_of_thresholds,
 )
 from beable.analysis.collapse import ACTIVE_NATS
+from beable.errors import unknown
 from beable.metrics.disentanglement import mig
 from beable.metrics.parity import critical_t, without_nan
 from beable.studies.context import Context
@@ -37,7 +38,7 @@ from beable.studies.packing.ensembles import (
     of_picked,
     picked,
 )
-from beable.studies.packing.oracles import Surrogate, oracle_of
+from beable.studies.packing.oracles import Surrogate, Trust, oracle_of
 from beable.studies.packing.planes import Plane, plane
 from beable.studies.packing.rows import (
     SIZES,
@@ -85,7 +86,7 @@ class BetaArm:
         trained, held: what members make of rows that they learned from, and of others.
         thresholds: predicted, for this table and scaling, of summed error and summed KL.
         readings: β of collapse by scaling, and by what is summed or averaged.
-        surrogate: the oracle of all seeds.
+        surrogate: how far to trust the oracle of all seeds.
         cells: by the surrogate, a cell for each member.
         simulated: by the simulator, for the first seed of each β; none for a table from elsewhere.
         true_mig: mutual information gap of sampled latents and inputs, (members).
@@ -100,7 +101,7 @@ class BetaArm:
     held: Judged
     thresholds: Thresholds
     readings: dict[str, dict[str, float]]
-    surrogate: Surrogate
+    surrogate: Trust
     cells: list[Cell]
     simulated: list[Cell]
     true_mig: Floats
@@ -159,7 +160,7 @@ class BetaArm:
             "measured": [self._measured(i) for i in range(self.thresholds.latents)],
             "rate_error": self.rate_error,
             "readings": self.readings,
-            "surrogate": {"r2": self.surrogate.r2, "deviation": self.surrogate.deviation, "rows": self.surrogate.rows},
+            "surrogate": self.surrogate._asdict(),
             "levels": [self._level(beta) for beta in self.betas],
             "simulated": [{"beta": c.beta} | summary([c]) for c in self.simulated],
             "collapsed": summary(self.side(collapsed=True)),
@@ -268,6 +269,8 @@ def beta(context: Context) -> Beta:
     cells = columns_of([c for arm in arms.values() for c in arm.cells])
     by_luck = np.corrcoef(cells["nmi"], cells["luck"])[0, 1] ** 2 if np.ptp(cells["luck"]) > 0 else float("nan")
     planes_of = context.option("planes_of", context.arms[-1].name)
+    if planes_of not in arms:
+        raise unknown(f"arm of part {context.part.name}", planes_of, arms)
     return Beta(
         arms,
         _trends(arms, within, context.option("repeats", 199)),
@@ -294,7 +297,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
         judged(run, others, seed),
         of_eigenvalues(_spectrum(run, table), run.settings.model.latents),
         spread_of_thresholds(np.column_stack([inputs(table), target(table)]), run.settings.model.latents),
-        oracle,
+        oracle.trust,
         cells,
         resimulated,
         _true_mig(trained, learned, seed),

@@ -131,7 +131,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> Calibrate
         np.asarray(-scores.distortion.mean(1) - scores.rate.sum(2).mean(1), np.float64),
         np.array([parity(truth, d.packing_fraction).score for d in made]),
         np.array([_about(oracle.predict(d.inputs), d.packing_fraction) for d in made]),
-        oracle.r2,
+        oracle.trust.r2,
         cells[0][0],
         cells[1][0],
         cells[0][1],

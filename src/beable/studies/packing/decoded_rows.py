@@ -215,7 +215,7 @@ def _described(made: Snapshots, table: Snapshots, trees: int) -> tuple[DecodedRo
     energy, of_table = roots**2, np.linalg.eigvalsh(np.cov((y / size).T))[::-1].clip(0)
     sums = np.asarray(made["mass_fraction"], np.float64).sum(1)
     repeats = int(np.unique(x[:, :-1].round(9), axis=0, return_counts=True)[1].max())
-    score = surrogate(inputs(made), target(made), trees=trees).r2 if len(x) >= 10 else float("nan")
+    score = surrogate(inputs(made), target(made), trees=trees).trust.r2 if len(x) >= 10 else float("nan")
     found = DecodedRows(
         rows=len(x),
         share=len(x) / (len(x) + len(y)),

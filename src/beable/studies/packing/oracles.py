@@ -19,20 +19,30 @@ from beable.studies.packing.rows import SHARES, TARGET, Floats, inputs, read_row
 from beable.studies.study import Arm
 
 
-class Surrogate(NamedTuple):
-    """A forest and how far to trust it.
+class Trust(NamedTuple):
+    """How far to trust a surrogate.
 
     Args:
-        forest: of all rows.
         r2: of rows that the forest had not seen, by cross-validation.
         deviation: root-mean-square error of these.
         rows: of the table.
     """
 
-    forest: ExtraTreesRegressor
     r2: float
     deviation: float
     rows: int
+
+
+class Surrogate(NamedTuple):
+    """A forest and how far to trust it.
+
+    Args:
+        forest: of all rows.
+        trust: its scores.
+    """
+
+    forest: ExtraTreesRegressor
+    trust: Trust
 
     def predict(self, given: Floats) -> Floats:
         """Packing fractions of inputs, (rows)."""
@@ -57,7 +67,8 @@ def surrogate(given: Floats, values: Floats, *, trees: int = 100, folds: int = 5
     forest = ExtraTreesRegressor(trees, random_state=seed)
     seen = cross_val_predict(forest, given, values, cv=KFold(folds, shuffle=True, random_state=seed))
     error = float(np.square(values - seen).mean())
-    return Surrogate(forest.fit(given, values), float(1 - error / values.var()), float(np.sqrt(error)), len(values))
+    trust = Trust(float(1 - error / values.var()), float(np.sqrt(error)), len(values))
+    return Surrogate(forest.fit(given, values), trust)
 
 
 def oracle_of(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> Surrogate:
