@@ -119,7 +119,7 @@ class Simulator(ABC):
         return 0
 
     def design(self, unit: FloatArray) -> FloatArray:
-        """Factor values ``(rows, factors)`` of points ``(rows, design_dimensions)`` of the unit cube, all of them possible."""
+        """Factor values ``(rows, factors)`` of points of the unit cube ``(rows, design_dimensions)``, all possible."""
         raise UsageError(f"{self.name} cannot be designed with: its factors have no range to choose from")
 
     def features(self, values: FloatArray) -> FloatArray:
