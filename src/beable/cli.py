@@ -47,6 +47,7 @@ app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a 
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
 app.command("beable.commands.training:rd", name="rd", help="Trace rate against distortion over many beta.")
 app.command("beable.commands.packing:pack", name="pack", help="Drop a powder, and measure how densely it packs.")
+app.command("beable.commands.design:design", name="design", help="Find designs with a wanted outcome.")
 app.command("beable.commands.samples:sample", name="sample", help="Make a data set of samples from a run.")
 app.command("beable.commands.samples:score", name="score", help="Say how likely snapshots are to a run.")
 study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")

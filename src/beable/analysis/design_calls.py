@@ -4,6 +4,7 @@ Call i draws from the streams of row i, so neither the number of workers nor an 
 second, independent simulation of the same design draws from row ``AGAIN`` + i.
 """
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
@@ -21,6 +22,7 @@ from beable import files
 from beable.analysis.design_outcomes import Floats, Outcome
 from beable.analysis.design_space import Candidates
 from beable.errors import BeableError, CorruptError, OutputError
+from beable.simulators.settings import count
 from beable.simulators.simulator import Simulator
 from beable.streams import RowStreams
 
@@ -40,40 +42,49 @@ class Answer(NamedTuple):
     error: float
 
 
-@dataclass(frozen=True)
-class Caller:
-    """All that a process needs to make any call."""
+class Task(NamedTuple):
+    """One simulation to make.
 
-    simulator: Simulator
-    outcome: Outcome
+    Args:
+        number: of the call.
+        values: θ, (factors,).
+        row: whose random streams it draws from.
+        seed: of the streams.
+        outcome: what is asked of it.
+    """
+
+    number: int
+    values: Floats
+    row: int
     seed: int
+    outcome: Outcome
 
-    def __call__(self, values: Floats, row: int) -> Answer:
-        """Simulate one design as a row of its own."""
+    def answer(self, simulator: Simulator) -> Answer:
+        """Simulate the design as a row of its own."""
         with threadpool_limits(1):
-            snapshots = self.simulator.simulate(values[None], RowStreams(self.seed, row, 1))
+            snapshots = simulator.simulate(self.values[None], RowStreams(self.seed, self.row, 1))
         return Answer(self.outcome.parts(snapshots)[0], float(self.outcome.errors(snapshots)[0]))
 
 
-Task = tuple[int, Floats, int]
-Run = Callable[[list[Task]], Iterator[tuple[int, Answer]]]
+Make = Callable[[list[Task]], Iterator[tuple[int, Answer]]]
 
 
 @contextmanager
-def calling(caller: Caller, workers: int) -> Iterator[Run]:
-    """A function that makes calls, given as (number, values, row), and gives each back with its number as it is done.
+def calling(simulator: Simulator, workers: int | None = None) -> Iterator[Make]:
+    """A function that makes simulations, and gives each back with the number of its call as it is done.
 
     Args:
-        caller: what makes a call.
-        workers: processes; 1 computes in this process.
+        simulator: what is called.
+        workers: processes; all cores that this process may use by default; 1 computes in this process.
 
     Raises:
         BeableError: a process died.
     """
-    if workers == 1:
-        yield lambda tasks: ((number, caller(values, row)) for number, values, row in tasks)
+    processes = _cores() if workers is None else count("workers", workers, 1)
+    if processes == 1:
+        yield lambda tasks: ((task.number, task.answer(simulator)) for task in tasks)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (caller,)) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (simulator,)) as pool:
         try:
             yield lambda tasks: _drive(pool, tasks)
         except BrokenExecutor as error:
@@ -82,25 +93,29 @@ def calling(caller: Caller, workers: int) -> Iterator[Run]:
             pool.shutdown(cancel_futures=True)
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _drive(pool: ProcessPoolExecutor, tasks: list[Task]) -> Iterator[tuple[int, Answer]]:
-    futures = {pool.submit(_call, values, row): number for number, values, row in tasks}
+    futures = {pool.submit(_answer, task): task.number for task in tasks}
     for future in as_completed(futures):
         yield futures[future], future.result()
 
 
-_caller: Caller | None = None
+_simulator: Simulator | None = None
 
 
-def _begin(caller: Caller) -> None:
+def _begin(simulator: Simulator) -> None:
     """First act of a worker; Ctrl-C is the business of the process that began it."""
-    global _caller
+    global _simulator
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _caller = caller
+    _simulator = simulator
 
 
-def _call(values: Floats, row: int) -> Answer:
-    assert _caller is not None
-    return _caller(values, row)
+def _answer(task: Task) -> Answer:
+    assert _simulator is not None
+    return task.answer(_simulator)
 
 
 @dataclass

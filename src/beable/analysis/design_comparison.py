@@ -8,10 +8,12 @@ row i. Every design that a method found is simulated a second time, which tells 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable.analysis.design_calls import calling
 from beable.analysis.design_outcomes import Target
 from beable.analysis.design_proposals import METHODS, Known
 from beable.analysis.design_space import Range
@@ -130,45 +132,47 @@ def compare_methods(
 ) -> Comparison:
     """Every method after every target, each with the same number of calls.
 
-    Args:
-        simulator: with a cube of designs.
-        targets: outcomes and intervals.
-        calls: of the simulator in each attempt; second simulations come on top.
-        wanted: designs after which a target counts as met.
-        methods: keys of ``design_proposals.METHODS``.
-        constraints: on factors; see `find_designs`.
-        known: simulations that all methods may learn from, one set a target.
-        seeds: each an attempt.
-        workers: processes.
-        progress: called with attempts done and attempts in all.
+        Args:
+            simulator: with a cube of designs.
+            targets: outcomes and intervals.
+            calls: of the simulator in each attempt; second simulations come on top.
+            wanted: designs after which a target counts as met.
+            methods: keys of ``design_proposals.METHODS``.
+            constraints: on factors; see `find_designs`.
+            known: simulations that all methods may learn from, one set a target.
+            seeds: each an attempt.
+            workers: processes.
+            progress: called with attempts done and attempts in all.
 
-    >>> from beable.analysis.design_outcomes import Outcome
-    >>> from beable.simulators.darcy import Darcy
-    >>> darcy = Darcy(grid=9)
-    >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
-    >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)
-    >>> found.share("search") > found.share("random")
-    True
+        >>> from beable.analysis.design_calls import calling
+    from beable.analysis.design_outcomes import Outcome
+        >>> from beable.simulators.darcy import Darcy
+        >>> darcy = Darcy(grid=9)
+        >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
+        >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)
+        >>> found.share("search") > found.share("random")
+        True
     """
     count("calls", calls, 2 * LEAST_ROWS)
-    plan = [(i, method, seed) for i in range(len(targets)) for method in methods for seed in seeds]
+    plan = list(product(range(len(targets)), methods, seeds))
     attempts = []
-    for done, (i, method, seed) in enumerate(plan):
-        free = None if known is None else known[i]
-        designs = find_designs(
-            simulator,
-            targets[i],
-            constraints=constraints,
-            designs=None,
-            calls=calls,
-            known=free,
-            method=method,
-            confirm=True,
-            seed=seed,
-            workers=workers,
-            survey=_survey(method, calls, free),
-        )
-        attempts.append(Attempt(method, seed, designs))
-        if progress is not None:
-            progress(done + 1, len(plan))
+    with calling(simulator, workers) as make:
+        for i, method, seed in plan:
+            free = None if known is None else known[i]
+            designs = find_designs(
+                simulator,
+                targets[i],
+                constraints=constraints,
+                designs=None,
+                calls=calls,
+                survey=_survey(method, calls, free),
+                known=free,
+                method=method,
+                confirm=True,
+                seed=seed,
+                make=make,
+            )
+            attempts.append(Attempt(method, seed, designs))
+            if progress is not None:
+                progress(len(attempts), len(plan))
     return Comparison(tuple(attempts), wanted, calls)

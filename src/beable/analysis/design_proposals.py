@@ -126,14 +126,15 @@ class Proposer:
         self._called = np.empty((0, self._features.shape[1]))
 
     def next(self, made: Calls, rows: int) -> tuple[Candidates, bool]:
-        """Designs to simulate, and whether they were proposed by what was learned.
+        """Designs to simulate, and whether they were proposed by what was learned; none where candidates are used up.
 
         Raises:
             DataError: there is nothing to learn from, because simulations fail.
         """
         evidence = self._evidence(made)
-        if len(made) < self.survey:
-            return self.pool.take(slice(len(made), min(self.survey, len(made) + rows))), False
+        survey = min(self.survey, len(self.pool.values))
+        if len(made) < survey:
+            return self.pool.take(slice(len(made), min(survey, len(made) + rows))), False
         if len(evidence.features) < LEAST_ROWS:
             return self._blind(made, rows), False
         return self.proposed(made, rows), True

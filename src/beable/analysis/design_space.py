@@ -36,6 +36,7 @@ SURVEY = 4096
 BAND = 0.05
 GIBBS_ROWS, GIBBS_STEPS, MIXING = 512, 800, 6
 SMALL_STEP = 0.1
+EDGE = 0.02
 ROUNDING = 1e-12
 
 
@@ -110,6 +111,9 @@ class DesignSpace:
         self._survey = self._designed(sobol(SURVEY, simulator.design_dimensions, seed))
         self._sorted = np.sort(self._survey, axis=0)
         self.shares = [group for group in numbered(self.names) if _add_up(self._survey[:, group])]
+        self._marginals = [np.sort(b.quantity(self._survey)) for b in self.bounds]
+        self._low, self._high = self._limits()
+        self._check_fixed()
         self._check_fixed_shares()
 
     @property
@@ -136,9 +140,7 @@ class DesignSpace:
 
     def keeps(self, values: Floats) -> NDArray[np.bool_]:
         """Whether designs given by their values keep the constraints and lie within the range of designs."""
-        low, high = self._sorted[0], self._sorted[-1]
-        slack = ROUNDING * np.maximum(np.abs(low), np.abs(high))
-        inside = (values >= low - slack) & (values <= high + slack)
+        inside = (values >= self._low) & (values <= self._high)
         inside[:, [*self.fixed]] = True
         kept: NDArray[np.bool_] = inside.all(1) & self._within(values)
         return kept
@@ -179,35 +181,19 @@ class DesignSpace:
         kept = np.ones(len(values), dtype=bool)
         for b in self.bounds:
             quantity = b.quantity(values)
-            slack = ROUNDING * max(abs(b.low), abs(b.high))
-            kept &= (
-                (quantity >= b.low - slack) & (quantity <= b.high + slack)
-                if b.fixed
-                else ((quantity >= b.low) & (quantity <= b.high))
-            )
+            kept &= (quantity >= b.low) & (quantity <= b.high)
         return kept
 
     def _violation(self, raw: Floats, values: Floats) -> Floats:
         """V, (rows,)."""
         total = np.zeros(len(values))
-        for b in self.bounds:
-            total += self._excess(b, raw if b.fixed else values)
+        for b, known in zip(self.bounds, self._marginals, strict=True):
+            if not (b.fixed and self._is_share(b)):
+                total += _excess(b, known, raw if b.fixed else values)
         return total
 
-    def _excess(self, b: Bound, values: Floats) -> Floats:
-        """How far a quantity is from its bounds: by rank, and a little by value, for where ranks cannot tell."""
-        if b.fixed and any(b.columns[0] in group for group in self.shares):
-            return np.zeros(len(values))
-        known = np.sort(b.quantity(self._survey))
-        grid = np.linspace(0, 1, len(known))
-        x = b.quantity(values)
-        f, low, high = (np.interp(q, known, grid) for q in (x, b.low, b.high))
-        band = BAND if b.fixed else 0.0
-        by_rank = np.maximum(np.maximum(low - band - f, f - high - band), 0)
-        if b.fixed:
-            return by_rank
-        by_value = np.maximum(np.maximum(b.low - x, x - b.high), 0) / (known[-1] - known[0] or 1.0)
-        return by_rank + by_value
+    def _is_share(self, b: Bound) -> bool:
+        return any(b.columns[0] in group for group in self.shares)
 
     def _searched(self, units: Floats, rows: int, rng: np.random.Generator) -> Candidates:
         """Gibbs steps from the rows that come nearest to the constraints."""
@@ -224,7 +210,7 @@ class DesignSpace:
             sweeps -= bool((violation <= 0).mean() > 0.5)
             if sum(len(c.units) for c in kept) >= 4 * rows:
                 break
-        found = self._unique([*kept, self._keeping(units)])
+        found = _unique([*kept, self._keeping(units)])
         if not len(found.units):
             raise DataError(self._infeasible())
         return found.take(rng.permutation(len(found.units)))
@@ -241,32 +227,64 @@ class DesignSpace:
         better = after <= violation
         return np.where(better[:, None], proposed, units), np.where(better, after, violation)
 
-    @staticmethod
-    def _unique(parts: Sequence[Candidates]) -> Candidates:
-        units = np.concatenate([part.units for part in parts])
-        values = np.concatenate([part.values for part in parts])
-        _, first = np.unique(units, axis=0, return_index=True)
-        return Candidates(units[first], values[first])
-
     def _infeasible(self) -> str:
         """Which constraint no design comes near, with what designs have."""
-        reached = []
-        for b in self.bounds:
-            known = b.quantity(self._survey)
-            reached.append(f"{b.name} {known.min():.4g} to {known.max():.4g}")
+        pairs = zip(self.bounds, self._marginals, strict=True)
+        reached = [f"{b.name} {known[0]:.4g} to {known[-1]:.4g}" for b, known in pairs]
         wanted = " ".join(map(str, self.bounds))
         return f"no design keeps {wanted}: designs have {', '.join(reached)}: loosen a constraint"
+
+    def _limits(self) -> tuple[Floats, Floats]:
+        """Least and greatest value of each factor: a little beyond the designs looked at, within what makes sense."""
+        low, high = self._sorted[0], self._sorted[-1]
+        slack = EDGE * (high - low)
+        factors = self.simulator.factors
+        least, most = np.array([f.low for f in factors]), np.array([f.high for f in factors])
+        for group in self.shares:
+            least[group], most[group] = np.maximum(least[group], 0), np.minimum(most[group], 1)
+        rounding = ROUNDING * np.maximum(np.abs(low), np.abs(high))
+        return np.maximum(low - slack, least) - rounding, np.minimum(high + slack, most) + rounding
+
+    def _check_fixed(self) -> None:
+        """A fixed factor is set whatever the cube gives, so it must lie where designs are."""
+        for b in self.bounds:
+            column = b.columns[0]
+            if b.fixed and not self._is_share(b) and not self._low[column] <= b.low <= self._high[column]:
+                raise DataError(self._infeasible())
 
     def _check_fixed_shares(self) -> None:
         for group in self.shares:
             given = {self.names[column]: self.fixed[column] for column in group if column in self.fixed}
             total = sum(given.values())
             if given and (min(given.values()) < 0 or total > 1 + 1e-9):
-                raise UsageError(
-                    f"{', '.join(given)} add up to {total:g}: shares are at least 0 and at most 1 together"
-                )
+                raise UsageError(f"{', '.join(given)} add up to {total:g}: shares are at least 0, together at most 1")
             if len(given) == len(group) and abs(total - 1) > 1e-9:
                 raise UsageError(f"{', '.join(given)} add up to {total:g}: they are all fixed and must add up to 1")
+
+
+def _excess(b: Bound, known: Floats, values: Floats) -> Floats:
+    """How far a quantity is from its bounds: by rank, and a little by value, for where ranks cannot tell.
+
+    Args:
+        b: the constraint.
+        known: its quantity among designs, sorted.
+        values: of the rows, (rows, factors).
+    """
+    x, grid, band = b.quantity(values), np.linspace(0, 1, len(known)), BAND if b.fixed else 0.0
+    rank, low, high = (np.interp(q, known, grid) for q in (x, b.low, b.high))
+    by_rank = np.maximum(np.maximum(low - band - rank, rank - high - band), 0)
+    if b.fixed:
+        return np.asarray(by_rank)
+    by_value = np.maximum(np.maximum(b.low - x, x - b.high), 0) / (known[-1] - known[0] or 1.0)
+    return np.asarray(by_rank + by_value)
+
+
+def _unique(parts: Sequence[Candidates]) -> Candidates:
+    """Different designs."""
+    units = np.concatenate([part.units for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    _, first = np.unique(values, axis=0, return_index=True)
+    return Candidates(units[first], values[first])
 
 
 def bound(names: Sequence[str], name: str, limits: Range) -> Bound:

@@ -18,8 +18,8 @@ D. R. Jones, M. Schonlau and W. J. Welch, *Efficient global optimization of expe
 Optim. 13 (1998) 455; B. Bryan et al., *Active learning for identifying function threshold boundaries*, NIPS 2005.
 """
 
-import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from beable.analysis.design_calls import AGAIN, Answer, Caller, Calls, Folder, Run, Task, calling
-from beable.analysis.design_outcomes import Floats, Target
+from beable.analysis.design_calls import AGAIN, Answer, Calls, Folder, Make, Task, calling
+from beable.analysis.design_outcomes import Floats, Outcome, Target
 from beable.analysis.design_proposals import DIVERSITY, METHODS, Known
 from beable.analysis.design_space import DesignSpace, Range
 from beable.analysis.design_surrogate import LEAST_ROWS
@@ -136,6 +136,7 @@ def find_designs(
     confirm: bool = False,
     seed: int = 0,
     workers: int | None = None,
+    make: Make | None = None,
     folder: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Designs:
@@ -156,6 +157,7 @@ def find_designs(
         confirm: simulate what was found a second time, independently.
         seed: of candidates and of the simulator's own random numbers.
         workers: processes; all cores that this process may use by default. They change no number.
+        make: makes the simulations instead, from an open `design_calls.calling` of the same simulator.
         folder: where calls are kept as they come; the same search goes on from there, also with more calls or designs.
         progress: called with calls done and calls at most.
 
@@ -181,13 +183,15 @@ def find_designs(
     ways = {"survey": first, "batch": batch, "seed": seed, "diversity": diversity, "method": method}
     request = _request(simulator, target, constraints, known, latent) | ways
     where = Folder(None if folder is None else Path(folder), request)
-    caller = Caller(simulator, target.outcome, seed)
     empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
-    with where.open(empty) as made, calling(caller, _workers(workers)) as run:
-        keeper = _Keeper(where, made, run, calls, progress or (lambda done, total: None))
+    with where.open(empty) as made, nullcontext(make) if make else calling(simulator, workers) as run:
+        keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
         keeper.answer()
         while len(made) < calls and (missing := wanted - int(_found(made, target).sum())) > 0:
-            made.ask(*proposer.next(made, min(batch, calls - len(made), missing)))
+            chosen, learned = proposer.next(made, min(batch, calls - len(made), missing))
+            if not len(chosen.values):
+                break
+            made.ask(chosen, learned)
             keeper.answer()
         if confirm:
             keeper.confirm(np.flatnonzero(_found(made, target)))
@@ -213,11 +217,6 @@ def _designs(made: Calls, target: Target, space: DesignSpace) -> Designs:
         again,
         space.ranks(made.values),
     )
-
-
-def _workers(workers: int | None) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if workers is None else count("workers", workers, 1)
 
 
 def _survey_calls(simulator: Simulator, survey: int | None, known: Known | None) -> int:
@@ -250,21 +249,24 @@ class _Keeper:
 
     where: Folder
     made: Calls
-    run: Run
+    make: Make
+    outcome: Outcome
+    seed: int
     calls: int
     progress: Progress
 
     def answer(self) -> None:
-        self._fill(self.made.answers, [(call, self.made.values[call], call) for call in self.made.missing])
+        self._fill(self.made.answers, self.made.missing, 0)
 
     def confirm(self, calls: NDArray[np.intp]) -> None:
-        todo = [int(call) for call in calls if int(call) not in self.made.again]
-        self._fill(self.made.again, [(call, self.made.values[call], AGAIN + call) for call in todo])
+        self._fill(self.made.again, [int(call) for call in calls if int(call) not in self.made.again], AGAIN)
 
-    def _fill(self, answers: dict[int, Answer], tasks: list[Task]) -> None:
-        if tasks:
+    def _fill(self, answers: dict[int, Answer], calls: list[int], first: int) -> None:
+        """Answers of calls; call i draws from the streams of row ``first`` + i."""
+        if calls:
             self.where.keep(self.made)
-        for call, answer in self.run(tasks):
+        tasks = [Task(call, self.made.values[call], first + call, self.seed, self.outcome) for call in calls]
+        for call, answer in self.make(tasks):
             answers[call] = answer
             self.where.keep(self.made)
             self.progress(len(self.made.answers), self.calls)

@@ -47,7 +47,7 @@ def beds_items(a: Beds) -> list[Item]:
     return [
         Figure(
             packings(pictured, names=("fine", "coarse"), height=1, alike="boxes"),
-            "Beds of two sizes, 27 % fine by volume, the sides are periodic; cut to cubes.",
+            "Beds of two sizes, 27 % fine by volume, cut to cubes. Sides are periodic.",
             "Packed beds of spheres.",
         ),
         Figure(
@@ -59,8 +59,8 @@ def beds_items(a: Beds) -> list[Item]:
             "Packing fraction against height.",
         ),
         Figure(
-            coordination_histogram({name: bed.contacts.astype(float) for name, bed in some.items()}),
-            "Contacts of a sphere. Every sphere rests on three others, so that the mean is six away from floor and top.",
+            coordination_histogram({name: two[name].contacts.astype(float) for name in list(two)[:2]}),
+            "Contacts of a sphere. Every sphere rests on three others: the mean is six, away from floor and top.",
             "Numbers of contacts.",
         ),
         Figure(
@@ -137,6 +137,7 @@ def beta_items(a: Beta) -> list[Item]:
         _against_spread(same),
         _tests(same),
         _thresholds_table(arms),
+        _readings_table(next(iter(arms.values()))),
         _levels_table(same),
         _trends_table(a),
     ]
@@ -182,9 +183,12 @@ def _planes(a: Beta) -> list[Item]:
     )
     words = (
         f"t-SNE of {a.arms[a.plane_arm].label} and of their reconstructions (the source's figure 4), in the colour of "
-        "the packing fraction of the row itself. Of collapsed models it shows the order of rounding, not groups."
+        "the packing fraction, decoded with the row. That neighbours share it says nothing of the row's own."
     )
-    return [Figure(figure, words, "t-SNE embeddings.")]
+    columns = ["", "deviation of decoded columns", "R² of the decoded packing fraction", "of the row's own"]
+    rows = [[title, number(p.spread), number(p.own), number(p.true)] for title, p in zip(titles, a.planes, strict=True)]
+    said = "How well neighbours in these pictures predict a packing fraction; deviations are shares of the table's."
+    return [Figure(figure, words, "t-SNE embeddings."), Table(said, columns, rows, "lrrr")]
 
 
 def _losses(arms: Mapping[str, BetaArm]) -> Figure:
@@ -312,6 +316,20 @@ def _thresholds_table(arms: Mapping[str, BetaArm]) -> Table:
     return Table("Where latents die: predicted without training, and among the β trained.", columns, rows, "lrrrrl")
 
 
+def _readings_table(arm: BetaArm) -> Table:
+    """The β of collapse by what a reader may take for the source's loss."""
+    ways = list(next(iter(arm.readings.values())))
+    names = {"range": "to the range", "maximum": "over the maximum", "deviation": "z-scores"}
+    rows: list[Sequence[Cell | str]] = [
+        [names.get(scaling, scaling), *[number(each[way]) for way in ways]] for scaling, each in arm.readings.items()
+    ]
+    words = (
+        f"β beyond which no latent is left, {arm.label}, by the scaling of the columns and by whether squared error and "
+        "rate are summed or averaged over columns and latents (in this order). The source states neither."
+    )
+    return Table(words, ["scaling", *ways], rows, "l" + "r" * len(ways))
+
+
 def _levels_table(arms: Mapping[str, BetaArm]) -> Table:
     columns = ["table", "β", "nats", "R²", "mean error", "mutual information", "by luck", "adjusted", "|t|", "best"]
     rows: list[Sequence[Cell | str]] = []
@@ -365,14 +383,14 @@ def artefact_items(a: ArtefactAnswer) -> list[Item]:
         Figure(
             scores_against(
                 panels,
-                x_label="standard deviation of the reconstructions",
+                x_label="spread",
                 y_label="score",
                 fits=False,
                 x_scale="log",
                 references={"|t|, means 0.01 apart": [(2.011, "critical t")]},
             ),
-            "25 pairs of unrelated numbers of three decimals: mutual information rises and t falls with their spread "
-            "alone. Colours: standard deviation of the other numbers.",
+            "25 pairs of unrelated numbers of three decimals: mutual information rises and t falls with their "
+            "standard deviation alone. Colours: standard deviation of the other numbers.",
             "Scores of unrelated numbers.",
         ),
         Table("Collapsed models, whose reconstructions know nothing of the powder.", columns, rows, "lrr"),
