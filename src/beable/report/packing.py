@@ -324,7 +324,7 @@ def _readings_table(arm: BetaArm) -> Table:
         [names.get(scaling, scaling), *[number(each[way]) for way in ways]] for scaling, each in arm.readings.items()
     ]
     words = (
-        f"β beyond which no latent is left, {arm.label}, by the scaling of the columns and by whether squared error and "
+        f"β beyond which no latent is left, {arm.label}, by the scaling of columns and by whether squared error and "
         "rate are summed or averaged over columns and latents (in this order). The source states neither."
     )
     return Table(words, ["scaling", *ways], rows, "l" + "r" * len(ways))
