@@ -28,6 +28,7 @@ autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 default_role = "code"
+suppress_warnings = ["ref.python"]  # attributes of one name in several classes
 
 html_theme = "pydata_sphinx_theme"
 html_title = "beable"

@@ -54,7 +54,7 @@ STORES = {
     "still": {"pressure": field(), "heat": np.ones((ROWS, SIDE, SIDE), np.float32)},
     "grids": {"pressure": field(), "heat": field(side=5)},
     "coarse": {"pressure": field(side=5)},
-    "masses": {"mass": field()[:, 0, 0]},
+    "masses": {"mass": np.full(ROWS, 3.0)},
     "other": {"heat": field()},
 }
 SETTINGS = RunSettings.model_validate(
@@ -129,7 +129,7 @@ CASES = [
     (f"fit constant.zarr -o new {SHORT}", DATA, "pressure is the same in all 30 training rows"),
     (f"fit still.zarr -o new {SHORT}", DATA, "heat is the same in all 30 training rows: leave it out"),
     (f"fit grids.zarr -o new {SHORT}", DATA, "give variables on one grid"),
-    (f"fit masses.zarr -o new {SHORT}", DATA, "name the ones to learn from"),
+    (f"fit masses.zarr -o new {SHORT}", DATA, "mass is the same in all 30 training rows"),
     ("rd constant.zarr -o new", DATA, "nothing to learn"),
     ("evaluate run coarse.zarr", DATA, "give what the model was trained on"),
     ("report run coarse.zarr -o new.html", DATA, "give what the model was trained on"),
@@ -152,7 +152,7 @@ CASES = [
     (
         "fit good.zarr -o new --representation mode",
         USAGE,
-        "did you mean 'modes'? known: coordinates, density, distances, fields, joint, modes",
+        "did you mean 'modes'? known: coordinates, density, distances, fields, joint, modes, table",
     ),
     ("fit good.zarr -o new --scaling chanel", USAGE, "did you mean 'channel'? known: channel, none"),
     ("fit good.zarr -o new --config misspelt.toml", USAGE, "did you mean 'training.steps'? known: "),

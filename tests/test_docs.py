@@ -1,5 +1,6 @@
 """What the pages show is run."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -23,6 +24,19 @@ def test_the_simulator_of_the_page_on_extending_goes_all_the_way(tmp_path):
     judged = beable.evaluate(run, store)
     assert judged.relative_error.max() < 0.1
     assert len(judged.disentanglement.s_d) == 2
+
+
+def test_the_design_of_the_page_on_extending_runs():
+    names: dict = {}
+    for block in blocks("docs/extending.md"):
+        exec(block, names)
+    assert names["found"].found.sum() == 4
+
+
+def test_the_examples_of_the_page_on_packing_run():
+    found = doctest.testfile(str(ROOT / "docs" / "packing.md"), module_relative=False)
+    assert found.attempted > 20
+    assert found.failed == 0
 
 
 @pytest.mark.slow

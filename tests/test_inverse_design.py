@@ -211,7 +211,7 @@ def test_candidates_keep_their_constraints(constraints):
     assert np.abs(v[:, 2:].sum(1) - 1).max() < 1e-12
     assert (v[:, 2:] >= 0).all()
     assert space.keeps(v).all()
-    near = space.near(candidates.units[:20], np.random.default_rng(0))
+    near = space.near(candidates.units[:20], candidates.units.std(0), np.random.default_rng(0))
     assert space.keeps(near.values).all()
     assert len(near.values) > 5
 
@@ -252,6 +252,12 @@ def test_a_search_keeps_its_constraints():
 def test_constraints_that_cannot_be_kept_are_refused(constraints, error, words):
     with pytest.raises(error, match=words):
         DesignSpace(Powder(), constraints).candidates(10, 0)
+
+
+def test_a_search_without_freedom_simulates_its_one_design():
+    one = {"size_1": 2.0, "size_2": 4.0, "share_1": 0.2, "share_2": 0.3, "share_3": 0.5}
+    d = found(Powder(), target(0.95), constraints=one)
+    assert d.values.tolist() == [list(one.values())]
 
 
 def test_a_simulator_without_designs_is_refused():

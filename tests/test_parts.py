@@ -17,8 +17,7 @@ from beable.report.page import render
 from beable.studies import parts as running
 from beable.studies import run as training
 from beable.studies.context import Context, reported_number
-from beable.studies.lennard_jones import MEASURES
-from beable.studies.parts import run_parts
+from beable.studies.parts import MEASURES, run_parts
 from beable.studies.study import Part, Reported, load, names, parse
 
 # Reported numbers

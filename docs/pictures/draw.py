@@ -1,6 +1,8 @@
-"""Draw the pictures of README and documentation from the folders of studies.
+"""Draw the pictures of README and documentation from the folders of studies, and keep that of a packing.
 
-usage: python docs/pictures/draw.py demo-out lj-fluid-full
+usage: python docs/pictures/draw.py demo-out lj-fluid-full bed.png
+
+bed.png is what the first command of docs/packing.md draws; it is kept with 256 colours, a third of its size.
 """
 
 import json
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from beable.datasets.store import Store
 from beable.report.figures.particles import configurations
@@ -49,14 +52,26 @@ PICTURES = {
 }
 
 
+def of_study(out: Path) -> Path:
+    """The picture of a study."""
+    name, draw = PICTURES[json.loads((out / "results.json").read_text())["study"]]
+    path = Path(__file__).with_name(name)
+    figure = draw(out)
+    with style():
+        figure.savefig(path, metadata={"Date": None})
+    return path
+
+
+def of_packing(picture: Path) -> Path:
+    """The picture of a packing, with 256 colours."""
+    path = Path(__file__).with_name("packing.png")
+    Image.open(picture).convert("RGB").quantize(256).save(path, optimize=True)
+    return path
+
+
 def main() -> None:
-    for out in map(Path, sys.argv[1:]):
-        name, draw = PICTURES[json.loads((out / "results.json").read_text())["study"]]
-        path = Path(__file__).with_name(name)
-        figure = draw(out)
-        with style():
-            figure.savefig(path, metadata={"Date": None})
-        print(path)
+    for given in map(Path, sys.argv[1:]):
+        print(of_packing(given) if given.suffix == ".png" else of_study(given))
 
 
 if __name__ == "__main__":

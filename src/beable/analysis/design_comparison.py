@@ -144,14 +144,13 @@ def compare_methods(
             workers: processes.
             progress: called with attempts done and attempts in all.
 
-        >>> from beable.analysis.design_calls import calling
-    from beable.analysis.design_outcomes import Outcome
-        >>> from beable.simulators.darcy import Darcy
-        >>> darcy = Darcy(grid=9)
-        >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
-        >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)
-        >>> found.share("search") > found.share("random")
-        True
+    >>> from beable.analysis.design_outcomes import Outcome
+    >>> from beable.simulators.darcy import Darcy
+    >>> darcy = Darcy(grid=9)
+    >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
+    >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)
+    >>> found.share("search") > found.share("random")
+    True
     """
     count("calls", calls, 2 * LEAST_ROWS)
     plan = list(product(range(len(targets)), methods, seeds))

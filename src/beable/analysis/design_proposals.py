@@ -34,6 +34,7 @@ CENTRES, REPEATS = 12, 8
 LIKELY = 400
 DIVERSITY = 0.05
 NEIGHBOURS, LEAST_SHARE = 5, 0.02
+UNIFORM = 12**0.5  # what makes 1 of the standard deviation of a uniform law
 SAME, APART = 1e-9, 1e-6
 HOPELESS = 20
 
@@ -118,6 +119,7 @@ class Proposer:
     ) -> None:
         self.space, self.target, self.survey, self.seed, self.diversity = space, target, survey, seed, diversity
         self.pool = space.candidates(POOL, seed)
+        self._extent = self.pool.units.std(0) * UNIFORM
         self._candidates = self.pool if latent is None else self.pool.joined(_from_values(space, latent))
         self._features = space.features(self._candidates.values)
         self._scale = np.where(self._features.std(0) > 0, self._features.std(0), 1.0)
@@ -192,7 +194,7 @@ class Proposer:
             distance = np.nan_to_num(self.target.distance(self.target.outcome.number(made.parts)), nan=np.inf)
             units = np.concatenate([best, made.units[np.argsort(distance, kind="stable")[:CENTRES]]])
         units = np.tile(units[np.isfinite(units).all(1)], (REPEATS, 1))
-        return self.space.near(units, np.random.default_rng([self.seed, 2, len(made)]))
+        return self.space.near(units, self._extent, np.random.default_rng([self.seed, 2, len(made)]))
 
     def _distances(self, features: Floats, others: Floats) -> Floats:
         return np.asarray(cdist(features / self._scale, others / self._scale))

@@ -2,7 +2,8 @@ r"""Which designs there are, and those among them that keep given constraints.
 
 A simulator maps the unit cube to its factors, θ(u); uniform u means a design drawn without preference. Without
 constraints candidates are a Sobol sequence of the cube, shifted at random. Where constraints leave few of them, the
-rest is found by Gibbs steps: one coordinate of a row is drawn anew, and kept if the row comes no further from them,
+rest is found by Gibbs steps: one coordinate of a row is drawn anew, or moved by the difference of two other rows, and
+kept if the row comes no further from them,
 
 .. math:: V(u') \le V(u), \qquad V(u) = \sum_c \text{distance of } F_c(q_c(u)) \text{ from } [F_c(a_c), F_c(b_c)],
 
@@ -14,7 +15,9 @@ the simulator ties together stays together. Shares, factors ``name_1``, ``name_2
 design, give way to a fixed one in proportion, which is the conditional law of shares drawn uniformly from the simplex.
 
 S.-K. Au and J. L. Beck, *Estimation of small failure probabilities in high dimensions by subset simulation*,
-Probabilistic Engineering Mechanics 16 (2001) 263, for sampling a rare set from its surroundings.
+Probabilistic Engineering Mechanics 16 (2001) 263, for sampling a rare set from its surroundings; C. J. F. ter Braak,
+*A Markov chain Monte Carlo version of the genetic algorithm Differential Evolution*, Stat. Comput. 16 (2006) 239, for
+steps by differences.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +37,9 @@ Range = float | tuple[float, float]
 
 SURVEY = 4096
 BAND = 0.05
-GIBBS_ROWS, GIBBS_STEPS, MIXING = 512, 800, 6
-SMALL_STEP = 0.1
+GIBBS_ROWS, GIBBS_STEPS, MIXING, SPARE = 512, 1500, 12, 4
+TINY_STEP = 1e-3
+STEPS = (0.1, 0.03, 0.01)
 EDGE = 0.02
 ROUNDING = 1e-12
 
@@ -128,15 +132,21 @@ class DesignSpace:
             DataError: there are none.
         """
         units = sobol(max(rows, SURVEY if self.bounds else 0), self.simulator.design_dimensions, seed)
-        found = self._keeping(units)
+        found = _unique([self._keeping(units)])
         if len(found.units) < rows:
             found = self._searched(units, rows, np.random.default_rng([seed, 1]))
         return found.take(slice(rows))
 
-    def near(self, units: Floats, rng: np.random.Generator, scales: Sequence[float] = (0.1, 0.03, 0.01)) -> Candidates:
-        """Designs around given ones that keep the constraints: one for each point u and scale of a normal step."""
-        steps = np.concatenate([scale * rng.standard_normal(units.shape) for scale in scales])
-        return self._keeping(_reflected(np.tile(units, (len(scales), 1)) + steps))
+    def near(self, units: Floats, extent: Floats, rng: np.random.Generator) -> Candidates:
+        """Designs around given ones that keep the constraints: of each, one step of every size that does.
+
+        Args:
+            units: u, (rows, dimensions).
+            extent: how far designs reach along each side of the cube, (dimensions,); 1 for all of it.
+            rng: of the steps.
+        """
+        steps = np.concatenate([size * extent * rng.standard_normal(units.shape) for size in STEPS])
+        return self._keeping(_reflected(np.tile(units, (len(STEPS), 1)) + steps))
 
     def keeps(self, values: Floats) -> NDArray[np.bool_]:
         """Whether designs given by their values keep the constraints and lie within the range of designs."""
@@ -201,14 +211,14 @@ class DesignSpace:
         violation = self._violation(raw, self.settled(raw))
         first = np.argsort(violation, kind="stable")[:GIBBS_ROWS]
         units, violation = units[first], violation[first]
-        sweeps = MIXING * units.shape[1]
         kept: list[Candidates] = []
-        for _ in range(GIBBS_STEPS):
+        rounds = 0
+        for step in range(GIBBS_STEPS):
             units, violation = self._step(units, violation, rng)
-            if sweeps <= 0:
-                kept.append(self._keeping(units))
-            sweeps -= bool((violation <= 0).mean() > 0.5)
-            if sum(len(c.units) for c in kept) >= 4 * rows:
+            if step % (2 * units.shape[1]) == 0 and (violation <= 0).mean() > 0.5:
+                rounds += 1
+                kept += [self._keeping(units)] if rounds > MIXING else []
+            if sum(len(c.units) for c in kept) >= SPARE * rows:
                 break
         found = _unique([*kept, self._keeping(units)])
         if not len(found.units):
@@ -216,12 +226,13 @@ class DesignSpace:
         return found.take(rng.permutation(len(found.units)))
 
     def _step(self, units: Floats, violation: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """One coordinate of each row anew, or moved a little."""
-        rows = np.arange(len(units))
-        column = rng.integers(units.shape[1], size=len(units))
+        """One coordinate of each row anew, or moved by the difference of two other rows."""
+        rows, count = np.arange(len(units)), len(units)
+        column = rng.integers(units.shape[1], size=count)
+        one, other = units[rng.integers(count, size=(2, count)), column]
+        moved = _reflected(units[rows, column] + one - other + TINY_STEP * rng.standard_normal(count))
         proposed = units.copy()
-        moved = _reflected(units[rows, column] + SMALL_STEP * rng.standard_normal(len(units)))
-        proposed[rows, column] = np.where(rng.random(len(units)) < 0.5, rng.random(len(units)), moved)
+        proposed[rows, column] = np.where(rng.random(count) < 0.3, rng.random(count), moved)
         raw = self._designed(proposed)
         after = self._violation(raw, self.settled(raw))
         better = after <= violation
@@ -280,11 +291,11 @@ def _excess(b: Bound, known: Floats, values: Floats) -> Floats:
 
 
 def _unique(parts: Sequence[Candidates]) -> Candidates:
-    """Different designs."""
+    """Different designs, in order."""
     units = np.concatenate([part.units for part in parts])
     values = np.concatenate([part.values for part in parts])
     _, first = np.unique(values, axis=0, return_index=True)
-    return Candidates(units[first], values[first])
+    return Candidates(units, values).take(np.sort(first))
 
 
 def bound(names: Sequence[str], name: str, limits: Range) -> Bound:

@@ -45,6 +45,8 @@ PLANNED = 0.62
 MOST, LEAST = 5_000_000, 2000
 ROUNDING = 1e-9
 DESIGNS = ("sobol", "uniform", "table")
+#: the variables that are factors
+DESCRIBED = ("median", "spread", "mass_fraction")
 
 
 class Packed(NamedTuple):
@@ -245,11 +247,15 @@ class Packing(Simulator):
         self.table = None if table is None else array("table", table)
         if (self.table is None) == (self.design_name == "table"):
             raise UsageError("a table and the design 'table' go together: give both or neither")
-        if self.table is not None and self.table.shape[1:] != (len(self.factors),):
-            raise UsageError(f"a table must have {len(self.factors)} columns, not shape {self.table.shape}")
+        if self.table is not None and (self.table.shape[1:] != (len(self.factors),) or not len(self.table)):
+            raise UsageError(f"a table must have rows of {len(self.factors)} columns, not shape {self.table.shape}")
         Powder([self._component(self.median[1], self.spread[1], None, None)])
         for i, row in enumerate(() if self.table is None else self.table):
             self._check_row(i, row)
+        if self.table is not None:  # a table is its own range
+            medians, spreads = (self.table[:, i : 2 * self.components : 2] for i in (0, 1))
+            self.median = _range("median", [medians.min(), medians.max()])
+            self.spread = _range("spread", [spreads.min(), spreads.max()])
 
     def _check_row(self, i: int, row: FloatArray) -> None:
         try:
@@ -273,14 +279,15 @@ class Packing(Simulator):
     @property
     def variables(self) -> tuple[Variable, ...]:
         k, each = (self.components,), ("component",)
+        names = tuple(f"component_{i}" for i in range(1, self.components + 1))
         return (
-            Variable("median", each, k, "um", "median diameter", dtype="float64"),
-            Variable("spread", each, k, "1", "spread of ln d", dtype="float64"),
-            Variable("mass_fraction", each, k, "1", "mass fraction", dtype="float64"),
+            Variable("median", each, k, "um", "median diameter", names, dtype="float64"),
+            Variable("spread", each, k, "1", "spread of ln d", names, dtype="float64"),
+            Variable("mass_fraction", each, k, "1", "mass fraction", names, dtype="float64"),
             Variable("packing_fraction", (), (), "1", "packing fraction", dtype="float64"),
             Variable("standard_error", (), (), "1", "standard error", diagnostic=True, dtype="float64"),
             Variable("close_packing", (), (), "1", "estimate of close packing", diagnostic=True, dtype="float64"),
-            Variable("found", each, k, "1", "volume share in the bulk", diagnostic=True, dtype="float64"),
+            Variable("found", each, k, "1", "volume share in the bulk", names, diagnostic=True, dtype="float64"),
             Variable("spheres", (), (), "1", "number of spheres", diagnostic=True, dtype="float64"),
             Variable("overlap", (), (), "1", "deepest overlap", diagnostic=True, dtype="float64"),
         )
@@ -352,34 +359,40 @@ class Packing(Simulator):
                 )
             return self.table[streams.start : streams.start + len(streams)]
         if self.design_name == "uniform":
-            return self.design(np.array([g.random(self.design_dimensions) for g in streams.generators("factors")]))
+            rows = [g.random(self.design_dimensions) for g in streams.generators("factors")]
+            return self.design(np.array(rows).reshape(-1, self.design_dimensions))
         return self.design(sobol(self.design_dimensions, streams))
 
     def simulate(self, values: FloatArray, streams: RowStreams) -> dict[str, FloatArray]:
-        rows = [self._row(v, g) for v, g in zip(values, streams.generators("simulation"), strict=True)]
-        found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        k = self.components
-        given = np.asarray(values, np.float64)
-        failed = np.isnan(found["packing_fraction"])
-        described = {
-            "median": given[:, 0 : 2 * k : 2].copy(),
-            "spread": given[:, 1 : 2 * k : 2].copy(),
-            "mass_fraction": given[:, 2 * k :].copy(),
-        }
-        for array_ in described.values():
-            array_[failed] = np.nan
-        return described | found
+        """Beds of powders (rows, factors), each with as many spheres as it needs.
+
+        Raises:
+            DataError: factors of the wrong shape, or not finite.
+            UsageError: a row that is no powder.
+        """
+        given, k = array("factors", values), self.components
+        if given.ndim != 2 or given.shape[1] != 3 * k:
+            raise DataError(f"factors must have shape (rows, {3 * k}), not {given.shape}")
+        parts = (given[:, 0 : 2 * k : 2], given[:, 1 : 2 * k : 2], given[:, 2 * k :])
+        found: dict[str, FloatArray] = dict(zip(DESCRIBED, map(np.copy, parts), strict=True))
+        found |= {v.name: np.full((len(given), *v.shape), np.nan) for v in self.variables[len(DESCRIBED) :]}
+        for i, rng in enumerate(streams.generators("simulation")):
+            for name, value in self._row(given[i], rng).items():
+                found[name][i] = value
+        for name in DESCRIBED:
+            found[name][np.isnan(found["packing_fraction"])] = np.nan
+        return found
 
     def _row(self, values: FloatArray, rng: np.random.Generator) -> dict[str, Any]:
-        powder, nothing, spheres = self.powder(values), np.full(self.components, np.nan), np.inf
+        """What one powder fills; of one that cannot be packed only the spheres that it would need."""
+        powder, spheres = self.powder(values), np.inf
         try:
             spheres = least_spheres(powder, self.coarse)
             if spheres > self.most:
                 raise DataError(f"{spheres} spheres would be needed, more than {self.most}")
             packed = pack(powder, int(spheres), rng)
         except DataError:
-            names = ("packing_fraction", "standard_error", "close_packing", "overlap")
-            return dict.fromkeys(names, np.nan) | {"found": nothing, "spheres": float(spheres)}
+            return {"spheres": float(spheres)}
         return {
             "packing_fraction": packed.packing_fraction,
             "standard_error": packed.standard_error,
@@ -390,8 +403,16 @@ class Packing(Simulator):
         }
 
     def residual(self, snapshot: Mapping[str, FloatArray]) -> float:
-        """The deepest overlap of two spheres, over the sum of their radii."""
-        return float(snapshot["overlap"])
+        """The deepest overlap of two spheres, or how far the stored close packing is from that of the sizes, if more.
+
+        Raises:
+            DataError: a variable is missing, of the wrong shape or not finite.
+        """
+        shapes = {v.name: v.shape for v in self.variables if not v.diagnostic or v.name in ("close_packing", "overlap")}
+        found = {name: _shaped(name, snapshot, shape) for name, shape in shapes.items()}
+        sizes = np.column_stack([found["median"], found["spread"]]).ravel()
+        dense = close_packing_estimate(*self.powder(np.append(sizes, found["mass_fraction"])).volume_classes())
+        return max(float(found["overlap"]), abs(float(found["close_packing"]) / dense - 1))
 
 
 def sobol(dimensions: int, streams: RowStreams) -> FloatArray:
@@ -404,8 +425,8 @@ def sobol(dimensions: int, streams: RowStreams) -> FloatArray:
     sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(streams.seed))
     if streams.start:
         sequence.fast_forward(streams.start)
-    one_by_one = [sequence.random(1) for _ in range(len(streams))]  # blocks need not be powers of two
-    return np.concatenate(one_by_one)
+    one_by_one = [sequence.random(1)[0] for _ in range(len(streams))]  # blocks need not be powers of two
+    return np.array(one_by_one).reshape(-1, dimensions)
 
 
 def _broken_stick(unit: FloatArray) -> FloatArray:
@@ -416,6 +437,15 @@ def _broken_stick(unit: FloatArray) -> FloatArray:
         parts.append(piece)
         left = left - piece
     return np.column_stack([*parts, left])
+
+
+def _shaped(name: str, snapshot: Mapping[str, FloatArray], shape: tuple[int, ...]) -> FloatArray:
+    if name not in snapshot:
+        raise DataError(f"a snapshot needs {name}: give it")
+    found = array(name, snapshot[name])
+    if found.shape != shape:
+        raise DataError(f"{name} must have shape {shape}, not {found.shape}")
+    return found
 
 
 def _range(name: str, value: object, above: float | None = None) -> tuple[float, float]:
