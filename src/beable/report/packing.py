@@ -40,7 +40,7 @@ def data_items(store: Store) -> list[Item]:
     return [
         Figure(
             size_distribution(_sizes(store, middle)),
-            f"Sizes of one of the {len(values):,} powders of the table (the source's figure 1); its packing fraction is "
+            f"Sizes of one of the {len(values):,} powders of the table (source's figure 1); its packing fraction is "
             f"{float(np.median(values)):.3f}. A component is lognormal by mass, cut at two spreads.",
             "Size distribution of a powder.",
         )
