@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from beable.analysis.evaluation import Evaluation, evaluate
+    from beable.analysis.inverse_design import find_designs
     from beable.datasets.generate import generate
     from beable.datasets.store import Store
     from beable.errors import BeableError
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from beable.objectives import ObjectiveSettings, elbo
     from beable.priors import Prior
     from beable.representations import Fields, Modes, Representation
-    from beable.simulators import SIMULATORS, Darcy, Factor, LennardJones, Simulator, Variable
+    from beable.simulators import SIMULATORS, Darcy, Factor, LennardJones, Packing, Simulator, Variable
     from beable.simulators.lennard_jones import pair_energy
+    from beable.simulators.packing import close_packing_estimate, pack
     from beable.studies.run import run_study
     from beable.studies.study import Study
     from beable.training.fit import TrainingSettings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _CONTENTS = {
     "beable.analysis.evaluation": ("Evaluation", "evaluate"),
+    "beable.analysis.inverse_design": ("find_designs",),
     "beable.datasets.generate": ("generate",),
     "beable.datasets.store": ("Store",),
     "beable.errors": ("BeableError",),
@@ -36,8 +39,9 @@ _CONTENTS = {
     "beable.objectives": ("ObjectiveSettings", "elbo"),
     "beable.priors": ("Prior",),
     "beable.representations": ("Fields", "Modes", "Representation"),
-    "beable.simulators": ("SIMULATORS", "Darcy", "Factor", "LennardJones", "Simulator", "Variable"),
+    "beable.simulators": ("SIMULATORS", "Darcy", "Factor", "LennardJones", "Packing", "Simulator", "Variable"),
     "beable.simulators.lennard_jones": ("pair_energy",),
+    "beable.simulators.packing": ("close_packing_estimate", "pack"),
     "beable.studies.run": ("run_study",),
     "beable.studies.study": ("Study",),
     "beable.training.fit": ("TrainingSettings",),
@@ -77,6 +81,7 @@ __all__ = [
     "ModelSettings",
     "Modes",
     "ObjectiveSettings",
+    "Packing",
     "Prior",
     "Representation",
     "Run",
@@ -86,9 +91,12 @@ __all__ = [
     "Study",
     "TrainingSettings",
     "Variable",
+    "close_packing_estimate",
     "elbo",
     "evaluate",
+    "find_designs",
     "generate",
+    "pack",
     "pair_energy",
     "run_study",
     "score_in_context",

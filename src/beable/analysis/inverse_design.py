@@ -233,7 +233,8 @@ def _request(
     latent: Floats | None,
 ) -> dict[str, Any]:
     """What was asked for: calls of the same request belong together."""
-    arrays = {"known": known and known.values, "latent": latent, "match": target.outcome.reference}
+    rows = None if known is None else np.column_stack([known.values, known.parts])
+    arrays = {"known": rows, "latent": latent, "match": target.outcome.reference}
     return {
         "simulator": simulator.name,
         "settings": simulator.settings(),

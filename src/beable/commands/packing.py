@@ -60,8 +60,9 @@ def pack(
 
     if not components:
         raise UsageError("give at least one component, such as median=20,spread=0.3")
-    if beds < 1:
-        raise UsageError(f"beds must be at least 1, not {beds}")
+    if beds < 1 or seed < 0:
+        raise UsageError(f"beds must be at least 1 and seed at least 0, not {beds} and {seed}")
+    _check_names(output, picture)
     powder = Powder([_component(words) for words in components])
     packed = [drop(powder, spheres, seed + k, box=box) for k in range(beds)]
     first = packed[0]
@@ -87,11 +88,24 @@ def _component(words: str) -> dict[str, object]:
     >>> _component("d=20,s=0.3")
     {'median': 20.0, 'spread': 0.3}
     """
-    pairs = [word.partition("=") for word in words.split(",")]
+    pairs = [word.strip().partition("=") for word in words.split(",")]
+    names = [SHORT.get(name, name) for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise UsageError(f"component {words!r}: a name stands there twice: give each once")
     try:
-        return {SHORT.get(name, name): float(number) if name != "name" else number for name, _, number in pairs}
+        return {
+            name: given if name == "name" else float(given) for name, (_, _, given) in zip(names, pairs, strict=True)
+        }
     except ValueError:
         raise UsageError(f"component {words!r}: give names and numbers, such as median=20,spread=0.3") from None
+
+
+def _check_names(output: Path | None, picture: Path | None) -> None:
+    for path, suffix in ((output, ".xyz"), (picture, ".png")):
+        if path is not None and path.suffix != suffix:
+            raise OutputError(f"{path}: the name must end in {suffix}")
+        if path is not None and not path.parent.is_dir():
+            raise OutputError(f"{path}: its folder does not exist: make it first")
 
 
 def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
@@ -99,9 +113,6 @@ def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
     from beable.report.figures.spheres import packing
     from beable.report.page import png
 
-    for path, suffix in ((output, ".xyz"), (picture, ".png")):
-        if path is not None and path.suffix != suffix:
-            raise OutputError(f"{path}: the name must end in {suffix}")
     if output is not None:
         atomic_write(output, _xyz(packed).encode())
     if picture is not None:

@@ -43,7 +43,8 @@ MEASURED = 0.4
 #: packing fraction that beds are planned with
 PLANNED = 0.62
 MOST, LEAST = 5_000_000, 2000
-ROUNDING = 1e-9
+#: sides that an error proposes are rounded to six digits
+ROUNDING = 2e-5
 DESIGNS = ("sobol", "uniform", "table")
 #: the variables that are factors
 DESCRIBED = ("median", "spread", "mass_fraction")
@@ -169,24 +170,23 @@ def _side(powder: Powder, spheres: int) -> float:
 
 def _check(powder: Powder, spheres: int, side: float) -> None:
     """Refuse what would mean nothing."""
-    narrowest = NARROWEST * powder.largest / 2
-    if side < narrowest:
-        raise DataError(
-            f"a box of {side:.4g} is too narrow for spheres of diameter {powder.largest:.4g}: give at least "
-            f"{narrowest:.4g}"
-        )
-    needed = least_spheres(powder)
+    needed, narrowest = least_spheres(powder), NARROWEST * powder.largest / 2
     if spheres < needed:
         raise DataError(
             f"{spheres} spheres with diameters from {powder.smallest:.4g} to {powder.largest:.4g} hold too few coarse "
             f"ones, or fill too little, to mean anything: give at least {needed}"
+        )
+    if side < narrowest * (1 - ROUNDING):
+        raise DataError(
+            f"a box of {side:.4g} is too narrow for spheres of diameter {powder.largest:.4g}: give at least "
+            f"{narrowest:.6g}"
         )
     height = spheres * powder.mean_volume / PLANNED / side**2
     if height < HIGH * powder.largest / 2 * (1 - ROUNDING):
         widest = (spheres * powder.mean_volume / PLANNED / (HIGH * powder.largest / 2)) ** 0.5
         raise DataError(
             f"a box of {side:.4g} would be filled to a height of {height:.4g} only: give a side of at most "
-            f"{widest:.4g}, or more spheres"
+            f"{widest:.6g}, or more spheres"
         )
 
 
@@ -449,9 +449,9 @@ def _shaped(name: str, snapshot: Mapping[str, FloatArray], shape: tuple[int, ...
 
 
 def _range(name: str, value: object, above: float | None = None) -> tuple[float, float]:
-    ends = array(name, value)  # type: ignore[arg-type]
-    low, high = (float(ends), float(ends)) if ends.ndim == 0 else (float(ends[0]), float(ends[-1]))
-    if ends.size not in (1, 2) or low > high or low < 0 or (above is not None and low <= above):
+    ends = array(name, value).ravel()  # type: ignore[arg-type]
+    low, high = (float(ends[0]), float(ends[-1])) if ends.size in (1, 2) else (np.inf, 0.0)
+    if low > high or low < 0 or (above is not None and low <= above):
         least = "greater than 0" if above is not None else "at least 0"
         raise UsageError(f"{name} must be a lowest and a highest value, {least}, not {value!r}")
     return low, high
