@@ -59,7 +59,7 @@ def fit(
     output
         Run folder to make.
     variables
-        Variables to learn from; all fields by default.
+        Variables to learn from; by default all fields, or all numbers where there are none.
     latents
         Number of latents [2].
     condition
@@ -85,7 +85,8 @@ def fit(
     seed
         Seed of the training [0].
     representation
-        modes, fields, coordinates, distances, density or joint [modes; coordinates for particles].
+        modes, fields, coordinates, distances, density, joint or table [modes; coordinates for particles, table for
+        numbers that lie on no grid].
     modes
         Number of modes, instead of the kept energy.
     energy
@@ -284,7 +285,7 @@ def rd(
     seeds
         VAEs for each beta.
     variables
-        Variables to learn from; all fields by default.
+        Variables to learn from; by default all fields, or all numbers where there are none.
     latents
         Number of latents.
     sigma

@@ -400,7 +400,15 @@ def _trends_table(a: Beta) -> Table:
     for name, t in a.trends["all"].items():
         low, high = (float(np.nanmin(t.correlation)), float(np.nanmax(t.correlation)))
         about = float(np.nanmedian(t.r2)), float(np.nanmedian(t.by_luck)), float(np.nanmean(t.p < 0.05))
-        rows.append([name, number(about[0]), number(about[1]), f"{about[2]:.0%}", f"{number(low)} to {number(high)}"])
+        rows.append(
+            [
+                name.replace("_", " "),
+                number(about[0]),
+                number(about[1]),
+                f"{about[2]:.0%}",
+                f"{number(low)} to {number(high)}",
+            ]
+        )
     return Table("The source's fits, with every seed a study of its own.", columns, rows, "lrrrr")
 
 
@@ -412,7 +420,10 @@ def artefact_items(a: ArtefactAnswer) -> list[Item]:
         "|t|, means 0.01 apart": _chance_curves(a.means_apart, a.means_apart.t),
     }
     columns = ["what looks like agreement", "of single cells", "studies of 27 cells with at least one"]
-    rows = [[name, f"{share:.0%}", f"{a.chance.at_least_one[name]:.0%}"] for name, share in a.chance.per_cell.items()]
+    rows = [
+        [name.replace("_", " "), f"{share:.0%}", f"{a.chance.at_least_one[name]:.0%}"]
+        for name, share in a.chance.per_cell.items()
+    ]
     return [
         Figure(
             scores_against(
@@ -469,7 +480,7 @@ def decoded_rows_items(a: DecodedRowsAnswer) -> list[Item]:
 
 def calibrated_items(a: Calibrated) -> list[Item]:
     """Parity on held-out rows, and what the prior makes."""
-    columns = ["model", "active", "nats", "R² of the row", "R² of the decoded powder", "the same, samples of the prior"]
+    columns = ["model", "active", "nats", "R² of the row", "of the decoded powder", "of samples"]
     rows = []
     for arm in a.arms.values():
         numbers = arm.as_json()
@@ -478,7 +489,7 @@ def calibrated_items(a: Calibrated) -> list[Item]:
                 arm.label,
                 number(numbers["active"]),
                 number(numbers["rate"]),
-                number(numbers["r2_of_row"]),
+                f"{number(numbers['r2_of_row'])} ({number(numbers['r2_of_row_low'])})",
                 number(numbers["r2_of_oracle"]),
                 number(float(np.median([c.parity.r2 for c in arm.generated]))),
             ]
@@ -491,7 +502,10 @@ def calibrated_items(a: Calibrated) -> list[Item]:
             "Parity of decoded packing fractions.",
         ),
         Table(
-            "On held-out rows; medians over members. The judge of decoded powders is a forest.", columns, rows, "lrrrrr"
+            "On held-out rows; medians over members, the worst in brackets. The judge of decoded powders is a forest.",
+            columns,
+            rows,
+            "lrrrrr",
         ),
     ]
 

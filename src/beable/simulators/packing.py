@@ -256,6 +256,16 @@ class Packing(Simulator):
             medians, spreads = (self.table[:, i : 2 * self.components : 2] for i in (0, 1))
             self.median = _range("median", [medians.min(), medians.max()])
             self.spread = _range("spread", [spreads.min(), spreads.max()])
+        self._check_narrowest()
+
+    def _check_narrowest(self) -> None:
+        """Refuse ranges in which no row can be packed."""
+        needed = least_spheres(Powder([self._component(self.median[1], self.spread[0], None, None)]), self.coarse)
+        if needed > self.most:
+            raise DataError(
+                f"with a spread of at least {self.spread[0]:g} any row would need {needed} spheres, more than "
+                f"{self.most}: narrow the spread, or allow more"
+            )
 
     def _check_row(self, i: int, row: FloatArray) -> None:
         try:
