@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from beable.distributions import Noise
-from beable.errors import unknown
+from beable.errors import UsageError, unknown
 from beable.physical_terms import ParticlePenalty, ParticleTerms
 from beable.vae import VAE, Rows
 
@@ -166,6 +166,17 @@ class Constant(_Beta):
         if isinstance(self.beta, float):
             return self.beta
         return tuple(beta for beta in self.beta for _ in range(self.each))
+
+    def start(self, members: int) -> Tensor:
+        """β of each member.
+
+        Raises:
+            UsageError: a list that is not of so many numbers.
+        """
+        stated = self.value(0)
+        if stated.ndim and len(stated) != members:
+            raise UsageError(f"beta has {len(stated)} numbers for {members} members: give one number, or one a member")
+        return super().start(members)
 
     def value(self, step: int) -> Tensor:
         return torch.tensor(self.by_member, dtype=torch.float32)

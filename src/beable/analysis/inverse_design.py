@@ -148,7 +148,7 @@ def find_designs(
         constraints: by name of a factor, or "a/b" for a ratio, a value or a pair (low, high); all designs keep them.
         designs: how many to find; None spends all calls.
         calls: of the simulator, at most; second simulations come on top.
-        survey: calls spread over the design space to begin with [2 dimensions + 2, less what is known].
+        survey: calls spread over the design space to begin with [dimensions + 2, less what is known].
         batch: calls between two fits of the emulator.
         known: simulations to learn from that cost no call.
         latent: further candidates, factor values (rows, factors), such as those that a model decodes.
@@ -222,7 +222,8 @@ def _designs(made: Calls, target: Target, space: DesignSpace) -> Designs:
 def _survey_calls(simulator: Simulator, survey: int | None, known: Known | None) -> int:
     if survey is not None:
         return count("survey", survey, 0 if known is not None and len(known.values) >= LEAST_ROWS else LEAST_ROWS)
-    return max(2 * simulator.design_dimensions + 2 - (0 if known is None else len(known.values)), 0)
+    enough = max(simulator.design_dimensions + 2, LEAST_ROWS)
+    return max(enough - (0 if known is None else len(known.values)), 0)
 
 
 def _request(

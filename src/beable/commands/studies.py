@@ -90,11 +90,11 @@ def run(
     from beable.report.page import render
 
     out = output or Path(f"{name}-{preset}")
-    study, given = pages.load(name).with_preset(preset), dict(map(_named_file, file))
+    study, given = pages.load(name).with_preset(preset), _named_files(file)
+    if given and not study.files:
+        raise UsageError(f"study {name} asks for no file: leave out --file")
     if study.parts:
         page, results, lines = _run_parts(study, preset, out, workers, json, given)
-    elif given:
-        raise UsageError(f"study {name} asks for no file: leave out --file")
     else:
         page, results, lines = _run_arms(study, preset, out, workers, json)
     path = out / "report.html"
@@ -123,6 +123,13 @@ def _run_arms(study: pages.Study, preset: str, out: Path, workers: int | None, q
     return study_page(study, finished, _command(study, preset)), finished.results, lines
 
 
+def _named_files(words: list[str]) -> dict[str, Path]:
+    given = dict(map(_named_file, words))
+    if len(given) < len(words):
+        raise UsageError(f"--file {' '.join(words)}: a name stands there twice: give each once")
+    return given
+
+
 def _named_file(words: str) -> tuple[str, Path]:
     """Name and path of a file.
 
@@ -149,5 +156,8 @@ def _run_parts(
         f"ours {e['ours']:.4g}"
         for e in finished.results["expected"]
     ]
-    lines += [f"left out: {title}: it needs --file {wanted[0]}=PATH" for title, wanted in finished.left_out.items()]
+    lines += [
+        f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
+        for title, wanted in finished.left_out.items()
+    ]
     return parts_page(study, finished, _command(study, preset)), finished.results, lines

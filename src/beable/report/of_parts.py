@@ -39,7 +39,8 @@ def parts_page(study: Study, finished: Finished, command: str) -> Page:
 
 def _left_out(finished: Finished) -> list[Section]:
     """The parts that need files which were not given."""
-    words = [f"{title}: needs --file {wanted[0]}=PATH." for title, wanted in finished.left_out.items()]
+    needs = {title: " ".join(f"--file {name}=PATH" for name in wanted) for title, wanted in finished.left_out.items()}
+    words = [f"{title}: needs {files}." for title, files in needs.items()]
     return [Section("Left out", words)] if words else []
 
 

@@ -249,12 +249,14 @@ def spread(values: FloatArray) -> str:
 
 
 def number(value: float | np.floating[Any]) -> str:
-    """A number for people: three digits, powers of ten written out.
+    """A number for people: three digits, powers of ten written out; a dash where there is none.
 
-    >>> number(0.98349), number(12300.0), number(8.8e-08)
-    ('0.983', '12,300', '8.8 × 10⁻⁸')
+    >>> number(0.98349), number(12300.0), number(8.8e-08), number(np.nan)
+    ('0.983', '12,300', '8.8 × 10⁻⁸', '–')
     """
     size = abs(float(value))
+    if not np.isfinite(size):
+        return "–" if np.isnan(size) else f"{'−' if value < 0 else ''}∞"
     if size == 0 or 1e-3 <= size < 1e5:
         return (f"{value:,.0f}" if size >= 1000 else f"{value:.3g}").replace("-", "−")
     digits, power = f"{value:.1e}".replace("-", "−", int(value < 0)).split("e")

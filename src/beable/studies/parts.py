@@ -96,7 +96,11 @@ def run_parts(
     runs = {arm.name: Context(study, study.parts[0], out).run(arm.name) for arm in study.arms}
     results = results_of(study, preset, store, runs, answers)
     files.write_json(out / "results.json", results)
-    left_out = {part.title: whole.files for part in whole.parts if part not in study.parts}
+    left_out = {
+        part.title: [name for name in whole.part(part.name).files if name not in present]
+        for part in whole.parts
+        if part not in study.parts
+    }
     return Finished(store, runs, left_out, answers, results)
 
 

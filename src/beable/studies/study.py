@@ -219,6 +219,10 @@ class Study(BaseModel):
         more = {self.further[name].of for name in names if name in self.further} - names
         return self._origins(names | more) if more else names
 
+    def _files_of(self, name: str) -> list[str]:
+        """What the files that further data come from are called."""
+        return [self.further[origin].file for origin in self._origins({name}) if origin in self.further]
+
     @property
     def files(self) -> list[str]:
         """What the files that it asks the user for are called."""
@@ -226,8 +230,8 @@ class Study(BaseModel):
 
     def without(self, files: Iterable[str]) -> "Study":
         """The study without the data of some files, and without the arms and parts that need them."""
-        gone = {name for name, data in self.further.items() if data.file in set(files)}
-        gone |= {name for name, data in self.further.items() if data.of in gone}
+        missing = set(files)
+        gone = {name for name, data in self.further.items() if missing & set(self._files_of(name))}
         arms = {arm.name for arm in self.arms if arm.data in gone}
         parts = tuple(p for p in self.parts if not (arms & set(p.arms) or gone & set(p.further)))
         return self.model_copy(
@@ -290,10 +294,13 @@ def parse(text: str, name: str) -> Study:
         raise UsageError(f"study {name}: arms: at least one is needed")
     _check_presets(study, known)
     named = [further for part in study.parts for further in part.further] + [arm.data for arm in study.arms if arm.data]
-    named += [data.of for data in study.further.values() if data.of and data.of != "data"]
     for further in named:
         if further not in study.further:
             raise unknown(f"further data of study {name}", further, study.further)
+    for i, data in enumerate(study.further.values()):
+        before = ["data", *list(study.further)[:i]]  # they are made in this order
+        if data.of and data.of not in before:
+            raise unknown(f"further data of study {name}, of which others are subsets,", data.of, before)
     for arm_name in [e.arm for e in study.expected] + [arm_name for part in study.parts for arm_name in part.arms]:
         if arm_name not in known:
             raise unknown(f"arm of study {name}", arm_name, known)
