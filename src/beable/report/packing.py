@@ -398,6 +398,9 @@ def _trends_table(a: Beta) -> Table:
     columns = ["trend, all tables", "R²", "R² by luck", "seeds with p < 5 %", "correlation, range over seeds"]
     rows: list[Sequence[Cell | str]] = []
     for name, t in a.trends["all"].items():
+        if not np.isfinite(t.r2).any():
+            rows.append([TRENDS.get(name, name), "–", "–", "–", "–"])
+            continue
         low, high = (float(np.nanmin(t.correlation)), float(np.nanmax(t.correlation)))
         about = float(np.nanmedian(t.r2)), float(np.nanmedian(t.by_luck)), float(np.nanmean(t.p < 0.05))
         rows.append(

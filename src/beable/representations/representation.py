@@ -61,6 +61,8 @@ class Representation(ABC):
 
     #: what cannot be had back, in words
     forgets: str
+    #: how many training rows, evenly spaced, decide the representation; None for all of them
+    fit_rows: int | None = 2048
 
     @abstractmethod
     def settings(self) -> dict[str, object]:

@@ -210,6 +210,9 @@ class Table(Representation):
     [1.0, 10.0, 100.0]
     """
 
+    #: ends of a range are single rows, and evenly spaced rows of a design are no fair sample of it
+    fit_rows = None
+
     def __init__(
         self,
         scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",

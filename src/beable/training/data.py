@@ -14,7 +14,6 @@ from beable.simulators.simulator import Variable
 from beable.training.ensemble import split
 from beable.training.fit import TrainingSettings
 
-FIT_ROWS = 2048
 BLOCK_ROWS = 1024
 
 
@@ -120,7 +119,7 @@ def prepare(
 ) -> Prepared:
     """Split the rows that succeeded, fit the representation on training rows, code all.
 
-    At most ``FIT_ROWS`` training rows, evenly spaced, decide the representation.
+    A few training rows, evenly spaced, decide most representations; see ``Representation.fit_rows``.
 
     Args:
         store: the data set.
@@ -134,9 +133,10 @@ def prepare(
     if len(good) < 3:
         raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
     train, held = (good[part] for part in split(len(good), settings.held_out, settings.seed, settings.shuffle))
-    few = train[:: -(-len(train) // FIT_ROWS)]
+    unfitted = make(kind, **options)
+    few = train[:: -(-len(train) // (unfitted.fit_rows or len(train)))]
     snapshots = read(store, names, few)
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
-    representation = make(kind, **options).fit(snapshots)
+    representation = unfitted.fit(snapshots)
     coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
     return Prepared(representation, coded[0], coded[1], train, held, shapes)
