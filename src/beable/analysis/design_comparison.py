@@ -64,6 +64,10 @@ class Comparison:
         found = np.concatenate([d.found[d.proposed] for d in self.of(method)])
         return float(found.mean())
 
+    def of_calls(self, method: str) -> float:
+        """Designs found as a share of all calls, the survey included, over all attempts."""
+        return float(np.concatenate([d.found for d in self.of(method)]).mean())
+
     def confirmed(self, method: str) -> float:
         """Share of the designs found whose second simulation lies in the target too; NaN without any."""
         stands = np.concatenate([d.target.holds(d.again[d.found & np.isfinite(d.again)]) for d in self.of(method)])
@@ -81,6 +85,8 @@ class Comparison:
             method: {
                 "met": self.met(method),
                 "share": self.share(method),
+                "of_calls": self.of_calls(method),
+                "proposed": int(sum(d.proposed.sum() for d in self.of(method))),
                 "confirmed": _or_none(self.confirmed(method)),
                 "found": int(sum(d.found.sum() for d in self.of(method))),
                 "distance": _or_none(self.distance(method)),

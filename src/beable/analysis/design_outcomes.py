@@ -29,7 +29,6 @@ REDUCTIONS: dict[str, Reduce] = {
     "min": lambda rows: rows.min(1),
 }
 
-ERROR = "standard_error"
 TOLERANCE = 0.01
 
 
@@ -42,12 +41,14 @@ class Outcome:
         reduction: R, a key of ``REDUCTIONS``; none for a variable of one number a row, or to match a field.
         reference: q*, the field to match, of the variable's shape.
         vector: whether a field has components, so that its magnitude counts.
+        error: name of the variable that holds the standard error of q; none where it has none.
     """
 
     variable: str
     reduction: str = ""
     reference: Floats | None = field(default=None, compare=False)
     vector: bool = False
+    error: str = ""
 
     @classmethod
     def of(cls, simulator: Simulator, words: str, reference: ArrayLike | None = None) -> "Outcome":
@@ -69,7 +70,8 @@ class Outcome:
         if reference is not None:
             return cls(name, reference=_field(known[name], reduction, reference))
         _check_reduction(known[name], reduction)
-        return cls(name, reduction, vector=len(known[name].dims) > 1 and "component" in known[name].dims)
+        vector = len(known[name].dims) > 1 and "component" in known[name].dims
+        return cls(name, reduction, vector=vector, error="" if reduction else simulator.errors.get(name, ""))
 
     @property
     def name(self) -> str:
@@ -93,9 +95,9 @@ class Outcome:
     def errors(self, snapshots: Mapping[str, NDArray[Any]]) -> Floats:
         """Standard error of the number as the simulator knows it, (rows,); zero where it knows none."""
         rows = len(snapshots[self.variable])
-        if ERROR not in snapshots or self.reduction or self.reference is not None:
+        if not self.error:
             return np.zeros(rows)
-        return np.asarray(snapshots[ERROR], dtype=np.float64).reshape(rows)
+        return np.asarray(snapshots[self.error], dtype=np.float64).reshape(rows)
 
     def number(self, parts: Floats) -> Floats:
         """The number of each row of parts, (rows,)."""

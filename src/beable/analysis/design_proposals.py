@@ -66,7 +66,7 @@ class Known(NamedTuple):
         if name not in variables:
             raise DataError(f"{store.path}: holds {', '.join(variables)}, not {name}: choose a data set that does")
         rows = store.good
-        snapshots = {n: store.read(n, rows) for n in variables if n in (name, "standard_error")}
+        snapshots = {n: store.read(n, rows) for n in variables if n in (name, target.outcome.error)}
         values = store.values[rows][:, [names.index(factor) for factor in factors]]
         return cls(np.asarray(values, dtype=float), target.outcome.parts(snapshots), target.outcome.errors(snapshots))
 

@@ -152,8 +152,7 @@ def _run_parts(
         study, preset, out, given=given, workers=workers, stage=lambda label: progress(label, quiet=quiet)
     )
     lines = [
-        f"{e['part']}: {e['words']}: {e['by']} {'–' if e['source'] is None else format(e['source'], '.4g')}, "
-        f"ours {e['ours']:.4g}"
+        f"{e['part']}: {e['words']}: {e['by']} {_digits(e['source'])}, ours {_digits(e['ours'])}"
         for e in finished.results["expected"]
     ]
     lines += [
@@ -161,3 +160,7 @@ def _run_parts(
         for title, wanted in finished.left_out.items()
     ]
     return parts_page(study, finished, _command(study, preset)), finished.results, lines
+
+
+def _digits(value: float | None) -> str:
+    return "–" if value is None else format(value, ".4g")

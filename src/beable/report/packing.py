@@ -26,6 +26,7 @@ from beable.studies.packing.calibrated import Calibrated
 from beable.studies.packing.cells import Cell as ParityCell
 from beable.studies.packing.decoded_rows import DecodedRowsAnswer
 from beable.studies.packing.design import Designed
+from beable.studies.packing.trends import Trend
 
 Item = Figure | Table
 STUDIED = (1.0, 15.0)
@@ -398,21 +399,16 @@ def _trends_table(a: Beta) -> Table:
     columns = ["trend, all tables", "R²", "R² by luck", "seeds with p < 5 %", "correlation, range over seeds"]
     rows: list[Sequence[Cell | str]] = []
     for name, t in a.trends["all"].items():
-        if not np.isfinite(t.r2).any():
-            rows.append([TRENDS.get(name, name), "–", "–", "–", "–"])
-            continue
-        low, high = (float(np.nanmin(t.correlation)), float(np.nanmax(t.correlation)))
-        about = float(np.nanmedian(t.r2)), float(np.nanmedian(t.by_luck)), float(np.nanmean(t.p < 0.05))
-        rows.append(
-            [
-                name.replace("_", " "),
-                number(about[0]),
-                number(about[1]),
-                f"{about[2]:.0%}",
-                f"{number(low)} to {number(high)}",
-            ]
-        )
+        good = np.isfinite(t.r2)
+        rows.append([name.replace("_", " "), *(_trend_cells(t, good) if good.any() else ["–"] * 4)])
     return Table("The source's fits, with every seed a study of its own.", columns, rows, "lrrrr")
+
+
+def _trend_cells(t: Trend, good: Any) -> list[str]:
+    """Medians over the seeds that have a fit."""
+    r2, by_luck, p, correlation = (np.asarray(values)[good] for values in (t.r2, t.by_luck, t.p, t.correlation))
+    range_ = f"{number(correlation.min())} to {number(correlation.max())}"
+    return [number(np.median(r2)), number(np.median(by_luck)), f"{np.mean(p < 0.05):.0%}", range_]
 
 
 def artefact_items(a: ArtefactAnswer) -> list[Item]:

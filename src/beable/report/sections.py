@@ -248,15 +248,17 @@ def spread(values: FloatArray) -> str:
     return f"{number(np.median(values))} ({number(values.min())} to {number(values.max())})"
 
 
-def number(value: float | np.floating[Any]) -> str:
+def number(value: float | np.floating[Any] | None) -> str:
     """A number for people: three digits, powers of ten written out; a dash where there is none.
 
-    >>> number(0.98349), number(12300.0), number(8.8e-08), number(np.nan)
+    >>> number(0.98349), number(12300.0), number(8.8e-08), number(None)
     ('0.983', '12,300', '8.8 × 10⁻⁸', '–')
     """
+    if value is None or np.isnan(value):
+        return "–"
     size = abs(float(value))
-    if not np.isfinite(size):
-        return "–" if np.isnan(size) else f"{'−' if value < 0 else ''}∞"
+    if np.isinf(size):
+        return "−∞" if value < 0 else "∞"
     if size == 0 or 1e-3 <= size < 1e5:
         return (f"{value:,.0f}" if size >= 1000 else f"{value:.3g}").replace("-", "−")
     digits, power = f"{value:.1e}".replace("-", "−", int(value < 0)).split("e")

@@ -26,7 +26,8 @@ from beable.simulators.settings import array, positive
 
 FloatArray = NDArray[np.float64]
 
-EVENTS = 1000
+#: events after which a sphere counts as stuck, and how many more a ratio of sizes allows: long ways are cut in pieces
+EVENTS, MORE = 1000, 4
 #: gap of a contact, in radii of the smaller sphere
 TOUCH = 1e-7
 #: how much a direction may point into a contact
@@ -39,6 +40,8 @@ GOLDEN = pi * (3 - sqrt(5))
 FALL, ROLL, BETWEEN, REST = 0, 1, 2, 3
 TOO_MANY = -1
 CONTACTS = 64
+#: cells of a size class, for each of its spheres at most; size ratio up to which all neighbours are kept at once
+CELLS, WIDEST = 8, 300.0
 #: below it a length or an angle counts as nothing; without the guard, an angle that a released contact is within
 NOTHING, UNGUARDED = 1e-12, 1e-6
 
@@ -89,7 +92,7 @@ class Deposit(NamedTuple):
     Args:
         positions: centres, x and y in [0, L), (sphere, 3), in the unit of the radii.
         events: falls and rolls of each sphere, (sphere,).
-        stuck: spheres that had not come to rest after ``EVENTS`` events, (stuck,).
+        stuck: spheres that had not come to rest after very many events, (stuck,).
         overlap: deepest overlap of two spheres when the later one came to rest, over the sum of their radii.
     """
 
@@ -139,9 +142,10 @@ def _empty(r: FloatArray, side: float, images: bool) -> tuple[NDArray[np.int64],
     octaves = np.floor(np.log2(r / r.min()) + NOTHING).astype(np.int64)
     used, classes = np.unique(octaves, return_inverse=True)
     largest = np.array([r[classes == k].max() for k in range(len(used))])
-    cells = np.maximum(1, np.floor(side / (2 * largest))).astype(np.int64)
-    edge = side / cells
     height = (4 / 3) * pi * (r**3).sum() / (LOOSEST * side**2) + 8 * r.max()
+    smallest = np.cbrt(side**2 * height / (CELLS * np.bincount(classes) + 64))
+    cells = np.maximum(1, np.floor(side / np.maximum(2 * largest, smallest))).astype(np.int64)
+    edge = side / cells
     layers = np.ceil(height / edge).astype(np.int64) + 1
     first = np.concatenate([[0], np.cumsum(cells**2 * layers)]).astype(np.int64)
     head, following = np.full(first[-1], -1, np.int32), np.full(len(r), -1, np.int32)
@@ -441,7 +445,8 @@ def _insert(sphere: int, c: Any, r: float, k: int, placed: Any) -> None:
 def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> Any:
     """Drop all spheres."""
     events, stuck = np.zeros(len(radii), np.int32), np.zeros(len(radii), np.bool_)
-    room = int(256 + 8 * (radii.max() / radii.min() + 2) ** 2)
+    limit = int(EVENTS + MORE * radii.max() / radii.min())
+    room = int(256 + 8 * min(radii.max() / radii.min() + 2, WIDEST) ** 2)
     near = Near(np.empty((room, 4)), np.empty(room, np.int64))
     touching, normals, velocity = np.empty((CONTACTS, 4)), np.empty((CONTACTS, 3)), np.empty(3)
     names, slack = np.empty(CONTACTS, np.int64), NOTHING if guard else UNGUARDED
@@ -449,7 +454,7 @@ def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> An
     for sphere in range(len(radii)):
         r, contacts, motion, i, j, done = radii[sphere], 0, FALL, -1, -1, 0
         c[0], c[1], c[2] = draws[sphere, 0], draws[sphere, 1], summit + 1.5 * r
-        while motion != REST and done < EVENTS:
+        while motion != REST and done < limit:
             done += 1
             if motion == FALL:
                 _fall(c, r, placed, names, contacts)

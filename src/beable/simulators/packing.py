@@ -221,6 +221,7 @@ class Packing(Simulator):
 
     name = "packing"
     block = 16
+    errors = {"packing_fraction": "standard_error"}  # noqa: RUF012
 
     def __init__(
         self,

@@ -66,6 +66,8 @@ class Simulator(ABC):
     name: str
     #: names of the variables that `assess` looks at; none where nothing can be said of a whole set
     assessed: tuple[str, ...] = ()
+    #: for variables that are measured with an error of their own, the variable that holds its standard error
+    errors: Mapping[str, str] = {}
     #: rows in a block of a data set, where a row takes so long that more would leave workers idle
     block: int | None = None
 

@@ -82,8 +82,8 @@ def run_path(out: Path, arm: str) -> Path:
     return out / "runs" / arm
 
 
-def reported_number(numbers: Mapping[str, Any], path: str) -> Any:
-    """What stands under dotted keys among numbers; None if nothing does.
+def reported_number(numbers: Mapping[str, Any], path: str, missing: Any = None) -> Any:
+    """What stands under dotted keys among numbers; None, or what is said, if nothing does.
 
     >>> reported_number({"a": [{"b": 3}]}, "a.0.b")
     3
@@ -95,5 +95,5 @@ def reported_number(numbers: Mapping[str, Any], path: str) -> Any:
         elif isinstance(found, list) and key.isdigit() and int(key) < len(found):
             found = found[int(key)]
         else:
-            return None
+            return missing
     return found

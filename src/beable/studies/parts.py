@@ -185,13 +185,13 @@ def results_of(
 
 
 def _compared(part: Part, reported: Reported, numbers: dict[str, Any]) -> dict[str, Any]:
-    """A reported number beside ours.
+    """A reported number beside ours; None where ours is not defined.
 
     Raises:
         UsageError: the part has no number of that path.
     """
-    ours = reported_number(numbers, reported.path)
-    if not isinstance(ours, int | float):
+    ours = reported_number(numbers, reported.path, missing="nothing")
+    if not isinstance(ours, int | float | None):
         raise UsageError(f"part {part.name} has no number {reported.path!r}: mend the study's file")
     return {
         "part": part.name,
@@ -201,6 +201,6 @@ def _compared(part: Part, reported: Reported, numbers: dict[str, Any]) -> dict[s
         "relation": reported.relation,
         "tolerance": reported.tolerance,
         "source": reported.value,
-        "ours": float(ours),
-        "agrees": reported.agrees(float(ours)),
+        "ours": None if ours is None else float(ours),
+        "agrees": None if ours is None else reported.agrees(float(ours)),
     }

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from beable import files
 from beable.datasets.packing_table import import_packing_table, subset
 from beable.datasets.store import Store
+from beable.errors import OutputError
 from beable.studies.context import data_path, further_path
 from beable.studies.study import Data
 from beable.training.data import factors, learnable, read
@@ -21,10 +23,16 @@ def make_table(data: Data, out: Path, name: str, given: Mapping[str, Path]) -> S
         name: of the data.
         given: files of the user.
     """
-    path = further_path(out, name)
+    path, request = further_path(out, name), further_path(out, f"{name}-request").with_suffix(".json")
+    source = None if data.file else Store.open(data_path(out) if data.of == "data" else further_path(out, data.of))
+    origin = source.id if source else files.sha256(files.read_bytes(given[data.file]))
+    asked = {"data": data.model_dump(mode="json"), "origin": origin}
     if path.exists():
+        if files.read_json(request) != asked:
+            raise OutputError(f"{path} was made of other data: choose another folder or remove it")
         return Store.open(path)
-    if data.file:
+    files.write_json(request, asked)
+    if source is None:
         return import_packing_table(
             given[data.file],
             path,
@@ -33,7 +41,6 @@ def make_table(data: Data, out: Path, name: str, given: Mapping[str, Path]) -> S
             seed=data.seed,
             keep_flagged=data.keep_flagged,
         )
-    source = Store.open(data_path(out) if data.of == "data" else further_path(out, data.of))
     return _subset(data, source, path)
 
 

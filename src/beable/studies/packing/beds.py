@@ -13,8 +13,6 @@ from beable.simulators.powders import Component, Powder, lognormal_classes
 from beable.studies.context import Context
 from beable.studies.packing.rows import Floats
 
-#: of Visscher and Bolsterli (1972) and Jullien and Meakin (1987)
-EQUAL_SPHERES = 0.5815
 RATIOS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 FINE_SHARE = 0.27
 SPREADS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -31,7 +29,7 @@ class Bed(NamedTuple):
         packed: a bed for each seed.
         profile: of the first.
         contacts: of each sphere of the first, (sphere,).
-        unsupported: spheres of the first that could still move down.
+        unsupported: spheres of all beds that what was there before them does not carry.
     """
 
     packed: list[Packed]
@@ -135,5 +133,5 @@ def _bed(context: Context, powder: Powder) -> Bed:
     spheres = max(context.option("spheres", 20_000), int(MARGIN * least_spheres(powder)))
     seeds = range(context.option("seeds", 4))
     packed = [pack(powder, spheres, context.study.data.seed + k) for k in seeds]
-    first = packed[0].bed
-    return Bed(packed, height_profile(first, LAYERS), coordination(first), len(unsupported(first)))
+    first, loose = packed[0].bed, sum(len(unsupported(p.bed, earlier=True)) for p in packed)
+    return Bed(packed, height_profile(first, LAYERS), coordination(first), loose)

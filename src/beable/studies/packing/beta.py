@@ -343,10 +343,16 @@ def _trends(arms: dict[str, BetaArm], within: Sequence[float] | None, repeats: i
     each = {name: arm.by_seed(within) for name, arm in arms.items()}
     together = [
         {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        for parts in zip(*each.values(), strict=False)
+        for parts in zip(*(each[name] for name in _alike(arms)), strict=False)
     ]
     critical = critical_t(2 * len(next(iter(arms.values())).cells[0].reconstructed) - 2)
     return {name: trends(seeds, critical, repeats) for name, seeds in (each | {"all": together}).items()}
+
+
+def _alike(arms: dict[str, BetaArm]) -> list[str]:
+    """The arms scaled as the first one: what a source of one scaling would have put together."""
+    first = next(iter(arms.values())).scaling
+    return [name for name, arm in arms.items() if arm.scaling == first]
 
 
 def _planes(context: Context, arm: Arm) -> list[Plane]:

@@ -16,7 +16,7 @@ from beable.errors import DataError
 from beable.metrics.agreement import parity
 from beable.metrics.parity import without_nan
 from beable.studies.context import Context
-from beable.studies.packing.ensembles import decoded, judged, members_of
+from beable.studies.packing.ensembles import Judged, decoded, drawn, judged, members_of
 from beable.studies.packing.oracles import surrogate
 from beable.studies.packing.rows import Floats, Snapshots, inputs, read_rows, some, store_of, target
 from beable.studies.study import Arm
@@ -56,7 +56,7 @@ class JudgedArm(NamedTuple):
         rows: it learned from.
         betas: of members, (members).
         rate: in nats, (members).
-        squared_error: of scaled columns, (members).
+        squared_error: of columns in the scale of the first arm, (members).
         r2: of the reconstructed packing fraction, (members).
         r2_decoded: the same on decoded rows that no arm learned from; NaN without them, (members).
         collapse: predicted β by scaling, of summed error and summed KL.
@@ -125,7 +125,7 @@ def decoded_rows(context: Context) -> DecodedRowsAnswer:
     designed, others = _unseen(stores, runs, flags, context.option("rows", 2000), context.study.data.seed)
     seed, trees = context.study.data.seed, context.option("trees", 100)
     arms = {
-        arm.name: _judged(arm, run, store, designed, others, seed)
+        arm.name: _judged(arm, run, store, designed, others, seed, runs[0])
         for arm, run, store in zip(context.arms, runs, stores, strict=True)
     }
     made = read_rows(stores[-1], np.flatnonzero(flags))
@@ -175,7 +175,9 @@ def _read(store: Store, rows: NDArray[np.int64]) -> dict[str, Floats]:
     return {name: np.asarray(values, np.float64) for name, values in read_rows(store, rows).items()}
 
 
-def _judged(arm: Arm, run: Run, store: Store, designed: Snapshots, others: Snapshots | None, seed: int) -> JudgedArm:
+def _judged(
+    arm: Arm, run: Run, store: Store, designed: Snapshots, others: Snapshots | None, seed: int, scale: Run
+) -> JudgedArm:
     found = judged(run, designed, seed)
     table = read_rows(store, run.train_rows)
     collapse = spread_of_thresholds(np.column_stack([inputs(table), target(table)]), run.settings.model.latents)
@@ -184,11 +186,18 @@ def _judged(arm: Arm, run: Run, store: Store, designed: Snapshots, others: Snaps
         len(run.train_rows),
         members_of(run).betas,
         found.rate.sum(1),
-        found.squared_error,
+        _squared_error(run, designed, found, scale, seed),
         _r2(run, designed),
         np.full(run.members, np.nan) if others is None else _r2(run, others),
         {scaling: each["sum, sum"] for scaling, each in collapse.items()},
     )
+
+
+def _squared_error(run: Run, rows: Snapshots, found: Judged, scale: Run, seed: int) -> Floats:
+    """Mean squared error of decoded rows in the columns of another run, (members): runs scale them differently."""
+    truth = scale.rows(rows).values.numpy()[0]
+    made = (scale.rows(decoded_rows).values.numpy()[0] for decoded_rows in run.decode(drawn(found.codes, seed)))
+    return np.array([float(np.square(x - truth).sum(1).mean()) for x in made])
 
 
 def _r2(run: Run, rows: Snapshots) -> Floats:

@@ -40,7 +40,8 @@ class Designed:
         """Every number."""
         found = self.comparison.as_json()
         methods = found["methods"]
-        ahead = {name: methods["search"]["share"] - methods[name]["share"] for name in methods if name != "search"}
+        ours = methods["search"]["of_calls"]
+        ahead = {name: ours - methods[name]["of_calls"] for name in methods if name != "search"}
         return found | {"targets": self.targets.tolist(), "tolerance": self.tolerance, "ahead": ahead}
 
 
@@ -69,6 +70,8 @@ def design(context: Context) -> Designed:
 
 def _apart(values: Floats) -> Floats:
     """A few designs that differ much, each the farthest from those before it."""
+    if not len(values):
+        return values
     scaled = (values - values.mean(0)) / np.maximum(values.std(0), 1e-12)
     chosen = [0]
     while len(chosen) < min(SHOWN, len(values)):
