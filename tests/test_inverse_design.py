@@ -37,6 +37,8 @@ class Powder(Simulator):
     def __init__(self, noise=0.002, fails_above=np.inf, stops_after=np.inf):
         self.noise, self.fails_above, self.stops_after, self.called = noise, fails_above, stops_after, 0
 
+    errors = {"density": "standard_error"}
+
     @property
     def design_dimensions(self):
         return 4
@@ -529,3 +531,10 @@ def test_packings_of_a_wanted_density_are_found():
     assert compared.confirmed("search") >= 0.9
     found = {method: [d.found.sum() for d in compared.of(method)] for method in ("random", "inversion", "search")}
     assert all(sum(found[a]) < sum(found[b]) for a, b in pairwise(("random", "inversion", "search")))
+
+
+def test_a_standard_error_belongs_to_the_variable_that_the_simulator_says():
+    powder = Powder()
+    snapshots = {"density": np.array([0.6]), "standard_error": np.array([0.003])}
+    assert Outcome.of(powder, "density").errors(snapshots).tolist() == [0.003]
+    assert Outcome.of(powder, "standard_error").errors(snapshots).tolist() == [0.0]

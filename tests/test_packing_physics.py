@@ -275,3 +275,9 @@ def test_shells_of_a_deposit() -> None:
     assert g[1] > 8  # contacts
     assert g[6] < g[5]  # neighbours of one sphere are at most two diameters apart
     assert g[-1] == pytest.approx(1, abs=0.03)
+
+
+def test_a_very_wide_ratio_takes_no_more_cells_than_spheres_need():
+    radii = np.concatenate([np.full(40, 0.25), [500.0], np.full(40, 0.25)])
+    bed = deposit(radii, 4000.0, 0)
+    assert bed.overlap < 1e-10 and not len(bed.stuck)

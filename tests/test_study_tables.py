@@ -11,7 +11,7 @@ from beable import cli
 from beable.datasets.generate import generate
 from beable.datasets.packing_table import COLUMNS
 from beable.datasets.store import Store
-from beable.errors import DataError, UsageError
+from beable.errors import DataError, OutputError, UsageError
 from beable.objectives import Constant
 from beable.simulators import Packing
 from beable.studies import parts as running
@@ -270,6 +270,24 @@ def test_what_is_there_is_not_made_again(place):
     before = further_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns
     assert made(place, "once", of="data", rows=10).rows == 10
     assert further_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns == before
+
+
+def test_another_table_of_the_same_name_is_refused(place):
+    made(place, "asked", of="data", rows=10)
+    made(place, "some-more", of="data", rows=20)
+    made(place, "read", file="table")
+    paper_table(place / "longer.csv")
+    with (place / "longer.csv").open("a") as file:
+        file.write("99,20,40,60,1,1,150,0.2,0.3,0.5,0.7\n")
+    for name, given, data in (
+        ("asked", {}, {"of": "data", "rows": 10, "seed": 1}),
+        ("asked", {}, {"of": "data", "rows": 12}),
+        ("asked", {}, {"of": "some-more", "rows": 10}),
+        ("read", {"table": place / "longer.csv"}, {"file": "table"}),
+    ):
+        with pytest.raises(OutputError, match="was made of other data: choose another folder") as caught:
+            made(place, name, given, **data)
+        assert "\n" not in str(caught.value)
 
 
 def test_more_rows_than_there_are_are_refused(place):

@@ -341,3 +341,21 @@ def test_settings_are_checked(options, words):
 def test_a_name_that_is_no_variable_is_refused():
     with pytest.raises(UsageError, match="did you mean 'size'"):
         Table(log="sizes").fit(powders())
+
+
+def test_every_training_row_decides_the_range_of_a_table(tmp_path):
+    from beable.datasets.store import Store
+    from beable.training.data import prepare
+    from beable.training.fit import TrainingSettings
+
+    design = np.tile([0.2, 0.0, 1.0], 2000)  # every third row of it is the same
+    store = Store.from_arrays(tmp_path / "design.zarr", {"x": design, "y": np.linspace(0, 1, 6000)})
+    settings = TrainingSettings(shuffle=False, held_out=3)
+    values = prepare(store, ["x", "y"], "table", {"scaling": "range"}, settings).train.values
+    assert values.min(0).tolist() == [0, 0] and values.max(0).tolist() == [1, 1]
+
+
+def test_a_constant_column_is_no_part_of_the_density():
+    rows = {"a": np.array([1.0, 2.0, 3.0]), "b": np.full(3, 5.0)}
+    table = Table(log="a,b", constant="keep").fit(rows)
+    assert table.log_jacobian(rows) == pytest.approx(np.log(rows["a"]))

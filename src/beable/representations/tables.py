@@ -348,8 +348,10 @@ class Table(Representation):
         Args:
             snapshots: rows in physical units.
         """
-        settled = self._settled(snapshots)
-        return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in self.columns.items()))
+        settled, ends = self._settled(snapshots), np.cumsum([len(column.names) for column in self.columns.values()])
+        varies = [part.any() for part in np.split(self._varies, ends[:-1])]
+        coded = [item for item, kept in zip(self.columns.items(), varies, strict=True) if kept]
+        return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in coded))
 
     def transform(self, snapshots: Snapshots) -> Coded:
         values = self._scaled(self._coordinates(self._settled(snapshots))).astype(np.float32)
