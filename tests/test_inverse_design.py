@@ -37,7 +37,7 @@ class Powder(Simulator):
     def __init__(self, noise=0.002, fails_above=np.inf, stops_after=np.inf):
         self.noise, self.fails_above, self.stops_after, self.called = noise, fails_above, stops_after, 0
 
-    errors = {"density": "standard_error"}
+    errors = MappingProxyType({"density": "standard_error"})
 
     @property
     def design_dimensions(self):

@@ -280,4 +280,5 @@ def test_shells_of_a_deposit() -> None:
 def test_a_very_wide_ratio_takes_no_more_cells_than_spheres_need():
     radii = np.concatenate([np.full(40, 0.25), [500.0], np.full(40, 0.25)])
     bed = deposit(radii, 4000.0, 0)
-    assert bed.overlap < 1e-10 and not len(bed.stuck)
+    assert bed.overlap < 1e-10
+    assert not len(bed.stuck)

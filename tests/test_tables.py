@@ -352,7 +352,8 @@ def test_every_training_row_decides_the_range_of_a_table(tmp_path):
     store = Store.from_arrays(tmp_path / "design.zarr", {"x": design, "y": np.linspace(0, 1, 6000)})
     settings = TrainingSettings(shuffle=False, held_out=3)
     values = prepare(store, ["x", "y"], "table", {"scaling": "range"}, settings).train.values
-    assert values.min(0).tolist() == [0, 0] and values.max(0).tolist() == [1, 1]
+    assert values.min(0).tolist() == [0, 0]
+    assert values.max(0).tolist() == [1, 1]
 
 
 def test_a_constant_column_is_no_part_of_the_density():

@@ -15,6 +15,7 @@ Hall & Sparks (2023) study such a table, made with a code that is not public and
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -221,7 +222,7 @@ class Packing(Simulator):
 
     name = "packing"
     block = 16
-    errors = {"packing_fraction": "standard_error"}  # noqa: RUF012
+    errors = MappingProxyType({"packing_fraction": "standard_error"})
 
     def __init__(
         self,
