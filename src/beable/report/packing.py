@@ -204,7 +204,7 @@ def _planes(a: Beta) -> list[Item]:
     )
     words = (
         f"t-SNE of {a.arms[a.plane_arm].label} and of their reconstructions (the source's figure 4), in the colour of "
-        "the packing fraction, decoded with the row. That neighbours share it says nothing of the row's own."
+        "the packing fraction that was decoded with the row; the table below has the row's own."
     )
     columns = ["", "deviation of decoded columns", "R² of the decoded packing fraction", "of the row's own"]
     rows = [[title, number(p.spread), number(p.own), number(p.true)] for title, p in zip(titles, a.planes, strict=True)]
@@ -214,9 +214,9 @@ def _planes(a: Beta) -> list[Item]:
 
 def _histories(arm: BetaArm) -> Figure:
     kept = [beta for beta in arm.betas if beta in (0.0, 0.1, 1.0, 10.0)]
-    terms = {f"loss, β = {beta:g}": arm.history.loss[:, arm.members.betas == beta] for beta in kept}
+    terms = {f"β = {beta:g}": arm.history.loss[:, arm.members.betas == beta] for beta in kept}
     return Figure(
-        histories(terms, arm.history.steps, clock="step", unit="summed over columns"),
+        histories(terms, arm.history.steps, clock="step", unit="loss"),
         f"Loss during training, {arm.label} (the source's figure 5): every seed thin, their median thick.",
         "Losses during training.",
     )
