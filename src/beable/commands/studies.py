@@ -1,6 +1,6 @@
 """The verbs of `study`: list what there is, show one, run one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,8 +107,9 @@ def run(
     print(path.resolve())
 
 
-def _command(study: pages.Study, preset: str) -> str:
-    return f"beable study run {study.name} --preset {preset}"
+def _command(study: pages.Study, preset: str, files: Iterable[str] = ()) -> str:
+    """The command of a page; files by the names that the study has for them, wherever they lie."""
+    return " ".join([f"beable study run {study.name} --preset {preset}", *(f"--file {name}=PATH" for name in files)])
 
 
 def _run_arms(study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool) -> "Done":
@@ -159,7 +160,7 @@ def _run_parts(
         f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
         for title, wanted in finished.left_out.items()
     ]
-    return parts_page(study, finished, _command(study, preset)), finished.results, lines
+    return parts_page(study, finished, _command(study, preset, given)), finished.results, lines
 
 
 def _digits(value: float | None) -> str:

@@ -513,7 +513,7 @@ def design_items(a: Designed) -> list[Item]:
     """Designs met, calls spent, how different designs are, and pictures of some."""
     comparison = a.comparison
     names = [name for name in METHODS if comparison.of(name)]
-    columns = ["method", "verified within the tolerance", "again in a second simulation", "targets met", "apart"]
+    columns = ["method", "verified within the tolerance", "again in a second simulation", "targets met"]
     rows = []
     for name in names:
         again = comparison.confirmed(name)
@@ -523,7 +523,6 @@ def design_items(a: Designed) -> list[Item]:
                 f"{comparison.share(name):.0%}",
                 "–" if np.isnan(again) else f"{again:.0%}",
                 f"{comparison.met(name):.0%}",
-                number(comparison.distance(name)),
             ]
         )
     items: list[Item] = [
@@ -537,7 +536,7 @@ def design_items(a: Designed) -> list[Item]:
             f"Share of targets for which {comparison.wanted} verified powders were found.",
             "Targets met against calls.",
         ),
-        Table(f"All targets; {comparison.calls} calls for each.", columns, rows, "lrrrr"),
+        Table(f"All targets; {comparison.calls} calls for each.", columns, rows, "lrrr"),
     ]
     if a.values.shape[1] == 9 and len(a.values):
         items.append(_mixtures(a))

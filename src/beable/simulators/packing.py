@@ -339,7 +339,7 @@ class Packing(Simulator):
         return values
 
     def features(self, values: FloatArray) -> FloatArray:
-        """Sizes and shares in the order of size, and close packing of the same sizes: blind to order and scale."""
+        """Close packing of the same sizes, and moments of their distribution: blind to order and scale."""
         values = np.asarray(values, np.float64)
         k = self.components
         sizes, spreads, shares = np.log(values[:, 0 : 2 * k : 2]), values[:, 1 : 2 * k : 2], values[:, 2 * k :]
