@@ -19,13 +19,12 @@ import scipy.sparse
 from scipy.sparse.linalg import eigsh, spsolve
 from threadpoolctl import threadpool_limits
 
-from beable.simulators import Darcy
-from beable.simulators.darcy import SCHEMES
-from beable.simulators.finite_differences import FiniteDifferences
-from beable.simulators.finite_volumes import conductances
-from beable.simulators.karhunen_loeve import karhunen_loeve
-from beable.simulators.square_grid import Field, nodes, volumes, without_mean
 from beable.streams import RowStreams
+from beable.systems.darcy.finite_differences import FiniteDifferences
+from beable.systems.darcy.finite_volumes import conductances
+from beable.systems.darcy.karhunen_loeve import karhunen_loeve
+from beable.systems.darcy.simulator import SCHEMES, Darcy
+from beable.systems.darcy.square_grid import Field, nodes, volumes, without_mean
 
 T = TypeVar("T")
 

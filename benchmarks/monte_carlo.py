@@ -28,9 +28,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beable.simulators.autocorrelation import autocorrelation
-from beable.simulators.lennard_jones import LennardJones
 from beable.streams import RowStreams
+from beable.systems.lennard_jones.autocorrelation import autocorrelation
+from beable.systems.lennard_jones.simulator import LennardJones
 
 Array = np.ndarray
 

@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from beable.simulators.close_packing import close_packing_estimate
-from beable.simulators.deposition import deposit
-from beable.simulators.packed_beds import Bed, packing_fraction
+from beable.systems.packing.close_packing import close_packing_estimate
+from beable.systems.packing.deposition import deposit
+from beable.systems.packing.packed_beds import Bed, packing_fraction
 
 Array = np.ndarray
 

@@ -21,8 +21,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from beable.simulators.deposition import deposit
-from beable.simulators.packed_beds import Bed, Measured, largest_overlap, packing_fraction, unsupported
+from beable.systems.packing.deposition import deposit
+from beable.systems.packing.packed_beds import Bed, Measured, largest_overlap, packing_fraction, unsupported
 
 Array = np.ndarray
 Found = TypeVar("Found")

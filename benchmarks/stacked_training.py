@@ -17,12 +17,12 @@ from time import process_time
 import numpy as np
 import torch
 
-from beable.distributions import Noise
-from beable.objectives import ObjectiveSettings
 from beable.representations import Code, Coded
 from beable.training.ensemble import Batches, for_members, whole
 from beable.training.fit import Fit, TrainingSettings
-from beable.vae import VAE, ModelSettings
+from beable.vae.distributions import Noise
+from beable.vae.objectives import ObjectiveSettings
+from beable.vae.vae import VAE, ModelSettings
 
 ROWS, M = 512, 20
 

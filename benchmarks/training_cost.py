@@ -20,15 +20,15 @@ from time import process_time
 import numpy as np
 import torch
 
-from beable.distributions import Noise
-from beable.objectives import ObjectiveSettings
 from beable.representations import Coded, make
-from beable.simulators import Darcy
 from beable.streams import RowStreams
+from beable.systems.darcy.simulator import Darcy
 from beable.training.ensemble import Batches, for_members, whole
 from beable.training.fit import Fit, TrainingSettings
 from beable.training.start import begin, paths
-from beable.vae import VAE, ModelSettings
+from beable.vae.distributions import Noise
+from beable.vae.objectives import ObjectiveSettings
+from beable.vae.vae import VAE, ModelSettings
 
 TARGET, SOURCE_SECONDS, CHECK_EVERY = 1e-3, 26_000.0, 25
 MODES = {"kind": "modes", "scaling": "none"}

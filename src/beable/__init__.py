@@ -10,67 +10,69 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from beable.analysis.evaluation import Evaluation, evaluate
-    from beable.analysis.inverse_design import find_designs
     from beable.datasets.generate import generate
     from beable.datasets.store import Store
+    from beable.design.search import find_designs
     from beable.errors import BeableError
     from beable.metrics.context import score_in_context
-    from beable.objectives import ObjectiveSettings, elbo
-    from beable.priors import Prior
     from beable.representations import Fields, Modes, Representation
-    from beable.simulators import SIMULATORS, Darcy, Factor, LennardJones, Packing, Simulator, Variable
-    from beable.simulators.lennard_jones import pair_energy
-    from beable.simulators.packing import close_packing_estimate, pack
+    from beable.simulator import Factor, Simulator, Variable
     from beable.studies.run import run_study
     from beable.studies.study import Study
+    from beable.systems import SYSTEMS
+    from beable.systems.darcy.simulator import Darcy
+    from beable.systems.lennard_jones.simulator import LennardJones, pair_energy
+    from beable.systems.packing.simulator import Packing, close_packing_estimate, pack
     from beable.training.fit import TrainingSettings
     from beable.training.run import Run, RunSettings, train
-    from beable.vae import VAE, ModelSettings
+    from beable.vae.objectives import ObjectiveSettings, elbo
+    from beable.vae.priors import Prior
+    from beable.vae.vae import VAE, ModelSettings
 
     __version__: str
 
 _CONTENTS = {
     "beable.analysis.evaluation": ("Evaluation", "evaluate"),
-    "beable.analysis.inverse_design": ("find_designs",),
+    "beable.design.search": ("find_designs",),
     "beable.datasets.generate": ("generate",),
     "beable.datasets.store": ("Store",),
     "beable.errors": ("BeableError",),
     "beable.metrics.context": ("score_in_context",),
-    "beable.objectives": ("ObjectiveSettings", "elbo"),
-    "beable.priors": ("Prior",),
+    "beable.vae.objectives": ("ObjectiveSettings", "elbo"),
+    "beable.vae.priors": ("Prior",),
     "beable.representations": ("Fields", "Modes", "Representation"),
-    "beable.simulators": ("SIMULATORS", "Darcy", "Factor", "LennardJones", "Packing", "Simulator", "Variable"),
-    "beable.simulators.lennard_jones": ("pair_energy",),
-    "beable.simulators.packing": ("close_packing_estimate", "pack"),
+    "beable.simulator": ("Factor", "Simulator", "Variable"),
     "beable.studies.run": ("run_study",),
     "beable.studies.study": ("Study",),
+    "beable.systems": ("SYSTEMS",),
+    "beable.systems.darcy.simulator": ("Darcy",),
+    "beable.systems.lennard_jones.simulator": ("LennardJones", "pair_energy"),
+    "beable.systems.packing.simulator": ("Packing", "close_packing_estimate", "pack"),
     "beable.training.fit": ("TrainingSettings",),
     "beable.training.run": ("Run", "RunSettings", "train"),
-    "beable.vae": ("VAE", "ModelSettings"),
+    "beable.vae.vae": ("VAE", "ModelSettings"),
 }
 _HOME = {name: module for module, names in _CONTENTS.items() for name in names}
 _MODULES = (
     "analysis",
+    "checks",
     "datasets",
-    "distributions",
+    "design",
     "errors",
     "files",
     "metrics",
-    "nn",
-    "objectives",
-    "physical_terms",
-    "priors",
     "report",
     "representations",
-    "simulators",
+    "simulator",
     "streams",
     "studies",
+    "systems",
     "training",
     "vae",
 )
 
 __all__ = [
-    "SIMULATORS",
+    "SYSTEMS",
     "VAE",
     "BeableError",
     "Darcy",

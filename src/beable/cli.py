@@ -14,8 +14,9 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
-from beable.commands.output import printable
+from beable.console.output import printable
 from beable.errors import BeableError, UsageError, unknown
+from beable.systems import SYSTEMS
 
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
@@ -46,10 +47,12 @@ app.command("beable.commands.training:fit", name="fit", help="Train an ensemble 
 app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
 app.command("beable.commands.training:rd", name="rd", help="Trace rate against distortion over many beta.")
-app.command("beable.commands.packing:pack", name="pack", help="Drop a powder, and measure how densely it packs.")
 app.command("beable.commands.design:design", name="design", help="Find designs with a wanted outcome.")
 app.command("beable.commands.samples:sample", name="sample", help="Make a data set of samples from a run.")
 app.command("beable.commands.samples:score", name="score", help="Say how likely snapshots are to a run.")
+for system in SYSTEMS.values():
+    for name, verb in system.verbs.items():
+        app.command(verb.function, name=name, help=verb.help)
 study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")
 study.command("beable.commands.studies:show_", name="show", help="Show a study and the source's numbers.")
 study.command("beable.commands.studies:run", name="run", help="Run a study from nothing to its report.")

@@ -18,7 +18,7 @@ import numpy as np
 
 from beable.datasets.generate import Interrupted, generate
 from beable.errors import BeableError
-from beable.simulators.simulator import Factor, FloatArray, Simulator, Variable
+from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams
 
 GRID = (6, 5)

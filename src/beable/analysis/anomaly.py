@@ -29,21 +29,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from torch import Tensor
 
-from beable.analysis import corruptions
-from beable.distributions import Noise
 from beable.errors import DataError, UsageError
 from beable.metrics.anomaly import Auc, roc_auc
 from beable.metrics.columns import Bools, Floats, Ints
-from beable.metrics.configurations import smallest_distance
 from beable.representations import Representation
 from beable.representations.distance_geometry import as_positions, distances_of
 from beable.representations.joint import Joint
 from beable.representations.particles import Coordinates, DistanceMatrix
 from beable.representations.representation import Snapshots
-from beable.simulators.pair_potentials import pair_potential
+from beable.systems.lennard_jones import corruptions
+from beable.systems.lennard_jones.configurations import smallest_distance
+from beable.systems.lennard_jones.pair_potentials import pair_potential
 from beable.training.ensemble import in_blocks
 from beable.training.run import Run
-from beable.vae import Rows
+from beable.vae.distributions import Noise
+from beable.vae.vae import Rows
 
 BLOCK_ROWS = 2048
 FIT_ROWS = 4096

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.distributions import LOG_2PI
+from beable.vae.distributions import LOG_2PI
 
 FloatArray = NDArray[np.floating]
 ACTIVE_NATS = 0.05

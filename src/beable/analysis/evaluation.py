@@ -18,7 +18,7 @@ from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.reconstruction import reconstruction_error
 from beable.representations import Representation
 from beable.representations.representation import Coded
-from beable.simulators.simulator import Variable
+from beable.simulator import Variable
 from beable.streams import generator
 from beable.training.data import Prepared, read
 from beable.training.run import Run

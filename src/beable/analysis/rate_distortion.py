@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from beable.analysis.collapse import ACTIVE_NATS
-from beable.distributions import LOG_2PI
 from beable.errors import UsageError
-from beable.objectives import Constant, ObjectiveSettings
 from beable.streams import generator
 from beable.training.run import Run, RunSettings
+from beable.vae.distributions import LOG_2PI
+from beable.vae.objectives import Constant, ObjectiveSettings
 
 FloatArray = NDArray[np.floating]
 SPLIT_ROWS = 512

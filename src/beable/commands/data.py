@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.commands.output import show
+from beable.console.output import show
 from beable.errors import CorruptError
 
 if TYPE_CHECKING:
     from beable.datasets.store import Store
-    from beable.simulators.simulator import Variable
+    from beable.simulator import Variable
 
 FAILURES_SHOWN = 10
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.commands.output import printable, show
-from beable.commands.progress import progress
-from beable.errors import DataError, UsageError, unknown
+from beable.console.output import printable, show
+from beable.console.progress import progress
+from beable.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from beable.analysis.design_outcomes import Target
-    from beable.analysis.inverse_design import Designs
     from beable.datasets.store import Store
-    from beable.simulators.simulator import Simulator
+    from beable.design.outcomes import Target
+    from beable.design.search import Designs
+    from beable.simulator import Simulator
 
 Words = Annotated[list[str], Parameter(consume_multiple=True)]
 
@@ -81,7 +81,7 @@ def design(
     json
         Print the result as JSON.
     """
-    from beable.analysis.inverse_design import find_designs
+    from beable.design.search import find_designs
 
     store = _store(data)
     model = _simulator(simulator, settings, set, store)
@@ -116,14 +116,12 @@ def _store(path: Path | None) -> "Store | None":
 
 def _simulator(name: str, file: Path | None, words: list[str], store: "Store | None") -> "Simulator":
     """The simulator with settings from the file, then from words; without any, those of its data set."""
-    from beable.simulators import SIMULATORS
+    from beable.systems import SYSTEMS
 
-    if name not in SIMULATORS:
-        raise unknown("simulator", name, SIMULATORS)
+    make = SYSTEMS.simulator(name)
     given = (_toml(file) if file else {}) | dict(map(_setting, words))
     if not given and store is not None and store.simulator == name:
         given = store.settings
-    make: Any = SIMULATORS[name]
     made: Simulator = make(**given)
     return made
 
@@ -174,7 +172,7 @@ def _numbers(option: str, word: str, value: str) -> float | tuple[float, float]:
 
 
 def _target(simulator: "Simulator", target: str | None, match: str | None, tolerance: float) -> "Target":
-    from beable.analysis.design_outcomes import Outcome, Target
+    from beable.design.outcomes import Outcome, Target
 
     if (target is None) == (match is None):
         raise UsageError("give --target NAME=VALUE or --match FIELD.npy, one of the two")
@@ -199,13 +197,13 @@ def _field(path: Path) -> Any:
 
 
 def _known(store: "Store", names: list[str], target: "Target") -> Any:
-    from beable.analysis.design_proposals import Known
+    from beable.design.proposals import Known
 
     return Known.of(store, names, target)
 
 
 def _latent(path: Path, names: list[str], seed: int) -> Any:
-    from beable.analysis.design_latents import decoded
+    from beable.design.latents import decoded
     from beable.training.run import Run
 
     return decoded(Run.load(path), names, seed=seed)

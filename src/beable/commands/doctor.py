@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from beable.commands.output import show
+from beable.console.output import show
 
 REQUIRED = (
     "beable",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beable.commands.output import show
+from beable.console.output import show
 from beable.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _arrays(
 def _is_packing_table(file: Path) -> bool:
     if file.suffix.lower() != ".csv" or not file.is_file():
         return False
-    from beable.datasets.packing_table import is_packing_table
+    from beable.systems.packing.hall_sparks_table import is_packing_table
 
     return is_packing_table(file)
 
@@ -86,7 +86,7 @@ def _packings(
     keep_flagged: bool,
     units: dict[str, str],
 ) -> "Store":
-    from beable.datasets.packing_table import import_packing_table
+    from beable.systems.packing.hall_sparks_table import import_packing_table
 
     kind = subset or "gaussian"
     return import_packing_table(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.commands.output import show
+from beable.checks import number
+from beable.console.output import show
 from beable.errors import UsageError
-from beable.simulators.settings import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from beable.commands.output import show
-from beable.commands.progress import progress
+from beable.console.output import show
+from beable.console.progress import progress
 from beable.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from beable.datasets.store import Store
-    from beable.simulators.simulator import Simulator
+    from beable.simulator import Simulator
 
 DASK_SECONDS = 10
 
@@ -89,7 +89,7 @@ def darcy(
         dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
         json: Print the result as JSON.
     """
-    from beable.simulators.darcy import Darcy
+    from beable.systems.darcy.simulator import Darcy
 
     settings: dict[str, Any] = {
         "modes": modes,
@@ -182,7 +182,7 @@ def lennard_jones(
         dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
         json: Print the result as JSON.
     """
-    from beable.simulators.lennard_jones import SOURCE_PROTOCOL, LennardJones
+    from beable.systems.lennard_jones.simulator import SOURCE_PROTOCOL, LennardJones
 
     if gravity_range is not None and gravity != [0.1, 0.4, 0.7, 1.0]:
         raise UsageError("give --gravity or --gravity-range, not both")
@@ -254,7 +254,7 @@ def packing(
         dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
         json: Print the result as JSON.
     """
-    from beable.simulators.packing import Packing
+    from beable.systems.packing.simulator import Packing
 
     simulator = Packing(
         components=components,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.commands.output import show
-from beable.commands.progress import progress
+from beable.console.output import show
+from beable.console.progress import progress
 from beable.errors import UsageError
 from beable.studies import study as pages
 

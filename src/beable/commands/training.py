@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from pydantic import ValidationError
 
-from beable.commands.output import show
-from beable.commands.progress import progress
+from beable.console.output import show
+from beable.console.progress import progress
 from beable.errors import UsageError, unknown
 from beable.training.run import RunSettings, train
 
@@ -246,8 +246,8 @@ def report(
     """
     from beable.analysis.evaluation import evaluate as judge
     from beable.files import atomic_write
-    from beable.report.of_run import run_page
     from beable.report.page import render
+    from beable.report.run import run_page
 
     if not output.parent.is_dir():
         raise UsageError(f"{output}: its folder does not exist: make it first")
@@ -300,8 +300,8 @@ def rd(
     from beable.analysis.rate_distortion import rate_distortion, sweep_settings
     from beable.datasets.store import Store
     from beable.files import atomic_write
-    from beable.report.of_sweep import bands_as_json, sweep_page
     from beable.report.page import render
+    from beable.report.sweep import bands_as_json, sweep_page
     from beable.training.data import read
 
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})

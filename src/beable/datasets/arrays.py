@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.datasets.layout import Plan, block_rows
 from beable.errors import DataError, UsageError, unknown
-from beable.simulators.simulator import Factor, Variable
+from beable.simulator import Factor, Variable
 
 Array = NDArray[Any]
 AXES = ("x", "y", "z")

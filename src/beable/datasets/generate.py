@@ -30,7 +30,7 @@ from beable import files
 from beable.datasets.layout import Plan, block_rows
 from beable.datasets.store import Blocks, Note, Store, create, finish, refuse_other
 from beable.errors import BeableError, DataError, OutputError, UsageError
-from beable.simulators.simulator import Simulator
+from beable.simulator import Simulator
 from beable.streams import RowStreams
 
 Progress = Callable[[int, int], None]

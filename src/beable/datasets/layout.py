@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from beable.errors import CorruptError, UsageError
 from beable.files import encode_json
-from beable.simulators.simulator import Factor, Variable
+from beable.simulator import Factor, Variable
 
 Array = NDArray[Any]
 

@@ -20,7 +20,7 @@ from beable import files
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError, unknown
-from beable.simulators.simulator import Factor, Variable
+from beable.simulator import Factor, Variable
 
 if TYPE_CHECKING:
     import xarray

@@ -1,21 +1,15 @@
 """The report of a study of several questions: a headline of each, then each question with its evidence."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from beable.datasets.store import Store
-from beable.report import lennard_jones, packing
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
 from beable.report.sections import number, provenance
-from beable.studies.parts import Answered, Finished
+from beable.studies.parts import Answered, Finished, parts_of
 from beable.studies.study import Study
+from beable.systems import SYSTEMS, imported
 
 Items = Sequence[Figure | Table]
-SECTIONS: dict[str, Callable[[Any], Items]] = lennard_jones.SECTIONS | packing.SECTIONS
-DATA_ITEMS: dict[str, Callable[[Store], Items]] = {
-    "lennard-jones": lennard_jones.data_items,
-    "packing": packing.data_items,
-}
 VERDICTS = {True: Cell("agrees", "good"), False: Cell("differs", "miss"), None: Cell("–")}
 GOALS = {True: Cell("met", "good"), False: Cell("missed", "miss"), None: Cell("–")}
 RELATIONS = {"equal": "", "at least": "≥ ", "at most": "≤ ", "other": ""}
@@ -27,8 +21,12 @@ def parts_page(study: Study, finished: Finished, command: str) -> Page:
         study.title,
         study.question,
         [
-            Section("The data", [f"Source: {study.source}."], DATA_ITEMS[study.data.simulator](finished.store)),
-            *(_part_section(answered, finished) for answered in finished.answers),
+            Section(
+                "The data",
+                [f"Source: {study.source}."],
+                imported(SYSTEMS[study.data.simulator].data_items)(finished.store),
+            ),
+            *(_part_section(study, answered, finished) for answered in finished.answers),
             *_left_out(finished),
             Section("What differs from the source", [symbols(note) for note in study.notes]),
         ],
@@ -44,9 +42,9 @@ def _left_out(finished: Finished) -> list[Section]:
     return [Section("Left out", words)] if words else []
 
 
-def _part_section(answered: Answered, finished: Finished) -> Section:
+def _part_section(study: Study, answered: Answered, finished: Finished) -> Section:
     part = answered.part
-    shown: list[Figure | Table] = list(SECTIONS[part.measure](answered.answer))
+    shown: list[Figure | Table] = list(parts_of(study)[part.measure].section(answered.answer))
     compared = [e for e in finished.results["expected"] if e["part"] == part.name]
     return Section(part.title, [part.question, *part.findings], [*_comparison(compared), *shown])
 

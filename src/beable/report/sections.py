@@ -16,7 +16,7 @@ from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import errors
 from beable.report.figures.training import histories
 from beable.report.page import Figure, Section, Table, Text
-from beable.simulators.simulator import Variable
+from beable.simulator import Variable
 from beable.training.data import read
 from beable.training.run import Run
 

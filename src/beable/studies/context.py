@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from beable.datasets.store import Store
 from beable.errors import UsageError
-from beable.simulators import SIMULATORS
-from beable.simulators.simulator import Simulator
+from beable.simulator import Simulator
 from beable.studies.study import Arm, Part, Study
+from beable.systems import SYSTEMS
 from beable.training.run import Run
 
 
@@ -47,7 +47,8 @@ class Context:
     @cached_property
     def simulator(self) -> Simulator:
         """The physics of the snapshots."""
-        return SIMULATORS[self.study.data.simulator](**self.study.data.settings)
+        made: Simulator = SYSTEMS.simulator(self.study.data.simulator)(**self.study.data.settings)
+        return made
 
     @property
     def arms(self) -> list[Arm]:

@@ -11,7 +11,7 @@
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,15 +21,18 @@ from typing import Any, NamedTuple
 from beable import files
 from beable.datasets.store import Store
 from beable.errors import UsageError, unknown
-from beable.studies import lennard_jones, packing
 from beable.studies.context import Answer, Context, data_path, further_path, reported_number
+from beable.studies.part import Part as CodedPart
 from beable.studies.run import Progress, Stage, end_workers, make_data, silent, train_arms
 from beable.studies.study import Part, Reported, Study
-from beable.studies.subsets import make_table
+from beable.systems import SYSTEMS, imported
 from beable.training.run import Run
 
-Measure = Callable[[Context], Answer]
-MEASURES: dict[str, Measure] = lennard_jones.MEASURES | packing.MEASURES
+
+def parts_of(study: Study) -> dict[str, CodedPart]:
+    """The parts of the system that the study's data come from, by name."""
+    reference = SYSTEMS[study.data.simulator].parts
+    return imported(reference) if reference else {}
 
 
 class Answered(NamedTuple):
@@ -123,8 +126,8 @@ def _possible(study: Study, given: Mapping[str, Path]) -> Study:
 
 def _check_measures(study: Study) -> None:
     for part in study.parts:
-        if part.measure not in MEASURES:
-            raise unknown(f"measure of part {part.name}", part.measure, MEASURES)
+        if part.measure not in (known := parts_of(study)):
+            raise unknown(f"measure of part {part.name}", part.measure, known)
     if any(arm.kind != "vae" for arm in study.arms):
         raise UsageError(f"study {study.name}: arms of a study with parts are trained: leave out kind")
 
@@ -138,7 +141,7 @@ def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], workers: 
             if data.simulator:
                 make_data(data, further_path(out, name), workers, progress)
             else:
-                make_table(data, out, name, given)
+                imported(SYSTEMS[study.data.simulator].sources["table"])(data, out, name, given)
     return store
 
 
@@ -160,7 +163,7 @@ def _answers(study: Study, out: Path, workers: int, progress: Progress) -> list[
 
 def _answer(study: Study, part: Part, out: Path) -> Answered:
     begun = process_time()
-    answer = MEASURES[part.measure](Context(study, part, out))
+    answer = parts_of(study)[part.measure].measure(Context(study, part, out))
     return Answered(part, answer, process_time() - begun)
 
 

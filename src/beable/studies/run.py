@@ -31,9 +31,9 @@ from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import unknown
 from beable.metrics import METRICS
-from beable.simulators import SIMULATORS
 from beable.studies.context import further_path
 from beable.studies.study import Arm, Data, Study
+from beable.systems import SYSTEMS
 from beable.training.data import learnable, prepare
 from beable.training.run import Run, RunSettings, representation_choice, train
 from beable.training.start import paths
@@ -77,9 +77,9 @@ class Finished(NamedTuple):
 
 def make_data(data: Data, path: Path, workers: int | None, progress: Progress | None) -> Store:
     """Snapshots of a study by its simulator, generated or found complete."""
-    if data.rows is None or data.simulator not in SIMULATORS:
-        raise unknown("simulator", data.simulator, SIMULATORS)
-    simulator = SIMULATORS[data.simulator](**data.settings)
+    if data.rows is None or data.simulator not in SYSTEMS:
+        raise unknown("simulator", data.simulator, SYSTEMS)
+    simulator = SYSTEMS.simulator(data.simulator)(**data.settings)
     return generate(simulator, path, data.rows, seed=data.seed, workers=workers, progress=progress)
 
 

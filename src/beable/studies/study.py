@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
+from beable.systems import SYSTEMS
 from beable.training.run import RunSettings
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -276,7 +277,8 @@ def load(name: str) -> Study:
 
 
 def _texts() -> dict[str, str]:
-    found = (f for f in resources(__package__).iterdir() if f.name.endswith(".toml"))
+    packages = [system.studies for system in SYSTEMS.values() if system.studies]
+    found = (f for package in packages for f in resources(package).iterdir() if f.name.endswith(".toml"))
     return {f.name.removesuffix(".toml"): f.read_text(encoding="utf-8") for f in found}
 
 

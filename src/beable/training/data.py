@@ -10,7 +10,7 @@ from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
-from beable.simulators.simulator import Variable
+from beable.simulator import Variable
 from beable.training.ensemble import split
 from beable.training.fit import TrainingSettings
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from beable.errors import DataError
 from beable.representations.representation import Coded
 from beable.streams import generator
-from beable.vae import Rows
+from beable.vae.vae import Rows
 
 
 def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,12 +13,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from beable.distributions import Noise
 from beable.errors import DivergedError
-from beable.objectives import Loss, ObjectiveSettings, elbo, weights
-from beable.physical_terms import ParticlePenalty
 from beable.training.ensemble import Batches, first_rows
-from beable.vae import VAE, Rows
+from beable.vae.distributions import Noise
+from beable.vae.objectives import Loss, ObjectiveSettings, elbo, weights
+from beable.vae.physical_terms import ParticlePenalty
+from beable.vae.vae import VAE, Rows
 
 Progress = Callable[[int, int], None]
 RECORDS = 50

@@ -28,16 +28,16 @@ from pydantic import BaseModel, ConfigDict
 
 from beable import files
 from beable.datasets.store import Store
-from beable.distributions import Bernoulli, Noise, Normal
 from beable.errors import CorruptError, DataError, OutputError, UsageError
-from beable.objectives import ObjectiveSettings
-from beable.physical_terms import particle_penalty
 from beable.representations import Representation, make
 from beable.training.data import Prepared, conditions, learnable, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
 from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
 from beable.training.start import begin, paths
-from beable.vae import VAE, ModelSettings, Rows
+from beable.vae.distributions import Bernoulli, Noise, Normal
+from beable.vae.objectives import ObjectiveSettings
+from beable.vae.physical_terms import particle_penalty
+from beable.vae.vae import VAE, ModelSettings, Rows
 
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"

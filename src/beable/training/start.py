@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError, unknown
 from beable.streams import generator
-from beable.vae import VAE
+from beable.vae.vae import VAE
 
 FloatArray = NDArray[np.floating]
 ICA_TRIES = 8

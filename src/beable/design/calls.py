@@ -1,0 +1,248 @@
+"""Calls of a simulator by a search: each in any process, to the same numbers, and kept on disk as they come.
+
+Call i draws from the streams of row i, so neither the number of workers nor an interruption leaves a trace in it. A
+second, independent simulation of the same design draws from row ``AGAIN`` + i.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from beable import files
+from beable.checks import count
+from beable.design.outcomes import Floats, Outcome
+from beable.design.space import Candidates
+from beable.errors import BeableError, CorruptError, OutputError
+from beable.simulator import Simulator
+from beable.streams import RowStreams
+
+REQUEST, CALLS = "request.json", "calls.safetensors"
+AGAIN = 2**31
+
+
+class Answer(NamedTuple):
+    """What one simulation gives.
+
+    Args:
+        parts: of the outcome, (parts,); NaN where the simulation failed.
+        error: its standard error.
+    """
+
+    parts: Floats
+    error: float
+
+
+class Task(NamedTuple):
+    """One simulation to make.
+
+    Args:
+        number: of the call.
+        values: θ, (factors,).
+        row: whose random streams it draws from.
+        seed: of the streams.
+        outcome: what is asked of it.
+    """
+
+    number: int
+    values: Floats
+    row: int
+    seed: int
+    outcome: Outcome
+
+    def answer(self, simulator: Simulator) -> Answer:
+        """Simulate the design as a row of its own."""
+        with threadpool_limits(1):
+            snapshots = simulator.simulate(self.values[None], RowStreams(self.seed, self.row, 1))
+        return Answer(self.outcome.parts(snapshots)[0], float(self.outcome.errors(snapshots)[0]))
+
+
+Make = Callable[[list[Task]], Iterator[tuple[int, Answer]]]
+
+
+@contextmanager
+def calling(simulator: Simulator, workers: int | None = None) -> Iterator[Make]:
+    """A function that makes simulations, and gives each back with the number of its call as it is done.
+
+    Args:
+        simulator: what is called.
+        workers: processes; all cores that this process may use by default; 1 computes in this process.
+
+    Raises:
+        BeableError: a process died.
+    """
+    processes = _cores() if workers is None else count("workers", workers, 1)
+    if processes == 1:
+        yield lambda tasks: ((task.number, task.answer(simulator)) for task in tasks)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (simulator,)) as pool:
+        try:
+            yield lambda tasks: _drive(pool, tasks)
+        except BrokenExecutor as error:
+            raise BeableError(f"a worker died ({error}): run it again with one worker, to go on") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _drive(pool: ProcessPoolExecutor, tasks: list[Task]) -> Iterator[tuple[int, Answer]]:
+    futures = {pool.submit(_answer, task): task.number for task in tasks}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
+
+
+_simulator: Simulator | None = None
+
+
+def _begin(simulator: Simulator) -> None:
+    """First act of a worker; Ctrl-C is the business of the process that began it."""
+    global _simulator
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _simulator = simulator
+
+
+def _answer(task: Task) -> Answer:
+    assert _simulator is not None
+    return task.answer(_simulator)
+
+
+@dataclass
+class Calls:
+    """Every design that was asked for, in order, and the answers so far.
+
+    Args:
+        units: u, (calls, dimensions); NaN where a design does not come from the cube.
+        values: θ, (calls, factors).
+        proposed: whether a call was proposed by what had been learned, (calls,), or belongs to the survey.
+        answers: by number of the call.
+        again: of second, independent simulations, by number of the call.
+    """
+
+    units: Floats
+    values: Floats
+    proposed: NDArray[np.bool_]
+    answers: dict[int, Answer] = field(default_factory=dict)
+    again: dict[int, Answer] = field(default_factory=dict)
+
+    @classmethod
+    def none(cls, dimensions: int, factors: int) -> "Calls":
+        """Nothing asked yet."""
+        return cls(np.empty((0, dimensions)), np.empty((0, factors)), np.empty(0, dtype=bool))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def first(self, rows: int) -> "Calls":
+        """The calls that were made first, with their answers."""
+        answers = {call: answer for call, answer in self.answers.items() if call < rows}
+        return Calls(self.units[:rows], self.values[:rows], self.proposed[:rows], answers)
+
+    def ask(self, designs: Candidates, proposed: bool) -> None:
+        """Put designs at the end."""
+        self.units = np.concatenate([self.units, designs.units])
+        self.values = np.concatenate([self.values, designs.values])
+        self.proposed = np.concatenate([self.proposed, np.full(len(designs.values), proposed)])
+
+    @property
+    def missing(self) -> list[int]:
+        return [call for call in range(len(self)) if call not in self.answers]
+
+    @property
+    def parts(self) -> Floats:
+        """Of all calls, which must be answered, (calls, parts)."""
+        return np.stack([self.answers[call].parts for call in range(len(self))])
+
+    @property
+    def errors(self) -> Floats:
+        return np.array([self.answers[call].error for call in range(len(self))])
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where calls are kept; none keeps nothing.
+
+    Args:
+        path: of the folder.
+        request: what was asked for, plain data: calls of another request are not taken up.
+    """
+
+    path: Path | None
+    request: Mapping[str, Any]
+
+    @contextmanager
+    def open(self, empty: Calls) -> Iterator[Calls]:
+        """Hold the folder while calls are made; gives those it has.
+
+        Raises:
+            OutputError: it holds something else.
+            LockedError: another process is writing there.
+        """
+        if self.path is None:
+            yield empty
+            return
+        with files.locked(self.path):
+            files.sweep(self.path)
+            yield self._taken_up() or empty
+
+    def _taken_up(self) -> Calls | None:
+        assert self.path is not None
+        mark = self.path / REQUEST
+        if not mark.exists():
+            if any(not files.is_own(p.name) for p in self.path.iterdir()):
+                raise OutputError(f"{self.path}: holds something else than designs: choose another folder")
+            files.write_json(mark, self.request)
+            return None
+        there = files.read_json(mark)
+        if there != self.request:
+            raise OutputError(
+                f"{self.path}: {_difference(there, self.request)}: ask the same, or choose another folder"
+            )
+        return _decoded(self.path / CALLS) if (self.path / CALLS).exists() else None
+
+    def keep(self, calls: Calls) -> None:
+        """Write all calls."""
+        if self.path is not None:
+            files.write_arrays(self.path / CALLS, _encoded(calls))
+
+
+def _difference(there: Any, asked: Mapping[str, Any]) -> str:
+    names = sorted(name for name in asked if not isinstance(there, dict) or there.get(name) != asked[name])
+    return f"holds designs with another {', '.join(names)}"
+
+
+def _encoded(calls: Calls) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"units": calls.units, "values": calls.values, "proposed": calls.proposed}
+    for name, answers in (("answers", calls.answers), ("again", calls.again)):
+        if answers:
+            arrays[f"{name}_call"] = np.array([*answers], dtype=np.int64)
+            arrays[f"{name}_parts"] = np.stack([a.parts for a in answers.values()])
+            arrays[f"{name}_error"] = np.array([a.error for a in answers.values()])
+    return arrays
+
+
+def _decoded(path: Path) -> Calls:
+    arrays = files.read_arrays(path)
+    try:
+        answers = [_answers(arrays, name) for name in ("answers", "again")]
+        return Calls(arrays["units"], arrays["values"], arrays["proposed"], *answers)
+    except (KeyError, ValueError) as error:
+        raise CorruptError(f"{path}: not calls of a search ({error}): remove the folder and begin again") from error
+
+
+def _answers(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[int, Answer]:
+    if f"{name}_call" not in arrays:
+        return {}
+    columns = (arrays[f"{name}_{part}"] for part in ("call", "parts", "error"))
+    return {int(call): Answer(parts, float(error)) for call, parts, error in zip(*columns, strict=True)}

@@ -1,0 +1,274 @@
+r"""Designs whose simulation gives what was asked for.
+
+Given an interval [a, b] for an outcome y of a simulator, find different designs θ with y(θ) in it, each verified by
+the simulator itself. After a small survey of the design space, in rounds: an emulator (`design_surrogate`) of all calls
+so far, the chance
+
+.. math:: \pi(\theta) = P\big(a \le y(\theta) \le b \mid \text{all calls so far}\big)
+
+of every candidate (`design_space`), and as next calls some that are likely to succeed *and* far from each other and
+from what was found (`design_proposals`). A chance counts both what the emulator expects and how sure it is, so the
+first rounds search and the later ones harvest. Of a target out of reach the calls go to the end of the reachable range,
+which is then known.
+
+A design is *found* when its own simulation, noise included, lies in the interval. With a noisy simulator a few of these
+are there by luck; a second, independent simulation (``confirm``) tells the share that stands.
+
+D. R. Jones, M. Schonlau and W. J. Welch, *Efficient global optimization of expensive black-box functions*, J. Global
+Optim. 13 (1998) 455; B. Bryan et al., *Active learning for identifying function threshold boundaries*, NIPS 2005.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from beable.checks import choice, count
+from beable.design.calls import AGAIN, Answer, Calls, Folder, Make, Task, calling
+from beable.design.outcomes import Floats, Outcome, Target
+from beable.design.proposals import DIVERSITY, METHODS, Known
+from beable.design.space import DesignSpace, Range
+from beable.design.surrogate import LEAST_ROWS
+from beable.files import sha256
+from beable.simulator import Simulator
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Designs:
+    """Every call of a search and what it gave.
+
+    Args:
+        factors: names.
+        target: what was asked for.
+        values: θ, (calls, factors).
+        outcome: y, (calls,); NaN where a simulation failed.
+        error: its standard error, (calls,); zero where the simulator knows none.
+        proposed: whether a call was proposed by what had been learned, or belongs to the survey, (calls,).
+        again: y of second, independent simulations, (calls,); NaN where there is none.
+        ranks: factors on a scale that all have, (calls, factors); see `DesignSpace.ranks`.
+    """
+
+    factors: tuple[str, ...]
+    target: Target
+    values: Floats
+    outcome: Floats
+    error: Floats
+    proposed: NDArray[np.bool_]
+    again: Floats
+    ranks: Floats
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Which calls lie in the interval, (calls,)."""
+        return self.target.holds(self.outcome)
+
+    @property
+    def share(self) -> float:
+        """Share of the proposed calls that lie in the interval; NaN without any."""
+        return float(self.found[self.proposed].mean()) if self.proposed.any() else float("nan")
+
+    @property
+    def confirmed(self) -> float:
+        """Share of the designs found whose second simulation lies in the interval too; NaN without any."""
+        seen = self.again[self.found & np.isfinite(self.again)]
+        return float(self.target.holds(seen).mean()) if len(seen) else float("nan")
+
+    @property
+    def reached(self) -> tuple[float, float]:
+        """Least and greatest outcome of any call; NaN without any that succeeded."""
+        good = self.outcome[np.isfinite(self.outcome)]
+        return (float(good.min()), float(good.max())) if len(good) else (float("nan"), float("nan"))
+
+    def distance(self, most: int | None = None) -> float:
+        """Mean distance of a design from the nearest other, among the first found, factors by rank; NaN below two."""
+        points = self.ranks[self.found][:most]
+        if len(points) < 2:
+            return float("nan")
+        return float((cdist(points, points) + np.diag(np.full(len(points), np.inf))).min(1).mean())
+
+    def as_json(self) -> dict[str, Any]:
+        """Every call, and what they come to, ready for JSON; numbers that are not there are null."""
+        calls = [
+            {
+                "call": call,
+                **dict(zip(self.factors, map(float, self.values[call]), strict=True)),
+                "outcome": _or_none(self.outcome[call]),
+                "error": _or_none(self.error[call]),
+                "again": _or_none(self.again[call]),
+                "proposed": bool(self.proposed[call]),
+                "found": bool(self.found[call]),
+            }
+            for call in range(len(self))
+        ]
+        numbers = {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
+        summary = {name: _or_none(value) for name, value in numbers.items()}
+        counts = {"found": int(self.found.sum()), "reached": [_or_none(end) for end in self.reached]}
+        return {"target": self.target.as_json(), **counts, **summary, "calls": calls}
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def find_designs(
+    simulator: Simulator,
+    target: Target,
+    *,
+    constraints: Mapping[str, Range] | None = None,
+    designs: int | None = 8,
+    calls: int = 200,
+    survey: int | None = None,
+    batch: int = 4,
+    known: Known | None = None,
+    latent: Floats | None = None,
+    diversity: float = DIVERSITY,
+    method: str = "search",
+    confirm: bool = False,
+    seed: int = 0,
+    workers: int | None = None,
+    make: Make | None = None,
+    folder: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Designs:
+    """Different designs whose simulation gives an outcome in an interval, each verified by the simulator.
+
+    Args:
+        simulator: with a cube of designs.
+        target: outcome and interval.
+        constraints: by name of a factor, or "a/b" for a ratio, a value or a pair (low, high); all designs keep them.
+        designs: how many to find; None spends all calls.
+        calls: of the simulator, at most; second simulations come on top.
+        survey: calls spread over the design space to begin with [dimensions + 2, less what is known].
+        batch: calls between two fits of the emulator.
+        known: simulations to learn from that cost no call.
+        latent: further candidates, factor values (rows, factors), such as those that a model decodes.
+        diversity: what distance between designs counts against their chance; see `design_proposals`.
+        method: "search", or a plainer way to compare it with, a key of ``design_proposals.METHODS``.
+        confirm: simulate what was found a second time, independently.
+        seed: of candidates and of the simulator's own random numbers.
+        workers: processes; all cores that this process may use by default. They change no number.
+        make: makes the simulations instead, from an open `design_calls.calling` of the same simulator.
+        folder: where calls are kept as they come; the same search goes on from there, also with more calls or designs.
+        progress: called with calls done and calls at most.
+
+    Raises:
+        UsageError: numbers that cannot be meant, a simulator without designs, unknown factors.
+        DataError: no design keeps the constraints, or every simulation fails.
+        OutputError: the folder holds something else.
+
+    >>> from beable.design.outcomes import Outcome
+    >>> from beable.systems.darcy.simulator import Darcy
+    >>> darcy = Darcy(grid=9)
+    >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
+    >>> bool(find_designs(darcy, target, designs=2, calls=30, workers=1).found.sum() == 2)
+    True
+    """
+    count("calls", calls, 1)
+    count("batch", batch, 1)
+    count("seed", seed, 0)
+    wanted = calls if designs is None else count("designs", designs, 1)
+    space = DesignSpace(simulator, constraints, seed)
+    first = _survey_calls(simulator, survey, known)
+    proposer = METHODS[choice("method", method, METHODS)](space, target, first, seed, known, latent, diversity)
+    ways = {"survey": first, "batch": batch, "seed": seed, "diversity": diversity, "method": method}
+    request = _request(simulator, target, constraints, known, latent) | ways
+    where = Folder(None if folder is None else Path(folder), request)
+    empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
+    with where.open(empty) as made, nullcontext(make) if make else calling(simulator, workers) as run:
+        keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
+        keeper.answer()
+        while len(made) < calls and (missing := wanted - int(_found(made, target).sum())) > 0:
+            chosen, learned = proposer.next(made, min(batch, calls - len(made), missing))
+            if not len(chosen.values):
+                break
+            made.ask(chosen, learned)
+            keeper.answer()
+        if confirm:
+            keeper.confirm(np.flatnonzero(_found(made, target)))
+        return _designs(made, target, space)
+
+
+def _found(made: Calls, target: Target) -> NDArray[np.bool_]:
+    """Which calls lie in the interval, (calls,)."""
+    return target.holds(target.outcome.number(made.parts)) if len(made) else np.empty(0, dtype=bool)
+
+
+def _designs(made: Calls, target: Target, space: DesignSpace) -> Designs:
+    again = np.full(len(made), np.nan)
+    for call, answer in made.again.items():
+        again[call] = target.outcome.number(answer.parts[None])[0]
+    return Designs(
+        tuple(space.names),
+        target,
+        made.values,
+        target.outcome.number(made.parts),
+        made.errors,
+        made.proposed,
+        again,
+        space.ranks(made.values),
+    )
+
+
+def _survey_calls(simulator: Simulator, survey: int | None, known: Known | None) -> int:
+    if survey is not None:
+        return count("survey", survey, 0 if known is not None and len(known.values) >= LEAST_ROWS else LEAST_ROWS)
+    enough = max(simulator.design_dimensions + 2, LEAST_ROWS)
+    return max(enough - (0 if known is None else len(known.values)), 0)
+
+
+def _request(
+    simulator: Simulator,
+    target: Target,
+    constraints: Mapping[str, Range] | None,
+    known: Known | None,
+    latent: Floats | None,
+) -> dict[str, Any]:
+    """What was asked for: calls of the same request belong together."""
+    rows = None if known is None else np.column_stack([known.values, known.parts])
+    arrays = {"known": rows, "latent": latent, "match": target.outcome.reference}
+    return {
+        "simulator": simulator.name,
+        "settings": simulator.settings(),
+        "target": target.as_json(),
+        "constraints": {k: list(v) if isinstance(v, tuple) else v for k, v in sorted((constraints or {}).items())},
+        **{n: None if a is None else sha256(np.ascontiguousarray(a).tobytes()) for n, a in arrays.items()},
+    }
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Answers what was asked, keeps it and says so."""
+
+    where: Folder
+    made: Calls
+    make: Make
+    outcome: Outcome
+    seed: int
+    calls: int
+    progress: Progress
+
+    def answer(self) -> None:
+        self._fill(self.made.answers, self.made.missing, 0)
+
+    def confirm(self, calls: NDArray[np.intp]) -> None:
+        self._fill(self.made.again, [int(call) for call in calls if int(call) not in self.made.again], AGAIN)
+
+    def _fill(self, answers: dict[int, Answer], calls: list[int], first: int) -> None:
+        """Answers of calls; call i draws from the streams of row ``first`` + i."""
+        if calls:
+            self.where.keep(self.made)
+        tasks = [Task(call, self.made.values[call], first + call, self.seed, self.outcome) for call in calls]
+        for call, answer in self.make(tasks):
+            answers[call] = answer
+            self.where.keep(self.made)
+            self.progress(len(self.made.answers), self.calls)

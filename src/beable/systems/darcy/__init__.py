@@ -1,0 +1,1 @@
+"""Darcy flow through random permeability (Jacobsen & Duraisamy 2022)."""

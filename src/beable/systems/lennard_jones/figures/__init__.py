@@ -1,0 +1,1 @@
+"""Figures of this system alone: arrays in, a matplotlib ``Figure`` out."""

@@ -1,0 +1,80 @@
+"""Are the samples in equilibrium: ours, and those of the source's protocol?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.datasets.store import Store
+from beable.studies.context import Context
+from beable.systems.lennard_jones.configurations import (
+    HeightProfile,
+    RadialDistribution,
+    height_profile,
+    radial_distribution,
+)
+from beable.systems.lennard_jones.parts.rows import first, fluid, of_gravity
+
+FloatArray = NDArray[np.floating]
+EDGES = np.linspace(0.0, 5.0, 101)
+BINS = 50
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """Samples of the two protocols side by side.
+
+    Args:
+        ours, theirs: verdicts of the two data sets.
+        gravities: γ of the levels.
+        box: L.
+        shown: one configuration of each γ, (levels, particles, dimensions).
+        profiles, theirs_profiles: density against height, by γ.
+        pairs: pair correlation, by γ.
+        energies, theirs_energies: U by γ.
+    """
+
+    ours: dict[str, Any]
+    theirs: dict[str, Any]
+    gravities: tuple[float, ...]
+    box: float
+    shown: FloatArray
+    profiles: dict[float, HeightProfile]
+    theirs_profiles: dict[float, HeightProfile]
+    pairs: dict[float, RadialDistribution]
+    energies: dict[float, FloatArray]
+    theirs_energies: dict[float, FloatArray]
+
+    def as_json(self) -> dict[str, Any]:
+        """Verdicts and levels, ready for JSON."""
+        return {"ours": _verdict(self.ours), "source_protocol": _verdict(self.theirs)}
+
+
+def _verdict(assessment: dict[str, Any]) -> dict[str, Any]:
+    return assessment | {"passed": int(assessment["equilibrated"] is True), "failed_checks": len(assessment["reasons"])}
+
+
+def equilibrium(context: Context) -> Equilibrium:
+    """Verdicts, energies and profiles of the data and of the source's protocol."""
+    ours, theirs, system = context.store, context.further("source-protocol"), fluid(context)
+    rows, other = first(ours, ours.rows), first(theirs, theirs.rows)
+    box, gravities = system.boxes[0], system.gravities
+    by_gravity = {g: of_gravity(rows, g) for g in gravities}
+    return Equilibrium(
+        ours.assessment,
+        theirs.assessment,
+        gravities,
+        box,
+        np.stack([x[0] for x in by_gravity.values()]),
+        {g: height_profile(x, box, BINS) for g, x in by_gravity.items()},
+        {g: height_profile(of_gravity(other, g), box, BINS) for g in gravities},
+        {g: radial_distribution(x, box, EDGES) for g, x in by_gravity.items()},
+        _energies(ours, rows, gravities),
+        _energies(theirs, other, gravities),
+    )
+
+
+def _energies(store: Store, rows: dict[str, FloatArray], gravities: tuple[float, ...]) -> dict[float, FloatArray]:
+    energy = store.read("energy", store.good)
+    return {g: energy[rows["gravity"] == g] for g in gravities}

@@ -1,0 +1,151 @@
+"""Valid coordinates straight from the latent space."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.aggregate_posterior import Aggregate, of_run
+from beable.streams import generator
+from beable.studies.context import Context
+from beable.systems.lennard_jones.configurations import (
+    HeightProfile,
+    RadialDistribution,
+    height_profile,
+    radial_distribution,
+)
+from beable.systems.lennard_jones.generation import Generation, judge
+from beable.systems.lennard_jones.parts.rows import first, fluid, of_gravity, trained
+from beable.training.run import Run
+
+FloatArray = NDArray[np.floating]
+EDGES = np.linspace(0.0, 5.0, 101)
+BINS = 50
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What one way to draw latents gives, at each γ.
+
+    Args:
+        judged: by γ, of every member.
+        pairs, profiles: of the first member's samples, by γ.
+        shown: a few samples of the first member, by γ.
+    """
+
+    judged: dict[float, list[Generation]]
+    pairs: dict[float, RadialDistribution]
+    profiles: dict[float, HeightProfile]
+    shown: dict[float, FloatArray]
+
+    def as_json(self) -> dict[str, Any]:
+        """By γ, in ascending order: every member, and medians of what matters most."""
+        return {"levels": [_level(gravity, members) for gravity, members in self.judged.items()]}
+
+
+def _level(gravity: float, members: list[Generation]) -> dict[str, Any]:
+    def median(values: list[float]) -> float:
+        return float(np.median(values))
+
+    after = {steps[0].sweeps: steps for steps in zip(*(m.relaxed for m in members), strict=True)}
+    return {
+        "gravity": gravity,
+        "apart": median([m.generated.apart for m in members]),
+        "inside": median([m.generated.inside for m in members]),
+        "contacts": median([m.generated.contacts.mean for m in members]),
+        "contacts_equilibrium": members[0].equilibrium.contacts.mean,
+        "height": median([m.generated.height.mean for m in members]),
+        "height_equilibrium": members[0].equilibrium.height.mean,
+        "apart_after": {str(s): median([r.apart for r in rs]) for s, rs in after.items()},
+        "energy_difference_after": {str(s): median([r.difference.mean for r in rs]) for s, rs in after.items()},
+        "jsd_after": {str(s): median([r.energy_distance for r in rs]) for s, rs in after.items()},
+        "jsd_floor": median([members[0].relaxed[0].floor]),
+        "members": [m.as_json() for m in members],
+    }
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Samples of several arms and ways to draw latents.
+
+    Args:
+        drawn: by arm and way.
+        aggregate: the mixture fitted to the first arm's first member.
+        equilibrium_pairs, equilibrium_profiles, equilibrium_shown: of the data, by γ.
+        box: L.
+    """
+
+    drawn: dict[str, Drawn]
+    aggregate: Aggregate
+    equilibrium_pairs: dict[float, RadialDistribution]
+    equilibrium_profiles: dict[float, HeightProfile]
+    equilibrium_shown: dict[float, FloatArray]
+    box: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number, ready for JSON."""
+        drawn = {name: d.as_json() for name, d in self.drawn.items()}
+        least = {
+            name: {
+                "low": levels[0]["apart"],
+                "high": min(level["apart"] for level in levels[1:]),
+                "after_10": min(level["apart_after"]["10"] for level in levels),
+                "energy_after_10": max(abs(level["energy_difference_after"]["10"]) for level in levels),
+                "energy_after_100": max(abs(level["energy_difference_after"]["100"]) for level in levels),
+            }
+            for name, d in drawn.items()
+            for levels in [d["levels"]]
+        }
+        return {"drawn": drawn, "least": least, "aggregate": self.aggregate.as_json()}
+
+
+def generation(context: Context) -> Generated:
+    """Judge samples of each arm's prior, and of the first arm's aggregate posterior, at each γ of the data."""
+    system, count = fluid(context), context.option("samples", 1000)
+    reference = first(context.store, context.option("reference", 8000))
+    drawn, mixtures = {}, []
+    for i, arm in enumerate(context.arms):
+        run = context.run(arm.name)
+        drawn[f"{arm.name}, prior"] = _drawn(context, run, run.sample(count), None, reference)
+        if i == 0:
+            mixtures = of_run(run, trained(context, run, context.option("mixture_rows", 8000)))
+            drawn[f"{arm.name}, mixture"] = _drawn(context, run, None, mixtures, reference)
+    by_gravity = {g: of_gravity(reference, g) for g in system.gravities}
+    return Generated(
+        drawn,
+        mixtures[0],
+        {g: radial_distribution(x, system.boxes[0], EDGES) for g, x in by_gravity.items()},
+        {g: height_profile(x, system.boxes[0], BINS) for g, x in by_gravity.items()},
+        {g: x[:SHOWN] for g, x in by_gravity.items()},
+        system.boxes[0],
+    )
+
+
+def _drawn(
+    context: Context,
+    run: Run,
+    z: FloatArray | None,
+    mixtures: list[Aggregate] | None,
+    reference: dict[str, FloatArray],
+) -> Drawn:
+    system, count = fluid(context), context.option("samples", 1000)
+    samples = {}
+    for gravity in system.gravities:
+        known = np.full((count, 1), gravity)
+        latents = z if mixtures is None else _mixed(mixtures, count, known, context.study.data.seed)
+        assert latents is not None
+        samples[gravity] = [s["positions"] for s in run.decode(latents, known)]
+    box = system.boxes[0]
+    return Drawn(
+        {g: [judge(x, of_gravity(reference, g), system, [g], box) for x in xs] for g, xs in samples.items()},
+        {g: radial_distribution(xs[0], box, EDGES) for g, xs in samples.items()},
+        {g: height_profile(xs[0], box, BINS) for g, xs in samples.items()},
+        {g: xs[0][:SHOWN] for g, xs in samples.items()},
+    )
+
+
+def _mixed(mixtures: list[Aggregate], rows: int, known: FloatArray, seed: int) -> FloatArray:
+    draws = [m.sample(rows, known, generator(seed, "evaluation", k)) for k, m in enumerate(mixtures)]
+    return np.stack(draws).astype(np.float32)

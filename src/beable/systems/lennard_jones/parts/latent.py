@@ -1,0 +1,50 @@
+"""Do the latents cluster by gravity, and how near to what is possible?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.studies.context import Context
+from beable.systems.lennard_jones.gravity_map import GammaMap, gamma_map
+from beable.systems.lennard_jones.parts.rows import fluid, held
+
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What the latents of some arms know of γ.
+
+    Args:
+        maps: by arm.
+        labels: of the arms.
+        gravity: of the rows judged.
+    """
+
+    maps: dict[str, GammaMap]
+    labels: dict[str, str]
+    gravity: FloatArray
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number but those of single rows, and the best member's accuracy of each arm."""
+        arms = {name: m.as_json() | {"best": self.best(name)} for name, m in self.maps.items()}
+        some = next(iter(self.maps.values()))
+        return {"arms": arms, "ceiling": some.ceiling.accuracy.score, "chance": some.chance}
+
+    def best(self, arm: str) -> float:
+        """Highest accuracy of any probe, median over members."""
+        return max(float(np.median([a.score for a in members])) for members in self.maps[arm].probes.values())
+
+
+def latent(context: Context) -> Latent:
+    """The map of γ in the latents of each arm, on held-out rows."""
+    rows, kinds = context.option("rows", 4000), context.option("probes", ["logistic"])
+    temperature = fluid(context).temperatures[0]
+    maps = {}
+    for arm in context.arms:
+        run = context.run(arm.name)
+        snapshots = held(context, run, rows)
+        maps[arm.name] = gamma_map(run, snapshots, snapshots["gravity"], temperature, kinds=kinds)
+    return Latent(maps, {arm.name: arm.label for arm in context.arms}, maps[context.arms[0].name].gamma)

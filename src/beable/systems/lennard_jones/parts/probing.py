@@ -1,0 +1,50 @@
+"""What single latents do to decoded configurations."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.studies.context import Context
+from beable.systems.lennard_jones.parts.rows import fluid, held
+from beable.systems.lennard_jones.probing import Traverse, traverse
+
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Probing:
+    """Walks through the latent space of the first arm.
+
+    Args:
+        latents, principal: walks of the first member along its latents, and along its principal directions.
+        members: walks of every member along its latents.
+        box: L.
+    """
+
+    latents: Traverse
+    principal: Traverse
+    members: list[Traverse]
+    box: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number but the positions, and how strongly each quantity follows its best latent, member by member."""
+        best = {
+            name: [abs(t.effects[name][t.moves(name)].association) for t in self.members]
+            for name in self.latents.effects
+        }
+        return {
+            "latents": self.latents.as_json(),
+            "principal": self.principal.as_json(),
+            "strongest": {name: float(np.median(values)) for name, values in best.items()},
+            "strongest_by_member": best,
+        }
+
+
+def probing(context: Context) -> Probing:
+    """Walk along every latent and principal direction of the first arm."""
+    run = context.run(context.arms[0].name)
+    rows = held(context, run, context.option("rows", 2000))
+    members = traverse(run, rows)
+    return Probing(members[0], traverse(run, rows, along="principal")[0], members, fluid(context).boxes[0])

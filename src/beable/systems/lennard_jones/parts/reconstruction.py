@@ -1,0 +1,183 @@
+"""Coordinates back: from decoded distance matrices by geometry, and from decoded coordinates as they are.
+
+Energies are judged before and after a short relaxation by Monte Carlo, at the γ of each configuration itself. The
+source took the labels of training rows for those of test rows; what that does to its figure is computed too.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from beable.representations.distance_geometry import classical_scaling, distances_of, refine
+from beable.representations.orientation import align, settle
+from beable.representations.particles import DistanceMatrix
+from beable.streams import generator
+from beable.studies.context import Context
+from beable.systems.lennard_jones.configurations import JensenShannon, jensen_shannon, matched_error, smallest_distance
+from beable.systems.lennard_jones.parts.rows import factor_values, fluid, held
+from beable.systems.lennard_jones.simulator import LennardJones
+from beable.training.run import Run
+
+FloatArray = NDArray[np.floating]
+CORE = 0.8
+SWEEPS = (10, 100)
+SHOWN = 4
+
+
+class Way(NamedTuple):
+    """One way back to coordinates.
+
+    Args:
+        positions: of the rows shown, particles matched with those of the originals, (shown, particles, dimensions).
+        apart: share of rows with all distances above 0.8 σ.
+        matched: median over rows of the root-mean-square distance of a particle from its place, order-free.
+        shape: the same after the best rotation, reflection and shift, where particles keep their order.
+        energy: U of each row, by sweeps of relaxation, 0 among them.
+        difference: mean U after each relaxation less that of the originals.
+        distance: of the energies from those of the originals, by sweeps.
+    """
+
+    positions: FloatArray
+    apart: float
+    matched: float
+    shape: float | None
+    energy: dict[int, FloatArray]
+    difference: dict[int, float]
+    distance: dict[int, JensenShannon]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number but those of single rows."""
+        return {
+            "apart": self.apart,
+            "matched": self.matched,
+            "shape": self.shape,
+            "median_energy": {str(s): _finite(float(np.median(e))) for s, e in self.energy.items()},
+            "difference": {str(s): _finite(d) for s, d in self.difference.items()},
+            "jsd": {str(s): {"distance": j.distance, "floor": j.floor} for s, j in self.distance.items()},
+        }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Ways back to coordinates, on held-out rows.
+
+    Args:
+        ways: by name.
+        originals: of the rows shown.
+        energy: U of the originals.
+        box: L.
+        matrix_error: root-mean-square error of a decoded distance, in σ.
+        asymmetry: root-mean-square difference of the two entries of a pair, in σ.
+        quality: median share of negative eigenvalues, and third over second eigenvalue, of decoded matrices.
+        matrices: one original and decoded matrix, (2, particles, particles).
+        mislabelled: of the originals' own energies with another row's γ from those with the right one.
+    """
+
+    ways: dict[str, Way]
+    originals: FloatArray
+    energy: FloatArray
+    box: float
+    matrix_error: float
+    asymmetry: float
+    quality: tuple[float, float]
+    matrices: FloatArray
+    mislabelled: JensenShannon
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number but those of single rows."""
+        return {
+            "ways": {name: way.as_json() for name, way in self.ways.items()},
+            "matrix_error": self.matrix_error,
+            "asymmetry": self.asymmetry,
+            "negative_mass": self.quality[0],
+            "third_ratio": self.quality[1],
+            "mislabelled_jsd": {"distance": self.mislabelled.distance, "floor": self.mislabelled.floor},
+            "mean_energy": float(self.energy.mean()),
+        }
+
+
+def reconstruction(context: Context) -> Reconstruction:
+    """Every way back from the arms: the first of matrices, the others of coordinates."""
+    system = fluid(context)
+    matrix, *others = [context.run(arm.name) for arm in context.arms]
+    rows = held(context, matrix, context.option("rows", 400))
+    judge = _Judge(system, rows["positions"], rows["gravity"], context.study.data.seed)
+    truth, decoded = _matrices(matrix, rows)
+    scaled = classical_scaling(decoded, system.dimensions)
+    refined = refine(decoded, scaled.positions).positions
+    ways = {
+        "classical scaling": judge.way(settle(scaled.positions, system.boxes[0]), matrix, scaled.positions),
+        "SMACOF": judge.way(settle(refined, system.boxes[0]), matrix, refined),
+    }
+    for arm, run in zip(context.arms[1:], others, strict=True):
+        ways[arm.label] = judge.way(_decoded(run, rows), None, None)
+    labels = generator(0, "evaluation").permutation(rows["gravity"])
+    wrong = system.energy(rows["positions"], factor_values(system, labels))
+    upper = np.triu(np.ones(truth.shape[1:], bool), 1)
+    return Reconstruction(
+        ways,
+        rows["positions"][:SHOWN],
+        judge.energy,
+        system.boxes[0],
+        float(np.sqrt(np.square(decoded - truth)[:, upper].mean())),
+        float(np.sqrt(np.square(decoded - decoded.swapaxes(1, 2))[:, upper].mean())),
+        (float(np.median(scaled.negative_mass)), float(np.median(scaled.third_ratio))),
+        np.stack([truth[0], decoded[0]]),
+        jensen_shannon(wrong, judge.energy),
+    )
+
+
+def _matrices(run: Run, rows: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Distances of rows in the order of a run, and decoded from the posterior mean of its first member."""
+    if not isinstance(run.representation, DistanceMatrix):
+        raise TypeError("the first arm of the reconstruction must learn distances")
+    locations = run.locations(run.encode(rows).mean, run.condition(rows))[0]
+    ordered = run.representation.order.apply(rows["positions"])
+    return distances_of(ordered), run.representation.matrices(locations)
+
+
+def _decoded(run: Run, rows: dict[str, FloatArray]) -> FloatArray:
+    return next(run.decode(run.encode(rows).mean, run.condition(rows)))["positions"]
+
+
+class _Judge:
+    """Compares ways back with the originals."""
+
+    def __init__(self, system: LennardJones, originals: FloatArray, gravity: FloatArray, seed: int) -> None:
+        self.system, self.originals, self.seed = system, originals, seed
+        self.values = factor_values(system, gravity)
+        self.energy = system.energy(originals, self.values)
+
+    def way(self, positions: FloatArray, run: Run | None, unsettled: FloatArray | None) -> Way:
+        """Judge positions; with the run of distances and positions before turning, their shape too."""
+        energies: dict[int, FloatArray] = {0: self.system.energy(positions, self.values)}
+        rng, now, done = generator(self.seed, "evaluation"), positions, 0
+        for sweeps in SWEEPS:
+            now = self.system.relax(now, self.values, sweeps - done, rng)
+            energies[sweeps], done = self.system.energy(now, self.values), sweeps
+        shape = None
+        if run is not None and unsettled is not None and isinstance(run.representation, DistanceMatrix):
+            ordered = run.representation.order.apply(self.originals).astype(np.float64)
+            shape = float(np.median(align(unsettled, ordered).error))
+        return Way(
+            _matched(positions[:SHOWN], self.originals[:SHOWN]),
+            float((smallest_distance(positions) > CORE).mean()),
+            float(np.median(matched_error(positions, self.originals))),
+            shape,
+            energies,
+            {s: float(e.mean() - self.energy.mean()) for s, e in energies.items()},
+            {s: jensen_shannon(e, self.energy) for s, e in energies.items()},
+        )
+
+
+def _matched(positions: FloatArray, originals: FloatArray) -> FloatArray:
+    """Each row's particles in the order in which they are nearest to the originals."""
+    squared = ((positions[:, None, :, :] - originals[:, :, None, :]) ** 2).sum(-1)
+    return np.stack([x[linear_sum_assignment(cost)[1]] for x, cost in zip(positions, squared, strict=True)])

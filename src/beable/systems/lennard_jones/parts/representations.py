@@ -1,0 +1,139 @@
+"""Why sorted distances and sorted coordinates fail: every representation in one table.
+
+For each: what linear components leave, what the VAE leaves, what it costs, what the latents know of γ, and whether
+configurations decoded from data and from the prior are free of overlaps.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.anomaly import row_scores
+from beable.representations.representation import Representation
+from beable.studies.context import Context
+from beable.systems.lennard_jones.configurations import inside, smallest_distance
+from beable.systems.lennard_jones.gravity_map import bayes_ceiling, probe
+from beable.systems.lennard_jones.parts.rows import fluid, held, trained
+from beable.training.run import Run
+
+FloatArray = NDArray[np.floating]
+CORE = 0.8
+COMPONENTS = (2, 10, 40)
+
+
+class Line(NamedTuple):
+    """One representation.
+
+    Args:
+        label: of the arm.
+        numbers: that the code has.
+        explained: share of the variance that two principal components explain.
+        linear: root-mean-square error of so many components in the unit of the data (σ for lengths).
+        error: the same of the VAE at the posterior mean, median over members.
+        rate: nats a row, median over members.
+        gravity: accuracy of a linear probe of γ, median over members.
+        decoded: share of decoded held-out rows with all distances above 0.8 σ, median over members.
+        sampled, inside: of samples of the prior, and of those the share with all particles in the box.
+    """
+
+    label: str
+    numbers: int
+    explained: float
+    linear: dict[int, float]
+    error: float
+    rate: float
+    gravity: float
+    decoded: float
+    sampled: float
+    inside: float
+
+
+@dataclass(frozen=True)
+class Representations:
+    """The table.
+
+    Args:
+        lines: by arm.
+        ceiling: best possible accuracy of γ.
+        samples: one decoded sample of the prior by arm.
+        box: L.
+    """
+
+    lines: dict[str, Line]
+    ceiling: float
+    samples: dict[str, FloatArray]
+    box: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The table, ready for JSON."""
+        lines = {arm: line._asdict() | {"linear": _keys(line.linear)} for arm, line in self.lines.items()}
+        return {"arms": lines, "ceiling": self.ceiling}
+
+
+def _keys(numbers: dict[int, float]) -> dict[str, float]:
+    return {str(k): v for k, v in numbers.items()}
+
+
+def representations(context: Context) -> Representations:
+    """A line of the table for each arm, on held-out rows."""
+    system, limit, samples = fluid(context), context.option("rows", 2000), context.option("samples", 500)
+    lines, shown = {}, {}
+    for arm in context.arms:
+        run = context.run(arm.name)
+        rows = held(context, run, limit)
+        drawn = [s["positions"] for s in run.decode(run.sample(samples))]
+        lines[arm.name] = _line(arm.label, run, trained(context, run, limit), rows, drawn, system.boxes[0])
+        shown[arm.name] = drawn[0][0]
+    heights = rows["positions"][..., -1].sum(1)
+    ceiling = bayes_ceiling(heights, rows["gravity"], system.temperatures[0])
+    return Representations(lines, ceiling.accuracy.score, shown, system.boxes[0])
+
+
+def _line(
+    label: str,
+    run: Run,
+    train: dict[str, FloatArray],
+    rows: dict[str, FloatArray],
+    drawn: list[FloatArray],
+    box: float,
+) -> Line:
+    codes, scores = run.encode(rows), row_scores(run, rows)
+    decoded = [s["positions"] for s in run.decode(codes.mean)]
+    linear = _linear(run.representation, train, rows)
+    return Line(
+        label,
+        run.representation.code.group.size,
+        linear[0],
+        linear[1],
+        float(np.median(np.sqrt(np.square(scores.error).mean(1)))),
+        float(np.median(scores.rate.mean(1))),
+        float(np.median([probe(z, rows["gravity"]).score for z in codes.mean])),
+        float(np.median([_apart(x) for x in decoded])),
+        float(np.median([_apart(x) for x in drawn])),
+        float(np.median([inside(x, box).mean() for x in drawn])),
+    )
+
+
+def _apart(positions: FloatArray) -> float:
+    return float((smallest_distance(positions) > CORE).mean())
+
+
+def _linear(
+    representation: Representation, train: dict[str, FloatArray], rows: dict[str, FloatArray]
+) -> tuple[float, dict[int, float]]:
+    """Share of the variance on two principal components of training rows, and errors of held-out rows."""
+    codes = [representation.transform({"positions": r["positions"]}) for r in (train, rows)]
+    fitted, judged = (c.values.reshape(len(c.values), -1).astype(np.float64) for c in codes)
+    centre = fitted.mean(0)
+    _, s, v = np.linalg.svd(fitted - centre, full_matrices=False)
+    off, code = judged - centre, representation.code
+    outputs = float(code.dimension.sum())
+    unit = np.exp(code.log_volume / outputs)
+    left = codes[1].leftover.sum()
+    errors = {
+        k: float(unit * np.sqrt((np.square(off - off @ v[:k].T @ v[:k]).sum() + left) / outputs / len(off)))
+        for k in COMPONENTS
+    }
+    return float((s[:2] ** 2).sum() / (s**2).sum()), errors

@@ -1,0 +1,1 @@
+"""Packings of powders (Hall & Sparks 2023)."""

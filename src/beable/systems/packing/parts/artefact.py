@@ -1,0 +1,36 @@
+"""What the source's scores say of numbers that have nothing to do with each other, without any model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from beable.studies.context import Context
+from beable.systems.packing.nmi_spread import Artefact, Chance, chance_of_good_parity, spread_artefact
+
+
+@dataclass(frozen=True)
+class ArtefactAnswer:
+    """Independent numbers, and collapsed models.
+
+    Args:
+        means_equal: scores against spread where both columns have one mean.
+        means_apart: the same with means a gap apart.
+        chance: how often cells of collapsed models look like agreement.
+    """
+
+    means_equal: Artefact
+    means_apart: Artefact
+    chance: Chance
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number."""
+        return {name: getattr(self, name).as_json() for name in ("means_equal", "means_apart", "chance")}
+
+
+def artefact(context: Context) -> ArtefactAnswer:
+    """Options of the part: draws (of each spread), studies (of 27 cells), gap (of the means)."""
+    draws, gap, seed = context.option("draws", 40), context.option("gap", 0.01), context.study.data.seed
+    return ArtefactAnswer(
+        spread_artefact(draws=draws, rng=seed),
+        spread_artefact(gap=gap, draws=draws, rng=seed),
+        chance_of_good_parity(gap, studies=context.option("studies", 20), rng=seed),
+    )

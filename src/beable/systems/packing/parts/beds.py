@@ -1,0 +1,137 @@
+"""Whether the simulator is to be believed: equal spheres, two sizes, many sizes, and what others say of them."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.studies.context import Context
+from beable.systems.packing.close_packing import furnas_binary
+from beable.systems.packing.packed_beds import HeightProfile, coordination, height_profile, unsupported
+from beable.systems.packing.parts.rows import Floats
+from beable.systems.packing.powders import Component, Powder, lognormal_classes
+from beable.systems.packing.simulator import Packed, least_spheres, pack
+
+RATIOS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+FINE_SHARE = 0.27
+SPREADS = (0.1, 0.2, 0.3, 0.4, 0.5)
+#: packing fractions of one component by spread, of runs that Baird, Hall and Sparks (2022) have published
+PUBLISHED = {0.1: 0.514, 0.3: 0.569, 0.51: 0.632, 0.66: 0.667, 0.71: 0.677}
+LAYERS = 60
+MARGIN = 1.2
+
+
+class Bed(NamedTuple):
+    """One powder with its seeds.
+
+    Args:
+        packed: a bed for each seed.
+        profile: of the first.
+        contacts: of each sphere of the first, (sphere,).
+        unsupported: spheres of all beds that what was there before them does not carry.
+    """
+
+    packed: list[Packed]
+    profile: HeightProfile
+    contacts: NDArray[np.integer]
+    unsupported: int
+
+    @property
+    def mean(self) -> float:
+        """φ over seeds."""
+        return float(np.mean([p.packing_fraction for p in self.packed]))
+
+    @property
+    def error(self) -> float:
+        """Standard error of that, by the spread of the seeds."""
+        found = [p.packing_fraction for p in self.packed]
+        return float(np.std(found, ddof=1) / np.sqrt(len(found)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number."""
+        return {
+            "packing_fraction": self.mean,
+            "standard_error": self.error,
+            "own_error": float(np.mean([p.standard_error for p in self.packed])),
+            "close_packing": self.packed[0].close_packing,
+            "spheres": len(self.packed[0].radii),
+            "found": self.packed[0].composition.tolist(),
+            "contacts": float(self.contacts.mean()),
+            "overlap": max(p.overlap for p in self.packed),
+            "unsupported": self.unsupported,
+        }
+
+
+@dataclass(frozen=True)
+class Beds:
+    """What the simulator makes of powders that others know.
+
+    Args:
+        two_sizes: beds by size ratio, 27 % fine by volume; the ratio 1 is equal spheres.
+        lognormal: beds by spread.
+        published: beds of the size rule of published runs, by spread, beside `PUBLISHED`.
+        table: estimate of close packing, packing fraction and standard error of the study's own table, (rows) each.
+    """
+
+    two_sizes: dict[float, Bed]
+    lognormal: dict[float, Bed]
+    published: dict[float, Bed]
+    table: dict[str, Floats]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number; of the table how well close packing tells the packing fraction."""
+        estimate, found = self.table["close_packing"], self.table["packing_fraction"]
+        slope, offset = np.polyfit(estimate, found, 1)
+        left = found - (slope * estimate + offset)
+        ratios = [bed.mean for bed in self.two_sizes.values()]
+        theirs = np.array([PUBLISHED[s] for s in self.published])
+        ours = np.array([bed.mean for bed in self.published.values()])
+        return {
+            "equal": self.two_sizes[1.0].as_json(),
+            "two_sizes": {f"{ratio:g}": bed.as_json() for ratio, bed in self.two_sizes.items()},
+            "rising": float(np.all(np.diff(ratios) > 0)),
+            "furnas": {"10": furnas_binary(FINE_SHARE, ratios[0])},
+            "lognormal": {f"{s:g}": bed.as_json() for s, bed in self.lognormal.items()},
+            "published": [bed.as_json() | {"spread": s, "theirs": PUBLISHED[s]} for s, bed in self.published.items()],
+            "published_difference": {"narrow": float(ours[0] - theirs[0]), "widest": float(ours[-1] - theirs[-1])},
+            "table": {
+                "rows": len(found),
+                "low": float(found.min()),
+                "high": float(found.max()),
+                "standard_error": float(self.table["standard_error"].mean()),
+                "correlation": float(np.corrcoef(estimate, found)[0, 1]),
+                "slope": float(slope),
+                "offset": float(offset),
+                "left_over": float(left.std()),
+            },
+        }
+
+
+def beds(context: Context) -> Beds:
+    """Options of the part: spheres (of each bed, at least), seeds, ratios, most (spheres of a bed)."""
+    two, wide, public = {}, {}, {}
+    for ratio in context.option("ratios", list(RATIOS)):
+        two[float(ratio)] = _bed(context, _two_sizes(float(ratio)))
+    for spread in context.option("spreads", list(SPREADS)):
+        wide[spread] = _bed(context, Powder([Component(median=1.0, spread=spread)]))
+    for spread in PUBLISHED:
+        public[spread] = _bed(context, Powder([lognormal_classes(1.0, spread)]))
+    rows, store = np.asarray(context.store.good), context.store
+    names = ("close_packing", "packing_fraction", "standard_error")
+    return Beds(two, wide, public, {name: np.asarray(store.read(name, rows)) for name in names})
+
+
+def _two_sizes(ratio: float) -> Powder:
+    if ratio == 1:
+        return Powder([Component(median=1.0)])
+    fine = Component(median=1.0, volume_fraction=FINE_SHARE, name="fine")
+    return Powder([fine, Component(median=ratio, volume_fraction=1 - FINE_SHARE, name="coarse")])
+
+
+def _bed(context: Context, powder: Powder) -> Bed:
+    spheres = max(context.option("spheres", 20_000), int(MARGIN * least_spheres(powder)))
+    seeds = range(context.option("seeds", 4))
+    packed = [pack(powder, spheres, context.study.data.seed + k) for k in seeds]
+    first, loose = packed[0].bed, sum(len(unsupported(p.bed, earlier=True)) for p in packed)
+    return Bed(packed, height_profile(first, LAYERS), coordination(first), loose)

@@ -1,0 +1,375 @@
+r"""The β axis of Hall and Sparks (2023), arm by arm: one table and one scaling each, members of several β and seeds.
+
+Each member reconstructs 25 rows of its training table; the packing fraction that it decodes is held against what its
+decoded inputs really give, by the simulator or a surrogate. The source draws its conclusions from 27 such cells of one
+seed. Here every β has several seeds, every score its value by luck, and the β at which nothing is left to reconstruct
+from is known beforehand (`beable.analysis.beta_thresholds`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from beable.analysis.beta_thresholds import (
+    Measured,
+    Thresholds,
+    measured_threshold,
+    of_eigenvalues,
+    spread_of_thresholds,
+)
+from beable.analysis.collapse import ACTIVE_NATS
+from beable.errors import unknown
+from beable.metrics.disentanglement import mig
+from beable.studies.context import Context
+from beable.studies.study import Arm
+from beable.systems.packing.parity_cells import critical_t, without_nan
+from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, columns_of, summary
+from beable.systems.packing.parts.ensembles import (
+    Judged,
+    Members,
+    decoded,
+    drawn,
+    first,
+    judged,
+    members_of,
+    of_picked,
+    picked,
+)
+from beable.systems.packing.parts.oracles import Surrogate, Trust, oracle_of
+from beable.systems.packing.parts.planes import Plane, plane
+from beable.systems.packing.parts.rows import (
+    SIZES,
+    Floats,
+    Snapshots,
+    inputs,
+    read_rows,
+    size_names,
+    some,
+    store_of,
+    target,
+)
+from beable.systems.packing.parts.trends import Trend, trends
+from beable.training.run import Run
+
+#: β of Hall and Sparks (2023) that are named; the others of their nine are not
+SOURCE_BETAS = [0.0, 1.0, 4.0, 7.0, 10.0, 15.0]
+#: beyond it collapse is complete, whatever the scatter of trained models about the threshold
+SURELY_COLLAPSED = 1.2
+
+
+class History(NamedTuple):
+    """Loss along the training.
+
+    Args:
+        steps: of the records, (records).
+        loss: summed squared error + β KL of training rows, (records, members).
+        rate: KL of training rows in nats, (records, members).
+    """
+
+    steps: Floats
+    loss: Floats
+    rate: Floats
+
+
+@dataclass(frozen=True)
+class BetaArm:
+    """One table and one scaling along β.
+
+    Args:
+        label: of the arm.
+        scaling: of the columns.
+        members: β and seed of each.
+        trained, held: what members make of rows that they learned from, and of others.
+        thresholds: predicted, for this table and scaling, of summed error and summed KL.
+        readings: β of collapse by scaling, and by what is summed or averaged.
+        surrogate: how far to trust the oracle of all seeds.
+        cells: by the surrogate, a cell for each member.
+        simulated: by the simulator, for the first seed of each β; none for a table from elsewhere.
+        true_mig: mutual information gap of sampled latents and inputs, (members).
+        history: of the training.
+        values: packing fractions of the table, ascending.
+    """
+
+    label: str
+    scaling: str
+    members: Members
+    trained: Judged
+    held: Judged
+    thresholds: Thresholds
+    readings: dict[str, dict[str, float]]
+    surrogate: Trust
+    cells: list[Cell]
+    simulated: list[Cell]
+    true_mig: Floats
+    history: History
+    values: Floats
+
+    @cached_property
+    def betas(self) -> Floats:
+        """The different β, ascending."""
+        return np.unique(self.members.betas)
+
+    def measured(self, latent: int = 0) -> Measured:
+        """Where the trained models lose a latent."""
+        return measured_threshold(self.members.betas, self.trained.rate, ACTIVE_NATS, latent)
+
+    def at(self, beta: float) -> list[Cell]:
+        """The cells of one β."""
+        return [c for c in self.cells if c.beta == beta]
+
+    @property
+    def brackets(self) -> bool:
+        """Whether trained models lose their last latent between the two β around the predicted one."""
+        return self.measured().brackets(float(self.thresholds.at_rate(ACTIVE_NATS)[0]))
+
+    def side(self, collapsed: bool) -> list[Cell]:
+        """The cells of all β surely beyond the predicted collapse, or of those before it."""
+        if collapsed:
+            return [c for c in self.cells if c.beta > SURELY_COLLAPSED * self.thresholds.collapse]
+        return [c for c in self.cells if c.beta < self.thresholds.collapse]
+
+    def by_seed(self, within: Sequence[float] | None = None) -> list[dict[str, Floats]]:
+        """Numbers of the cells of each seed, along the β asked for; all by default."""
+        kept = [c for c in self.cells if within is None or c.beta in within]
+        return [columns_of([c for c in kept if c.seed == s]) for s in range(self.members.seeds.max() + 1)]
+
+    def best_betas(self) -> Floats:
+        """Share of seeds in which each β has the least mean error, (betas)."""
+        best = np.array([s["beta"][np.nanargmin(s["mae"])] for s in self.by_seed()])
+        return np.array([float(np.mean(best == beta)) for beta in self.betas])
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number; those of single cells by β as medians over seeds."""
+        predicted = {
+            "eigenvalues": self.thresholds.eigenvalues.tolist(),
+            "betas": self.thresholds.betas.tolist(),
+            "collapse": self.thresholds.collapse,
+        }
+        return {
+            "label": self.label,
+            "scaling": self.scaling,
+            "rows": len(self.values),
+            "low": float(self.values[0]),
+            "high": float(self.values[-1]),
+            "seeds": int(self.members.seeds.max()) + 1,
+            "predicted": predicted,
+            "measured": [self._measured(i) for i in range(self.thresholds.latents)],
+            "rate_error": self.rate_error,
+            "readings": self.readings,
+            "surrogate": self.surrogate._asdict(),
+            "levels": [self._level(beta) for beta in self.betas],
+            "simulated": [{"beta": c.beta} | summary([c]) for c in self.simulated],
+            "collapsed": summary(self.side(collapsed=True)),
+            "alive": summary(self.side(collapsed=False)),
+            "best": self.best_betas().tolist(),
+            "beta_matters_beyond_collapse": self.differences_beyond_collapse(),
+        }
+
+    def _measured(self, latent: int) -> dict[str, Any]:
+        found, predicted = self.measured(latent), float(self.thresholds.at_rate(ACTIVE_NATS)[latent])
+        return {
+            "predicted": predicted,
+            "alive": found.alive,
+            "dead": found.dead,
+            "brackets": float(found.brackets(predicted)),
+        }
+
+    @property
+    def rate_error(self) -> float:
+        """Largest distance of a median total rate from the predicted one in nats, over β > 0."""
+        each = [(b, self.trained.rate[self.members.betas == b].sum(1)) for b in self.betas if b > 0]
+        return max(abs(float(np.median(rate) - self.thresholds.rates(b).sum())) for b, rate in each)
+
+    def _level(self, beta: float) -> dict[str, Any]:
+        of = self.members.betas == beta
+        numbers = {
+            "rate": self.trained.rate.sum(1),
+            "held_rate": self.held.rate.sum(1),
+            "active": (self.trained.rate > ACTIVE_NATS).sum(1),
+            "squared_error": self.trained.squared_error,
+            "held_squared_error": self.held.squared_error,
+            "loss": self.trained.squared_error + self.members.betas * self.trained.rate.sum(1),
+            "held_loss": self.held.squared_error + self.members.betas * self.held.rate.sum(1),
+            "true_mig": self.true_mig,
+        }
+        medians = {name: float(np.median(np.asarray(values)[of])) for name, values in numbers.items()}
+        rates = np.median(np.sort(self.trained.rate[of], axis=1)[:, ::-1], axis=0).tolist()
+        predicted = {
+            "predicted_rates": self.thresholds.rates(beta).tolist(),
+            "predicted_squared_error": float(self.thresholds.squared_error(beta)),
+        }
+        return {"beta": float(beta), "rates": rates} | medians | predicted | {"parity": summary(self.at(beta))}
+
+    def differences_beyond_collapse(self) -> dict[str, float]:
+        """p of the Kruskal–Wallis test that β makes no difference among collapsed models; NaN for one β or none."""
+        cells = self.side(collapsed=True)
+        groups = [columns_of([c for c in cells if c.beta == b]) for b in sorted({c.beta for c in cells})]
+        return {name: _same(np.array([g[name] for g in groups])) for name in ("mae", "nmi", "t", "deviation")}
+
+
+def _same(groups: Floats) -> float:
+    """p of equal laws of groups (groups, values)."""
+    if len(groups) < 2 or np.isnan(groups).any() or np.ptp(groups) == 0:
+        return float("nan")
+    return float(stats.kruskal(*groups).pvalue)
+
+
+@dataclass(frozen=True)
+class Beta:
+    """The β axis of all arms.
+
+    Args:
+        arms: by name.
+        trends: fits by arm, and of all arms together under "all".
+        planes: t-SNE of one arm's table, then of its reconstructions at some β.
+        plane_arm: that arm's name.
+        explained_by_luck: R² of nmi of all cells by its own value by luck.
+        excess: mean nmi of all cells over its value by luck.
+    """
+
+    arms: dict[str, BetaArm]
+    trends: dict[str, dict[str, Trend]]
+    planes: list[Plane]
+    plane_arm: str
+    explained_by_luck: float
+    excess: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number of arms, trends and planes."""
+        collapsed = [c for arm in self.arms.values() for c in arm.side(collapsed=True)]
+        alive = [c for arm in self.arms.values() for c in arm.side(collapsed=False)]
+        numbers = {
+            "arms": {name: arm.as_json() for name, arm in self.arms.items()},
+            "trends": {name: {k: t.as_json() for k, t in each.items()} for name, each in self.trends.items()},
+            "planes": [p.as_json() for p in self.planes],
+            "nmi": {"explained_by_luck": self.explained_by_luck, "excess": self.excess},
+            "collapsed": summary(collapsed),
+            "alive": summary(alive),
+            "brackets": float(np.mean([a.brackets for a in self.arms.values()])),
+        }
+        finite: dict[str, Any] = without_nan(numbers)
+        return finite
+
+
+def beta(context: Context) -> Beta:
+    """Every arm along β: rates, thresholds, parity, trends, and t-SNE of one.
+
+    Options of the part: rows (of the table judged), picked (rows of a cell), sample (of the posterior, or its mean),
+    recomputed (rows of a cell that the simulator makes again, 0 for none), repeats (permutations), trees (of the
+    surrogates), trend_betas (along which trends are fitted; all by default), planes_of (arm), planes (their β),
+    plane_rows.
+    """
+    oracles: dict[str, Surrogate] = {}
+    arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms}
+    within = context.option("trend_betas", SOURCE_BETAS) if "trend_betas" in context.part.options else None
+    cells = columns_of([c for arm in arms.values() for c in arm.cells])
+    by_luck = np.corrcoef(cells["nmi"], cells["luck"])[0, 1] ** 2 if np.ptp(cells["luck"]) > 0 else float("nan")
+    planes_of = context.option("planes_of", context.arms[-1].name)
+    if planes_of not in arms:
+        raise unknown(f"arm of part {context.part.name}", planes_of, arms)
+    return Beta(
+        arms,
+        _trends(arms, within, context.option("repeats", 199)),
+        _planes(context, next(arm for arm in context.arms if arm.name == planes_of)),
+        planes_of,
+        float(by_luck),
+        float(np.mean(cells["nmi"] - cells["luck"])),
+    )
+
+
+def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
+    run, store, seed = context.run(arm.name), store_of(context, arm), context.study.data.seed
+    limit = context.option("rows", 2000)
+    members = members_of(run)
+    learned, others = (read_rows(store, some(rows, limit, seed)) for rows in (run.train_rows, run.held_rows))
+    trained = judged(run, learned, seed)
+    table = read_rows(store, run.train_rows)
+    cells, resimulated, oracle = _cells(context, arm, run, trained, members, oracles)
+    return BetaArm(
+        arm.label,
+        str(run.settings.representation.get("scaling", "")),
+        members,
+        trained,
+        judged(run, others, seed),
+        of_eigenvalues(_spectrum(run, table), run.settings.model.latents),
+        spread_of_thresholds(np.column_stack([inputs(table), target(table)]), run.settings.model.latents),
+        oracle.trust,
+        cells,
+        resimulated,
+        _true_mig(trained, learned, seed),
+        _history(run, members),
+        np.sort(target(read_rows(store, np.asarray(store.good)))),
+    )
+
+
+def _spectrum(run: Run, table: Snapshots) -> Floats:
+    codes = np.asarray(run.representation.transform({k: table[k] for k in run.variables}).values, np.float64)
+    return np.asarray(np.linalg.eigvalsh(np.cov(codes.T, bias=True))[::-1].clip(0), np.float64)
+
+
+def _cells(
+    context: Context, arm: Arm, run: Run, trained: Judged, members: Members, oracles: dict[str, Surrogate]
+) -> tuple[list[Cell], list[Cell], Surrogate]:
+    seed, repeats = context.study.data.seed, context.option("repeats", 199)
+    picks = picked(trained.codes.mean.shape[1], context.option("picked", 25), members, seed)
+    rows = decoded(run, of_picked(trained.codes, picks, seed, sample=context.option("sample", True)))
+    oracle = oracle_of(context, arm, oracles)
+    own, few = size_names(run.variables) == SIZES[0], context.option("recomputed", 25)
+    again = by_simulator(context.simulator, first(rows, few), members, seed + 1, repeats) if own and few else []
+    return by_function(oracle.predict, rows, members, repeats), again, oracle
+
+
+def _true_mig(trained: Judged, rows: Snapshots, seed: int) -> Floats:
+    """Of samples: the mean of a dead latent is tiny, but no noise."""
+    factors = inputs(rows)
+    return np.array([mig(z, factors).score for z in drawn(trained.codes, seed)])
+
+
+def _history(run: Run, members: Members) -> History:
+    """Squared error from the distortion, which holds a constant and 1/2σ² beside it."""
+    variance, outputs = run.settings.model.sigma**2, float(run.representation.code.dimension.sum())
+    constant = 0.5 * outputs * np.log(2 * np.pi * variance)
+    error = (np.asarray(run.history["train/distortion"], np.float64) - constant) * 2 * variance
+    rates = [np.asarray(v, np.float64) for name, v in run.history.items() if name.startswith("train/rate")]
+    rate = np.sum(rates, axis=0)
+    return History(np.asarray(run.history["step"], np.float64), error + members.betas * rate, rate)
+
+
+def _trends(arms: dict[str, BetaArm], within: Sequence[float] | None, repeats: int) -> dict[str, dict[str, Trend]]:
+    each = {name: arm.by_seed(within) for name, arm in arms.items()}
+    together = [
+        {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        for parts in zip(*(each[name] for name in _alike(arms)), strict=False)
+    ]
+    critical = critical_t(2 * len(next(iter(arms.values())).cells[0].reconstructed) - 2)
+    return {name: trends(seeds, critical, repeats) for name, seeds in (each | {"all": together}).items()}
+
+
+def _alike(arms: dict[str, BetaArm]) -> list[str]:
+    """The arms scaled as the first one: what a source of one scaling would have put together."""
+    first = next(iter(arms.values())).scaling
+    return [name for name, arm in arms.items() if arm.scaling == first]
+
+
+def _planes(context: Context, arm: Arm) -> list[Plane]:
+    """The table, then the reconstructions of the first seed at the β asked for."""
+    wanted = context.option("planes", [])
+    if not wanted:
+        return []
+    run, store = context.run(arm.name), store_of(context, arm)
+    seed = context.study.data.seed
+    rows = read_rows(store, some(run.train_rows, context.option("plane_rows", 600), seed))
+    table = run.rows(rows).values.numpy()[0].astype(np.float64)
+    size, truth, members = float(np.sqrt(table.var(0).mean())), target(rows), members_of(run)
+    z = drawn(run.encode(rows), seed)
+    locations, shown = run.locations(z), decoded(run, z)
+    found = [plane(table, truth, truth, size)]
+    for value in wanted:
+        k = int(np.argmin(np.abs(members.betas - value) + members.seeds))
+        fractions = shown[k].packing_fraction
+        found.append(plane(locations[k].astype(np.float64), fractions, truth, size, float(members.betas[k])))
+    return found

@@ -1,0 +1,160 @@
+"""What a VAE with a calibrated likelihood achieves on the same table, beside the one of squared error and large β.
+
+An output variance that is learned, or follows the errors, sets the exchange rate of error and rate by the data instead
+of by hand, and each column may have its own (Rybkin, Daniilidis and Levine, ICML 2021). Judged on held-out rows: does
+the decoded packing fraction agree with that of the row, and with that of the inputs decoded beside it; and do rows that
+are decoded from the prior agree with themselves?
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from beable.analysis.collapse import ACTIVE_NATS
+from beable.metrics.agreement import parity
+from beable.streams import generator
+from beable.studies.context import Context
+from beable.studies.study import Arm
+from beable.systems.packing.parity_cells import without_nan
+from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, summary
+from beable.systems.packing.parts.ensembles import Members, decoded, first
+from beable.systems.packing.parts.oracles import Surrogate, oracle_of
+from beable.systems.packing.parts.rows import SIZES, FloatArray, Floats, read_rows, size_names, some, store_of, target
+from beable.training.run import Run
+
+
+class CalibratedArm(NamedTuple):
+    """One arm on held-out rows and on samples of its prior.
+
+    Args:
+        label: of the arm.
+        latents: of its model.
+        rate: of each latent in nats, (members, latents).
+        elbo: evidence lower bound of a row in nats, (members); of arms with other coordinates only if their densities
+            are of the same numbers.
+        r2_of_row: of the decoded packing fraction about that of the row, (members).
+        r2_of_oracle: about what the surrogate makes of the decoded inputs, (members).
+        surrogate_r2: how far to trust that.
+        reconstructed, generated: cells of held-out rows and of samples of the prior, by the surrogate, a cell a member.
+        resimulated, regenerated: the same by the simulator, of the first member; none for a table from elsewhere.
+        distance: Kolmogorov–Smirnov distance of decoded packing fractions of the prior to those of the rows, (members).
+        truth, decoded: packing fractions of held-out rows, and as the first member decodes them, (rows).
+        drawn: packing fractions of the first member's prior, (rows).
+    """
+
+    label: str
+    latents: int
+    rate: Floats
+    elbo: Floats
+    r2_of_row: Floats
+    r2_of_oracle: Floats
+    surrogate_r2: float
+    reconstructed: list[Cell]
+    generated: list[Cell]
+    resimulated: list[Cell]
+    regenerated: list[Cell]
+    distance: Floats
+    truth: Floats
+    decoded: Floats
+    drawn: Floats
+
+    def as_json(self) -> dict[str, Any]:
+        """Medians over members, and cells."""
+        each = {
+            "rate": self.rate.sum(1),
+            "active": (self.rate > ACTIVE_NATS).sum(1),
+            "elbo": self.elbo,
+            "r2_of_row": self.r2_of_row,
+            "r2_of_oracle": self.r2_of_oracle,
+            "distance": self.distance,
+        }
+        cells = {name: summary(getattr(self, name)) for name in CELLS}
+        return (
+            {"label": self.label, "latents": self.latents, "members": len(self.elbo)}
+            | {name: float(np.median(values)) for name, values in each.items()}
+            | {"r2_of_row_low": float(self.r2_of_row.min()), "r2_of_row_high": float(self.r2_of_row.max())}
+            | {"surrogate_r2": self.surrogate_r2, "rates": np.sort(np.median(self.rate, axis=0))[::-1].tolist()}
+            | cells
+        )
+
+
+CELLS = ("reconstructed", "generated", "resimulated", "regenerated")
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Arms beside each other.
+
+    Args:
+        arms: by name.
+    """
+
+    arms: dict[str, CalibratedArm]
+
+    @property
+    def best(self) -> str:
+        """Name of the arm whose median R² about the row is highest."""
+        return max(self.arms, key=lambda name: float(np.median(self.arms[name].r2_of_row)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number."""
+        found: dict[str, Any] = without_nan(
+            {"arms": {name: arm.as_json() for name, arm in self.arms.items()}, "best": self.best}
+        )
+        return found
+
+
+def calibrated(context: Context) -> Calibrated:
+    """Every arm on its held-out rows.
+
+    Options of the part: rows (judged), picked (rows of a cell), recomputed (of these by the simulator, 0 for none),
+    repeats (permutations), trees (of the surrogates).
+    """
+    oracles: dict[str, Surrogate] = {}
+    return Calibrated({arm.name: _arm(context, arm, oracles) for arm in context.arms})
+
+
+def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> CalibratedArm:
+    run, seed = context.run(arm.name), context.study.data.seed
+    rows = read_rows(store_of(context, arm), some(run.held_rows, context.option("rows", 2000), seed))
+    oracle = oracle_of(context, arm, oracles)
+    scores, truth = run.score(rows, seed), target(rows)
+    z, prior = run.encode(rows).mean, run.sample(len(truth), seed)
+    made, generated = decoded(run, z), decoded(run, prior)
+    cells = [_cells(context, run, latents, oracle) for latents in (z, prior)]
+    return CalibratedArm(
+        arm.label,
+        run.settings.model.latents,
+        np.asarray(scores.rate.mean(1), np.float64),
+        np.asarray(-scores.distortion.mean(1) - scores.rate.sum(2).mean(1), np.float64),
+        np.array([parity(truth, d.packing_fraction).score for d in made]),
+        np.array([_about(oracle.predict(d.inputs), d.packing_fraction) for d in made]),
+        oracle.trust.r2,
+        cells[0][0],
+        cells[1][0],
+        cells[0][1],
+        cells[1][1],
+        np.array([float(stats.ks_2samp(d.packing_fraction, truth).statistic) for d in generated]),
+        truth,
+        made[0].packing_fraction,
+        generated[0].packing_fraction,
+    )
+
+
+def _about(truth: Floats, predicted: Floats) -> float:
+    """R² about what an oracle says; NaN where that is always the same."""
+    return parity(truth, predicted).score if np.ptp(truth) > 0 else float("nan")
+
+
+def _cells(context: Context, run: Run, z: FloatArray, oracle: Surrogate) -> tuple[list[Cell], list[Cell]]:
+    """Some of the rows of latents, the same for all members, by the surrogate and by the simulator."""
+    seed, repeats = context.study.data.seed, context.option("repeats", 199)
+    count, few = context.option("picked", 25), context.option("recomputed", 25)
+    picks = np.sort(generator(seed, "evaluation").permutation(z.shape[1])[:count])
+    rows = decoded(run, z[:, picks])
+    members = Members(np.ones(run.members), np.arange(run.members))
+    own = size_names(run.variables) == SIZES[0] and few > 0
+    again = by_simulator(context.simulator, first(rows, few), members, seed + 2, repeats) if own else []
+    return by_function(oracle.predict, rows, members, repeats), again

@@ -1,0 +1,114 @@
+r"""The packing fraction that a decoded row *should* have: by the simulator, or by a surrogate of a table.
+
+A surrogate is a forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Mach. Learn. 63, 3 (2006)) of the
+inputs, with its score :math:`R^2` by cross-validation. A forest never leaves the range of its table: a decoded row
+beyond it gets the value of the nearest leaf.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import KFold, cross_val_predict
+
+from beable.errors import DataError
+from beable.simulator import Simulator
+from beable.streams import RowStreams
+from beable.studies.context import Context
+from beable.studies.study import Arm
+from beable.systems.packing.parts.rows import SHARES, TARGET, Floats, inputs, read_rows, target, whole_of
+
+
+class Trust(NamedTuple):
+    """How far to trust a surrogate.
+
+    Args:
+        r2: of rows that the forest had not seen, by cross-validation.
+        deviation: root-mean-square error of these.
+        rows: of the table.
+    """
+
+    r2: float
+    deviation: float
+    rows: int
+
+
+class Surrogate(NamedTuple):
+    """A forest and how far to trust it.
+
+    Args:
+        forest: of all rows.
+        trust: its scores.
+    """
+
+    forest: ExtraTreesRegressor
+    trust: Trust
+
+    def predict(self, given: Floats) -> Floats:
+        """Packing fractions of inputs, (rows)."""
+        return np.asarray(self.forest.predict(given), np.float64)
+
+
+def surrogate(given: Floats, values: Floats, *, trees: int = 100, folds: int = 5, seed: int = 0) -> Surrogate:
+    """A surrogate of a table.
+
+    Args:
+        given: inputs, (rows, inputs).
+        values: packing fractions, (rows).
+        trees: of the forest.
+        folds: of the cross-validation.
+        seed: of both.
+
+    Raises:
+        DataError: fewer than twice as many rows as folds.
+    """
+    if len(values) < 2 * folds:
+        raise DataError(f"a table of {len(values)} rows is too short for a surrogate with {folds} folds: give more")
+    forest = ExtraTreesRegressor(trees, random_state=seed)
+    seen = cross_val_predict(forest, given, values, cv=KFold(folds, shuffle=True, random_state=seed))
+    error = float(np.square(values - seen).mean())
+    trust = Trust(float(1 - error / values.var()), float(np.sqrt(error)), len(values))
+    return Surrogate(forest.fit(given, values), trust)
+
+
+def oracle_of(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> Surrogate:
+    """The surrogate of the whole table that an arm's was drawn of, made once."""
+    store = whole_of(context, arm)
+    if store.id not in oracles:
+        rows = read_rows(store, np.asarray(store.good))
+        oracles[store.id] = surrogate(inputs(rows), target(rows), trees=context.option("trees", 100))
+    return oracles[store.id]
+
+
+class Simulated(NamedTuple):
+    """What the simulator says of decoded rows.
+
+    Args:
+        values: packing fractions, NaN where the simulator refused, (rows).
+        moved: rows that had to be brought into the simulator's ranges, (rows).
+    """
+
+    values: Floats
+    moved: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def simulated(simulator: Simulator, given: Floats, seed: int, first: int = 0) -> Simulated:
+    """Packing fractions of decoded inputs (rows, factors), brought into the ranges of the factors.
+
+    Args:
+        simulator: of packings.
+        given: inputs in the order of its factors.
+        seed, first: of the streams of the rows, and the number of the first.
+
+    Raises:
+        DataError: another number of inputs than the simulator has factors.
+    """
+    factors = simulator.factors
+    if given.shape[1] != len(factors):
+        raise DataError(f"the simulator has {len(factors)} factors, the rows {given.shape[1]} inputs: they must agree")
+    low, high = np.array([(f.low, f.high) for f in factors]).T
+    within = np.clip(given, low, high)
+    shares = np.array([f.name.startswith(SHARES) for f in factors])
+    within[:, shares] /= within[:, shares].sum(1, keepdims=True)
+    values = simulator.simulate(within, RowStreams(seed, first, len(given)))[TARGET]
+    return Simulated(np.asarray(values, np.float64), np.abs(within - given).max(1) > 1e-9 * np.abs(given).max())

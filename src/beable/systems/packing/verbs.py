@@ -1,0 +1,128 @@
+"""The verb pack: one powder dropped, measured and drawn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from beable.console.output import show
+from beable.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from beable.systems.packing.simulator import Packed
+
+#: letters that a component may be described with on the command line
+SHORT = {
+    "d": "median",
+    "s": "spread",
+    "mass": "mass_fraction",
+    "volume": "volume_fraction",
+    "number": "number_fraction",
+}
+
+
+def pack(
+    *components: str,
+    spheres: int | None = None,
+    box: float | None = None,
+    beds: int = 1,
+    seed: int = 0,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    picture: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Drop a powder into a box with periodic sides, and measure how densely it packs.
+
+    A component is words such as median=20,spread=0.3,mass_fraction=0.7,density=2.7; short: d, s, mass, volume, number.
+
+    Parameters
+    ----------
+    components
+        One or several components; fractions sum to 1.
+    spheres
+        How many to drop; the fewest that mean something by default.
+    box
+        Side of the box, in the unit of the sizes.
+    beds
+        Beds with seeds of their own; the standard error is then that of their spread.
+    seed
+        Seed of all random numbers.
+    output
+        .xyz file for the spheres of the first bed, in the extended form that OVITO reads.
+    picture
+        .png file for a picture of the first bed.
+    json
+        Print the result as JSON.
+    """
+    from beable.systems.packing.packed_beds import coordination, packing_fraction_of_beds
+    from beable.systems.packing.powders import Powder
+    from beable.systems.packing.simulator import pack as drop
+
+    if not components:
+        raise UsageError("give at least one component, such as median=20,spread=0.3")
+    if beds < 1 or seed < 0:
+        raise UsageError(f"beds must be at least 1 and seed at least 0, not {beds} and {seed}")
+    _check_names(output, picture)
+    powder = Powder([_component(words) for words in components])
+    packed = [drop(powder, spheres, seed + k, box=box) for k in range(beds)]
+    first = packed[0]
+    value, error = packing_fraction_of_beds([p.bed for p in packed]) if beds > 1 else first[:2]
+    _write(first, output, picture)
+    found: dict[str, Any] = {
+        "packing_fraction": value,
+        "standard_error": error,
+        "close_packing_estimate": first.close_packing,
+        "spheres": len(first.radii),
+        "box": first.box,
+        "volume_shares_given": powder.volume_fractions.tolist(),
+        "volume_shares_in_the_bulk": first.composition.tolist(),
+        "contacts_a_sphere": float(coordination(first.bed).mean()),
+        "deepest_overlap": first.overlap,
+    }
+    show(found | {k: str(p) for k, p in {"output": output, "picture": picture}.items() if p}, json=json)
+
+
+def _component(words: str) -> dict[str, object]:
+    """A component from words.
+
+    >>> _component("d=20,s=0.3")
+    {'median': 20.0, 'spread': 0.3}
+    """
+    pairs = [word.strip().partition("=") for word in words.split(",")]
+    names = [SHORT.get(name, name) for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise UsageError(f"component {words!r}: a name stands there twice: give each once")
+    try:
+        return {
+            name: given if name == "name" else float(given) for name, (_, _, given) in zip(names, pairs, strict=True)
+        }
+    except ValueError:
+        raise UsageError(f"component {words!r}: give names and numbers, such as median=20,spread=0.3") from None
+
+
+def _check_names(output: Path | None, picture: Path | None) -> None:
+    for path, suffix in ((output, ".xyz"), (picture, ".png")):
+        if path is not None and path.suffix != suffix:
+            raise OutputError(f"{path}: the name must end in {suffix}")
+        if path is not None and not path.parent.is_dir():
+            raise OutputError(f"{path}: its folder does not exist: make it first")
+
+
+def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
+    from beable.files import atomic_write
+    from beable.report.page import png
+    from beable.systems.packing.figures.spheres import packing
+
+    if output is not None:
+        atomic_write(output, _xyz(packed).encode())
+    if picture is not None:
+        atomic_write(picture, png(packing(packed.positions, packed.radii, packed.box, component=packed.component)))
+
+
+def _xyz(packed: "Packed") -> str:
+    """The bed as extended XYZ: a line a sphere with component, centre and radius."""
+    side, height = packed.box, float((packed.positions[:, 2] + packed.radii).max())
+    about = f'Lattice="{side!r} 0 0 0 {side!r} 0 0 0 {height!r}" pbc="T T F" Properties=species:I:1:pos:R:3:radius:R:1'
+    rows = zip(packed.component.tolist(), packed.positions.tolist(), packed.radii.tolist(), strict=True)
+    lines = [f"{c + 1} {x!r} {y!r} {z!r} {r!r}" for c, (x, y, z), r in rows]
+    return "\n".join([str(len(lines)), about, *lines, ""])

@@ -1,0 +1,1 @@
+"""Encoders, decoders, priors and objectives of whole ensembles."""

@@ -1,0 +1,277 @@
+r"""The variational autoencoder: an encoder q(z|y), a decoder p(y|z) and a prior p(z), each for K members at once.
+
+.. math:: -\mathrm{ELBO} = E_{q(z|y)}[-\log p(y|z)] + \mathrm{KL}[q(z|y) \,\|\, p(z)]
+
+The first term is the distortion, the second the rate. Encoder and decoder are a linear map plus a small network
+whose last layer starts near zero: at the start the VAE is a linear one, set by training/start.py, and training
+bends it. The likelihood is the decoder's head: normal or Bernoulli.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from beable.errors import DataError, UsageError
+from beable.representations.representation import Code
+from beable.vae.distributions import Bernoulli, GroupedNormal, Noise, Normal, group_energy, row_sum
+from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid
+from beable.vae.priors import Prior, make_prior
+
+Positive = Annotated[int, Field(ge=1)]
+LOG_STD_RANGE = (-12.0, 3.0)
+
+
+class Rows(NamedTuple):
+    """Coded rows of a data set.
+
+    Args:
+        values: what the encoder sees, (members, rows, m).
+        leftover: squared norm of what the code leaves out, by group, (members, rows, groups).
+        condition: known factors that encoder and decoder are told, (members, rows, conditions); None for none.
+    """
+
+    values: Tensor
+    leftover: Tensor
+    condition: Tensor | None = None
+
+
+class ModelSettings(BaseModel):
+    """The choices that make a VAE.
+
+    Args:
+        latents: number of latents n.
+        prior: name of the prior.
+        prior_options: its own options.
+        condition: names of factors of the data set that encoder and decoder are told, such as ["gravity"].
+        network: "mlp" on any code, "conv" on fields, "points" on particles: an encoder that does not see their order.
+        width: hidden units of a layer ("mlp", "points").
+        depth: number of hidden layers ("mlp", "points"); 0 leaves a linear VAE.
+        hidden: hidden units of each layer of the encoder instead, mirrored in the decoder ("mlp").
+        channels: channels after each convolution ("conv"), mirrored in the decoder.
+        decoder_channels: channels before each convolution of the decoder instead.
+        stride: 2 halves the grid with each convolution, 1 keeps it ("conv").
+        head: hidden units between convolutions and latents ("conv"); four times the last channels by default.
+        point: numbers that each particle has ("points").
+        activation: name in ``nn.ACTIVATIONS``.
+        likelihood: "normal" or "bernoulli".
+        variance: of the normal likelihood: "closed" (the mean squared error of the batch, Rybkin et al. 2021),
+            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "fixed".
+        sigma: standard deviation of the outputs where the variance is fixed, in the code's units.
+        linear: whether encoder and decoder have a linear path.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    latents: int = Field(default=2, ge=1)
+    prior: Literal["standard", "gaussian", "hierarchical", "mixture"] = "standard"
+    prior_options: dict[str, int | float | bool | list[float]] = {}
+    condition: tuple[str, ...] = ()
+    network: Literal["mlp", "conv", "points"] = "mlp"
+    width: int = Field(default=32, ge=1)
+    depth: int = Field(default=2, ge=0)
+    hidden: tuple[Positive, ...] | None = None
+    channels: tuple[Positive, ...] = Field(default=(8, 16, 32), min_length=1)
+    decoder_channels: tuple[Positive, ...] | None = Field(default=None, min_length=1)
+    stride: Literal[1, 2] = 2
+    head: tuple[Positive, ...] | None = None
+    point: int = Field(default=2, ge=1)
+    activation: str = "silu"
+    likelihood: Literal["normal", "bernoulli"] = "normal"
+    variance: Literal["closed", "closed-channel", "scalar", "channel", "fixed"] = "closed"
+    sigma: float = Field(default=1.0, gt=0)
+    linear: bool = True
+
+    @property
+    def layers(self) -> list[int]:
+        """Hidden units of each layer of a dense encoder."""
+        return [self.width] * self.depth if self.hidden is None else list(self.hidden)
+
+
+class Conditions(nn.Module):
+    """Known factors as networks see them: centred and scaled by their spread over the training rows.
+
+    Args:
+        names: of the factors.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.offset: Tensor
+        self.scale: Tensor
+        self.register_buffer("offset", torch.zeros(len(names)))
+        self.register_buffer("scale", torch.ones(len(names)))
+
+    def settle(self, values: Tensor) -> None:
+        """Take centre and spread from training rows, (rows, conditions)."""
+        spread = values.std(0, correction=0)
+        self.offset.copy_(values.mean(0))
+        self.scale.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """The numbers of each row with its conditions behind them."""
+        if not self.names:
+            return x
+        if condition is None:
+            raise UsageError(f"the model was told {', '.join(self.names)}: give a value for each row")
+        return torch.cat([x, (condition.to(x) - self.offset) / self.scale], -1)
+
+
+class Encoder(nn.Module):
+    """q(z|y), independent normals."""
+
+    def __init__(self, code: Code, settings: ModelSettings, noise: Noise) -> None:
+        super().__init__()
+        features = code.group.size
+        self.latents = settings.latents
+        self.scale: Tensor
+        self.register_buffer("scale", torch.as_tensor(code.scale))
+        self.linear = Linear(features, settings.latents, noise) if settings.linear else None
+        self.conditions = Conditions(settings.condition)
+        self.network = _encoder_network(code, settings, noise)
+
+    def forward(self, values: Tensor, condition: Tensor | None = None) -> Normal:
+        """(members, rows, m), and what is known of each row, to a distribution of (members, rows, latents)."""
+        x = values / self.scale
+        bend, log_std = self.network(self.conditions(x, condition)).split(self.latents, dim=-1)
+        mean = bend + self.linear(x) if self.linear is not None else bend
+        return Normal(mean, _softly_clamped(log_std - 3.0, *LOG_STD_RANGE))
+
+
+def _softly_clamped(x: Tensor, low: float, high: float) -> Tensor:
+    """Identity in the middle of the range, never outside it, nowhere flat."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle + half * torch.tanh((x - middle) / half)
+
+
+def _encoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Module:
+    outputs, gain, known = 2 * settings.latents, 0.01 if settings.linear else 1.0, len(settings.condition)
+    if settings.network == "conv":
+        shape = Pyramid(_grid(code), settings.channels, settings.stride, settings.head)
+        return Conv(shape, outputs, noise, settings.activation, gain, known)
+    if settings.network == "points":
+        return PointSet(settings.point, settings.layers, outputs, noise, settings.activation, gain, known)
+    return MLP([code.group.size + known, *settings.layers, outputs], noise, settings.activation, gain)
+
+
+def _decoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Module:
+    gain, inputs = 0.01 if settings.linear else 1.0, settings.latents + len(settings.condition)
+    if settings.network == "conv":
+        widths = settings.decoder_channels or settings.channels[::-1]
+        return ConvUp(
+            inputs, Pyramid(_grid(code), widths, settings.stride, settings.head), noise, settings.activation, gain
+        )
+    return MLP([inputs, *settings.layers[::-1], code.group.size], noise, settings.activation, gain)
+
+
+def _grid(code: Code) -> tuple[int, ...]:
+    if len(code.shape) < 2:
+        raise DataError(
+            f"a conv network needs fields, got a code of shape {code.shape}: "
+            "use the 'fields' representation or network = 'mlp'"
+        )
+    return code.shape
+
+
+class Decoder(nn.Module):
+    """p(y|z): a network and the likelihood that its last layer speaks."""
+
+    def __init__(self, code: Code, settings: ModelSettings, noise: Noise) -> None:
+        super().__init__()
+        self.settings, self.pixels = settings, code.pixels
+        self.scale: Tensor
+        self.group: Tensor
+        self.dimension: Tensor
+        self.register_buffer("scale", torch.full(code.scale.shape, float(code.scale.max())))
+        self.register_buffer("group", torch.as_tensor(code.group))
+        self.register_buffer("dimension", torch.as_tensor(code.dimension, dtype=torch.float32))
+        self.linear = Linear(settings.latents, code.group.size, noise) if settings.linear else None
+        self.conditions = Conditions(settings.condition)
+        self.network = _decoder_network(code, settings, noise)
+        level = 2 * math.log(settings.sigma) if settings.variance == "fixed" else 0.0
+        start = torch.full((len(noise.members), self.dimension.numel()), level)
+        if settings.variance in ("scalar", "channel"):
+            self.log_variance = nn.Parameter(start[:, :1] if settings.variance == "scalar" else start)
+        else:
+            self.register_buffer("log_variance", start)
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the output variance follows the errors instead of being learned."""
+        return self.settings.likelihood == "normal" and self.settings.variance.startswith("closed")
+
+    def location(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """(members, rows, latents), and what is known, to the likelihood's natural location, (members, rows, m)."""
+        x: Tensor = self.network(self.conditions(z, condition))
+        if self.linear is not None:
+            x = x + self.linear(z)
+        return x * self.scale if self.settings.likelihood == "normal" else x
+
+    def forward(
+        self, z: Tensor, like: Rows | None = None, condition: Tensor | None = None
+    ) -> GroupedNormal | Bernoulli:
+        """The distribution of coded rows given z.
+
+        Args:
+            z: latents, (members, rows, latents).
+            like: the rows whose errors set a closed-form variance; without them the stored variance is used.
+            condition: what is known of each row; that of ``like`` by default.
+        """
+        known = like.condition if like is not None and condition is None else condition
+        return self.around(self.location(z, known), like)
+
+    def around(self, location: Tensor, like: Rows | None = None) -> GroupedNormal | Bernoulli:
+        """The distribution of coded rows around a location, (members, rows, m)."""
+        if self.settings.likelihood == "bernoulli":
+            return Bernoulli(location)
+        if like is not None and self.closed_form:
+            return self._normal(location, self.closed_log_variance(location, like))
+        return self._normal(location, self.log_variance)
+
+    def _normal(self, location: Tensor, log_variance: Tensor) -> GroupedNormal:
+        shared = log_variance.expand(-1, self.dimension.numel())
+        return GroupedNormal(location, shared, self.group, self.dimension)
+
+    @torch.no_grad()
+    def closed_log_variance(self, location: Tensor, rows: Rows) -> Tensor:
+        """log of the mean squared error of the rows, (members, groups): the variance that minimises the distortion.
+
+        Its gradient vanishes at that minimum, so it may be held fixed during a step.
+        """
+        energy = group_energy(rows.values - location, self.group, rows.leftover).mean(1)
+        if self.settings.variance == "closed":
+            return (energy.sum(-1, keepdim=True) / self.dimension.sum()).log().expand_as(energy)
+        return (energy / self.dimension).log()
+
+    def distortion(self, p: GroupedNormal | Bernoulli, rows: Rows) -> Tensor:
+        """-log p(y|z) of all outputs, in nats, (members, rows)."""
+        if isinstance(p, Bernoulli):
+            return -row_sum(p.log_prob(rows.values))
+        return -p.log_prob(rows.values, rows.leftover)
+
+
+class VAE(nn.Module):
+    """Encoder, decoder and prior of K members.
+
+    Args:
+        code: what the rows look like.
+        settings: the choices.
+        noise: its members are the ensemble's; first weights come from it.
+    """
+
+    def __init__(self, code: Code, settings: ModelSettings, noise: Noise) -> None:
+        super().__init__()
+        self.members = list(noise.members)
+        self.encoder = Encoder(code, settings, noise)
+        self.decoder = Decoder(code, settings, noise)
+        self.prior: Prior = make_prior(settings.prior, settings.latents, noise, **settings.prior_options)
+
+    def settle_conditions(self, condition: Tensor | None) -> None:
+        """Take centre and spread of the known factors from training rows, (rows, conditions)."""
+        if condition is not None:
+            for part in (self.encoder, self.decoder):
+                part.conditions.settle(condition)

@@ -1,0 +1,146 @@
+"""Ceiling, chance and interval against known values."""
+
+import doctest
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beable.errors import DataError, UsageError
+from beable.metrics import METRICS, s_d, sap, score_in_context
+from beable.metrics.context import linear_codes, rotated
+
+
+def normal(n: int, p: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, p))
+
+
+def clusters(n: int, p: int = 2, seed: int = 0) -> np.ndarray:
+    draw = np.random.default_rng(seed)
+    return draw.choice([-1, 1], size=(n, p)) + 0.25 * draw.normal(size=(n, p))
+
+
+@pytest.mark.parametrize(("rows", "published"), [(64, 0.915), (256, 0.955), (512, 0.965)])
+def test_ceiling_of_s_d(rows: int, published: float) -> None:
+    ceilings = [s_d(θ, θ).score for θ in (normal(rows, 2, seed) for seed in range(200))]
+    assert np.mean(ceilings) == pytest.approx(published, abs=0.007)
+
+
+@pytest.mark.parametrize(("p", "mean", "above"), [(2, 0.72, 0.14), (3, 0.567, 0.002)])
+def test_chance_of_s_d_by_random_rotation(p: int, mean: float, above: float) -> None:
+    θ = rotated(normal(50, p), p, 0)  # exactly white: no sample correlation is left
+    draw = np.random.default_rng(1)
+    scores = np.array([s_d(rotated(θ, p, draw), θ).score for _ in range(2000)])
+    assert scores.mean() == pytest.approx(mean, abs=0.008)
+    assert np.mean(scores > 0.9) == pytest.approx(above, abs=0.02)
+
+
+def test_rotations_are_uniform_and_whiten_correlated_factors() -> None:
+    θ = normal(500, 2) @ np.array([[1.0, 0.9], [0.0, 0.4]])
+    draw = np.random.default_rng(0)
+    codes = [rotated(θ, 2, draw) for _ in range(300)]
+    assert np.allclose(np.cov(codes[0].T, bias=True), np.eye(2), atol=1e-9)
+    first = np.array([z[:, 0] @ codes[0] / 500 for z in codes])
+    angles = np.sort(np.arctan2(first[:, 1], first[:, 0]) / (2 * np.pi) % 1)
+    assert np.abs(angles - np.arange(1, 301) / 300).max() < 1.63 / np.sqrt(300)  # Kolmogorov, 1 %
+
+
+@pytest.mark.parametrize("latents", [1, 2, 5])
+def test_rotation_null_has_as_many_latents_as_the_code(latents: int) -> None:
+    assert rotated(normal(50, 3), latents, 0).shape == (50, latents)
+
+
+def test_corrected_is_one_at_the_ceiling_and_zero_at_chance() -> None:
+    θ = clusters(400)
+    assert score_in_context(sap, -3 * θ, θ, repeats=20).corrected == pytest.approx(1.0)
+    means = score_in_context(sap, θ, θ, repeats=20, rotations=400)
+    turn = np.deg2rad(25.0)  # SAP of a rotation |cos 2x|: mean 2/pi over angles, met at 25.2 degrees
+    turned = θ @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    assert means.rotation.mean == pytest.approx(2 / np.pi, abs=0.04)
+    assert score_in_context(sap, turned, θ, repeats=20, rotations=400).corrected == pytest.approx(0.0, abs=0.15)
+
+
+def test_a_metric_blind_to_rotation_has_no_corrected_value_against_rotations() -> None:
+    θ = normal(300, 2)
+    codes = θ + normal(300, 2, 1)
+    blind = score_in_context(METRICS["explicitness"], codes, θ, repeats=10, rotations=10)
+    seeing = score_in_context(METRICS["explicitness"], codes, θ, repeats=10, rotations=10, against="permutation")
+    assert np.isnan(blind.corrected)
+    assert 0.4 < seeing.corrected < 0.6
+
+
+def test_interval_covers() -> None:
+    truth = 0.6**2  # squared correlation of the only latent
+    hits = 0
+    for seed in range(60):
+        x, e = normal(200, 1, 2 * seed + 1), normal(200, 1, 2 * seed + 2)
+        found = score_in_context(sap, 0.6 * x + 0.8 * e, x, repeats=60, rotations=2, level=0.9)
+        hits += found.interval.low <= truth <= found.interval.high
+        assert found.interval.low < found.score < found.interval.high
+    assert 47 <= hits <= 59  # 54 expected
+
+
+def test_interval_of_few_rows_is_as_wide_as_the_scatter() -> None:
+    found = [
+        score_in_context(
+            sap, 0.6 * normal(11, 1, s) + 0.8 * normal(11, 1, s + 500), normal(11, 1, s), repeats=60, rotations=2
+        )
+        for s in range(60)
+    ]
+    scatter = np.std([f.score for f in found])
+    assert np.mean([f.interval.high - f.interval.low for f in found]) / (2 * 1.96) == pytest.approx(scatter, rel=0.4)
+
+
+def test_interval_shrinks_with_the_rows() -> None:
+    def width(n: int) -> float:
+        found = score_in_context(sap, clusters(n) + normal(n, 2, 1), clusters(n), repeats=200, rotations=2)
+        return found.interval.high - found.interval.low
+
+    assert width(1600) / width(400) == pytest.approx(0.5, abs=0.15)
+
+
+def test_ica_finds_what_pca_turns() -> None:
+    θ = clusters(500)
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    data = (θ @ turn) @ normal(2, 30, 3) + 0.01 * normal(500, 30, 4)
+    found = score_in_context(s_d, θ, θ, data=data, repeats=10)
+    assert found.ica is not None
+    assert found.pca is not None
+    assert found.ica > 0.97 * found.ceiling > found.pca + 0.05
+    assert found.ica_converged
+
+
+def test_wide_and_tall_data_have_the_same_components() -> None:
+    data = normal(40, 30) @ np.diag(np.arange(30, 0, -1.0))
+    tall, _, _ = linear_codes(data, 3)
+    wide, _, _ = linear_codes(np.hstack([data, np.zeros((40, 30))]), 3)
+    assert np.allclose(np.abs(tall), np.abs(wide), atol=1e-8)
+
+
+def test_same_seed_same_context() -> None:
+    θ = clusters(100)
+    one, two = (score_in_context(s_d, θ, θ, rng=3, repeats=5) for _ in range(2))
+    assert np.array_equal(one.rotation.values, two.rotation.values)
+    assert one.interval == two.interval
+
+
+def test_bad_settings_and_data() -> None:
+    θ = clusters(50)
+    with pytest.raises(DataError, match="8 rows: at least 9"):
+        score_in_context(s_d, θ[:8], θ[:8])
+    with pytest.raises(UsageError, match="at least 2"):
+        score_in_context(s_d, θ, θ, repeats=1)
+    with pytest.raises(UsageError, match="level"):
+        score_in_context(s_d, θ, θ, level=95)
+    with pytest.raises(UsageError, match="against"):
+        score_in_context(s_d, θ, θ, against="luck")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="49 rows"):
+        score_in_context(s_d, θ, θ, data=θ[:-1])
+    with pytest.raises(DataError, match="no 2 components"):
+        score_in_context(s_d, θ, θ, data=θ[:, :1])
+
+
+def test_the_page_on_choosing_a_metric_runs_and_names_them_all() -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+    assert all(f"| `{name}` |" in page.read_text() for name in METRICS)

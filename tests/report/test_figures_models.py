@@ -1,0 +1,241 @@
+"""Figures of latent spaces, anomalies, sweeps and parity."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse, StepPatch
+
+from beable.errors import DataError
+from beable.metrics.anomaly import roc_auc
+from beable.report.figures.parity import parity
+from beable.report.figures.style import PALETTE, WIDTH
+from beable.report.figures.sweeps import rate_distortion, sweep
+from beable.systems.lennard_jones.figures.anomalies import auc_by_size, roc_curves, score_distributions
+from beable.systems.lennard_jones.figures.latents import accuracies, confusion, latent_map
+
+RNG = np.random.default_rng(13)
+GAMMA = np.tile([0.1, 0.4, 0.7, 1.0], 200)
+Z = np.stack([10 * GAMMA, 0 * GAMMA], axis=1) + RNG.normal(size=(800, 2))
+COUNTS = np.array([[9.0, 1], [2, 8]])
+S = RNG.normal(size=300)
+SCORES = {"distortion": {"normal": S, "uniform": S + 2, "γ = 3": S - 1}, "rate": {"normal": S, "uniform": S + 1}}
+SIZES = np.array([0.1, 0.3, 1.0, 2.8])
+AUC = np.array([0.5, 0.7, 0.9, 1.0])
+SWEEP = np.array([2.0, 10, 40])
+ERROR = np.array([1.2, 0.6, 0.3])
+
+FIGURES = {
+    "levels": lambda: latent_map(Z, GAMMA, "γ"),
+    "a scale": lambda: latent_map(Z, Z[:, 0], "mean height (σ)"),
+    "confusion": lambda: confusion(COUNTS, ["0.1", "0.4"], "γ"),
+    "accuracies": lambda: accuracies({"a": (0.8, 0.7, 0.9), "b": (0.3, 0.2, 0.3)}, ceiling=0.825, chance=0.25),
+    "scores": lambda: score_distributions(SCORES),
+    "roc": lambda: roc_curves(SCORES),
+    "auc": lambda: auc_by_size(SIZES, {"rate": (AUC, AUC - 0.1, AUC), "energy": (AUC, AUC, AUC)}),
+    "sweep": lambda: sweep({"a": (SWEEP, ERROR), "b": (SWEEP, np.stack([ERROR, 2 * ERROR], 1))}, "latents", "RMSE (σ)",
+                           source={"a": (SWEEP[:1], ERROR[:1])}, levels={"PCA": 0.2}),
+    "rate": lambda: rate_distortion({"a": (SWEEP, ERROR)}, notes={"a": SWEEP}, source={"b": (SWEEP, ERROR)}),
+    "parity": lambda: parity({"energy (ε)": (S, S + RNG.normal(size=300))}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> None:
+    figure = FIGURES[name]()
+    figure.draw_without_rendering()
+    assert isinstance(figure, Figure)
+    assert figure.get_size_inches()[0] <= WIDTH
+
+
+DEGENERATE = {
+    "one code": lambda: latent_map(Z[:1], GAMMA[:1], "γ"),
+    "collapsed codes": lambda: latent_map(0 * Z, GAMMA, "γ"),
+    "codes on a line": lambda: latent_map(Z * [1, 0], Z[:, 0], "height"),
+    "one level": lambda: confusion(np.ones((1, 1)), ["a"]),
+    "a level without rows": lambda: confusion(COUNTS * [[1], [0]], ["a", "b"]),
+    "many levels": lambda: confusion(np.eye(14), [f"level {i}" for i in range(14)]),
+    "one accuracy": lambda: accuracies({"a": (1.0, 1.0, 1.0)}),
+    "equal scores": lambda: score_distributions({"a": {"normal": np.ones(9), "b": np.ones(9)}}),
+    "infinite scores": lambda: score_distributions({"a": {"normal": S, "b": np.full(9, np.inf)}}),
+    "scores over decades": lambda: score_distributions({"a": {"normal": np.exp(S), "b": 1e6 * np.exp(S)}}),
+    "roc of equal scores": lambda: roc_curves({"a": {"normal": np.ones(9), "b": np.ones(9)}}),
+    "roc of infinite scores": lambda: roc_curves({"a": {"normal": S, "b": np.full(9, np.inf)}}),
+    "one row against one": lambda: roc_curves({"a": {"normal": S[:1], "b": S[:1] + 1}}),
+    "one size": lambda: auc_by_size(SIZES[:1], {"a": (AUC[:1], AUC[:1], AUC[:1])}),
+    "size zero": lambda: auc_by_size(SIZES - 0.1, {"a": (AUC, AUC, AUC)}),
+    "one setting": lambda: sweep({"a": (SWEEP[:1], ERROR[:1])}, "x", "y"),
+    "zero error": lambda: sweep({"a": (SWEEP, 0 * ERROR)}, "x", "y"),
+    "many settings": lambda: sweep({"a": (np.arange(1.0, 40), np.arange(39.0))}, "x", "y"),
+    "equal rates": lambda: rate_distortion({"a": (np.ones(3), np.zeros(3))}),
+    "constant truth": lambda: parity({"a": (np.ones(5), np.arange(5.0))}),
+    "one row": lambda: parity({"a": (np.ones(1), np.ones(1))}),
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_input_is_drawn_without_a_warning(name: str) -> None:
+    DEGENERATE[name]().draw_without_rendering()
+
+
+NOT_FINITE = {
+    "codes": lambda bad: latent_map(Z * bad, GAMMA, "γ"),
+    "levels": lambda bad: latent_map(Z, GAMMA * bad, "γ"),
+    "confusion": lambda bad: confusion(COUNTS * bad, ["a", "b"]),
+    "accuracies": lambda bad: accuracies({"a": (bad, bad, bad)}),
+    "ordinary scores": lambda bad: score_distributions({"a": {"normal": S * bad, "b": S}}),
+    "sizes": lambda bad: auc_by_size(SIZES * bad, {"a": (AUC, AUC, AUC)}),
+    "auc": lambda bad: auc_by_size(SIZES, {"a": (AUC * bad, AUC, AUC)}),
+    "sweep": lambda bad: sweep({"a": (SWEEP, ERROR * bad)}, "x", "y"),
+    "source": lambda bad: sweep({"a": (SWEEP, ERROR)}, "x", "y", source={"a": (SWEEP, ERROR * bad)}),
+    "levels of a sweep": lambda bad: sweep({"a": (SWEEP, ERROR)}, "x", "y", levels={"PCA": bad}),
+    "rates": lambda bad: rate_distortion({"a": (SWEEP * bad, ERROR)}),
+    "parity": lambda bad: parity({"a": (S, S * bad)}),
+}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", NOT_FINITE)
+def test_numbers_that_are_not_finite_are_refused(name: str, bad: float) -> None:
+    with pytest.raises(DataError, match=r"finite|NaN"):
+        NOT_FINITE[name](bad)
+
+
+WRONG = {
+    "three latents": lambda: latent_map(np.ones((5, 3)), np.ones(5), "γ"),
+    "values of other rows": lambda: latent_map(Z, GAMMA[1:], "γ"),
+    "confusion that is not square": lambda: confusion(COUNTS[1:], ["a"]),
+    "negative counts": lambda: confusion(-COUNTS, ["a", "b"]),
+    "a missing name": lambda: confusion(COUNTS, ["a"]),
+    "an accuracy outside its interval": lambda: accuracies({"a": (0.5, 0.6, 0.7)}),
+    "no accuracy": lambda: accuracies({}),
+    "no scores": lambda: score_distributions({}),
+    "no ordinary rows": lambda: roc_curves({"a": {"uniform": S}}),
+    "no anomaly": lambda: roc_curves({"a": {"normal": S}}),
+    "too many scores": lambda: roc_curves({str(i): SCORES["rate"] for i in range(7)}),
+    "no auc": lambda: auc_by_size(SIZES, {}),
+    "auc of other sizes": lambda: auc_by_size(SIZES, {"a": (AUC[1:], AUC, AUC)}),
+    "no line": lambda: sweep({}, "x", "y"),
+    "a line of two lengths": lambda: sweep({"a": (SWEEP, ERROR[1:])}, "x", "y"),
+    "no points": lambda: rate_distortion({}),
+    "notes of other points": lambda: rate_distortion({"a": (SWEEP, ERROR)}, notes={"a": SWEEP[1:]}),
+    "no pairs": lambda: parity({}),
+    "predictions of other rows": lambda: parity({"a": (S, S[1:])}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_drawn_is_refused(name: str) -> None:
+    with pytest.raises(DataError):
+        WRONG[name]()
+
+
+# what is shown
+
+
+def test_each_level_has_its_ellipse_of_two_standard_deviations() -> None:
+    axes = latent_map(Z, GAMMA, "γ").axes[0]
+    ellipses = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
+    for ellipse, level in zip(ellipses, np.unique(GAMMA), strict=True):
+        inside = Z[level == GAMMA]
+        assert ellipse.center == pytest.approx(inside.mean(0))
+        assert sorted([ellipse.width, ellipse.height]) == pytest.approx([4, 4], rel=0.15)
+        reach = ellipse.get_patch_transform().inverted().transform(inside)
+        assert np.mean(np.linalg.norm(reach, axis=1) < 1) == pytest.approx(0.865, abs=0.05)
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_thinning_keeps_every_level_of_rows_in_a_cycle(period: int) -> None:
+    values = np.tile(np.arange(period), 18_000 // period)
+    dots = latent_map(RNG.normal(size=(18_000, 2)), values, "γ").axes[0].collections[0]
+    colours, counts = np.unique(dots.get_facecolor(), axis=0, return_counts=True)
+    assert len(colours) == period
+    assert counts.min() > 0.8 * counts.max()
+
+
+def test_many_values_are_a_scale_of_colour() -> None:
+    figure = latent_map(Z, Z[:, 0], "height (σ)")
+    assert figure.axes[1].get_ylabel() == "height (σ)"
+    assert not figure.legends
+
+
+def test_confusions_are_shares_of_the_true_level() -> None:
+    axes = confusion(np.array([[30.0, 10], [1, 0]]), ["a", "b"], "γ").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["75", "25", "100", "0"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert axes.get_ylabel().startswith("true γ")
+
+
+def test_accuracies_stand_beside_chance_and_ceiling() -> None:
+    axes = accuracies({"a": (0.81, 0.80, 0.82)}, ceiling=0.825, chance=0.25).axes[0]
+    assert {float(line.get_xdata()[0]) for line in axes.lines} == {0.825, 0.25}
+    assert axes.patches[0].get_width() == pytest.approx(0.81)
+    assert axes.collections[0].get_segments()[0][:, 0] == pytest.approx([0.80, 0.82])
+
+
+def test_ordinary_rows_are_an_area_and_anomalies_are_lines() -> None:
+    axes = score_distributions(SCORES).axes[0]
+    filled = [patch.get_fill() for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert filled == [True, False, False]
+
+
+def test_scores_beyond_all_measure_are_counted_at_the_end() -> None:
+    axes = score_distributions({"a": {"normal": S, "odd": np.append(S, np.full(300, 1e9))}}).axes[0]
+    assert axes.texts[0].get_text() == "50 % →"
+    assert axes.get_xlim()[1] < 30
+
+
+def test_roc_curves_carry_their_area_and_its_interval() -> None:
+    figure = roc_curves(SCORES)
+    found = roc_auc(S, S + 2)
+    said = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert said[0] == f"uniform: {found.score:.2f} ({found.low:.2f}–{found.high:.2f})"
+    x, y = figure.axes[0].lines[1].get_data()
+    assert np.trapezoid(y, x) == pytest.approx(found.score, abs=0.005)
+    assert np.trapezoid(*figure.axes[0].lines[2].get_data()[::-1]) < 0.5
+    assert figure.axes[1].lines[1].get_color() == figure.axes[0].lines[1].get_color() == PALETTE[0]
+
+
+def test_sizes_over_a_decade_are_logarithmic_with_their_own_ticks() -> None:
+    axes = auc_by_size(SIZES, {"rate": (AUC, AUC - 0.1, AUC)}).axes[0]
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1", "0.3", "1", "2.8"]
+    bars = axes.collections[0].get_segments()
+    assert np.stack(bars)[:, :, 1] == pytest.approx(np.stack([AUC - 0.1, AUC], 1))
+
+
+def test_a_sweep_joins_medians_and_sets_the_source_beside_them_hollow() -> None:
+    members = np.stack([ERROR, 2 * ERROR, 30 * ERROR], axis=1)
+    axes = sweep({"a": (SWEEP[::-1], members[::-1])}, "latents", "RMSE (σ)", source={"a": (SWEEP, ERROR)}).axes[0]
+    line = next(line for line in axes.lines if line.get_linestyle() == "-")
+    assert line.get_xdata() == pytest.approx(SWEEP)
+    assert line.get_ydata() == pytest.approx(2 * ERROR)
+    (hollow,) = (line for line in axes.lines if line.get_marker() == "s")
+    assert (hollow.get_markerfacecolor(), hollow.get_markeredgecolor()) == ("white", PALETTE[0])
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "10", "40"]
+
+
+def test_rates_are_joined_by_rising_rate_with_their_notes() -> None:
+    axes = rate_distortion({"a": (SWEEP[::-1], ERROR[::-1])}, notes={"a": np.array([1.0, 4, 0.25])}).axes[0]
+    assert axes.lines[0].get_xdata() == pytest.approx(SWEEP)
+    assert {text.get_text(): text.xy[0] for text in axes.texts} == {"1": 40, "4": 10, "0.25": 2}
+
+
+@pytest.mark.parametrize(("shift", "said"), [(0.0, "R² 1.00\nbias 0"), (-2.0, "R² 0.50\nbias −2")])
+def test_parity_says_how_well_and_how_biased(shift: float, said: str) -> None:
+    x = np.sqrt(8) * np.array([-1.0, 1, -1, 1])
+    assert parity({"energy": (x, x + shift)}).axes[0].texts[0].get_text() == said
+
+
+@pytest.mark.parametrize("word", [r"$\frac$", "_名前", "x" * 300])
+def test_names_are_words_whatever_stands_in_them(word: str) -> None:
+    for figure in (
+        confusion(COUNTS, [word, word]),
+        accuracies({word: (0.5, 0.4, 0.6)}, ceiling=0.8, ceiling_name=word),
+        score_distributions({word: {"normal": S, word: S}}),
+        roc_curves({word: {"normal": S, word: S}}),
+        auc_by_size(SIZES, {word: (AUC, AUC, AUC)}, size_label=word, label=word),
+        sweep({word: (SWEEP, ERROR)}, word, word, source={word: (SWEEP, ERROR)}, levels={word: 0.1}),
+        parity({word: (S, S)}, truth=word, made=word),
+    ):
+        figure.draw_without_rendering()

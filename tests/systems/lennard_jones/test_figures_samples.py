@@ -1,0 +1,175 @@
+"""Figures of sets of configurations: pair correlation, profiles, energies, relaxation, memory."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
+
+from beable.errors import DataError
+from beable.report.figures.memory import autocorrelations
+from beable.report.figures.style import PALETTE, WIDTH
+from beable.systems.lennard_jones.configurations import height_profile, radial_distribution
+from beable.systems.lennard_jones.figures.energies import energies, relaxations
+from beable.systems.lennard_jones.figures.structure import height_profiles, radial_distributions
+
+RNG = np.random.default_rng(12)
+X = RNG.uniform(0, 10, (20, 15, 2))
+R = np.linspace(0.5, 6, 12)
+G = (R, np.exp(-R), 0.1 * np.exp(-R))
+U = RNG.normal(-8, 6, 200)
+SWEEPS = np.array([0.0, 1, 5, 20, 100])
+TRACES = U[:, None] + 40 * np.exp(-SWEEPS / 5)
+LAGS = np.arange(0.0, 2000, 5)
+RHO = np.exp(-LAGS / 200)
+FOUR = {f"γ = {g}": {"equilibrium": G, "decoded": G} for g in (0.1, 0.4, 0.7, 1)}
+
+FIGURES = {
+    "g(r)": lambda: radial_distributions({"decoded": radial_distribution(X, 10, R)}),
+    "g(r) beside equilibrium": lambda: radial_distributions(FOUR, reference="equilibrium"),
+    "profile": lambda: height_profiles({"decoded": height_profile(X, 10)}, ideal=G),
+    "profiles": lambda: height_profiles(FOUR, reference="equilibrium", ideal={"γ = 0.1": G}),
+    "energies": lambda: energies({"equilibrium": U, "decoded": np.append(3 * U, 50 * [np.inf])}),
+    "energies by gravity": lambda: energies({"a": {"equilibrium": U, "decoded": U + 9}, "b": {"equilibrium": U}}),
+    "relaxation": lambda: relaxations({"decoded": TRACES}, SWEEPS, equilibrium=U),
+    "relaxation from overlaps": lambda: relaxations({"a": {"decoded": TRACES * 10.0 ** (9 - SWEEPS)}}, SWEEPS,
+                                                    equilibrium={"a": U}),
+    "memory": lambda: autocorrelations({"energy": (LAGS, RHO)}, times={"energy": 400.0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> None:
+    figure = FIGURES[name]()
+    figure.draw_without_rendering()
+    assert isinstance(figure, Figure)
+    assert figure.get_size_inches()[0] <= WIDTH
+
+
+DEGENERATE = {
+    "one row": lambda: radial_distributions({"decoded": radial_distribution(X[:1], 10, np.linspace(0.5, 20, 30))}),
+    "one bin": lambda: height_profiles({"decoded": height_profile(X, 10, bins=1)}, reference="decoded"),
+    "an empty box": lambda: height_profiles({"decoded": (R, 0 * R, 0 * R)}, ideal=(R, 0 * R, 0 * R)),
+    "an ideal gas beside nothing else": lambda: height_profiles({"": (R, 0 * R, 0 * R)}, ideal=G),
+    "one energy": lambda: energies({"equilibrium": np.ones(1)}),
+    "equal energies": lambda: energies({"equilibrium": np.zeros(9), "decoded": np.zeros(9)}),
+    "infinite energies": lambda: energies({"equilibrium": np.full(9, np.inf), "decoded": np.full(9, np.inf)}),
+    "huge energies": lambda: energies({"equilibrium": U, "decoded": np.full(9, 1e300)}),
+    "a reference in one panel": lambda: energies({"a": {"eq": U}, "b": {"decoded": U}}, reference="eq"),
+    "one time": lambda: relaxations({"decoded": TRACES[:, :1]}, SWEEPS[:1], equilibrium=U),
+    "one trace": lambda: relaxations({"decoded": TRACES[:1]}, SWEEPS),
+    "infinite at first": lambda: relaxations({"a": np.where(SWEEPS > 1, TRACES, np.inf)}, SWEEPS, equilibrium=U),
+    "always infinite": lambda: relaxations({"a": np.full((9, 5), np.inf)}, SWEEPS, equilibrium=U),
+    "equilibrium at one energy": lambda: relaxations({"a": TRACES}, SWEEPS, equilibrium=np.zeros(9)),
+    "one lag": lambda: autocorrelations({"a": (np.zeros(1), np.ones(1))}, level=None),
+    "no memory": lambda: autocorrelations({"a": (LAGS, 0 * LAGS)}),
+    "many curves": lambda: radial_distributions({f"model {i}": G for i in range(14)}),
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_input_is_drawn_without_a_warning(name: str) -> None:
+    DEGENERATE[name]().draw_without_rendering()
+
+
+WRONG = {
+    "no curve": lambda: radial_distributions({}),
+    "two arrays": lambda: radial_distributions({"a": G[:2]}),  # type: ignore[dict-item]
+    "arrays of two lengths": lambda: radial_distributions({"a": (R, R[1:], R)}),
+    "an infinite curve": lambda: radial_distributions({"a": (R, R * np.inf, R)}),
+    "a curve that is nowhere defined": lambda: radial_distributions({"a": (R, R * np.nan, R)}),
+    "an unknown reference": lambda: height_profiles({"a": G}, reference="b"),
+    "panels and curves": lambda: radial_distributions({"a": G, "b": {"c": G}}),  # type: ignore[dict-item]
+    "too many panels": lambda: energies({str(i): {"a": U} for i in range(7)}),
+    "energies that are NaN": lambda: energies({"a": U * np.nan}),
+    "no energies": lambda: energies({"a": U[:0]}),
+    "a table of energies": lambda: energies({"a": TRACES}),
+    "traces of other times": lambda: relaxations({"a": TRACES}, SWEEPS[1:]),
+    "one trace without its row": lambda: relaxations({"a": TRACES[0]}, SWEEPS),
+    "traces that are NaN": lambda: relaxations({"a": TRACES * np.nan}, SWEEPS),
+    "sweeps that are NaN": lambda: relaxations({"a": TRACES}, SWEEPS * np.nan),
+    "an infinite autocorrelation": lambda: autocorrelations({"a": (LAGS, RHO * np.inf)}),
+    "lags that do not match": lambda: autocorrelations({"a": (LAGS, RHO[1:])}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_drawn_is_refused(name: str) -> None:
+    with pytest.raises(DataError):
+        WRONG[name]()
+
+
+# what is shown
+
+
+def test_the_reference_is_an_area_and_the_others_are_lines_in_bands_of_two_errors() -> None:
+    axes = radial_distributions({"equilibrium": G, "decoded": G}, reference="equilibrium").axes[0]
+    area, band = (c.get_paths()[0].vertices for c in axes.collections)
+    assert area[:, 1].min() == 0
+    at = band[np.isclose(band[:, 0], R[0])][:, 1]
+    assert (at.min(), at.max()) == pytest.approx((0.8 * G[1][0], 1.2 * G[1][0]))
+
+
+def test_undefined_points_are_left_out_and_undefined_errors_are_no_band() -> None:
+    curve = (R, np.where(R > 5, np.nan, 1.0), np.full(len(R), np.nan))
+    line = radial_distributions({"a": curve}).axes[0].lines[-1]
+    assert line.get_xdata() == pytest.approx(R[R <= 5])
+
+
+def test_heights_point_upwards() -> None:
+    axes = height_profiles({"a": G}).axes[0]
+    assert axes.lines[0].get_ydata() == pytest.approx(R)
+    assert axes.lines[0].get_xdata() == pytest.approx(G[1])
+
+
+def test_the_ideal_gas_does_not_set_the_scale() -> None:
+    axes = height_profiles({"a": G}, ideal=(R, 100 * G[1], 0 * R)).axes[0]
+    assert axes.get_xlim()[1] < 2 * G[1].max()
+
+
+@pytest.mark.parametrize("figure", [radial_distributions, height_profiles])
+def test_a_label_keeps_its_colour_in_all_panels(figure) -> None:
+    drawn = figure({"a": {"first": G, "second": G}, "b": {"second": G}})
+    assert [line.get_color() for line in drawn.axes[0].lines if len(line.get_xdata()) > 2] == list(PALETTE[:2])
+    assert drawn.axes[1].lines[-1].get_color() == PALETTE[1]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["first", "second"]
+
+
+def test_samples_share_bins_and_what_lies_outside_is_said() -> None:
+    axes = energies({"equilibrium": U, "decoded": np.concatenate([U, U + 1e6, [-np.inf] * 400])}).axes[0]
+    steps = [patch.get_data() for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert steps[0].edges == pytest.approx(steps[1].edges)
+    assert [data.values.sum() for data in steps] == pytest.approx([1, 0.25])
+    assert [text.get_text() for text in axes.texts] == ["← 50 %", "25 % →"]
+
+
+def test_relaxation_shows_the_median_and_the_middle_half() -> None:
+    traces = np.array([0.0, 1, 2, 3, 100])[:, None] + np.zeros(5)
+    axes = relaxations({"a": traces}, SWEEPS).axes[0]
+    assert axes.lines[0].get_ydata() == pytest.approx(2)
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (1, 3)
+
+
+@pytest.mark.parametrize(("start", "scale"), [(10.0, "linear"), (1e8, "symlog")])
+def test_energies_far_above_equilibrium_bend_the_scale(start: float, scale: str) -> None:
+    axes = relaxations({"a": U[:, None] + start / (1 + SWEEPS)}, SWEEPS, equilibrium=U).axes[0]
+    assert axes.get_yscale() == scale
+    assert axes.get_ylim()[0] < np.median(U)
+
+
+def test_long_memories_are_drawn_on_a_logarithmic_axis_with_their_time() -> None:
+    figure = autocorrelations({"energy": (LAGS, RHO), "height": (LAGS, RHO**2)}, times={"height": 201.3})
+    assert figure.axes[0].get_xscale() == "log"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["energy", "height, τ = 201"]
+    assert autocorrelations({"a": (LAGS[:5], RHO[:5])}).axes[0].get_xscale() == "linear"
+
+
+@pytest.mark.parametrize("word", [r"$\frac$", "_名前", "x" * 300])
+def test_names_are_words_whatever_stands_in_them(word: str) -> None:
+    for figure in (
+        height_profiles({word: {word: G}}, ideal={word: G}),
+        energies({word: {word: U}}, label=word),
+        autocorrelations({word: (LAGS, RHO)}, times={word: 3.0}),
+    ):
+        figure.draw_without_rendering()
+        assert len(figure.legends[0].get_texts()) > 0

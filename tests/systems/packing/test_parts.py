@@ -1,0 +1,435 @@
+"""The measures of the packing study on tables small enough to train in seconds, with a physics of our own."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from beable.analysis.beta_thresholds import SQUARED_ERROR_SIGMA
+from beable.datasets.store import Store
+from beable.errors import DataError, UsageError
+from beable.simulator import Factor
+from beable.streams import RowStreams
+from beable.studies.context import Context, data_path, further_path, reported_number, run_path
+from beable.studies.study import Data, parse
+from beable.systems import SYSTEMS
+from beable.systems.packing.parts import MEASURES, decoded_rows
+from beable.systems.packing.parts.cells import by_function, by_simulator, summary
+from beable.systems.packing.parts.ensembles import Decoded, Members, members_of, picked
+from beable.systems.packing.parts.oracles import simulated, surrogate
+from beable.systems.packing.parts.planes import plane
+from beable.systems.packing.parts.rows import inputs, size_names, some, store_of, whole_of
+from beable.systems.packing.parts.trends import PAIRINGS, explained, trends
+from beable.training.run import Run, train
+
+BETAS, SEEDS, PARTS = (0.01, 0.1, 0.5, 1.0, 8.0), 2, 3
+
+
+def physics(x):
+    """A packing fraction that depends on all inputs, smoothly."""
+    return 0.62 + 0.05 * np.tanh(x[:, 0] - x[:, 2]) + 0.05 * x[:, 1] + 0.04 * x[:, 6] * x[:, 7]
+
+
+class Packings:
+    """Stands for the simulator: nine factors, and a little noise of its own."""
+
+    def __init__(self, **settings):
+        names = [f"{name}_{i}" for i in (1, 2, 3) for name in ("median", "spread")]
+        ends = [(0.5, 3.0) if name.startswith("m") else (0.0, 0.8) for name in names]
+        shares = [Factor(f"mass_fraction_{i}", f"x_{i}", low=0.0, high=1.0) for i in (1, 2, 3)]
+        self.factors = (*(Factor(n, n, low=a, high=b) for n, (a, b) in zip(names, ends, strict=True)), *shares)
+
+    def simulate(self, values, streams):
+        noise = np.array([g.normal(0, 0.001) for g in streams.generators("simulation")])
+        return {"packing_fraction": np.where(values[:, 1] > 0.79, np.nan, physics(values) + noise)}
+
+
+def table(rows, seed, own=True):
+    rng = np.random.default_rng(seed)
+    size, spread = rng.uniform(0.5, 3, (rows, PARTS)), rng.uniform(0, 0.78, (rows, PARTS))
+    shares = rng.dirichlet([2, 2, 2], rows)
+    names = ("median", "spread") if own else ("mean_size", "size_deviation")
+    found = {names[0]: size, names[1]: spread, "mass_fraction": shares}
+    return found | {"packing_fraction": physics(inputs(found)) + rng.normal(0, 0.001, rows)}
+
+
+def stored(path, arrays, flags=None):
+    more = {} if flags is None else {"decoded": flags.astype(np.uint8)}
+    dims = {name: ["component"] for name in arrays if np.ndim(arrays[name]) == 2}
+    return Store.from_arrays(path, arrays | more, dims=dims)
+
+
+STUDY = """
+name = "small"
+title = "A small study"
+source = "nobody"
+question = "Does it run?"
+[data]
+simulator = "packing"
+rows = 300
+[run]
+[[arms]]
+name = "range"
+label = "all, min-max"
+[[arms]]
+name = "deviation"
+label = "all, z-score"
+[[parts]]
+name = "axis"
+title = "β"
+question = "?"
+measure = "packing-beta"
+arms = ["range", "deviation"]
+options = { rows = 200, trees = 20, repeats = 19, planes_of = "range", planes = [0.01, 8.0], plane_rows = 60 }
+[[parts]]
+name = "better"
+title = "calibrated"
+question = "?"
+measure = "calibrated"
+arms = ["range"]
+options = { rows = 80, trees = 20, repeats = 19 }
+[[parts]]
+name = "luck"
+title = "luck"
+question = "?"
+measure = "spread-artefact"
+options = { draws = 3, studies = 1 }
+"""
+
+
+FLAGGED = """
+[further.flagged]
+file = "paper"
+keep_flagged = true
+[further.few]
+of = "flagged"
+"""
+
+
+def settings(study, arm, own=True, **model):
+    names = ("median", "spread") if own else ("mean_size", "size_deviation")
+    every = [beta for beta in BETAS for _ in range(SEEDS)]
+    tree = {
+        "variables": [*names, "mass_fraction", "packing_fraction"],
+        "representation": {
+            "kind": "table", "scaling": arm, "composition": "mass_fraction", "simplex": "rescale", "groups": "all",
+        },
+        "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": SQUARED_ERROR_SIGMA} | model,
+        "objective": {"beta": {"kind": "constant", "beta": every}},
+        "training": {"members": len(every), "steps": 300, "batch": 100, "start": "random", "learning_rate": 1e-2},
+    }  # fmt: skip
+    return type(study.settings(study.arms[0])).model_validate(tree)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(SYSTEMS), "simulator", lambda systems, name: Packings)
+        yield
+
+
+@pytest.fixture(scope="module")
+def contexts(known, tmp_path_factory):
+    """A context for each part of a study whose arms are trained."""
+    out = tmp_path_factory.mktemp("study")
+    study = parse(STUDY, "small")
+    store = stored(data_path(out), table(300, 0))
+    (out / "runs").mkdir()
+    for arm in ("range", "deviation"):
+        train(store, run_path(out, arm), settings(study, arm))
+    return {part.name: Context(study, part, out) for part in study.parts}
+
+
+@pytest.fixture(scope="module")
+def axis(contexts):
+    return MEASURES["packing-beta"](contexts["axis"])
+
+
+# The β axis
+
+
+def test_trained_arms_collapse_where_predicted_in_both_scalings(axis):
+    small, large = axis.arms["range"], axis.arms["deviation"]
+    assert small.thresholds.collapse < 0.5 < 8 > large.thresholds.collapse > 1
+    for arm in (small, large):
+        assert arm.brackets
+        assert arm.trained.rate[arm.members.betas > 1.2 * arm.thresholds.collapse].max() < 0.05
+        assert arm.trained.rate[arm.members.betas == 0.01].sum(1).min() > 1
+        assert arm.readings[arm.scaling]["sum, sum"] == pytest.approx(arm.thresholds.collapse, rel=0.15)
+    assert small.rate_error < 1.5
+    assert large.measured().brackets(small.thresholds.collapse) is False
+
+
+def test_collapsed_models_decode_one_value_and_others_follow_their_rows(axis):
+    arm = axis.arms["range"]
+    dead, live = arm.at(8.0), arm.at(0.01)
+    assert all(c.parity.reconstructed_deviation < 0.01 for c in dead)
+    assert all(c.parity.reconstructed_deviation > 0.01 for c in live)
+    collapsed, alive = summary(arm.side(collapsed=True)), summary(arm.side(collapsed=False))
+    assert alive["deviation"] > 2 * collapsed["deviation"]
+    assert alive["nmi"] > collapsed["nmi"]
+
+
+def test_the_simulator_is_asked_for_the_first_seed_of_each_beta(axis):
+    for arm in axis.arms.values():
+        assert [c.beta for c in arm.simulated] == list(BETAS)
+        assert {c.seed for c in arm.simulated} == {0}
+        assert len(arm.cells) == len(BETAS) * SEEDS
+        assert all(c.parity.rows <= 25 for c in arm.simulated)
+
+
+PATHS = [
+    "arms.range.predicted.collapse", "arms.range.measured.0.dead", "arms.range.measured.0.brackets",
+    "arms.deviation.readings.deviation.mean, mean", "arms.range.surrogate.r2", "arms.range.levels.0.rates.0",
+    "arms.range.levels.4.parity.looks.high_nmi", "arms.range.levels.0.squared_error", "arms.range.collapsed.nmi",
+    "arms.range.levels.0.predicted_squared_error", "arms.range.best.0", "arms.range.simulated.0.r2",
+    "trends.all.nmi_against_deviation.r2", "trends.all.t_against_nmi.crossing",
+    "trends.range.nmi_against_beta.r2_by_luck",
+    "nmi.explained_by_luck", "collapsed.looks.t_test_passed_and_high_nmi", "planes.2.spread", "brackets",
+]  # fmt: skip
+
+
+def test_every_number_that_a_study_may_quote_is_there(axis):
+    numbers = axis.as_json()
+    json.dumps(numbers, allow_nan=False)
+    for path in PATHS:
+        assert isinstance(reported_number(numbers, path), int | float), path
+
+
+def test_an_answer_travels_between_processes_without_its_forest(axis):
+    assert len(pickle.dumps(axis)) < 2e6
+
+
+def test_losses_of_the_history_end_where_the_rows_are(axis):
+    arm = axis.arms["range"]
+    last = arm.history.loss[-1]
+    found = arm.trained.squared_error + arm.members.betas * arm.trained.rate.sum(1)
+    assert last == pytest.approx(found, rel=0.25, abs=0.02)
+    assert len(arm.history.steps) == len(arm.history.loss)
+    assert (arm.history.loss[0] > last).mean() > 0.8
+
+
+def test_the_picture_of_a_collapsed_model_is_called_dust_or_nearly(axis):
+    raw, live, dead = axis.planes
+    assert (raw.beta, raw.spread, live.beta, dead.beta) == (None, 1.0, 0.01, 8.0)
+    assert 0.3 < live.spread < 1.2
+    assert dead.spread < 0.2
+    assert live.own > live.true - 0.05
+    assert raw.points.shape == (60, 2)
+
+
+def test_a_beta_axis_needs_a_fixed_variance(contexts, tmp_path):
+    study = contexts["axis"].study
+    given = settings(study, "range", variance="closed")
+    given = given.model_copy(update={"training": given.training.model_copy(update={"steps": 2})})
+    with pytest.raises(UsageError, match="fixed variance"):
+        members_of(train(contexts["axis"].store, tmp_path / "run", given))
+
+
+def test_members_share_their_rows_with_the_same_seed_of_other_betas():
+    members = Members(np.repeat([0.1, 1.0], 2), np.array([0, 1, 0, 1]))
+    rows = picked(100, 25, members, 0)
+    assert rows.shape == (4, 25)
+    assert (rows[0] == rows[2]).all()
+    assert (rows[0] != rows[1]).any()
+    assert all(len(set(r)) == 25 for r in rows)
+
+
+# Oracles and cells
+
+
+def test_a_surrogate_says_how_far_to_trust_it():
+    x = inputs(table(400, 1))
+    known = surrogate(x, physics(x), trees=30)
+    noise = surrogate(x, np.random.default_rng(0).normal(size=400), trees=30)
+    assert known.trust.r2 > 0.6
+    assert noise.trust.r2 < 0.1
+    assert known.trust.deviation == pytest.approx(np.sqrt((1 - known.trust.r2) * physics(x).var()))
+    with pytest.raises(DataError, match="too short"):
+        surrogate(x[:9], physics(x)[:9])
+
+
+def test_decoded_rows_are_brought_into_the_ranges_of_the_simulator():
+    x = inputs(table(6, 2))
+    x[1, 0], x[2, 6:] = -3.0, [0.6, 0.6, -0.1]
+    found = simulated(Packings(), x, 0)
+    assert found.moved.tolist() == [False, True, True, False, False, False]
+    inside = x.copy()
+    inside[1, 0], inside[2, 6:] = 0.5, [0.5, 0.5, 0.0]
+    expected = Packings().simulate(inside, RowStreams(0, 0, 6))["packing_fraction"]
+    assert found.values == pytest.approx(expected)
+    with pytest.raises(DataError, match="9 factors"):
+        simulated(Packings(), x[:, :8], 0)
+
+
+def test_a_cell_of_the_simulator_leaves_out_what_it_refuses():
+    x = inputs(table(12, 3))
+    x[4, 1] = 0.8
+    rows, members = [Decoded(x, physics(x))], Members(np.array([1.0]), np.array([0]))
+    (cell,) = by_simulator(Packings(), rows, members, 0, 9)
+    assert cell.parity.rows == 11
+    assert cell.parity.r2 > 0.99
+    (wrong,) = by_function(lambda x: physics(x[:, ::-1]), rows, members, 9)
+    assert wrong.parity.r2 < 0.5
+    x[2:, 1] = 0.8
+    assert by_simulator(Packings(), rows, members, 0, 9) == []
+
+
+def test_numbers_of_no_cell_are_none():
+    assert summary([]) == {"cells": 0}
+
+
+# Trends
+
+
+def columns(seed, coupled):
+    rng = np.random.default_rng(seed)
+    found = {name: rng.normal(size=12) for name in ("beta", "nmi", "luck", "ami", "deviation", "t", "p")}
+    return found | ({"nmi": found["beta"] ** 2 + 0.1 * found["nmi"], "t": 3 - 2 * found["nmi"]} if coupled else {})
+
+
+def test_trends_of_noise_are_significant_as_often_as_their_level():
+    found = trends([columns(s, coupled=False) for s in range(150)], critical=2.0, repeats=99)
+    assert set(found) == set(PAIRINGS)
+    numbers = found["nmi_against_beta"].as_json()
+    assert numbers["significant"] == pytest.approx(0.05, abs=0.05)
+    assert numbers["r2_by_luck"] == pytest.approx(2 / 11, abs=0.03)
+    assert numbers["r2"] == pytest.approx(numbers["r2_by_luck"], abs=0.06)
+    twin = trends([columns(s, coupled=True) for s in range(20)], critical=2.0, repeats=99)
+    assert twin["nmi_against_beta"].as_json()["significant"] == 1.0
+
+
+def test_a_line_meets_its_level():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=12)
+    seed = columns(0, coupled=False) | {"nmi": x, "t": 6 - 4 * x}
+    found = trends([seed], critical=2.5, repeats=9)["t_against_nmi"].as_json()
+    assert found["crossing"] == pytest.approx(0.875)
+    assert explained(x, (6 - 4 * x)[:, None], 1) == pytest.approx(1.0)
+
+
+def test_too_few_points_have_no_trend():
+    few = {name: values[:3] for name, values in columns(0, coupled=False).items()}
+    assert trends([few], 2.0, 9)["nmi_against_beta"].as_json() == {"seeds": 0}
+
+
+# t-SNE
+
+
+def test_rows_that_do_not_differ_lie_on_one_point():
+    found = plane(np.zeros((30, 4)), np.full(30, 0.6), np.linspace(0, 1, 30), 1.0, 7.0)
+    assert found.dust
+    assert (found.points == 0).all()
+    json.dumps(found.as_json(), allow_nan=False)
+    assert not plane(np.random.default_rng(0).normal(size=(30, 4)), np.arange(30.0), np.arange(30.0), 1.0).dust
+
+
+# Calibrated likelihoods
+
+
+def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
+    found = MEASURES["calibrated"](contexts["better"])
+    arm = found.arms["range"]
+    run = contexts["better"].run("range")
+    assert len(arm.truth) == min(80, len(run.held_rows))
+    good = run.settings.objective.beta.beta.index(0.01)
+    assert arm.r2_of_row[good] > arm.r2_of_row[-1]
+    assert arm.r2_of_row[-1] < 0.1
+    numbers = found.as_json()
+    json.dumps(numbers, allow_nan=False)
+    for path in ("arms.range.r2_of_row", "arms.range.generated.mae", "arms.range.regenerated.cells", "arms.range.elbo"):
+        assert isinstance(reported_number(numbers, path), int | float), path
+    assert found.best == "range"
+
+
+def test_the_artefact_needs_no_model(contexts):
+    numbers = MEASURES["spread-artefact"](contexts["luck"]).as_json()
+    json.dumps(numbers, allow_nan=False)
+    assert reported_number(numbers, "means_equal.nmi.1.6") > 0.9 > reported_number(numbers, "means_equal.nmi.0.0") + 0.5
+
+
+# Rows that an auto-encoder made
+
+
+@pytest.fixture(scope="module")
+def with_decoded(known, tmp_path_factory):
+    """A table, and the same with rows on a curve among it, each with a trained arm."""
+    out = tmp_path_factory.mktemp("decoded")
+    text = STUDY.replace('measure = "packing-beta"', 'measure = "decoded-rows"') + FLAGGED
+    text = text.replace('name = "deviation"', 'name = "deviation"\ndata = "flagged"')
+    study = parse(text.replace("rows = 200, trees", "rows = 90, trees"), "small")
+    clean = table(300, 5, own=False)
+    curve = {k: np.outer(np.linspace(0.4, 0.6, 80), np.ones(np.prod(v.shape[1:], dtype=int))) for k, v in clean.items()}
+    curve = {k: v.reshape(80, *clean[k].shape[1:]) for k, v in curve.items()}
+    both = {k: np.concatenate([clean[k], curve[k], curve[k][:5]]) for k in clean}
+    stores = {
+        "range": stored(data_path(out), clean),
+        "deviation": stored(further_path(out, "flagged"), both, np.arange(385) >= 300),
+    }
+    (out / "runs").mkdir()
+    for arm, store in stores.items():
+        train(store, run_path(out, arm), settings(study, arm, own=False))
+    return Context(study, study.parts[0], out), stores
+
+
+def test_arms_with_and_without_decoded_rows_are_judged_on_the_same_rows(with_decoded):
+    context, stores = with_decoded
+    answer = MEASURES["decoded-rows"](context)
+    runs = {name: Run.load(run_path(context.out, name)) for name in stores}
+    assert 3 <= answer.rows <= min(len(r.held_rows) for r in runs.values())
+    assert (answer.found.rows, answer.found.repeats) == (85, 2)
+    assert answer.found.variances[0] > 0.99 > answer.found.designed_variances[0]
+    numbers = answer.as_json()
+    json.dumps(numbers, allow_nan=False)
+    for path in ("r2_lost", "error_gained", "surrogate_r2.last", "decoded.variances.0", "arms.range.collapse.range"):
+        assert isinstance(reported_number(numbers, path), int | float), path
+
+
+def test_a_table_without_flags_is_refused(with_decoded):
+    context, _ = with_decoded
+    turned = context.part.model_copy(update={"arms": ("deviation", "range")})
+    context = Context(context.study, turned, context.out)
+    with pytest.raises(DataError, match="keep flagged rows"):
+        decoded_rows(context)
+
+
+# Tables
+
+
+def test_a_table_of_packings_is_known_by_its_names(contexts):
+    assert size_names(["mean_size", "size_deviation", "mass_fraction"]) == ("mean_size", "size_deviation")
+    with pytest.raises(DataError, match="median and spread") as caught:
+        size_names(["pressure"])
+    assert "\n" not in str(caught.value)
+    context = contexts["axis"]
+    arm = context.arms[0]
+    assert store_of(context, arm).id == whole_of(context, arm).id == context.store.id
+
+
+def test_a_surrogate_knows_the_whole_table_that_a_subset_is_of(with_decoded):
+    context, stores = with_decoded
+    arm = context.arms[1]
+    assert store_of(context, arm).id == whole_of(context, arm).id == stores["deviation"].id
+    assert whole_of(context, arm.model_copy(update={"data": "few"})).id == stores["deviation"].id
+    further = context.study.further | {"few": Data(of="data")}
+    own = Context(context.study.model_copy(update={"further": further}), context.part, context.out)
+    assert whole_of(own, arm.model_copy(update={"data": "few"})).id == stores["range"].id
+
+
+def test_rows_are_taken_from_all_over_a_table():
+    rows = np.arange(100, 1100)
+    taken = some(rows, 200, 0)
+    assert len(set(taken.tolist())) == 200
+    assert (np.diff(taken) > 0).all()
+    assert abs(taken.mean() - rows.mean()) < 60 < abs(rows[:200].mean() - rows.mean())
+    assert (some(rows, 5000, 0) == rows).all()
+
+
+def test_inputs_stand_in_the_order_of_the_factors():
+    x = table(4, 0)
+    found = inputs(x)
+    assert found.shape == (4, 9)
+    assert (found[:, 2] == x["median"][:, 1]).all()
+    assert (found[:, 5] == x["spread"][:, 2]).all()
+    assert (found[:, 6:] == x["mass_fraction"]).all()

@@ -1,0 +1,303 @@
+"""Members are independent, starts keep their promise, schedules and batches are functions of the step."""
+
+import numpy as np
+import pytest
+import torch
+
+from beable.errors import DataError, DivergedError, UsageError
+from beable.representations import Code, Coded, make
+from beable.training.ensemble import Batches, for_members, split, whole
+from beable.training.fit import Fit, TrainingSettings
+from beable.training.start import STARTS, begin, ica_path, paths
+from beable.vae.distributions import Noise
+from beable.vae.networks import ACTIVATIONS, MLP, Conv, ConvUp, PointSet, Pyramid
+from beable.vae.objectives import Constant, ObjectiveSettings
+from beable.vae.vae import VAE, ModelSettings
+
+LATENTS = 2
+
+
+def independent(rows=256, seed=0):
+    """Two independent bimodal factors mixed into six numbers, bent a little, and the factors."""
+    rng = np.random.default_rng(seed)
+    theta = rng.choice([-1.0, 1.0], (rows, LATENTS)) + 0.25 * rng.normal(size=(rows, LATENTS))
+    turn = np.linalg.qr(np.random.default_rng(5).normal(size=(6, LATENTS)))[0] * [3.0, 2.9]
+    values = theta @ turn.T + 0.05 * (theta**2) @ turn[::-1].T
+    return Coded(values.astype(np.float32), np.full((rows, 1), 1e-3, np.float32)), theta
+
+
+def code_of(coded):
+    m = coded.values.shape[1]
+    return Code((m,), np.zeros(m, np.int64), np.array([100.0]), coded.values.std(0), 50, 0.0)
+
+
+def fitted(members=(0,), model=None, objective=None, held=64, **settings):
+    coded, _ = independent()
+    t = TrainingSettings(members=len(members), **({"steps": 60, "batch": 64} | settings))
+    vae = VAE(code_of(coded), ModelSettings(width=8, **(model or {})), Noise(t.seed, members, "start", 1))
+    begin(vae, paths(t.start, coded.values, LATENTS, members, t.seed))
+    fit = Fit(
+        vae,
+        Batches(coded, members, t.batch, t.seed, t.rows),
+        for_members(whole(Coded(*(a[:held] for a in coded[:2]))), len(members)),
+        objective or ObjectiveSettings(),
+        t,
+    )
+    return fit
+
+
+PRIORS = ["standard", "hierarchical", "mixture"]
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("start", STARTS)
+def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
+    together, alone = (fitted(members, {"prior": prior}, start=start) for members in ((0, 1, 2), (1,)))
+    together.run()
+    alone.run()
+    for a, b in zip(together.parameters, alone.parameters, strict=True):
+        torch.testing.assert_close(a[1:2], b, rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(together.parameters[0][0], together.parameters[0][1])
+
+
+def test_every_scalar_may_differ_by_member():
+    each = {"learning_rate": (1e-3, 3e-3), "rows": (64, 256)}
+    objective = ObjectiveSettings(beta=Constant(beta=(1.0, 50.0)))
+    together = fitted((0, 1), objective=objective, **each)
+    together.run()
+    for k, (rate, rows, beta) in enumerate([(1e-3, 64, 1.0), (3e-3, 256, 50.0)]):
+        alone = fitted((k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,))
+        alone.run()
+        for a, b in zip(together.parameters, alone.parameters, strict=True):
+            torch.testing.assert_close(a[k : k + 1], b, rtol=2e-3, atol=2e-4)
+    rate = sum(v[-1] for name, v in together.history.terms.items() if name.startswith("held/rate"))
+    assert rate[1] < rate[0]
+
+
+@pytest.mark.parametrize("name", ["conv", "conv-up", "points", *ACTIVATIONS])
+def test_stacked_networks_are_single_networks_beside_each_other(name):
+    shape = (2, 9, 8)
+
+    def network(members):
+        noise = Noise(0, members, "start")
+        if name == "points":
+            return PointSet(2, [8, 8], 5, noise, known=1)
+        if name == "conv":
+            return Conv(Pyramid(shape, (3, 4)), 5, noise)
+        return ConvUp(5, Pyramid(shape, (4, 3)), noise) if name == "conv-up" else MLP([5, 7, 3], noise, name)
+
+    features = {"conv": 144, "points": 7}.get(name, 5)
+    x = Noise(1, (0, 1, 2)).normal(11, features)
+    torch.testing.assert_close(network((0, 1, 2))(x)[2:], network((2,))(x[2:]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shuffled", ["points", "numbers"])
+def test_a_point_set_does_not_see_the_order_of_its_points(shuffled):
+    """Shuffling single numbers instead of points is noticed."""
+    net = PointSet(2, [8], 3, Noise(0, (0, 1), "start"), known=1)
+    x = Noise(1, (0, 1)).normal(4, 11)
+    order = torch.randperm(5, generator=torch.Generator().manual_seed(0))
+    points = x[..., :10].unflatten(-1, (5, 2))
+    moved = points[:, :, order] if shuffled == "points" else points.flatten(2).roll(1, -1).unflatten(-1, (5, 2))
+    same = torch.allclose(net(x), net(torch.cat([moved.flatten(2), x[..., 10:]], -1)), atol=1e-6)
+    assert same == (shuffled == "points")
+
+
+SOURCE_NETWORKS = {
+    "dense, 30 particles in 3-D": ((90,), {"latents": 2, "hidden": (60, 45, 22), "activation": "relu"}, 9309, 9351),
+    "convolutions on distance matrices": (
+        (1, 30, 30),
+        {
+            "latents": 40,
+            "network": "conv",
+            "channels": (60, 50),
+            "decoder_channels": (50, 50, 60),
+            "stride": 1,
+            "head": (),
+        },
+        3_627_730,
+        1_895_151,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCE_NETWORKS)
+def test_the_networks_of_the_lennard_jones_study_have_the_sources_numbers_of_parameters(name):
+    shape, settings, encoder, decoder = SOURCE_NETWORKS[name]
+    m = int(np.prod(shape))
+    code = Code(shape, np.zeros(m, np.int64), np.array([float(m)]), np.ones(m, np.float32), m, 0.0)
+    model = ModelSettings(linear=False, likelihood="bernoulli", **settings)
+    vae = VAE(code, model, Noise(0, (0,), "start"))
+    counts = [sum(p.numel() for p in part.network.parameters()) for part in (vae.encoder, vae.decoder)]
+    assert counts == [encoder, decoder]
+
+
+def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
+    """The same rows without the factor cost the rate that carries it."""
+    rng = np.random.default_rng(0)
+    told = rng.normal(size=(512, 1)).astype(np.float32)
+    values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(512, 3))).astype(np.float32)
+    rates = {}
+    for condition in ((), ("known",)):
+        coded = Coded(values, np.zeros((512, 1), np.float32), told if condition else None)
+        model = ModelSettings(latents=1, condition=condition, variance="fixed", sigma=0.3, width=16)
+        vae = VAE(code_of(Coded(values, coded.leftover)), model, Noise(0, (0, 1), "start", 1))
+        vae.settle_conditions(whole(coded).condition)
+        t = TrainingSettings(members=2, steps=800, batch=64, start="random", learning_rate=1e-2)
+        fit = Fit(vae, Batches(coded, (0, 1), 64, 0), for_members(whole(coded), 2), ObjectiveSettings(), t)
+        fit.run()
+        rates[condition] = fit.history.terms["held/rate/z"][-1].max()
+    assert rates["known",] < 0.5 < 1.5 < rates[()]
+
+
+def test_a_model_that_is_told_a_factor_asks_for_it():
+    vae = VAE(code_of(independent()[0]), ModelSettings(condition=("gravity",)), Noise(0, (0,), "start"))
+    with pytest.raises(UsageError, match="told gravity: give a value"):
+        vae.decoder.location(torch.zeros(1, 3, 2))
+
+
+@pytest.mark.parametrize("likelihood", ["normal", "bernoulli"])
+def test_a_convolutional_vae_trains_on_fields(likelihood):
+    rng = np.random.default_rng(0)
+    field = rng.uniform(size=(64, 1, 1)) * np.ones((1, 9, 9))
+    fields = make("fields", scaling="none", centre=likelihood == "normal").fit({"grid": field})
+    coded = fields.transform({"grid": field})
+    model = ModelSettings(latents=1, network="conv", channels=(4, 8), likelihood=likelihood)
+    vae = VAE(fields.code, model, Noise(0, (0, 1), "start", 1))
+    settings = TrainingSettings(members=2, steps=150, batch=32, start="random")
+    held = for_members(whole(coded), 2)
+    fit = Fit(vae, Batches(coded, (0, 1), 32, 0), held, ObjectiveSettings(), settings)
+    fit.run()
+    distortion = torch.stack(fit.history.terms["held/distortion"])
+    assert (distortion[-1] < distortion[0] - 5).all()
+
+
+def test_the_ica_start_finds_independent_axes_and_training_keeps_them():
+    _, theta = independent()
+    fit = fitted(range(4), start="ica", steps=300)
+    before = fit.vae.encoder(fit.held.values).mean.detach().numpy()
+    fit.run()
+    after = fit.vae.encoder(fit.held.values).mean.detach().numpy()
+    for z in (*before, *after):
+        correlation = np.abs(np.corrcoef(z.T, theta[:64].T)[:2, 2:])
+        assert sorted(correlation.argmax(1)) == [0, 1]
+        assert correlation.max(1).min() > 0.97
+    assert not np.allclose(before[0], before[1], atol=1e-3)
+
+
+def test_random_starts_leave_axes_to_luck():
+    _, theta = independent()
+    fit = fitted(range(8), start="random", steps=300)
+    fit.run()
+    z = fit.vae.encoder(fit.held.values).mean.detach().numpy()
+    best = [np.abs(np.corrcoef(k.T, theta[:64].T)[:2, 2:]).max(1).min() for k in z]
+    assert min(best) < 0.9
+
+
+def test_ica_of_white_data_keeps_every_direction():
+    """Data that are white to the last bit, in which an own whitening may lose a column to a sign of zero."""
+    rng = np.random.default_rng(0)
+    half = rng.choice([-1.0, 1.0], (128, 2)) + 0.25 * rng.normal(size=(128, 2))
+    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    white = np.concatenate([half * s for s in signs])
+    white /= white.std(0)
+    z = white @ ica_path(white, 2, rng).forward
+    np.testing.assert_allclose(np.cov(z.T, bias=True), np.eye(2), atol=1e-8)
+
+
+@pytest.mark.parametrize("start", ["pca", "ica"])
+def test_a_linear_path_and_its_way_back_are_inverse(start):
+    coded, _ = independent()
+    (path,) = paths(start, coded.values, LATENTS, [0], 0)
+    np.testing.assert_allclose(path.back @ path.forward, np.eye(LATENTS), atol=1e-6)
+
+
+def test_more_latents_than_directions_are_refused():
+    coded, _ = independent()
+    with pytest.raises(DataError, match="fewer latents"):
+        paths("pca", coded.values[:, :1], LATENTS, [0], 0)
+
+
+def test_a_start_needs_a_linear_path():
+    with pytest.raises(UsageError, match="linear = true"):
+        fitted(model={"linear": False})
+    assert fitted(model={"linear": False}, start="random").step == 0
+
+
+def test_batches_are_permutations_of_each_members_rows():
+    coded, _ = independent(rows=10)
+    batches = Batches(coded, (0, 1), 4, seed=0, counts=(10, 6))
+    seen = [batches.at(step).values for step in range(5)]
+    for k, count in ((0, 10), (1, 6)):
+        first = torch.cat([b[k] for b in seen])[:count]
+        assert torch.equal(first.sort(0).values, batches.rows.values[:count].sort(0).values)
+    again = Batches(coded, (1,), 4, seed=0, counts=(6,)).at(3).values[0]
+    assert torch.equal(again, seen[3][1])
+
+
+def test_all_rows_at_once_are_not_copied():
+    coded, _ = independent(rows=10)
+    batch = Batches(coded, (0, 1), None, seed=0).at(0)
+    assert batch.values.shape == (2, 10, 6)
+    assert batch.values.stride(0) == 0
+
+
+def test_split_parts_the_rows():
+    train, held = split(100, 0.25, seed=0)
+    assert sorted([*train, *held]) == list(range(100))
+    assert len(held) == 25
+    assert list(held) != list(range(75, 100))
+    with pytest.raises(DataError, match="leaves 1 to train on"):
+        split(10, 9, seed=0)
+
+
+def test_a_loss_that_is_no_number_is_caught_at_its_step():
+    fit = fitted((0, 1))
+    for _ in range(3):
+        fit._advance()
+    with torch.no_grad():
+        fit.vae.decoder.network.layers[0].weight[1, 0, 0] = torch.nan
+    with pytest.raises(DivergedError, match=r"member 1: the loss is not finite at step 3 \(distortion = nan"):
+        fit._advance()
+
+
+def test_gradients_are_clipped_by_member():
+    free, tight = fitted((0, 1)), fitted((0, 1), clip=1e-9)
+    for fit in (free, tight):
+        fit._loss(fit.batches.at(0)).total.sum().backward()
+        fit._clip()
+    norms = [
+        torch.stack([p.grad.flatten(1).square().sum(1) for p in f.parameters]).sum(0).sqrt() / 100
+        for f in (free, tight)
+    ]
+    assert (norms[0] > 1e-9).all()
+    torch.testing.assert_close(norms[1], torch.full((2,), 1e-9), rtol=1e-3, atol=0)
+
+
+def test_patience_stops_and_keeps_the_best():
+    fit = fitted((0, 1), steps=4000, patience=3, learning_rate=0.05, decay="none")
+    fit.run()
+    assert fit.step < 4000
+    found = fit._loss(fit.held)
+    assert torch.isfinite(found.total).all()
+    held = torch.stack(fit.history.terms["held/distortion"]) + torch.stack(fit.history.terms["held/rate/z"])
+    torch.testing.assert_close(fit.best.loss, held.min(0).values)
+
+
+def test_the_first_phase_is_reconstruction_alone():
+    fit = fitted((0,), {"prior": "hierarchical"}, ObjectiveSettings(reconstruction_steps=30), steps=40)
+    before = [p.detach().clone() for p in fit.vae.prior.parameters()]
+    for _ in range(30):
+        fit._advance()
+    assert all(torch.equal(a, b) for a, b in zip(before, fit.vae.prior.parameters(), strict=True))
+    fit.run()
+    assert not all(torch.equal(a, b) for a, b in zip(before, fit.vae.prior.parameters(), strict=True))
+    assert float(fit.history.terms["beta"][0][0]) == 0
+    assert float(fit.history.terms["beta"][-1][0]) == 1
+
+
+def test_drawing_leaves_the_global_streams_alone():
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    fitted((0,)).run()
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
