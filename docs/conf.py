@@ -70,6 +70,7 @@ def reference(app, page, source):
 def _modules(name):
     folder = find_spec(name).submodule_search_locations
     names = sorted(about.name for about in iter_modules(folder, f"{name}.")) if folder else [name]
+    names = [one for one in names if not find_spec(one).submodule_search_locations] if folder else names
     return "".join(f"\n## {one}\n\n```{{eval-rst}}\n.. automodule:: {one}\n   :members:\n```\n" for one in names)
 
 

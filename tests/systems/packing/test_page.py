@@ -17,9 +17,8 @@ from beable.studies import run as training
 from beable.studies.parts import run_parts
 from beable.studies.study import load
 from beable.systems.packing.hall_sparks_table import COLUMNS
-from beable.systems.packing.page import SECTIONS
-from beable.systems.packing.parts import MEASURES
 from beable.systems.packing.parts.design import _apart
+from beable.systems.packing.study import PARTS as MEASURED
 
 ROWS = 40
 FEW = {"members": 2, "steps": 20, "batch": 16}
@@ -127,17 +126,16 @@ def html(drawn):
 
 
 def test_every_measure_has_its_section():
-    assert set(SECTIONS) == set(MEASURES) == {part.measure for part in load("packing").parts}
-    assert SECTIONS.items() <= of_parts.SECTIONS.items()
+    assert set(MEASURED) == {part.measure for part in load("packing").parts}
 
 
 def test_every_part_has_a_section(finished, drawn):
     titles = ["The data", *(a.part.title for a in finished[1].answers), "Left out", "What differs from the source"]
     assert [section.title for section in drawn.sections] == titles
-    assert {a.part.measure for a in finished[1].answers} == set(SECTIONS)
+    assert {a.part.measure for a in finished[1].answers} == set(MEASURED)
 
 
-@pytest.mark.parametrize("measure", SECTIONS)
+@pytest.mark.parametrize("measure", MEASURED)
 def test_a_section_has_figures_and_tables_that_say_what_they_show(finished, drawn, measure):
     part = next(a.part for a in finished[1].answers if a.part.measure == measure)
     items = next(section.items for section in drawn.sections if section.title == part.title)

@@ -14,13 +14,14 @@ from beable.streams import RowStreams
 from beable.studies.context import Context, data_path, further_path, reported_number, run_path
 from beable.studies.study import Data, parse
 from beable.systems import SYSTEMS
-from beable.systems.packing.parts import MEASURES, decoded_rows
+from beable.systems.packing.parts import decoded_rows
 from beable.systems.packing.parts.cells import by_function, by_simulator, summary
 from beable.systems.packing.parts.ensembles import Decoded, Members, members_of, picked
 from beable.systems.packing.parts.oracles import simulated, surrogate
 from beable.systems.packing.parts.planes import plane
 from beable.systems.packing.parts.rows import inputs, size_names, some, store_of, whole_of
 from beable.systems.packing.parts.trends import PAIRINGS, explained, trends
+from beable.systems.packing.study import PARTS as MEASURED
 from beable.training.run import Run, train
 
 BETAS, SEEDS, PARTS = (0.01, 0.1, 0.5, 1.0, 8.0), 2, 3
@@ -143,7 +144,7 @@ def contexts(known, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def axis(contexts):
-    return MEASURES["packing-beta"](contexts["axis"])
+    return MEASURED["packing-beta"].measure(contexts["axis"])
 
 
 # The β axis
@@ -329,7 +330,7 @@ def test_rows_that_do_not_differ_lie_on_one_point():
 
 
 def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
-    found = MEASURES["calibrated"](contexts["better"])
+    found = MEASURED["calibrated"].measure(contexts["better"])
     arm = found.arms["range"]
     run = contexts["better"].run("range")
     assert len(arm.truth) == min(80, len(run.held_rows))
@@ -344,7 +345,7 @@ def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
 
 
 def test_the_artefact_needs_no_model(contexts):
-    numbers = MEASURES["spread-artefact"](contexts["luck"]).as_json()
+    numbers = MEASURED["spread-artefact"].measure(contexts["luck"]).as_json()
     json.dumps(numbers, allow_nan=False)
     assert reported_number(numbers, "means_equal.nmi.1.6") > 0.9 > reported_number(numbers, "means_equal.nmi.0.0") + 0.5
 
@@ -375,7 +376,7 @@ def with_decoded(known, tmp_path_factory):
 
 def test_arms_with_and_without_decoded_rows_are_judged_on_the_same_rows(with_decoded):
     context, stores = with_decoded
-    answer = MEASURES["decoded-rows"](context)
+    answer = MEASURED["decoded-rows"].measure(context)
     runs = {name: Run.load(run_path(context.out, name)) for name in stores}
     assert 3 <= answer.rows <= min(len(r.held_rows) for r in runs.values())
     assert (answer.found.rows, answer.found.repeats) == (85, 2)
