@@ -10,7 +10,6 @@
       report.html          the page
 """
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -27,6 +26,7 @@ from beable.studies.run import Progress, Stage, end_workers, make_data, silent, 
 from beable.studies.study import Part, Reported, Study
 from beable.systems import SYSTEMS, imported
 from beable.training.run import Run
+from beable.workers import cores
 
 
 def parts_of(study: Study) -> dict[str, CodedPart]:
@@ -86,7 +86,7 @@ def run_parts(
         workers: processes; all cores by default.
         stage: called with the name of each stage, answers with a context that gives its progress callback.
     """
-    workers, stages = workers or len(os.sched_getaffinity(0)), stage or silent
+    workers, stages = workers or cores(), stage or silent
     _check_measures(study)
     whole, present = study, dict(given or {})
     study = _possible(whole, present)

@@ -9,7 +9,6 @@
       report.html      the page
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -37,6 +36,7 @@ from beable.systems import SYSTEMS
 from beable.training.data import learnable, prepare
 from beable.training.run import Run, RunSettings, representation_choice, train
 from beable.training.start import paths
+from beable.workers import cores
 
 Progress = Callable[[int, int], None]
 Stage = Callable[[str], AbstractContextManager[Progress]]
@@ -202,7 +202,7 @@ def run_study(
         workers: processes; all cores by default.
         stage: called with the name of each stage, answers with a context that gives its progress callback.
     """
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or cores()
     stages = stage or silent
     files.make_folder(out)
     with stages("snapshots") as progress:
