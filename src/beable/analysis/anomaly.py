@@ -30,6 +30,7 @@ from scipy import stats
 from torch import Tensor
 
 from beable.errors import DataError, UsageError
+from beable.files import fields
 from beable.metrics.anomaly import Auc, roc_auc
 from beable.metrics.columns import Bools, Floats, Ints
 from beable.representations import Representation
@@ -470,11 +471,11 @@ class AnomalyTable:
     def as_json(self) -> dict[str, Any]:
         """Every AUC, and medians of the scores, ready for JSON."""
         kinds = {
-            kind: {name: _auc_json(s.auc) | {"members": s.members.tolist()} for name, s in by_score.items()}
+            kind: {name: _auc_json(s.auc) | {"members": s.members} for name, s in by_score.items()}
             for kind, by_score in self.found.items()
         }
         medians = {
-            kind: {name: float(np.median(values)) for name, values in by_score.items()}
+            kind: {name: np.median(values) for name, values in by_score.items()}
             for kind, by_score in self.scores.items()
         }
         rows = {kind: next(iter(by_score.values())).shape[1] for kind, by_score in self.scores.items()}
@@ -527,7 +528,7 @@ class DisplacementCurve(NamedTuple):
             name: {end: [getattr(a, field) for a in curve] for end, field in CURVE_ENDS.items()}
             for name, curve in self.auc.items()
         }
-        return {"sizes": self.sizes.tolist(), "particles": self.particles, "auc": curves}
+        return fields(self) | {"auc": curves}
 
 
 CURVE_ENDS = {"auc": "score", "low": "low", "high": "high"}
@@ -605,9 +606,7 @@ class Blame:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but the shares, ready for JSON."""
-        members = [hits._asdict() for hits in self.members]
-        rates = {"model": self.model._asdict(), "energy": self.energy._asdict(), "members": members}
-        return rates | {"chance": self.chance, "level": self.level}
+        return fields(self, "share")
 
 
 def blame(run: Run, snapshots: Snapshots, moved: ArrayLike, *, level: float = LEVEL) -> Blame:

@@ -7,7 +7,6 @@ import numpy as np
 
 from beable import files
 from beable.datasets.store import Store
-from beable.errors import OutputError
 from beable.studies.context import data_path, further_path
 from beable.studies.study import Data
 from beable.systems.packing.hall_sparks_table import import_packing_table, subset
@@ -28,8 +27,7 @@ def make_table(data: Data, out: Path, name: str, given: Mapping[str, Path]) -> S
     origin = source.id if source else files.sha256(files.read_bytes(given[data.file]))
     asked = {"data": data.model_dump(mode="json"), "origin": origin}
     if path.exists():
-        if files.read_json(request) != asked:
-            raise OutputError(f"{path} was made of other data: choose another folder or remove it")
+        files.claim(path, "table of the study", asked, request)
         return Store.open(path)
     files.write_json(request, asked)
     if source is None:

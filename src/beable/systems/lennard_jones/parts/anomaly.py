@@ -15,6 +15,7 @@ from beable.analysis.anomaly import (
     blame,
     displacement_curve,
 )
+from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.corruptions import SOURCE_BLOCKS, moved, source_size, uniform
 from beable.systems.lennard_jones.imputation import Missing, recover_blocks
@@ -53,9 +54,8 @@ class Anomaly:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
-        arms = {arm: table.as_json() for arm, table in self.tables.items()}
-        hidden = {f"{first}+{length}": m.as_json() for (first, length), m in self.missing.items()}
-        return {"arms": arms, "curve": self.curve.as_json(), "blame": self.blamed.as_json(), "missing": hidden}
+        hidden = {f"{first}+{length}": m for (first, length), m in self.missing.items()}
+        return plain({"arms": self.tables, "curve": self.curve, "blame": self.blamed, "missing": hidden})
 
 
 def anomaly(context: Context) -> Anomaly:
