@@ -674,7 +674,7 @@ def test_an_empty_folder_may_be_claimed_and_its_own_request_is_taken_up(tmp_path
     ("there", "words"),
     [
         (ASKED | {"seed": 2}, "(seed: 2 there, 1 asked)"),
-        (ASKED | {"more": [0] * 99}, "(more: [" + "0, " * 19 + "0,… there, None asked)"),
+        (ASKED | {"more": [0] * 99}, "(more: [" + "0, " * 19 + "0… there, None asked)"),
         ({"seed": 1, "settings": {"grid": 9}}, "(settings.law: None there, 'normal' asked)"),
         ({"seed": 2, "settings": {}, "a": 1}, "(a: 1 there, None asked; seed: 2 there, 1 asked; settings.grid: None"),
         ([1], "(: [1] there"),

@@ -312,7 +312,7 @@ def _short(value: Any) -> str:
 
 
 @overload
-def plain(value: Mapping[Any, Any]) -> dict[str, Any]: ...
+def plain(value: Mapping[str, object]) -> dict[str, Any]: ...
 
 
 @overload
@@ -346,7 +346,7 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, os.PathLike) else value
 
 
-def fields(record: object, *without: str) -> dict[str, Any]:
+def fields(record: object, *without: str) -> dict[str, object]:
     """Names and values of the fields of a named tuple, data class or pydantic model, but for some."""
     return {name: getattr(record, name) for name in _field_names(record) or () if name not in without}
 

@@ -79,7 +79,7 @@ class Evaluation(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON; lists hold one number a member."""
-        numbers: dict[str, Any] = {
+        numbers: dict[str, object] = {
             "rows": len(self.rows),
             "test_relative_error": self.relative_error,
             "relative_error_by_channel": self.error_by_channel,

@@ -51,7 +51,7 @@ class ScoreRow(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON."""
         arms = {arm: {"scores": s, "corrected": self.corrected(arm)} for arm, s in self.scores.items()}
-        return plain(fields(self) | {"scores": arms, "chance": self.chance})
+        return plain({**fields(self), "scores": arms, "chance": self.chance})
 
 
 def score_row(metric: str, codes: Mapping[str, FloatArray], factors: FloatArray) -> ScoreRow:

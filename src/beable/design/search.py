@@ -107,9 +107,9 @@ class Designs:
             }
             for call in range(len(self))
         ]
-        counts = {"found": self.found.sum(), "reached": self.reached}
-        numbers = {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
-        return plain({"target": self.target, **counts, **numbers, "calls": calls})
+        numbers: dict[str, object] = {"found": self.found.sum(), "reached": self.reached, "calls": calls}
+        numbers |= {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
+        return plain({"target": self.target} | numbers)
 
 
 def find_designs(

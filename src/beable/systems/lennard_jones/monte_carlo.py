@@ -210,7 +210,7 @@ def _kernel(exponent: int, dimensions: int, walls: int, bonded: bool, pair: Any 
                 local[w] += near_move
                 accepted[w] += ok & near_move
 
-    return njit(error_model="numpy", cache=not users)(sweeps)
+    return njit(error_model="numpy", cache=not users, nogil=True)(sweeps)
 
 
 @dataclass(frozen=True)

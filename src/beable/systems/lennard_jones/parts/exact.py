@@ -77,7 +77,7 @@ class Exact:
             }
             for g, walks in self.walks.items()
         ]
-        worst = max(level["worst_z"] for level in levels)
+        worst: object = max(level["worst_z"] for level in levels)
         return plain({"levels": levels, "annealed": self.annealed, "worst_z": worst})
 
 

@@ -86,7 +86,7 @@ class Reconstruction:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
-        numbers = {
+        numbers: dict[str, object] = {
             **{name: getattr(self, name) for name in ("ways", "matrix_error", "asymmetry")},
             "negative_mass": self.quality[0],
             "third_ratio": self.quality[1],
