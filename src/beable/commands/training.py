@@ -301,7 +301,7 @@ def rd(
     from beable.datasets.store import Store
     from beable.files import atomic_write
     from beable.report.page import render
-    from beable.report.sweep import bands_as_json, sweep_page
+    from beable.report.sweep import bands, sweep_page
     from beable.training.data import read
 
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})
@@ -316,4 +316,4 @@ def rd(
     )
     html = output.with_name(f"{output.name}.html")
     atomic_write(html, render(page).encode())
-    show({"bands": bands_as_json(curve), "members": curve.as_json(), "report": str(html.resolve())}, json=json)
+    show({"bands": bands(curve), "members": curve.as_json(), "report": str(html.resolve())}, json=json)
