@@ -101,6 +101,7 @@ class Waves(Simulator):
 
 
 def main(path: str, rows: str, workers: str, settings: str = "{}") -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have taken away
     about: dict[str, Any] = json.loads(settings)
     largest, block = about.pop("largest_file", None), about.pop("block", 4)
     if largest is not None:
