@@ -139,8 +139,13 @@ def upward(module: str, imported: list[str]) -> list[str]:
 
 
 def floor(module: str) -> int:
-    """Number of the floor of a module; what lies within a system stands above the table of systems."""
-    return FLOORS.index("systems.NAME" if module.startswith(SYSTEM) else module.split(".")[1])
+    """Number of the floor of a module."""
+    return FLOORS.index(floor_name(module))
+
+
+def floor_name(module: str) -> str:
+    """The floor of a module; what lies within a system stands above the table of systems."""
+    return "systems.NAME" if module.startswith(SYSTEM) else module.split(".")[1]
 
 
 MODULES = [name for name in FILES if name != "beable"]
@@ -165,6 +170,49 @@ def test_imports_go_down(module):
 )
 def test_upward_imports_are_seen(module, imported):
     assert upward(module, [imported]) == [imported]
+
+
+#: words that only a system's own folder, the table of systems and the package's table of contents may use
+NAMES = re.compile("darcy|lennard|packing", re.IGNORECASE)
+SPINE = [name for name in MODULES if not name.startswith("beable.systems")]
+
+
+def code_words(tree: ast.AST) -> set[str]:
+    """Names, imported modules and texts in the code of a file, documentation left out."""
+    holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, holders) and ast.get_docstring(node)}
+    words = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            words.add(node.value)
+        words |= {value for value in (getattr(node, field, None) for field in ("id", "attr", "name", "module", "arg"))
+                  if isinstance(value, str)}  # fmt: skip
+    return words
+
+
+def test_the_spine_names_no_system():
+    named = {
+        name: found
+        for name in SPINE
+        if (found := {w for w in code_words(ast.parse(FILES[name].read_text())) if NAMES.search(w)})
+    }
+    assert named == {}
+
+
+def test_a_system_named_in_code_is_seen_and_one_in_documentation_is_not():
+    assert any(map(NAMES.search, code_words(ast.parse("kind = 'packing'"))))
+    assert any(map(NAMES.search, code_words(ast.parse("from beable.systems.darcy import simulator"))))
+    assert not any(map(NAMES.search, code_words(ast.parse('"""Such as Darcy flow."""\nx = 1'))))
+
+
+def test_no_system_imports_another():
+    for name in MODULES:
+        if floor_name(name) == "systems.NAME":
+            own = ".".join(name.split(".")[:3])
+            others = {
+                n for n in imports(FILES[name]) if n.startswith(SYSTEM) and not n.startswith(f"{own}.") and n != own
+            }
+            assert others == set(), name
 
 
 def test_imports_have_no_cycle():

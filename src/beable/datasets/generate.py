@@ -87,7 +87,7 @@ def generate(
         Interrupted: Ctrl-C or a request to end; the same call takes up what is there.
 
     >>> import tempfile
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> store = generate(Darcy(grid=9), tempfile.mkdtemp() + "/darcy.zarr", 3, workers=1)
     >>> store.read("flux").shape
     (3, 2, 9, 9)

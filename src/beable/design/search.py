@@ -167,7 +167,7 @@ def find_designs(
         OutputError: the folder holds something else.
 
     >>> from beable.design.outcomes import Outcome
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> darcy = Darcy(grid=9)
     >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
     >>> bool(find_designs(darcy, target, designs=2, calls=30, workers=1).found.sum() == 2)

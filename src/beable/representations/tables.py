@@ -193,7 +193,7 @@ class Table(Representation):
         simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
             (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
             density is that of k numbers that are free of each other.
-        bounded: bounds of variables that are taken as log-odds between them, such as "packing_fraction=0:1".
+        bounded: bounds of variables that are taken as log-odds between them, such as "porosity=0:1".
         constant: "refuse" columns that are the same in all training rows, or "keep" them out of the code and decode
             their value.
         smallest: share of a whole that is told from none, for "ilr".
@@ -407,8 +407,8 @@ def _names(text: str) -> list[str]:
 def _bounds(text: str) -> dict[str, tuple[float, float]]:
     """Bounds by name.
 
-    >>> _bounds("packing_fraction=0:1")
-    {'packing_fraction': (0.0, 1.0)}
+    >>> _bounds("porosity=0:1")
+    {'porosity': (0.0, 1.0)}
     """
     return dict(map(_bound, _names(text)))
 
@@ -421,7 +421,7 @@ def _bound(text: str) -> tuple[str, tuple[float, float]]:
     except ValueError:
         bounds = (np.nan, np.nan)
     if not (name.strip() and np.isfinite(bounds).all() and bounds[0] < bounds[1]):
-        raise UsageError(f"bounds {text!r}: give a name and two numbers that rise, such as packing_fraction=0:1")
+        raise UsageError(f"bounds {text!r}: give a name and two numbers that rise, such as porosity=0:1")
     return name.strip(), bounds
 
 

@@ -33,7 +33,7 @@ APART = 0.012  # of the range of targets, between methods
 
 @styled
 def design_targets(
-    methods: Mapping[str, Verified], tolerance: float, *, label: str = "packing fraction φ", y_room: float = 5.0
+    methods: Mapping[str, Verified], tolerance: float, *, label: str = "outcome", y_room: float = 5.0
 ) -> Figure:
     """What was made against what was asked for, and below it the difference within the band of tolerance.
 
