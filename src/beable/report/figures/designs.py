@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
@@ -19,8 +18,8 @@ from beable.errors import DataError
 from beable.report.figures.checks import finite, same_length
 from beable.report.figures.groups import BAND
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
-from beable.report.figures.style import GREY, INK, SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, panel_title, printed_symbol, words
+from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
+from beable.report.figures.words import number, panel_title, words
 
 Verified = tuple[FloatArray, FloatArray, FloatArray | None]  # target, achieved, its standard error
 Success = tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None]  # calls, share, its low and high end
@@ -225,58 +224,3 @@ def _level(axes: Axes, level: float, end: FloatArray, corner: int) -> None:
         fontsize=6.5,
         color=SOFT,
     )
-
-
-@styled
-def design_factors(
-    designs: Mapping[str, FloatArray], symbols: Sequence[str], ranges: FloatArray, *, units: Sequence[str] = ()
-) -> Figure:
-    r"""Designs as lines across their factors, each on its own range: designs that differ cross each other.
-
-    Args:
-        designs: for each group, such as a target or a method, factors ``(designs, factors)``.
-        symbols: LaTeX of each factor without dollar signs.
-        ranges: lowest and highest number of each ``(factors, 2)``.
-        units: of each factor.
-
-    Raises:
-        DataError: shapes, numbers that are not finite, empty ranges, no group.
-
-    >>> ranges = np.array([[1, 5], [0, 1]])
-    >>> figure = design_factors({"φ = 0.7": np.array([[1.0, 0.2], [3.0, 0.1]])}, ["d_1", "s_1"], ranges)
-    >>> len(figure.axes[0].collections[0].get_segments())
-    2
-    """
-    limits = finite("ranges of factors", ranges, 2)
-    if not designs or limits.shape != (len(symbols), 2) or len(symbols) < 2 or (limits[:, 0] >= limits[:, 1]).any():
-        raise DataError(f"a figure of designs needs ranges low < high ({len(symbols)}, 2), got shape {limits.shape}")
-    figure, panels = panel_grid(1, 1, 3.2)
-    axes, handles = panels[0, 0], {}
-    for place, (name, values) in enumerate(designs.items()):
-        factors = finite(f"designs of {name}", values, 2)
-        same_length(f"factors of {name}", len(symbols), factors.shape[1])
-        heights = (factors - limits[:, 0]) / (limits[:, 1] - limits[:, 0])
-        lines = [np.column_stack([np.arange(len(symbols)), row]) for row in heights]
-        opacity = float(np.clip(6 / np.sqrt(len(lines)), 0.25, 0.9))
-        drawn = LineCollection(lines, colors=line_style(place)["color"], linewidths=1.0, alpha=opacity)
-        handles[words(name)] = axes.add_collection(drawn)
-    _upright(axes, symbols, limits, units)
-    legend(figure, handles)
-    return figure
-
-
-def _upright(axes: Axes, symbols: Sequence[str], limits: FloatArray, units: Sequence[str]) -> None:
-    """An axis for each factor, its ends beside it."""
-    axes.vlines(np.arange(len(symbols)), 0, 1, color=GREY, linewidth=0.8, zorder=1)
-    style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": SOFT}
-    for place, (low, high) in enumerate(limits):
-        axes.annotate(number(float(low)), (place, 0), (0, -3), va="top", **style)
-        axes.annotate(number(float(high)), (place, 1), (0, 3), va="bottom", **style)
-    unit = [f"\n({words(unit)})" if unit not in ("", "1") else "" for unit in units or [""] * len(symbols)]
-    axes.set_xticks(range(len(symbols)), [printed_symbol(s) + u for s, u in zip(symbols, unit, strict=True)])
-    axes.tick_params(length=0, pad=12)
-    axes.set_yticks([])
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_xlim(-0.3, len(symbols) - 0.7)
-    for spine in axes.spines.values():
-        spine.set_visible(False)

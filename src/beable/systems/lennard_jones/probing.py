@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from beable.analysis.anomaly import pair_energies
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import Floats, Ints
 from beable.representations.distance_geometry import as_positions
 from beable.representations.representation import Snapshots
+from beable.systems.lennard_jones.anomaly import pair_energies
 from beable.systems.lennard_jones.configurations import contacts, gyration
 from beable.training.run import Run
 

@@ -1,6 +1,6 @@
 r"""Figures of what else a configuration is turned into: matrices of distances, grids of densities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -114,51 +114,3 @@ def _error(axes: Axes, error: FloatArray, mask: NDArray[np.bool_] | None) -> Non
     text = f"RMSE {number(float(f'{size:.2g}'))}" + ("" if mask is None else " (hidden)")
     box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     axes.text(0.97, 0.04, text, fontsize=8, bbox=box, ha="right", va="bottom", transform=axes.transAxes)
-
-
-@styled
-def density_grids(
-    grids: Mapping[str, FloatArray],
-    box: float,
-    *,
-    positions: FloatArray | None = None,
-    label: str = "particles in a cell",
-) -> Figure:
-    """Grids of densities side by side on one scale of colour; three dimensions are summed along the second.
-
-    Args:
-        grids: for each title ``(n, n)`` or ``(n, n, n)``, the last axis up.
-        box: side L in units of σ.
-        positions: particles drawn as dots on every grid ``(N, d)``.
-        label: what a cell holds.
-
-    Raises:
-        DataError: shape, numbers that are not finite.
-
-    >>> figure = density_grids({"counts": np.eye(4)}, 4.0)
-    >>> figure.axes[0].get_ylabel()
-    'y (σ)'
-    """
-    if not 0 < len(grids) <= 4:
-        raise DataError(f"a figure of grids shows one to four, got {len(grids)}")
-    flat = {name: _flat(name, values) for name, values in grids.items()}
-    dots = np.empty((0, 2)) if positions is None else finite("particles on a grid", positions, 2)[:, [0, -1]]
-    colour = colour_scale("magnitude", np.concatenate([values.clip(0).ravel() for values in flat.values()]))
-    side = min((WIDTH - 0.5) / len(flat), 3.0)
-    figure, panels = panel_grid(1, len(flat), 1.2 + side, 0.5 + side * len(flat), sharey=True)
-    for axes, (name, values) in zip(panels[0], flat.items(), strict=True):
-        image = axes.imshow(values.T, norm=colour.norm, cmap=colour.map, origin="lower", extent=(0, box, 0, box),
-                            interpolation="nearest")  # fmt: skip
-        axes.plot(dots[:, 0], dots[:, 1], "o", color=ORANGE, markersize=2.2, markeredgewidth=0)
-        axes.set_title(panel_title(name, len(flat)))
-        axes.set_xlabel("x (σ)", labelpad=1)
-    panels[0, 0].set_ylabel("z (σ)" if any(np.ndim(values) == 3 for values in grids.values()) else "y (σ)", labelpad=2)
-    colour_bar(list(panels[0]), image, words(label), 30, 1.0 if len(flat) == 1 else 0.5)
-    return figure
-
-
-def _flat(name: str, values: object) -> FloatArray:
-    grid = finite(f"the grid {name}", values)
-    if grid.ndim not in (2, 3):
-        raise DataError(f"a figure of grids needs (n, n) or (n, n, n), got shape {grid.shape} for {name}")
-    return grid if grid.ndim == 2 else grid.sum(1)
