@@ -517,7 +517,7 @@ NEARLY_TIED = {
 @pytest.mark.parametrize("rule", ["hull", "height"])
 @pytest.mark.parametrize("points", NEARLY_TIED.values(), ids=NEARLY_TIED.keys())
 def test_rounding_does_not_choose_between_turns_that_are_as_good(points: np.ndarray, rule: str) -> None:
-    """All turns about the vertical that fit, and both sides of a flat set, are as good: the first of a list is taken."""
+    """All turns about the vertical that fit, and both sides of a flat set, are as good: the first is taken."""
     settled = settle(points, 20.0, rule)
     for seed in range(5):
         nudged = points * (1 + 1e-15 * draw(seed).normal(size=points.shape))

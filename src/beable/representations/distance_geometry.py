@@ -261,7 +261,8 @@ def _held_together(weights: Floats) -> Floats:
     """1 for points of one part, (rows, N, N). Weights that rounding loses beside the largest hold nothing together."""
     ties = weights > LOOSE * weights.max(axis=(1, 2), keepdims=True)
     parts = np.reshape([connected_components(row, directed=False)[1] for row in ties], weights.shape[:2])
-    return (parts[:, :, None] == parts[:, None, :]).astype(np.float64)
+    together: Floats = (parts[:, :, None] == parts[:, None, :]).astype(np.float64)
+    return together
 
 
 def _majorise(

@@ -148,8 +148,8 @@ def _across(axes: Floats) -> Floats:
     """The unit vector (1, d) across axes (k, d) that is nearest to a coordinate axis, the first of those as near."""
     projector = np.eye(axes.shape[1]) - axes.T @ axes
     lengths = np.diag(projector)
-    nearest = projector[(lengths > lengths.max() - TIE).argmax()]
-    return nearest[None] / np.linalg.norm(nearest)
+    nearest: Floats = projector[[(lengths > lengths.max() - TIE).argmax()]]
+    return nearest / np.linalg.norm(nearest)
 
 
 def _directions(dimensions: int) -> Floats:
