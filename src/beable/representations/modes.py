@@ -16,7 +16,6 @@ from beable.errors import DataError, UsageError
 from beable.representations.fields import Channels, Standardisation, check_scaling
 from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
 
-
 #: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
 RESOLVED = 1e-12
 
