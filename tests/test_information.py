@@ -178,6 +178,31 @@ def test_total_correlation() -> None:
     assert total_correlation_of([[1, 1], [1, 1]]) == np.inf
 
 
+@pytest.mark.numerical
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("seed", range(5))
+def test_columns_that_depend_on_each_other_but_for_rounding_have_no_density(seed: int, size: float) -> None:
+    x = draw(seed).normal(size=(200, 4)) * size
+    dependent = np.column_stack([x, x @ draw(seed + 1).normal(size=4)]) + 1
+    with pytest.raises(DataError, match="linearly dependent"):
+        gaussian_entropy(dependent)
+    assert total_correlation_gaussian(dependent) == np.inf
+    assert total_correlation_of(np.cov(dependent.T)) == np.inf
+    nearly = dependent + 1e-4 * size * draw(seed + 2).normal(size=(200, 5))  # the twin
+    assert np.isfinite([gaussian_entropy(nearly), total_correlation_gaussian(nearly)]).all()
+    scaled = gaussian_entropy(nearly) - gaussian_entropy(nearly / size)
+    assert scaled == pytest.approx(5 * np.log(size), abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", [gaussian_entropy, total_correlation_gaussian])
+def test_a_column_that_is_constant_but_for_rounding_is_named(metric) -> None:
+    x = draw().normal(size=(50, 2))
+    x[:, 1] = 0.1 + 1e-17 * (np.arange(50) % 3)
+    assert np.ptp(x[:, 1]) > 0
+    with pytest.raises(DataError, match="column 1 is constant"):
+        metric(x)
+
+
 @pytest.mark.parametrize("k", [1, 5])
 def test_divergence_of_two_gaussians(k: int) -> None:
     same = [kl_knn(draw(s).normal(size=(500, 2)), draw(s + 50).normal(size=(500, 2)), k=k) for s in range(20)]

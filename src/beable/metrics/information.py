@@ -33,6 +33,7 @@ from beable.metrics.columns import (
     Pair,
     classes,
     columns,
+    constant,
     explained,
     normal_scores,
     pair,
@@ -40,6 +41,7 @@ from beable.metrics.columns import (
 
 Unit = Literal["nats", "bits"]
 UNITS = {"nats": 1.0, "bits": float(np.log(2))}
+DEPENDENT = 1e-12  # smallest eigenvalue of correlations that rounding, some 1e-15, may leave of none
 INSIDE = 1 - 1e-10  # of a neighbour's distance: leaves the neighbour itself out whatever the rounding
 
 
@@ -256,11 +258,25 @@ def _entropy(counts: Ints, correction: bool) -> float:
 
 def gaussian_entropy(values: ArrayLike, *, unit: Unit = "nats") -> float:
     r"""Differential entropy of a Gaussian with the covariance of the values, :math:`\tfrac12 \ln \det (2πe Σ)`."""
+    Σ = _covariance_of(values)
+    logdet = _log_determinant(Σ)
+    if np.isinf(logdet):
+        raise DataError("the columns are linearly dependent: they have no joint density")
+    return float(0.5 * (np.log(2 * np.pi * np.e * np.diag(Σ)).sum() + logdet) / _unit(unit))
+
+
+def _covariance_of(values: ArrayLike) -> Floats:
     x = columns(values, "values", 3)
-    sign, logdet = np.linalg.slogdet(np.atleast_2d(np.cov(x.T)))
-    if sign <= 0 or not np.isfinite(logdet):
-        raise DataError("the columns are linearly dependent or constant: they have no joint density")
-    return float(0.5 * (logdet + x.shape[1] * np.log(2 * np.pi * np.e)) / _unit(unit))
+    if constant(x).any():
+        raise DataError(f"column {int(constant(x).argmax())} is constant: it has no density: leave it out")
+    return np.atleast_2d(np.cov(x.T))
+
+
+def _log_determinant(Σ: Floats) -> float:
+    """Of the correlations; minus infinity where some are linearly dependent but for rounding."""
+    deviation = np.sqrt(np.diag(Σ))
+    eigenvalues = np.linalg.eigvalsh(Σ / np.outer(deviation, deviation))
+    return float(np.log(eigenvalues).sum()) if eigenvalues[0] > DEPENDENT else -np.inf
 
 
 def knn_entropy(values: ArrayLike, *, k: int = 3, unit: Unit = "nats") -> float:
@@ -296,8 +312,7 @@ def nearest(x: Floats, k: int) -> Floats:
 
 def total_correlation_gaussian(values: ArrayLike, *, unit: Unit = "nats") -> float:
     """Total correlation of Gaussian columns, −½ ln det of their correlation matrix; infinite if they are dependent."""
-    x = columns(values, "values", 3)
-    return total_correlation_of(np.atleast_2d(np.cov(x.T)), unit=unit)
+    return total_correlation_of(_covariance_of(values), unit=unit)
 
 
 def total_correlation_of(covariance: ArrayLike, *, unit: Unit = "nats") -> float:
@@ -308,9 +323,7 @@ def total_correlation_of(covariance: ArrayLike, *, unit: Unit = "nats") -> float
     >>> round(total_correlation_of([[1, 0.9], [0.9, 1]]), 4)
     0.8304
     """
-    Σ = _covariance(covariance)
-    sign, logdet = np.linalg.slogdet(Σ)
-    return float(0.5 * (np.log(np.diag(Σ)).sum() - logdet) / _unit(unit)) if sign > 0 else float("inf")
+    return -0.5 * _log_determinant(_covariance(covariance)) / _unit(unit)
 
 
 def wasserstein_correlation_of(covariance: ArrayLike) -> float:
