@@ -250,6 +250,17 @@ def test_columns_that_never_change_are_refused_or_kept_out():
         Table(constant="keep").fit({"y": np.ones(5)})
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_columns_that_change_by_rounding_alone_never_change(seed):
+    """Their coordinates are zero but for rounding: there is no size of their own to compare it with."""
+    rounding = 1 + 1e-15 * np.random.default_rng(seed).normal(size=(ROWS, 3))
+    rows = {"share": rounding / 3, "size": rounding[:, 0], "phi": rounding[:, 1] / 2, "free": np.arange(float(ROWS))}
+    options = {"composition": "share", "log": "size", "bounded": "phi=0:1"}
+    with pytest.raises(DataError, match=r"ilr 1.*, size, phi is the same in all"):
+        Table(**options).fit(rows)
+    assert Table(**options, constant="keep").fit(rows).code.shape == (1,)
+
+
 # What is refused
 
 

@@ -218,6 +218,27 @@ def test_more_latents_than_directions_are_refused():
         paths("pca", coded.values[:, :1], LATENTS, [0], 0)
 
 
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("start", ["pca", "ica"])
+def test_rounding_is_no_direction(start, seed):
+    """Two factors in six numbers are two directions, in single precision too."""
+    rng = np.random.default_rng(seed)
+    values = (rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))).astype(np.float32)
+    assert paths(start, values, 2, [0], seed)
+    with pytest.raises(DataError, match="fewer latents"):
+        paths(start, values, 3, [0], seed)
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_does_not_turn_a_latent_whose_effects_are_alike(seed):
+    rng = np.random.default_rng(seed)
+    values = np.outer(rng.normal(size=50), [1.0, -1.0, 0.5]) * (1 + 1e-15 * rng.normal(size=(50, 3)))
+    (path,) = paths("pca", values, 1, [0], seed)
+    assert (np.sign(path.back) == [[1, -1, 1]]).all()
+
+
 def test_a_start_needs_a_linear_path():
     with pytest.raises(UsageError, match="linear = true"):
         fitted(model={"linear": False})

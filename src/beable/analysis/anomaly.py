@@ -178,13 +178,27 @@ def nearest(known: Floats, values: Floats) -> NDArray[np.intp]:
     return number
 
 
+def _precision(points: Floats) -> Floats:
+    """Inverse covariance of two columns; nothing for one that varies by no more than single precision rounds.
+
+    Their correlation counts as ±(1 − 1e-6) at most, so that rounding alone is odd nowhere.
+    """
+    deviation = points.std(axis=0, ddof=1)
+    varied = deviation > 1e-6 * np.abs(points).max(axis=0)
+    unit = np.where(varied, 1 / np.where(varied, deviation, 1.0), 0.0)
+    x, y = ((points - points.mean(axis=0)) * unit).T
+    r = float(np.clip(x @ y / (len(points) - 1), 1e-6 - 1, 1 - 1e-6))
+    inverse: Floats = np.outer(unit, unit) * np.array([[1, -r], [-r, 1]]) / (1 - r * r)
+    return inverse
+
+
 class Plane(NamedTuple):
     """Ordinary rows in the plane of distortion and rate.
 
     Args:
         claims: see `Sides`.
         centre: (claims, 2).
-        inverse: of the covariance, (claims, 2, 2).
+        inverse: of the covariance, (claims, 2, 2); see `_precision`.
     """
 
     claims: Floats
@@ -195,8 +209,7 @@ class Plane(NamedTuple):
     def of(cls, points: Floats, claimed: Floats) -> "Plane":
         claims, which = np.unique(claimed, return_inverse=True)
         parts = [points[which == i] for i in range(len(claims))]
-        inverse = np.array([np.linalg.pinv(np.cov(p, rowvar=False)) for p in parts])
-        return cls(claims, np.array([p.mean(axis=0) for p in parts]), inverse)
+        return cls(claims, np.array([p.mean(axis=0) for p in parts]), np.array([_precision(p) for p in parts]))
 
     def distance(self, points: Floats, claimed: Floats) -> Floats:
         k = nearest(self.claims, claimed)

@@ -33,6 +33,7 @@ from beable.metrics.columns import (
     Pair,
     classes,
     columns,
+    constant,
     explained,
     normal_scores,
     pair,
@@ -291,7 +292,7 @@ def kl_knn(first: ArrayLike, second: ArrayLike, *, k: int = 5, unit: Unit = "nat
     y = columns(second, "second", k + 1).astype(np.float64)
     if x.shape[1] != y.shape[1]:
         raise DataError(f"the samples have {x.shape[1]} and {y.shape[1]} columns: a divergence needs the same space")
-    scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    scale = np.where(constant(x), 1.0, x.std(axis=0))
     return divergence(x / scale, nearest(x / scale, k), y / scale, k) / _unit(unit)
 
 

@@ -16,6 +16,19 @@ from beable.errors import DataError, UsageError
 from beable.representations.fields import Channels, Standardisation, check_scaling
 from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
 
+#: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
+RESOLVED = 1e-12
+
+
+def largest(columns: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Row of the largest entry of each column, by size; the first of those that rounding may put before each other.
+
+    >>> largest(np.array([[1.0, 0.0], [-2.0, 3.0], [2.0, 1.0]])).tolist()
+    [1, 1]
+    """
+    size = np.abs(columns)
+    return np.asarray((size >= (1 - 1e-6) * size.max(axis=0)).argmax(axis=0), np.intp)
+
 
 class Modes(Representation):
     """Coefficients of the leading POD modes of the training rows, with the energy that they leave out.
@@ -81,11 +94,10 @@ class Modes(Representation):
         kept = self._kept(energies)
         basis, triangle = np.linalg.qr(block.T @ vectors[:, :kept])
         basis = basis * np.sign(np.diag(triangle))
-        tallest = np.abs(basis).argmax(axis=0)
-        return basis * np.sign(basis[tallest, np.arange(kept)]), energies[:kept]
+        return basis * np.sign(basis[largest(basis), np.arange(kept)]), energies[:kept]
 
     def _kept(self, energies: NDArray[np.float64]) -> int:
-        resolvable = int((energies > 1e-14 * energies[0]).sum())
+        resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
             if self.modes > resolvable:
                 raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: ask for fewer")

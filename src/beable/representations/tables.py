@@ -35,6 +35,9 @@ SUM_TOLERANCE = 1e-3
 class Plain:
     """A variable of k numbers as they are: the coordinates t are the numbers."""
 
+    #: size of a coordinate with which its rounding compares, if it is smaller itself: 1 for logarithms
+    unit = 0.0
+
     def __init__(self, name: str, width: int) -> None:
         self.name, self.width = name, width
 
@@ -74,6 +77,8 @@ class Plain:
 class Logarithm(Plain):
     """t = ln y."""
 
+    unit = 1.0
+
     def settle(self, values: Floats) -> Floats:
         self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of log")
         return values
@@ -91,6 +96,8 @@ class Logarithm(Plain):
 
 class Between(Plain):
     """t = ln (y - a) - ln (b - y) between bounds a and b."""
+
+    unit = 1.0
 
     def __init__(self, name: str, width: int, low: float, high: float) -> None:
         super().__init__(name, width)
@@ -136,6 +143,8 @@ class LogRatios(Plain):
     A share below the smallest that is told from none is put there, and the others give way in proportion, so that
     their ratios stay (multiplicative replacement; Martín-Fernández et al., 2003).
     """
+
+    unit = 1.0
 
     def __init__(self, name: str, width: int, smallest: float) -> None:
         if width < 2:
@@ -262,11 +271,16 @@ class Table(Representation):
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
         self.offset, self.scale = _affine(coordinates, self.scaling)
-        constant = _constant(coordinates)
+        constant = self._constant(coordinates)
         self._check_constant(constant, len(coordinates))
         self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
         self._size = np.sqrt((self._scaled(coordinates) ** 2).mean(0))
         return self
+
+    def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
+        """Columns that never change but for rounding."""
+        units = np.array([column.unit for column in self.columns.values() for _ in column.names])
+        return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
 
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
@@ -373,11 +387,6 @@ class Table(Representation):
         self._lay_out(shapes)
         self.offset, self.scale, self._size = (np.asarray(state[n], np.float64) for n in ("offset", "scale", "size"))
         return self
-
-
-def _constant(coordinates: Floats) -> NDArray[np.bool_]:
-    """Columns that never change."""
-    return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.abs(coordinates).max(0))
 
 
 def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:

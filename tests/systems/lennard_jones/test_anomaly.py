@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from beable.analysis.anomaly import Detectors, anomaly_table, nearest, row_scores, separation
+from beable.analysis.anomaly import Detectors, Plane, anomaly_table, nearest, row_scores, separation
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.systems.lennard_jones.anomaly import attribution, displacement_curve, pair_energies, particle_errors
@@ -127,6 +127,21 @@ def test_energies_of_particles_add_up_to_that_of_the_simulator():
 
 def test_the_nearest_claim():
     assert nearest(np.array([0.1, 0.4]), np.array([0.2, 0.3, 9.0])).tolist() == [0, 1, 1]
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_the_plane_weighs_by_the_covariance_and_never_by_rounding(seed):
+    rng = np.random.default_rng(seed)
+    ordinary, claims = rng.normal(size=(300, 2)) @ [[3.0, 1.0], [0.0, 0.2]] + [50, 4], np.zeros(300)
+    off = ordinary - ordinary.mean(0)
+    expected = np.sqrt(np.einsum("ri,ij,rj->r", off, np.linalg.inv(np.cov(ordinary.T)), off))
+    np.testing.assert_allclose(Plane.of(ordinary, claims).distance(ordinary, claims), expected, rtol=1e-9)
+    collapsed = np.column_stack([ordinary[:, 0], 40 + 2e-6 * rng.normal(size=300)])
+    alone = np.abs(off[:, 0]) / ordinary[:, 0].std(ddof=1)
+    np.testing.assert_allclose(Plane.of(collapsed, claims).distance(collapsed, claims), alone, rtol=1e-9)
+    tied = np.column_stack([ordinary[:, 0], 2 * ordinary[:, 0]]) * (1 + 6e-8 * rng.normal(size=(300, 2)))
+    np.testing.assert_allclose(Plane.of(tied, claims).distance(tied, claims), alone, atol=0.01)
 
 
 # The table

@@ -96,9 +96,11 @@ def test_walks_go_through_the_middle_and_are_measured_as_decoded(trained):
 def test_what_no_latent_knows_is_moved_by_none(trained):
     rng = np.random.default_rng(0)
     luck = {"luck": lambda x: rng.normal(size=len(x)), "still": lambda x: np.ones(len(x))}
+    luck["still but for rounding"] = lambda x: 1 + 1e-8 * rng.normal(size=len(x))
     walk = traverse(trained(), fluid(300, 1), quantities=luck)[0]
     assert all(abs(e.association) < 0.2 and e.p > 0.001 for e in walk.effects["luck"])
     assert {(e.trend, e.span, e.association) for e in walk.effects["still"]} == {(0.0, 0.0, 0.0)}
+    assert {(e.trend, e.association) for e in walk.effects["still but for rounding"]} == {(0.0, 0.0)}
     json.dumps(walk.as_json(), allow_nan=False)
 
 

@@ -386,6 +386,17 @@ def test_a_parabola_explains_little_of_noise() -> None:
     assert np.mean([fit.r2 for fit in fits if fit is not None]) == pytest.approx(2 / 49, abs=0.03)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_parabola_goes_through_two_places_or_one_score(seed: int) -> None:
+    """Whatever rounding makes of them: the fit would be of rounding."""
+    draw = np.random.default_rng(seed)
+    rounding = 1e-15 * draw.normal(size=20)
+    two = np.where(np.arange(20) < 10, 0.1, 0.7) + rounding
+    assert quadratic_fit(two, draw.normal(size=20)) is None
+    assert quadratic_fit(np.arange(20.0), 0.1 + 1e-2 * rounding) is None
+    assert quadratic_fit(np.append(two, 0.5), draw.normal(size=21)) is not None
+
+
 def test_undefined_scores_are_counted() -> None:
     texts = [text.get_text() for text in against({"": SCORES}).axes[0].texts]
     assert "1 not defined" in texts

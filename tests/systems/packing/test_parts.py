@@ -315,6 +315,14 @@ def test_too_few_points_have_no_trend():
     assert trends([few], 2.0, 9)["nmi_against_beta"].as_json() == {"seeds": 0}
 
 
+@pytest.mark.parametrize("name", ["nmi", "t"])
+def test_points_that_differ_by_rounding_alone_have_no_trend(name):
+    still = columns(0, coupled=False)
+    still[name] = 0.1 + 1e-17 * (np.arange(len(still[name])) % 3)
+    assert np.ptp(still[name]) > 0
+    assert trends([still], 2.0, 9)["t_against_nmi"].as_json() == {"seeds": 0}
+
+
 # t-SNE
 
 

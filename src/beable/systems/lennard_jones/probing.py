@@ -296,8 +296,8 @@ def _effect(steps: Floats, values: Floats, places: Floats, real: Floats) -> Effe
 
 
 def _spearman(x: Floats, y: Floats) -> tuple[float, float]:
-    """Correlation of ranks and its p-value; none where one does not vary."""
-    if not (np.ptp(x) > 0 and np.ptp(y) > 0):
+    """Correlation of ranks and its p-value; none where one varies by no more than single precision rounds."""
+    if any(np.ptp(a) <= 1e-6 * np.abs(a).max() for a in (x, y)):
         return 0.0, 1.0
     found = stats.spearmanr(x, y)
     return float(found.statistic), float(found.pvalue)

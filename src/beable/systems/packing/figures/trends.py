@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from beable.errors import DataError, unknown
+from beable.metrics.columns import distinct
 from beable.report.figures.checks import finite, same_length
 from beable.report.figures.groups import BAND, places
 from beable.report.figures.scales import log_ticks
@@ -44,7 +45,7 @@ def quadratic_fit(x: FloatArray, y: FloatArray) -> Fit | None:
     >>> quadratic_fit(np.arange(5.0), np.arange(5.0) ** 2).r2
     1.0
     """
-    if len(x) < 4 or len(np.unique(x)) < 3 or not np.ptp(y):
+    if len(x) < 4 or distinct(x) < 3 or distinct(y) < 2:
         return None
     middle, size = x.mean(), x.std()
     a, b, c = np.polyfit((x - middle) / size, y, 2)
