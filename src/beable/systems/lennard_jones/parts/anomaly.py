@@ -19,6 +19,7 @@ from beable.studies.context import Context
 from beable.systems.lennard_jones.corruptions import SOURCE_BLOCKS, moved, source_size, uniform
 from beable.systems.lennard_jones.imputation import Missing, recover_blocks
 from beable.systems.lennard_jones.parts.rows import first, fluid, held, trained
+from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
 SIZES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.83)
@@ -31,8 +32,8 @@ class Anomaly:
 
     Args:
         tables: scores against kinds of odd rows, by arm.
-        curve: of the first arm, against the size of a displacement.
-        blamed: of the first arm, on the source's displacements.
+        curve: of the main arm, the first of the tables, against the size of a displacement.
+        blamed: of the main arm, on the source's displacements.
         labels: of the arms.
         missing: hidden blocks of distance matrices, by block (first, length), of the arm that learns distances.
         shown: one configuration of each kind.
@@ -59,18 +60,18 @@ class Anomaly:
 
 
 def anomaly(context: Context) -> Anomaly:
-    """Odd rows by every arm but the last; displacements and blame by the first, hidden blocks by the last."""
-    system, limit = fluid(context), context.option("rows", 2000)
+    """Odd rows by the main arm and the others; displacements and blame by the main one, hidden blocks by matrices."""
+    system, limit = fluid(context), context.option("rows")
     box, seed = system.boxes[0], context.study.data.seed
-    *judged, matrices = context.arms
-    runs = {arm.name: context.run(arm.name) for arm in judged}
-    main = next(iter(runs.values()))
+    judged = [context.arm("main"), *context.arms("others")]
+    runs = {arm.name: context.run(arm) for arm in judged}
+    main = runs[context.arm("main").name]
     normal, others = held(context, main, limit), held(context, main, limit, last=True)
     shifted = moved(others["positions"], source_size(box, system.dimensions), rng=seed)
     displaced = {**others, "positions": shifted.positions.astype(np.float32)}
     odd = {
-        "γ = 3": first(context.further("unseen"), limit),
-        "fake potential": first(context.further("fake"), limit),
+        "γ = 3": first(context.dataset("unseen"), limit),
+        "fake potential": first(context.dataset("fake"), limit),
         "uniform": {
             "positions": uniform(limit, system.particles, system.dimensions, box, seed).astype(np.float32),
             "gravity": others["gravity"][:limit],
@@ -81,14 +82,14 @@ def anomaly(context: Context) -> Anomaly:
     for name, run in runs.items():
         detectors[name] = Detectors.fit(run, trained(context, run, limit))
         tables[name] = anomaly_table(detectors[name], normal, odd)
-    curve = displacement_curve(next(iter(detectors.values())), normal, others, SIZES, seed=seed)
+    curve = displacement_curve(detectors[context.arm("main").name], normal, others, SIZES, seed=seed)
     blamed = blame(main, displaced, shifted.moved)
     return Anomaly(
         tables,
         curve,
         blamed,
-        {arm.name: arm.label for arm in context.arms},
-        _missing(context, matrices.name),
+        {arm.name: arm.label for arm in judged},
+        _missing(context, context.run(context.arm("matrices"))),
         {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in odd.items()},
         shifted.moved[0],
         blamed.share.mean(0)[0],
@@ -96,9 +97,8 @@ def anomaly(context: Context) -> Anomaly:
     )
 
 
-def _missing(context: Context, arm: str) -> dict[tuple[int, int], Missing]:
+def _missing(context: Context, run: Run) -> dict[tuple[int, int], Missing]:
     """The source's blocks, taken from distance matrices."""
-    run = context.run(arm)
-    rows = held(context, run, context.option("hidden_rows", 200))
+    rows = held(context, run, context.option("hidden_rows"))
     found = recover_blocks(run, rows, SOURCE_BLOCKS, trained(context, run, 4000))
     return dict(zip(SOURCE_BLOCKS, found, strict=True))

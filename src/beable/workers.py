@@ -1,0 +1,191 @@
+"""Parallel work: the one pool of processes of this package, or a dask cluster in its place.
+
+A pool's processes compute with one thread each and end when the process that began them wants no more of them or
+ends itself, however it ends. Ctrl-C reaches every process of a terminal; only the one that began the others heeds it.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, NamedTuple
+
+from beable.errors import BeableError, UsageError
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+DASK_SECONDS = 10
+ADVICE = (
+    "perhaps for want of memory: try one worker (workers=1, --workers 1). A simulator must come from a module, and a "
+    "script that uses several workers needs `if __name__ == '__main__':`"
+)
+
+
+class WorkerDiedError(BeableError):
+    """A process of a pool, or an executor as a whole, that ended before its work was done."""
+
+
+def cores() -> int:
+    """Number of cores that this process may use.
+
+    >>> cores() >= 1
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def number(workers: int | None) -> int:
+    """Number of workers: as asked, or one for each core.
+
+    Raises:
+        UsageError: not a whole number of at least 1.
+    """
+    if workers is None:
+        return cores()
+    if type(workers) is not int or workers < 1:
+        raise UsageError(f"workers must be a whole number of at least 1, not {workers!r}")
+    return workers
+
+
+@contextmanager
+def pool(
+    workers: int | None = None,
+    *,
+    initializer: Callable[..., object] | None = None,
+    initargs: tuple[Any, ...] = (),
+    executor: Executor | None = None,
+) -> Iterator[Executor]:
+    """Processes to compute in, begun as work comes; work that is left when the block is left by an error is dropped.
+
+    Args:
+        workers: processes; one for each core that this process may use by default.
+        initializer: called first in each process.
+        initargs: its arguments.
+        executor: where to compute instead, in this process: initialised here, and not ended.
+
+    Raises:
+        UsageError: a number of workers that is invalid.
+        WorkerDiedError: a process ended before its work was done.
+
+    >>> with pool(1) as processes:
+    ...     list(processes.map(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    place: AbstractContextManager[Executor]
+    place = nullcontext(executor) if executor else _Processes(number(workers), initializer, initargs)
+    if executor and initializer:
+        initializer(*initargs)
+    try:
+        with place as opened:
+            yield opened
+    except BrokenExecutor as error:
+        raise WorkerDiedError(f"a worker ended before its work was done, {ADVICE}") from error
+
+
+class _Processes(ProcessPoolExecutor):
+    """Processes that end when the other end of their lifeline, a pipe, is closed: by `end`, or by the kernel."""
+
+    def __init__(self, workers: int, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+        context = _Context()
+        self._theirs, self._ours = context.Pipe(duplex=False)
+        self._begun = context.begun
+        super().__init__(workers, context, _begin, (self._theirs, initializer, initargs))
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            self.end()
+        try:
+            self.shutdown(cancel_futures=True)
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """End all processes now."""
+        self._ours.close()
+        self._theirs.close()
+        for process in self._begun:
+            if process.pid is not None:
+                process.kill()
+
+
+class _Context(SpawnContext):
+    """Remembers the processes that it begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[_Worker] = []
+
+    def Process(self, *args: Any, **options: Any) -> "_Worker":  # type: ignore[override]
+        self.begun.append(_Worker(*args, **options))
+        return self.begun[-1]
+
+
+class _Worker(SpawnProcess):
+    """A process that has one thread from the start, before it imports NumPy, and is deaf to Ctrl-C."""
+
+    def start(self) -> None:
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+        try:
+            super().start()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _begin(lifeline: Connection, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+    """First act of a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    if initializer is not None:
+        initializer(*initargs)
+
+
+def _end_with(lifeline: Connection) -> None:
+    with suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    os._exit(1)
+
+
+class Place(NamedTuple):
+    """Where to compute, as arguments of `generate` and `find_designs`.
+
+    Args:
+        workers: processes; all cores by default.
+        executor: where to compute instead of in processes of this machine.
+    """
+
+    workers: int | None
+    executor: Executor | None = None
+
+
+@contextmanager
+def dask(address: str | None, workers: int | None = None) -> Iterator[Place]:
+    """A dask cluster, or processes of this machine where no address is given.
+
+    Args:
+        address: of the scheduler, such as ``tcp://host:8786``.
+        workers: how many; by default all threads of the cluster, or all cores.
+
+    Raises:
+        UsageError: dask is not installed, or no scheduler answers there.
+    """
+    if address is None:
+        yield Place(workers)
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("dask is not installed: pip install 'beable[dask]'") from None
+    try:
+        connect: Any = Client
+        client = connect(address, timeout=DASK_SECONDS)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no dask scheduler at {address} ({error}): give an address such as tcp://host:8786") from None
+    with client, client.get_executor() as executor:
+        yield Place(workers or sum(client.nthreads().values()) or None, executor)
