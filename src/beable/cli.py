@@ -56,6 +56,7 @@ for system in SYSTEMS.values():
 study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")
 study.command("beable.commands.studies:show_", name="show", help="Show a study and the source's numbers.")
 study.command("beable.commands.studies:run", name="run", help="Run a study from nothing to its report.")
+study.command("beable.commands.studies:report", name="report", help="Make the report of a finished study again.")
 app.command("beable.commands.doctor:doctor", name="doctor", help="Versions, threads, devices, disk: what to report.")
 
 app.register_install_completion_command(help="Let this shell complete verbs and options.")

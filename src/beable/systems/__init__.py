@@ -44,7 +44,7 @@ class System:
         studies: package whose files ``*.toml`` are studies.
         parts: the parts of these, a mapping of names to `beable.studies.part.Part`.
         data_items: function from a `Store` to the figures and tables that show a data set of the system on a page.
-        sources: data of studies that come from elsewhere than a simulator, functions by name.
+        sources: data of studies that come from elsewhere than a simulator, `beable.studies.source.Source` by name.
         readers: files of other layouts that ``beable import`` recognises, `beable.datasets.readers.Reader` by name.
         verbs: by name.
     """
@@ -113,6 +113,7 @@ _BUILT_IN = {
         help="Darcy flow through random permeability.",
         simulator="beable.systems.darcy.simulator:Darcy",
         studies="beable.systems.darcy",
+        parts="beable.systems.darcy.study:PARTS",
     ),
     "lennard-jones": System(
         help="A Lennard-Jones fluid under gravity.",
@@ -127,7 +128,10 @@ _BUILT_IN = {
         studies="beable.systems.packing",
         parts="beable.systems.packing.study:PARTS",
         data_items="beable.systems.packing.page:data_items",
-        sources={"table": "beable.systems.packing.tables_of_study:make_table"},
+        sources={
+            "subset": "beable.systems.packing.tables_of_study:SUBSET",
+            "table": "beable.systems.packing.tables_of_study:TABLE",
+        },
         verbs={
             "pack": Verb("beable.systems.packing.verbs:pack", "Drop a powder, and measure how densely it packs."),
         },

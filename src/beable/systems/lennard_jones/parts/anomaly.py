@@ -18,6 +18,7 @@ from beable.systems.lennard_jones.anomaly import (
 from beable.systems.lennard_jones.corruptions import SOURCE_BLOCKS, moved, source_size, uniform
 from beable.systems.lennard_jones.imputation import Missing, recover_blocks
 from beable.systems.lennard_jones.parts.rows import first, fluid, held, trained
+from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
 SIZES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.83)
@@ -30,8 +31,8 @@ class Anomaly:
 
     Args:
         tables: scores against kinds of anomalous rows, by arm.
-        curve: of the first arm, against the size of a displacement.
-        attribution: of the first arm, on the source's displacements.
+        curve: of the main arm, the first of the tables, against the size of a displacement.
+        attribution: of the main arm, on the source's displacements.
         labels: of the arms.
         missing: hidden blocks of distance matrices, by block (first, length), of the arm that learns distances.
         shown: one configuration of each kind.
@@ -63,18 +64,18 @@ class Anomaly:
 
 
 def anomaly(context: Context) -> Anomaly:
-    """Scores by every arm but the last; displacements and attribution by the first, hidden blocks by the last."""
-    system, limit = fluid(context), context.option("rows", 2000)
+    """Scores by all arms; displacements and attribution by the main one, hidden blocks by that of matrices."""
+    system, limit = fluid(context), context.option("rows")
     box, seed = system.boxes[0], context.study.data.seed
-    *judged, matrices = context.arms
-    runs = {arm.name: context.run(arm.name) for arm in judged}
-    main = next(iter(runs.values()))
+    judged = [context.arm("main"), *context.arms("others")]
+    runs = {arm.name: context.run(arm) for arm in judged}
+    main = runs[context.arm("main").name]
     normal, others = held(context, main, limit), held(context, main, limit, last=True)
     shifted = moved(others["positions"], source_size(box, system.dimensions), rng=seed)
     displaced = {**others, "positions": shifted.positions.astype(np.float32)}
     anomalous = {
-        "γ = 3": first(context.further("unseen"), limit),
-        "fake potential": first(context.further("fake"), limit),
+        "γ = 3": first(context.dataset("unseen"), limit),
+        "fake potential": first(context.dataset("fake"), limit),
         "uniform": {
             "positions": uniform(limit, system.particles, system.dimensions, box, seed).astype(np.float32),
             "gravity": others["gravity"][:limit],
@@ -85,14 +86,14 @@ def anomaly(context: Context) -> Anomaly:
     for name, run in runs.items():
         fitted[name] = detectors(run, trained(context, run, limit))
         tables[name] = anomaly_table(fitted[name], normal, anomalous)
-    curve = displacement_curve(next(iter(fitted.values())), normal, others, SIZES, seed=seed)
+    curve = displacement_curve(fitted[context.arm("main").name], normal, others, SIZES, seed=seed)
     found = attribution(main, displaced, shifted.moved)
     return Anomaly(
         tables,
         curve,
         found,
-        {arm.name: arm.label for arm in context.arms},
-        _missing(context, matrices.name),
+        {arm.name: arm.label for arm in judged},
+        _missing(context, context.run(context.arm("matrices"))),
         {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in anomalous.items()},
         shifted.moved[0],
         found.share.mean(0)[0],
@@ -100,9 +101,8 @@ def anomaly(context: Context) -> Anomaly:
     )
 
 
-def _missing(context: Context, arm: str) -> dict[tuple[int, int], Missing]:
+def _missing(context: Context, run: Run) -> dict[tuple[int, int], Missing]:
     """The source's blocks, taken from distance matrices."""
-    run = context.run(arm)
-    rows = held(context, run, context.option("hidden_rows", 200))
+    rows = held(context, run, context.option("hidden_rows"))
     found = recover_blocks(run, rows, SOURCE_BLOCKS, trained(context, run, 4000))
     return dict(zip(SOURCE_BLOCKS, found, strict=True))

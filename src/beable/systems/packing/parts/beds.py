@@ -111,9 +111,9 @@ class Beds:
 def beds(context: Context) -> Beds:
     """Options of the part: spheres (of each bed, at least), seeds, ratios, most (spheres of a bed)."""
     two, wide, public = {}, {}, {}
-    for ratio in context.option("ratios", list(RATIOS)):
+    for ratio in context.option("ratios"):
         two[float(ratio)] = _bed(context, _two_sizes(float(ratio)))
-    for spread in context.option("spreads", list(SPREADS)):
+    for spread in context.option("spreads"):
         wide[spread] = _bed(context, Powder([Component(median=1.0, spread=spread)]))
     for spread in PUBLISHED:
         public[spread] = _bed(context, Powder([lognormal_classes(1.0, spread)]))
@@ -130,8 +130,8 @@ def _two_sizes(ratio: float) -> Powder:
 
 
 def _bed(context: Context, powder: Powder) -> Bed:
-    spheres = max(context.option("spheres", 20_000), int(MARGIN * least_spheres(powder)))
-    seeds = range(context.option("seeds", 4))
+    spheres = max(context.option("spheres"), int(MARGIN * least_spheres(powder)))
+    seeds = range(context.option("seeds"))
     packed = [pack(powder, spheres, context.study.data.seed + k) for k in seeds]
     first, loose = packed[0].bed, sum(len(unsupported(p.bed, earlier=True)) for p in packed)
     return Bed(packed, height_profile(first, LAYERS), coordination(first), loose)

@@ -22,7 +22,6 @@ from beable.analysis.beta_thresholds import (
     spread_of_thresholds,
 )
 from beable.analysis.collapse import ACTIVE_NATS
-from beable.errors import unknown
 from beable.metrics.disentanglement import mig
 from beable.studies.context import Context
 from beable.studies.study import Arm
@@ -49,7 +48,6 @@ from beable.systems.packing.parts.rows import (
     read_rows,
     size_names,
     some,
-    store_of,
     target,
 )
 from beable.systems.packing.parts.trends import Trend, trends
@@ -260,30 +258,27 @@ def beta(context: Context) -> Beta:
 
     Options of the part: rows (of the table judged), picked (rows of a cell), sample (of the posterior, or its mean),
     recomputed (rows of a cell that the simulator makes again, 0 for none), repeats (permutations), trees (of the
-    surrogates), trend_betas (along which trends are fitted; all by default), planes_of (arm), planes (their β),
-    plane_rows.
+    surrogates), trend_betas (along which trends are fitted; all if empty), planes (β of the reconstructions of the arm
+    pictured), plane_rows.
     """
     oracles: dict[str, Surrogate] = {}
-    arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms}
-    within = context.option("trend_betas", SOURCE_BETAS) if "trend_betas" in context.part.options else None
+    arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms("judged")}
+    pictured, within = context.arm("pictured"), context.option("trend_betas") or None
     cells = columns_of([c for arm in arms.values() for c in arm.cells])
     by_luck = np.corrcoef(cells["nmi"], cells["luck"])[0, 1] ** 2 if np.ptp(cells["luck"]) > 0 else float("nan")
-    planes_of = context.option("planes_of", context.arms[-1].name)
-    if planes_of not in arms:
-        raise unknown(f"arm of part {context.part.name}", planes_of, arms)
     return Beta(
         arms,
-        _trends(arms, within, context.option("repeats", 199)),
-        _planes(context, next(arm for arm in context.arms if arm.name == planes_of)),
-        planes_of,
+        _trends(arms, within, context.option("repeats")),
+        _planes(context, pictured),
+        pictured.name,
         float(by_luck),
         float(np.mean(cells["nmi"] - cells["luck"])),
     )
 
 
 def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
-    run, store, seed = context.run(arm.name), store_of(context, arm), context.study.data.seed
-    limit = context.option("rows", 2000)
+    run, store, seed = context.run(arm), context.data_of(arm), context.study.data.seed
+    limit = context.option("rows")
     members = members_of(run)
     learned, others = (read_rows(store, some(rows, limit, seed)) for rows in (run.train_rows, run.held_rows))
     trained = judged(run, learned, seed)
@@ -314,11 +309,11 @@ def _spectrum(run: Run, table: Snapshots) -> Floats:
 def _cells(
     context: Context, arm: Arm, run: Run, trained: Judged, members: Members, oracles: dict[str, Surrogate]
 ) -> tuple[list[Cell], list[Cell], Surrogate]:
-    seed, repeats = context.study.data.seed, context.option("repeats", 199)
-    picks = picked(trained.codes.mean.shape[1], context.option("picked", 25), members, seed)
-    rows = decoded(run, of_picked(trained.codes, picks, seed, sample=context.option("sample", True)))
+    seed, repeats = context.study.data.seed, context.option("repeats")
+    picks = picked(trained.codes.mean.shape[1], context.option("picked"), members, seed)
+    rows = decoded(run, of_picked(trained.codes, picks, seed, sample=context.option("sample")))
     oracle = oracle_of(context, arm, oracles)
-    own, few = size_names(run.variables) == SIZES[0], context.option("recomputed", 25)
+    own, few = size_names(run.variables) == SIZES[0], context.option("recomputed")
     again = by_simulator(context.simulator, first(rows, few), members, seed + 1, repeats) if own and few else []
     return by_function(oracle.predict, rows, members, repeats), again, oracle
 
@@ -357,12 +352,12 @@ def _alike(arms: dict[str, BetaArm]) -> list[str]:
 
 def _planes(context: Context, arm: Arm) -> list[Plane]:
     """The table, then the reconstructions of the first seed at the β asked for."""
-    wanted = context.option("planes", [])
+    wanted = context.option("planes")
     if not wanted:
         return []
-    run, store = context.run(arm.name), store_of(context, arm)
+    run, store = context.run(arm), context.data_of(arm)
     seed = context.study.data.seed
-    rows = read_rows(store, some(run.train_rows, context.option("plane_rows", 600), seed))
+    rows = read_rows(store, some(run.train_rows, context.option("plane_rows"), seed))
     table = run.rows(rows).values.numpy()[0].astype(np.float64)
     size, truth, members = float(np.sqrt(table.var(0).mean())), target(rows), members_of(run)
     z = drawn(run.encode(rows), seed)

@@ -76,7 +76,7 @@ def oracle_of(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> Surr
     store = whole_of(context, arm)
     if store.id not in oracles:
         rows = read_rows(store, np.asarray(store.good))
-        oracles[store.id] = surrogate(inputs(rows), target(rows), trees=context.option("trees", 100))
+        oracles[store.id] = surrogate(inputs(rows), target(rows), trees=context.option("trees"))
     return oracles[store.id]
 
 
