@@ -35,7 +35,7 @@ from beable.studies.context import further_path
 from beable.studies.study import Arm, Data, Study
 from beable.systems import SYSTEMS
 from beable.training.data import learnable, prepare
-from beable.training.run import Run, RunSettings, representation_choice, train
+from beable.training.run import Run, RunSettings, representation_choice, settled, train
 from beable.training.start import paths
 
 Progress = Callable[[int, int], None]
@@ -167,7 +167,7 @@ def judge(study: Study, store: Store, out: Path, progress: Progress | None) -> l
     """Evaluate every arm on the held-out rows."""
     outcomes = []
     for i, arm in enumerate(study.arms):
-        settings = study.settings(arm)
+        settings = settled(study.settings(arm), store)
         outcomes.append(_judge_linear(arm, settings, store) if arm.kind == "linear" else _judge_vae(arm, store, out))
         if progress:
             progress(i + 1, len(study.arms))
