@@ -337,6 +337,7 @@ def import_file(
     variables: Sequence[str] | None = None,
     factors: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
     drop_invalid: bool = False,
 ) -> Store:
     """Make a data set from a file of arrays whose first axis is the rows.
@@ -349,6 +350,8 @@ def import_file(
         variables: names of the arrays to take; all but the factors by default.
         factors: names of arrays (rows,) or (rows, p) that are known generative factors.
         units: UDUNITS strings of variables and factors, in place of the file's own.
+        dims: names of a variable's dimensions after the rows, in place of the file's own or of those of
+            `Store.from_arrays`.
         drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
 
     Raises:
@@ -374,12 +377,13 @@ def import_file(
     if not drop_invalid:
         _refuse_bad(path, chosen.sources)
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
+    axes = {name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays}
     return Store.from_arrays(
         output,
         chosen.arrays,
         chosen.factors,
         units=known | dict(units or {}),
-        dims={name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays},
+        dims=axes | dict(dims or {}),
         coordinates=chosen.coordinates,
         title=f"Imported from {path.name}",
         allow_failed=drop_invalid,

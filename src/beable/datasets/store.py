@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from beable import files
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
+from beable.datasets.readings import readings
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError, unknown
 from beable.simulator import Factor, Variable
 
@@ -319,7 +320,9 @@ class Store:
             factors: known generative factors (rows,), by name.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
-                that another variable has alone.
+                that another variable has alone. Short vectors beside numbers become ("component",), numbers of a table,
+                and arrays (rows, N, 2 or 3) named position or positions ("particle", "dimension"). The answer of
+                ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
             title: one line.
@@ -485,6 +488,7 @@ class Store:
             "block": self._attributes["block"],
             "bytes": sum(record["bytes"] for record in self._manifest.files.values()),
             "variables": [_about_variable(v) for v in self.variables],
+            "taken_for": readings(self.variables, self.simulator is None),
             "factors": [_about_factor(f) for f in self.factors],
             "coordinates": {dim: {"unit": u, "length": len(v)} for dim, (v, u) in self.coordinates.items()},
             "constants": {name: list(array.shape) for name, array in self.constants.items()},
