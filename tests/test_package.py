@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -105,6 +106,32 @@ def test_what_a_folder_exports_is_there():
     exported = [(folder, word) for folder in folders for word in getattr(folder, "__all__", [])]
     assert exported
     assert [(folder.__name__, word) for folder, word in exported if not hasattr(folder, word)] == []
+
+
+# Dependencies
+
+
+def imported() -> set[str]:
+    """Libraries that some file imports."""
+    nodes = [node for path in FILES.values() for node in ast.walk(ast.parse(path.read_text()))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names} - {"beable", *sys.stdlib_module_names}
+
+
+def modules(requirements: list[str]) -> set[str]:
+    """What is imported of these distributions."""
+    names = [re.split(r"[<>=\[]", requirement)[0] for requirement in requirements]
+    return {{"scikit-learn": "sklearn"}.get(name, name).replace("-", "_") for name in names}
+
+
+def test_what_is_always_installed_is_imported_and_what_is_imported_is_declared():
+    """Zarr, the twin, would be installed for nothing: stores are written and read without it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [need for needs in project["optional-dependencies"].values() for need in needs]
+    assert modules(project["dependencies"]) - imported() == set()
+    assert modules([*project["dependencies"], "zarr>=3.1"]) - imported() == {"zarr"}
+    assert imported() - modules([*project["dependencies"], *extras]) == set()
 
 
 # Import cost

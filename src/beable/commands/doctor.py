@@ -16,14 +16,13 @@ REQUIRED = (
     "torch",
     "numpy",
     "scipy",
-    "zarr",
     "scikit-learn",
     "matplotlib",
     "pydantic",
     "safetensors",
     "cyclopts",
 )
-OPTIONAL = ("xarray", "h5py", "distributed", "dask-jobqueue")
+OPTIONAL = ("xarray", "zarr", "h5py", "distributed", "dask-jobqueue")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.checks import library
 from beable.datasets.layout import RESERVED
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError, unknown
@@ -118,7 +118,7 @@ def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
 @contextmanager
 def hdf5(path: Path) -> Iterator[Contents]:
     """Arrays of an HDF5 file, those in groups under their path; the layout of the Darcy paper is known."""
-    h5py = _extra("h5py", "hdf5")
+    h5py = library("h5py", "hdf5")
     with h5py.File(path, "r", locking=False) as file:
         sets: dict[str, Any] = {}
         file.visititems(lambda name, item: sets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
@@ -160,7 +160,9 @@ def labelled(path: Path) -> Iterator[Contents]:
     """Variables of a NetCDF file or of a Zarr group, with dimensions, units and coordinates, as xarray reads them."""
     if (path / MANIFEST).exists():
         raise UsageError(f"{path}: a beable data set already: use it as it is")
-    xarray = _extra("xarray", "xarray")
+    xarray = library("xarray", "xarray")
+    if path.is_dir():
+        library("zarr", "xarray")
     options = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": _engine(path)}
     with xarray.open_dataset(path, decode_times=False, chunks=None, **options) as data:
         sources = {str(name): _labelled(variable) for name, variable in data.data_vars.items()}
@@ -172,7 +174,7 @@ def _engine(path: Path) -> str:
     with path.open("rb") as file:
         if file.read(len(HDF5)) != HDF5:
             return "scipy"
-    return str(_extra("h5netcdf", "xarray").__name__)
+    return str(library("h5netcdf", "xarray").__name__)
 
 
 def _labelled(variable: Any) -> Source:
@@ -484,11 +486,3 @@ def _columns(name: str, array: Array) -> dict[str, Array]:
     if array.ndim != 2:
         raise DataError(f"factors {name}: shape {array.shape}: one number a row, or (rows, factors), is expected")
     return {f"{name}_{i + 1}": column for i, column in enumerate(array.T)}
-
-
-def _extra(name: str, extra: str) -> Any:
-    """A library that is not always installed."""
-    try:
-        return import_module(name)
-    except ImportError:
-        raise UsageError(f"{name} is not installed: pip install 'beable[{extra}]'") from None

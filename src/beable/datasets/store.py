@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable import files
+from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
 from beable.datasets.readings import readings
-from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError, unknown
+from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mappin
         notes: of all blocks.
         assessment: what the whole set says about itself.
     """
-    missing = [block for block in range(plan.blocks) if block not in notes]
+    missing = [block for block in range(len(Blocks.of(path, plan))) if block not in notes]
     if missing:
         raise CorruptError(f"{path}: block {missing[0]} is not written: run the same command again")
     failures = {row: reason for block in sorted(notes) for row, reason in notes[block].failures.items()}
@@ -458,7 +459,8 @@ class Store:
 
     def _chunk(self, layout: ArrayLayout, block: int) -> Array:
         """A whole chunk, read-only."""
-        name, advice = layout.file(block), _advice(layout.file(block), self.simulator is not None)
+        name = layout.file(block)
+        advice = _advice(name, self.simulator is not None)
         try:
             if name in self._seen:
                 return layout.decode(files.read_bytes(self.path / name, layout.chunk_bytes))
@@ -500,13 +502,10 @@ class Store:
         """The data set as xarray sees it, read when used; components and factors carry their names.
 
         Raises:
-            UsageError: xarray is not installed.
+            UsageError: xarray or zarr is not installed.
         """
-        try:
-            import xarray
-        except ImportError:
-            raise UsageError("xarray is not installed: pip install 'beable[xarray]'") from None
-        data: xarray.Dataset = xarray.open_zarr(self.path, consolidated=True, chunks=None)
+        library("zarr", "xarray")
+        data: xarray.Dataset = library("xarray", "xarray").open_zarr(self.path, consolidated=True, chunks=None)
         labels = {d: list(meanings.split(" ")) for d in data.coords if (meanings := data[d].attrs.get("flag_meanings"))}
         data.attrs = _portable(data.attrs)
         for name in data.variables:
