@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.report.figures.checks import finite
 from beable.report.figures.groups import BAND
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
 from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
@@ -24,7 +23,6 @@ from beable.report.figures.words import number, panel_title, words
 Verified = tuple[FloatArray, FloatArray, FloatArray | None]  # target, achieved, its standard error
 Success = tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None]  # calls, share, its low and high end
 Mixtures = tuple[FloatArray, FloatArray]  # fractions, a number of each
-MOST_TRIANGLES = 4
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])  # of the first, second and third fraction
 GRID = (0.2, 0.4, 0.6, 0.8)
 APART = 0.012  # of the range of targets, between methods
@@ -44,15 +42,13 @@ def design_targets(
         y_room: tolerances that the panel of differences shows to either side; arrows stand for what lies beyond.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no method, a tolerance that is not positive.
+        DataError: numbers that are not finite.
 
     >>> target = np.array([0.6, 0.65, 0.7, 0.75])
     >>> figure = design_targets({"latent space": (target, target + [0.0, 0.005, -0.002, 0.02], None)}, 0.01)
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['± 0.01', 'latent space: 75 % of 4']
     """
-    if not methods or not tolerance > 0:
-        raise DataError(f"a figure of targets needs a method and a tolerance greater than 0, got {tolerance:g}")
     found = {name: _verified(name, made) for name, made in methods.items()}
     reach = padded(extent(np.concatenate([target for target, _, _ in found.values()])), 0.06)
     figure, panels = panel_grid(2, 1, 5.6, 6.2, sharex=True, height_ratios=(1.7, 1))
@@ -79,9 +75,7 @@ def design_targets(
 
 def _verified(name: str, made: Verified) -> Verified:
     target, achieved = finite(f"targets of {name}", made[0], 1), finite(f"designs of {name}", made[1], 1)
-    same_length(f"designs of {name}", len(target), len(achieved))
     error = None if made[2] is None else finite(f"errors of {name}", made[2], 1)
-    same_length(f"errors of {name}", len(target), len(target) if error is None else len(error))
     return target, achieved, error
 
 
@@ -109,25 +103,20 @@ def design_success(
         label: what is counted.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no method.
+        DataError: numbers that are not finite.
 
     >>> figure = design_success({"random": (np.array([10, 100]), np.array([0.1, 0.5]), None, None)})
     >>> figure.axes[0].get_ylabel()
     'targets met'
     """
-    if not methods:
-        raise DataError("a figure of success needs at least one method, got none")
     figure, panels = panel_grid(1, 1, 3.3, 5.4)
     axes = panels[0, 0]
     handles: dict[str, Any] = {}
     for place, (name, (calls, share, low, high)) in enumerate(methods.items()):
         x, y = finite(f"calls of {name}", calls, 1), finite(f"shares of {name}", share, 1)
-        same_length(f"shares of {name}", len(x), len(y))
         style = line_style(place)
         if low is not None and high is not None:
             ends = [finite(f"intervals of {name}", end, 1) for end in (low, high)]
-            for end in ends:
-                same_length(f"intervals of {name}", len(x), len(end))
             axes.fill_between(x, *ends, color=style["color"], alpha=0.16, linewidth=0)
         (handles[words(name)],) = axes.plot(x, y, marker="o", markersize=3.4, linewidth=1.5, **style)
     if goal is not None:
@@ -159,7 +148,7 @@ def design_diversity(
         scale: of its colours: "linear" or "log".
 
     Raises:
-        DataError: shapes, numbers that are not finite, fractions that do not sum to one, more than four panels.
+        DataError: numbers that are not finite.
         UsageError: an unknown scale.
 
     >>> thirds = np.full((2, 3), 1 / 3)
@@ -167,9 +156,6 @@ def design_diversity(
     >>> figure.axes[0].get_title()
     'φ = 0.7 (2)'
     """
-    if not 0 < len(mixtures) <= MOST_TRIANGLES:
-        raise DataError(f"a figure of mixtures has 1 to {MOST_TRIANGLES} panels, got {len(mixtures)}: select some")
-    same_length("names of components", 3, len(names))
     found = {title: _mixtures(title, mixture) for title, mixture in mixtures.items()}
     colour = colour_scale(scale, np.concatenate([values for _, values in found.values()]))
     paint = ScalarMappable(colour.norm, colour.map)
@@ -188,9 +174,6 @@ def design_diversity(
 
 def _mixtures(title: str, mixture: Mixtures) -> Mixtures:
     fractions, values = finite(f"fractions of {title}", mixture[0], 2), finite(f"numbers of {title}", mixture[1], 1)
-    same_length(f"numbers of {title}", len(fractions), len(values))
-    if fractions.shape[1] != 3 or fractions.min() < -1e-9 or np.abs(fractions.sum(1) - 1).max() > 1e-6:
-        raise DataError(f"a triangle needs three fractions that sum to 1, got shape {fractions.shape} for {title}")
     return fractions, values
 
 

@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from beable.errors import DataError
 from beable.metrics.anomaly import roc_auc
-from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import MOST_PANELS, places
+from beable.report.figures.checks import finite
+from beable.report.figures.groups import places
 from beable.report.figures.histograms import sample
 from beable.report.figures.particles import configurations
 from beable.report.figures.scales import axis_scale
@@ -23,12 +22,7 @@ Ranks = NDArray[np.intp]
 Scores = Mapping[str, Mapping[str, FloatArray]]
 
 
-def _scores(scores: Scores, normal: str) -> dict[str, dict[str, FloatArray]]:
-    if not 0 < len(scores) <= MOST_PANELS:
-        raise DataError(f"a figure of scores has one to {MOST_PANELS} panels, got {len(scores)}: select some scores")
-    for name, groups in scores.items():
-        if normal not in groups or len(groups) < 2:
-            raise DataError(f"the score {name} needs the rows {normal!r} and at least one anomaly, got {list(groups)}")
+def _scores(scores: Scores) -> dict[str, dict[str, FloatArray]]:
     return {name: {kind: sample(f"{name} of {kind}", values) for kind, values in groups.items()}
             for name, groups in scores.items()}  # fmt: skip
 
@@ -43,14 +37,14 @@ def roc_curves(scores: Scores, *, normal: str = "normal", level: float = 0.95) -
         level: of the intervals.
 
     Raises:
-        DataError: NaN, no ordinary rows, no anomaly.
+        DataError: numbers that are not finite.
 
     >>> s = np.linspace(0.0, 1.0, 50)
     >>> figure = roc_curves({"distortion": {"normal": s, "uniform": s + 2}})
     >>> figure.axes[0].get_legend().get_texts()[0].get_text()
     'uniform: 1.00 (0.96–1.00)'
     """
-    found = _scores(scores, normal)
+    found = _scores(scores)
     order = places(found, normal)
     columns = min(len(found), 3)
     rows = -(-len(found) // columns)
@@ -116,7 +110,7 @@ def auc_by_size(
         size_label, label: what is on the axes.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no score.
+        DataError: numbers that are not finite.
 
     >>> auc = np.array([0.5, 0.7, 1.0])
     >>> figure = auc_by_size(np.array([0.1, 0.3, 1.0]), {"rate": (auc, auc - 0.05, auc)})
@@ -124,15 +118,11 @@ def auc_by_size(
     'ROC-AUC'
     """
     x = finite("sizes", sizes, 1)
-    if not found:
-        raise DataError("a figure of AUC against size needs at least one score, got none")
     figure, panels = panel_grid(1, 1, 3.1, 5.6)
     axes = panels[0, 0]
     handles: dict[str, Any] = {}
     for place, (name, parts) in enumerate(found.items()):
         auc, low, high = (finite(f"the AUC of {name}", part, 1) for part in parts)
-        for part in (auc, low, high):
-            same_length(f"values of {name}", len(x), len(part))
         style = line_style(place)
         axes.vlines(x, low, high, color=style["color"], linewidth=1.1, alpha=0.6)
         (handles[words(name)],) = axes.plot(x, auc, marker="o", markersize=3.5, linewidth=1.3, **style)
@@ -165,7 +155,7 @@ def attribution(
         label: what the shares are, with their unit.
 
     Raises:
-        DataError: shapes, numbers that are not finite.
+        DataError: numbers that are not finite.
 
     >>> x = np.array([[[1.0, 1.0], [3.0, 1.0]]])
     >>> figure = attribution(x, np.array([[0.1, 4.0]]), 5.0, moved=np.array([[False, True]]))
