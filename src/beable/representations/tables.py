@@ -285,7 +285,7 @@ class Table(Representation):
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
             names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[constant])
-            way = "" if constant.all() else ", or set constant to 'keep'"
+            way = "" if constant.all() else ", or set representation.constant = 'keep'"
             raise DataError(
                 f"{names} is the same in all {rows} training rows: leave it out, there is nothing to learn{way}"
             )
