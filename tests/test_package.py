@@ -30,6 +30,7 @@ FLOORS = (
     "streams",
     "checks",
     "files",
+    "workers",
     "console",
     "systems",  # the table of systems alone, which imports none of them
     "simulator",
@@ -48,7 +49,7 @@ FLOORS = (
     "__main__",
 )
 SYSTEM = "beable.systems."
-INSIDE = {"systems.NAME", "console", "commands", "cli", "__main__"}
+INSIDE = {"systems.NAME", "console", "workers", "commands", "cli", "__main__"}
 
 
 @cache

@@ -19,6 +19,7 @@ Optim. 13 (1998) 455; B. Bryan et al., *Active learning for identifying function
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,7 @@ def find_designs(
     confirm: bool = False,
     seed: int = 0,
     workers: int | None = None,
+    executor: Executor | None = None,
     make: Make | None = None,
     folder: Path | str | None = None,
     progress: Progress | None = None,
@@ -157,6 +159,7 @@ def find_designs(
         confirm: simulate what was found a second time, independently.
         seed: of candidates and of the simulator's own random numbers.
         workers: processes; all cores that this process may use by default. They change no number.
+        executor: where to compute instead, such as ``client.get_executor()`` of dask.
         make: makes the simulations instead, from an open `design_calls.calling` of the same simulator.
         folder: where calls are kept as they come; the same search goes on from there, also with more calls or designs.
         progress: called with calls done and calls at most.
@@ -184,7 +187,8 @@ def find_designs(
     request = _request(simulator, target, constraints, known, latent) | ways
     where = Folder(None if folder is None else Path(folder), request)
     empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
-    with where.open(empty) as made, nullcontext(make) if make else calling(simulator, workers) as run:
+    making = nullcontext(make) if make else calling(simulator, workers, executor)
+    with where.open(empty) as made, making as run:
         keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
         keeper.answer()
         while len(made) < calls and (missing := wanted - int(_found(made, target).sum())) > 0:
