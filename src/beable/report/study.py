@@ -1,4 +1,4 @@
-"""The report of a study: a headline of each part, then each part with the source's numbers beside ours and its evidence."""
+"""The report of a study: headlines, then each part with the source's numbers beside ours and its evidence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -11,7 +11,7 @@ An answer is kept for one key: the runs, the data sets, the options and the code
 version of beable with the sum of every source file that can change an answer: all but what shows answers.
 """
 
-from functools import lru_cache
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -74,7 +74,7 @@ def _run_id(folder: Path) -> str:
     return str(files.read_manifest(folder).files["state.safetensors"]["sha256"])
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_version(system: str) -> str:
     """Version of beable, and the sum of all source files that can change an answer of a system's parts."""
     spine = Path(__file__).parents[1]

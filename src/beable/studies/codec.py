@@ -8,7 +8,7 @@ tuples, arrays, numbers and words, ``X | None`` of these, or ``Any`` for what JS
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -81,7 +81,7 @@ def _decoded(kept: Any, hint: Any, arrays: Mapping[str, Array]) -> Any:
     return kept if kind == "plain" else hint(kept)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(record: Any) -> dict[str, Any]:
     """The types of what a record is made of, by name."""
     hints = get_type_hints(record)
@@ -122,7 +122,7 @@ def _paired(values: Sequence[Any], hint: Any) -> Iterator[tuple[Any, Any]]:
     return zip(values, inner, strict=True)
 
 
-def _scalar(value: Any, hint: type) -> bool | int | float | str:
+def _scalar(value: Any, hint: Any) -> bool | int | float | str:
     """A number or word; numbers that JSON does not have as words, which `float` reads."""
     plain: Any = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, (int, float) if hint is float else hint):

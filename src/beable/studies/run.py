@@ -122,7 +122,8 @@ def read_study(out: Path) -> Finished:
     missing = [context.part.name for context in contexts if not is_kept(context)]
     if missing:
         raise DataError(
-            f"{out}: no answer of {', '.join(missing)} by this code from these runs and options: run `{command} -o {out}`"
+            f"{out}: no answer of {', '.join(missing)} from these runs and options by this code: measure them with "
+            f"{command} -o {out}"
         )
     store, answers = Store.open(data_path(out)), [load(context) for context in contexts]
     runs = {arm.name: Run.load(run_path(out, arm.name)) for arm in _trained(study)}

@@ -192,9 +192,9 @@ class Study(BaseModel):
     data: Data
     datasets: dict[str, Data] = {}
     run: _Tree
-    arms: tuple[Arm, ...] = Field(min_length=1)
+    arms: tuple[Arm, ...]
     presets: dict[str, _Tree] = {}
-    parts: tuple[PartSettings, ...] = Field(min_length=1)
+    parts: tuple[PartSettings, ...]
 
     @model_validator(mode="before")
     @classmethod
@@ -213,7 +213,8 @@ class Study(BaseModel):
         """The study with other settings.
 
         Args:
-            tree: {"data": ..., "datasets": {name: ...}, "run": ..., "arms": {name: override}, "parts": {name: options}}.
+            tree: {"data": ..., "datasets": {name: ...}, "run": ..., "arms": {name: override},
+                "parts": {name: options}}.
             where: what the tree is, for errors.
 
         Raises:
@@ -353,6 +354,9 @@ def parse(text: str, name: str) -> Study:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"study {name}: {error}: mend the file") from None
     study = Study._checked(tree, name)
+    for kind in ("arms", "parts"):
+        if not getattr(study, kind):
+            raise UsageError(f"study {name}: {kind}: at least one is needed")
     for preset in study.presets:
         study.with_preset(preset)
     return study

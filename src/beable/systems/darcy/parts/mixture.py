@@ -31,7 +31,7 @@ class Mixture:
 
     @property
     def best(self) -> str:
-        """The trained arm of which most members are disentangled, or whose error is least where no factors are known."""
+        """The trained arm with the most disentangled members, or with the least error where no factors are known."""
         return max(self._trained, key=self._success)
 
     @property

@@ -100,8 +100,8 @@ def _worst(walk: Walk, means: tuple[float, float, float, float]) -> float:
 def exact(context: Context) -> Exact:
     """Chains at every γ of the data, annealed weights at one.
 
-    Options of the part: reference (rows that chains start from), rounds, latent_rounds (with collective moves), annealed_at (γ),
-    annealing_steps, draws.
+    Options of the part: reference (rows that chains start from), rounds, latent_rounds (with collective moves),
+    annealed_at (γ), annealing_steps, draws.
 
     Raises:
         UsageError: the data have no such γ.
