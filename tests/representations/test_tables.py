@@ -156,7 +156,7 @@ def test_log_ratios_are_isometric():
 
 def density(table, snapshots, jacobian=True):
     """p(y) of a standard normal code."""
-    codes = table._scaled(table._coordinates(table._settled(snapshots)))  # transform's, before rounding
+    codes = table.codes(snapshots)
     volume = table.code.log_volume + (table.log_jacobian(snapshots) if jacobian else 0)
     return np.exp(scipy.stats.norm.logpdf(codes).sum(1) - volume)
 
@@ -214,8 +214,8 @@ def test_the_log_volume_is_that_of_finite_differences(scaling):
         row = {name: values[i : i + 1] for name, values in data.items()}
         at, volume = free(row), table.code.log_volume + table.log_jacobian(row)[0]
         step = 1e-6 * at
-        ends = [[table._coordinates(table._settled(from_free(at + s * e)))[0] for s in (1, -1)] for e in np.diag(step)]
-        slopes = np.array([(one - two) / table.scale / 2 for one, two in ends]) / step[:, None]
+        ends = [[table.codes(from_free(at + s * e))[0] for s in (1, -1)] for e in np.diag(step)]
+        slopes = np.array([(one - two) / 2 for one, two in ends]) / step[:, None]
         found = -np.linalg.slogdet(slopes)[1]
         assert found == pytest.approx(volume, abs=1e-5)
         assert abs(found - table.code.log_volume) > 0.1
@@ -336,7 +336,7 @@ def test_other_variables_than_the_fitted_ones_are_refused():
         ({"groups": "columns"}, "did you mean 'column'"),
         ({"smallest": 0.0}, "smallest share"),
         ({"smallest": 0.5}, "smallest share"),
-        ({"bounded": "packing_fraction"}, "such as packing_fraction=0:1"),
+        ({"bounded": "packing_fraction"}, "such as porosity=0:1"),
         ({"bounded": "packing_fraction=1:0"}, "two numbers that rise"),
         ({"bounded": "packing_fraction=0:inf"}, "two numbers that rise"),
         ({"log": "size", "bounded": "size=0:1"}, "size is named twice"),

@@ -333,6 +333,10 @@ class Table(Representation):
     def _varies(self) -> NDArray[np.bool_]:
         return self.scale > 0
 
+    def codes(self, snapshots: Snapshots) -> Floats:
+        """What `transform` rounds to single precision, (rows, m)."""
+        return self._scaled(self._coordinates(self._settled(snapshots)))
+
     def _scaled(self, coordinates: Floats) -> Floats:
         kept = self._varies
         return np.asarray((coordinates[:, kept] - self.offset[kept]) / self.scale[kept])
@@ -368,7 +372,7 @@ class Table(Representation):
         return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in coded))
 
     def transform(self, snapshots: Snapshots) -> Coded:
-        values = self._scaled(self._coordinates(self._settled(snapshots))).astype(np.float32)
+        values = self.codes(snapshots).astype(np.float32)
         return Coded(values, np.zeros((len(values), len(self.code.dimension)), np.float32))
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
