@@ -241,7 +241,7 @@ def _check_failures(blocks: Blocks, notes: dict[int, Note], limit: float) -> Non
         row, why = min(failures.items(), key=lambda item: int(item[0]))
         raise DataError(
             f"{blocks.path}: {len(failures)} of {_rows(blocks, notes)} rows failed, more than {limit:.2g} of "
-            f"{blocks.rows} (row {row}: {why}): look at the settings, or allow a larger share of failures; "
+            f"{blocks.rows} (row {row}: {why}): look at the settings, or raise failure_limit (--failure-limit); "
             "what is done is kept"
         )
 
@@ -318,8 +318,8 @@ def _count_deaths(deaths: Counter[int], blocks: list[int], where: Blocks) -> Non
         start, stop = where.range(fatal[0])
         raise BeableError(
             f"{where.path}: rows {start} to {stop - 1} (block {fatal[0]}) ended their worker {DEATHS} times, perhaps "
-            "for want of memory: try workers=1. The simulator must come from a module, and a script that generates "
-            "needs `if __name__ == '__main__':`"
+            "for want of memory: try workers=1 (--workers 1). The simulator must come from a module, and a script "
+            "that generates needs `if __name__ == '__main__':`"
         )
 
 
