@@ -363,9 +363,9 @@ def test_other_particles_and_other_variables_are_refused(kind):
     [
         ("coordinates", {"order": "heigth"}, "did you mean 'height'"),
         ("coordinates", {"scaling": "diagonal"}, "unknown scaling"),
-        ("coordinates", {"scaling": "box"}, "give box"),
+        ("coordinates", {"scaling": "box"}, "representation.box"),
         ("coordinates", {"scaling": "box", "box": -1.0}, "greater than 0"),
-        ("distances", {}, "give box"),
+        ("distances", {}, "representation.box"),
         ("distances", {"scaling": "none"}, "orientation 'floor'"),
         ("distances", {"form": "matrix", "box": BOX}, "unknown form"),
         ("distances", {"orientation": "up", "box": BOX}, "unknown orientation"),

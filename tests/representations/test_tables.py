@@ -236,7 +236,7 @@ def still():
 
 
 def test_columns_that_never_change_are_refused_or_kept_out():
-    with pytest.raises(DataError, match=r"size\[1\] is the same in all 40 .* constant to 'keep'"):
+    with pytest.raises(DataError, match=r"size\[1\] is the same in all 40 .* constant = 'keep'"):
         Table().fit(still())
     table = Table(constant="keep", log="size", groups="variable").fit(still())
     assert table.code.shape == (7,)

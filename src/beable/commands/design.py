@@ -233,7 +233,7 @@ def _refuse_nothing(found: "Designs") -> None:
         target = found.target
         raise DataError(
             f"no design with {target.outcome.name} from {target.low:.4g} to {target.high:.4g} in {len(found)} calls, "
-            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen constraints, or allow more calls"
+            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen --within, or allow more --calls"
         )
 
 

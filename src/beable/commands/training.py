@@ -142,7 +142,7 @@ def _warn(evaluation: "Evaluation") -> None:
     numbers = ", ".join(str(k) for k in bad.nonzero()[0])
     warnings.warn(
         f"{bad.sum()} of {len(bad)} members are over-regularised ({numbers}): their latents do no better than the mean "
-        "of the data; lower beta, or set objective.reconstruction_steps",
+        "of the data; lower --beta, or set objective.reconstruction_steps in a file for --config",
         stacklevel=2,
     )
 

@@ -230,7 +230,7 @@ def _check_failures(blocks: Blocks, notes: dict[int, Note], limit: float) -> Non
         row, why = min(failures.items(), key=lambda item: int(item[0]))
         raise DataError(
             f"{blocks.path}: {len(failures)} of {_rows(blocks, notes)} rows failed, more than {limit:.2g} of "
-            f"{blocks.rows} (row {row}: {why}): look at the settings, or allow a larger share of failures; "
+            f"{blocks.rows} (row {row}: {why}): look at the settings, or raise failure_limit (--failure-limit); "
             "what is done is kept"
         )
 

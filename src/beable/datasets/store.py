@@ -550,7 +550,7 @@ def _refuse_failures(failures: Mapping[str, str], blocks: Blocks, allowed: bool)
     if not allowed:
         raise DataError(
             f"{len(failures)} of {blocks.rows} rows are not finite ({named}): mend them, or keep them out by name "
-            "with allow_failed=True"
+            "with allow_failed=True (for a file drop_invalid=True, --drop-invalid)"
         )
 
 

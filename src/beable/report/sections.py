@@ -203,7 +203,8 @@ def _rate_words(evaluation: Evaluation) -> Text:
     if bad:
         return (
             f"{words} Warning: {bad} of {len(r.active)} members are over-regularised, they do no better than answering "
-            "with the mean of the data: lower beta, or let a reconstruction-only phase come first."
+            "with the mean of the data: lower objective.beta, or let a phase of reconstruction alone come first "
+            "(objective.reconstruction_steps)."
         )
     return f"{words} No member is over-regularised."
 

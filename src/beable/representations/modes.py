@@ -68,7 +68,7 @@ class Modes(Representation):
         self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()})
         stacked = self.channels.stack(snapshots)
         self._check_rows(len(stacked))
-        self.standard = Standardisation.of(stacked, self.scaling, self.channels)
+        self.standard = Standardisation.of(stacked, self.scaling, self.channels, apart=self.separate)
         scaled = self.standard.apply(stacked)
         fits = [self._pod(block) for block in self._blocks(scaled)]
         self.bases = [basis for basis, _ in fits]
@@ -79,7 +79,7 @@ class Modes(Representation):
         wanted = max(2, (self.modes or 1) + 1)
         if rows < wanted:
             raise DataError(
-                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more or ask for fewer"
+                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more, or lower representation.modes"
             )
 
     def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -100,7 +100,7 @@ class Modes(Representation):
         resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
             if self.modes > resolvable:
-                raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: ask for fewer")
+                raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes")
             return self.modes
         share = np.cumsum(energies) / energies.sum()
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)

@@ -80,7 +80,7 @@ class Logarithm(Plain):
     unit = 1.0
 
     def settle(self, values: Floats) -> Floats:
-        self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of log")
+        self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of representation.log")
         return values
 
     def apply(self, values: Floats) -> Floats:
@@ -104,7 +104,7 @@ class Between(Plain):
         self.low, self.high = low, high
 
     def settle(self, values: Floats) -> Floats:
-        advice = f"it must lie inside ({self.low:g}, {self.high:g}): mend the row or widen its bounds"
+        advice = f"it must lie inside ({self.low:g}, {self.high:g}): mend the row or widen it in representation.bounded"
         self.refuse(values, (values <= self.low) | (values >= self.high), advice)
         return values
 
@@ -148,9 +148,9 @@ class LogRatios(Plain):
 
     def __init__(self, name: str, width: int, smallest: float) -> None:
         if width < 2:
-            raise DataError(f"{name} holds one number a row: shares of a whole are at least two: take it out")
+            raise DataError(f"{name} holds one number a row: shares of a whole are at least two: take it out of representation.composition")
         if smallest * width >= 1:
-            raise DataError(f"{name} holds {width} shares: the smallest told from none must be below {1 / width:.3g}")
+            raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
         self.smallest, self.basis = smallest, np.asarray(scipy.linalg.helmert(width))
 
@@ -165,7 +165,7 @@ class LogRatios(Plain):
         if bad.size:
             raise DataError(
                 f"{self.name} sums to {sums[bad[0]]:.6g} in row {bad[0]}: shares of a whole sum to 1 within "
-                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set simplex to 'rescale'"
+                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'rescale'"
             )
         return self._detected(values / sums[:, None])
 
@@ -238,7 +238,7 @@ class Table(Representation):
         _check_choice("treatment of constant columns", constant, CONSTANTS)
         _check_choice("groups of a table", groups, GROUPS)
         if not 0 < smallest < 0.5:
-            raise UsageError(f"the smallest share told from none must lie in (0, 0.5), got {smallest}")
+            raise UsageError(f"representation.smallest must lie in (0, 0.5), got {smallest}")
         self.scaling, self.log, self.composition, self.simplex = scaling, log, composition, simplex
         self.bounded, self.constant, self.smallest, self.groups = bounded, constant, smallest, groups
         self._logs, self._compositions, self._bounds = _names(log), _names(composition), _bounds(bounded)
@@ -287,20 +287,20 @@ class Table(Representation):
             names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[constant])
             way = "" if constant.all() else ", or set representation.constant = 'keep'"
             raise DataError(
-                f"{names} is the same in all {rows} training rows: leave it out, there is nothing to learn{way}"
+                f"{names} is the same in all {rows} training rows and has nothing to learn: leave it out of variables{way}"
             )
 
     def _lay_out(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """A scale of measurement for each variable."""
         if not shapes:
-            raise DataError("no variable to represent: name at least one of the store's")
+            raise DataError("no variable to represent: name at least one in variables")
         for name in (*self._logs, *self._compositions, *self._bounds):
             if name not in shapes:
                 raise unknown("variable", name, shapes)
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         for name, shape in self.shapes.items():
             if len(shape) > 1 or not prod(shape):
-                raise DataError(f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave out")
+                raise DataError(f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave it out of variables")
         self.columns = {name: self._column(name, prod(shape)) for name, shape in self.shapes.items()}
 
     def _column(self, name: str, width: int) -> Plain:

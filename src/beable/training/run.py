@@ -285,7 +285,7 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
     if settings.variables is None and (left := left_out(store, names)):
         warnings.warn(
             f"{listed(left)}: left out, because the training learns from {listed(names)} alone and not from numbers "
-            "beside them: name the variables to learn from (variables=, on the command line --variables)",
+            "beside them: name the variables to learn from (variables, --variables)",
             LeftOutWarning,
             stacklevel=3,
         )

@@ -85,7 +85,7 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
     energies, vectors = energies[::-1][:count], vectors[:, ::-1][:, :count]
     if count > m or len(energies) < count or energies[-1] <= RESOLVED * energies[0]:
         raise DataError(
-            f"{count} latents need {count} independent directions in the data, there are fewer: ask for fewer latents"
+            f"{count} latents need {count} independent directions in the data, there are fewer: lower model.latents"
         )
     directions = vectors if rows >= m else centred.T @ vectors / np.sqrt(rows * energies)
     return directions, np.sqrt(energies)
@@ -135,7 +135,7 @@ def begin(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
         return
     encoder, decoder = vae.encoder, vae.decoder
     if encoder.linear is None or decoder.linear is None:
-        raise UsageError("this start needs a linear path, the model has none: set linear = true or start = 'random'")
+        raise UsageError("this start needs a linear path, the model has none: set model.linear = true or training.start = 'random'")
     scale_in, scale_out = encoder.scale.numpy(), decoder.scale.numpy()
     for k, path in enumerate(linear):
         encoder.linear.weight[k] = torch.from_numpy(path.forward * scale_in[:, None])
