@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
+from subprocess import PIPE
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +24,7 @@ sys.path.insert(0, str(PROGRAM.parent))  # workers import what they do by name
 
 import pools  # noqa: E402
 
-LONG, SOON = 60.0, 5.0  # seconds; on an idle machine processes end within 0.1
+LONG, SOON = 300.0, 30.0  # seconds; on an idle machine processes end within 0.1
 
 
 def alive(pids):
@@ -33,9 +35,8 @@ def alive(pids):
 
 def seconds_until_gone(pids):
     begun = time.monotonic()
-    while alive(pids) and time.monotonic() < begun + 20:
+    while alive(pids) and time.monotonic() < begun + SOON:
         time.sleep(0.02)
-    assert alive(pids) == []
     return time.monotonic() - begun
 
 
@@ -111,46 +112,41 @@ def test_a_worker_that_dies_is_one_line_with_what_to_do(status):
     assert "\n" not in str(caught.value)
 
 
-def started():
-    program = subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(LONG)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    pids = [int(word) for word in program.stdout.readline().split()]
-    assert pids, program.stderr.read()
+@pytest.fixture
+def program():
+    """A program of two processes at work, and their numbers."""
+    command = [sys.executable, str(PROGRAM), str(LONG)]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as program:
+        pids = [int(word) for word in program.stdout.readline().split()]
+        try:
+            assert len(alive(pids)) == 2
+            yield program, pids
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+
+
+def test_ctrl_c_ends_all_at_once(program):
+    process, pids = program
+    os.killpg(process.pid, signal.SIGINT)
+    assert seconds_until_gone(pids) < SOON
+    said, complaints = process.communicate(timeout=SOON)
+    assert (process.returncode, said, complaints) == (130, "left\n", "")
+
+
+def test_workers_are_deaf_to_ctrl_c(program):
+    _, pids = program
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)
+    time.sleep(0.3)
     assert sorted(alive(pids)) == sorted(pids)
-    return program, pids
-
-
-def test_ctrl_c_ends_all_at_once():
-    program, pids = started()
-    with program:
-        assert len(pids) == 2
-        os.killpg(program.pid, signal.SIGINT)
-        assert seconds_until_gone(pids) < SOON
-        said, complaints = program.communicate(timeout=20)
-    assert (program.returncode, said, complaints) == (130, "left\n", "")
-
-
-def test_workers_are_deaf_to_ctrl_c():
-    program, pids = started()
-    with program:
-        for pid in pids:
-            os.kill(pid, signal.SIGINT)
-        time.sleep(0.3)
-        assert sorted(alive(pids)) == sorted(pids)
-        os.killpg(program.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_worker_outlives_its_parent(number):
-    program, pids = started()
-    with program:
-        os.kill(program.pid, number)
-        assert seconds_until_gone(pids) < SOON
+def test_no_worker_outlives_its_parent(program, number):
+    process, pids = program
+    os.kill(process.pid, number)
+    assert seconds_until_gone(pids) < SOON
 
 
 def test_without_an_address_dask_is_this_machine():

@@ -383,11 +383,11 @@ class AnomalyTable:
     def as_json(self) -> dict[str, Any]:
         """Every AUC, and medians of the scores, ready for JSON."""
         kinds = {
-            kind: {name: _auc_json(s.auc) | {"members": s.members.tolist()} for name, s in by_score.items()}
+            kind: {name: _auc_json(s.auc) | {"members": s.members} for name, s in by_score.items()}
             for kind, by_score in self.found.items()
         }
         medians = {
-            kind: {name: float(np.median(values)) for name, values in by_score.items()}
+            kind: {name: np.median(values) for name, values in by_score.items()}
             for kind, by_score in self.scores.items()
         }
         rows = {kind: next(iter(by_score.values())).shape[1] for kind, by_score in self.scores.items()}

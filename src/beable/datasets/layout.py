@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import CorruptError, UsageError
-from beable.files import encode_json
+from beable.files import encode_json, plain
 from beable.simulator import Factor, Variable
 
 Array = NDArray[Any]
@@ -259,7 +259,7 @@ class Plan:
             "names": [f.name for f in self.factors],
             "symbols": [f.symbol for f in self.factors],
             "factor_units": [f.unit for f in self.factors],
-            "ranges": [[_or_none(f.low), _or_none(f.high)] for f in self.factors],
+            "ranges": plain([(f.low, f.high) for f in self.factors]),
         }
         shape = (self.rows, len(self.factors))
         return ArrayLayout("factors", ("row", "factor"), shape, self.block, "float64", attributes)
@@ -300,10 +300,6 @@ class Plan:
 
 
 GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {}}
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _coordinate(dim: str, values: Array, unit: str) -> FixedArray:

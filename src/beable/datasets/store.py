@@ -76,15 +76,10 @@ def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[s
     Raises:
         OutputError: the folder holds something else; the error says what differs.
     """
-    if not (path / ROOT).exists():
-        if any(not files.is_own(p.name) for p in path.iterdir()):
-            raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
-        return
-    there, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (_attributes(path), attributes))
-    found = sorted(_differences(there, asked), key=lambda words: words.split(":")[0].count("."))  # settings last
-    if found:
-        named = "; ".join(found[:MOST_NAMED] + [f"{len(found) - MOST_NAMED} more"] * (len(found) > MOST_NAMED))
-        raise OutputError(f"{path}: holds another data set ({named}): choose another folder or remove it")
+    root = path / ROOT
+    there = _attributes(path) if root.exists() else {}
+    kept, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (there, attributes))
+    files.claim(path, "beable data set", asked, kept if root.exists() else root)
 
 
 def _attributes(path: Path) -> dict[str, Any]:
@@ -94,14 +89,6 @@ def _attributes(path: Path) -> dict[str, Any]:
     if not isinstance(attributes, dict) or not isinstance(attributes.get("format"), dict):
         raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
     return attributes
-
-
-def _differences(there: Any, asked: Any, at: str = "") -> list[str]:
-    """What differs between two trees of attributes, in words."""
-    if isinstance(there, Mapping) and isinstance(asked, Mapping):
-        keys = sorted({*there, *asked})
-        return [d for k in keys for d in _differences(there.get(k), asked.get(k), f"{at}.{k}".lstrip("."))]
-    return [] if there == asked else [f"{at}: {there!r} there, {asked!r} asked"]
 
 
 @dataclass(frozen=True)
@@ -675,7 +662,7 @@ def _about_variable(v: Variable) -> dict[str, Any]:
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:
-    low, high = (value if np.isfinite(value) else None for value in (f.low, f.high))
+    low, high = files.plain((f.low, f.high))
     return {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
 
 

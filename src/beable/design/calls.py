@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from beable import files
 from beable.design.outcomes import Floats, Outcome
 from beable.design.space import Candidates
-from beable.errors import CorruptError, OutputError
+from beable.errors import CorruptError
 from beable.simulator import Simulator
 from beable.streams import RowStreams
 from beable.workers import number, pool
@@ -190,27 +190,15 @@ class Folder:
     def _taken_up(self) -> Calls | None:
         assert self.path is not None
         mark = self.path / REQUEST
-        if not mark.exists():
-            if any(not files.is_own(p.name) for p in self.path.iterdir()):
-                raise OutputError(f"{self.path}: holds something else than designs: choose another folder")
+        if not files.claim(self.path, "search for designs", self.request, mark):
             files.write_json(mark, self.request)
             return None
-        there = files.read_json(mark)
-        if there != self.request:
-            raise OutputError(
-                f"{self.path}: {_difference(there, self.request)}: ask the same, or choose another folder"
-            )
         return _decoded(self.path / CALLS) if (self.path / CALLS).exists() else None
 
     def keep(self, calls: Calls) -> None:
         """Write all calls."""
         if self.path is not None:
             files.write_arrays(self.path / CALLS, _encoded(calls))
-
-
-def _difference(there: Any, asked: Mapping[str, Any]) -> str:
-    names = sorted(name for name in asked if not isinstance(there, dict) or there.get(name) != asked[name])
-    return f"holds designs with another {', '.join(names)}"
 
 
 def _encoded(calls: Calls) -> dict[str, NDArray[Any]]:

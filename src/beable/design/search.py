@@ -35,7 +35,7 @@ from beable.design.outcomes import Floats, Outcome, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
 from beable.design.space import DesignSpace, Range
 from beable.design.surrogate import LEAST_ROWS
-from beable.files import sha256
+from beable.files import plain, sha256
 from beable.simulator import Simulator
 
 Progress = Callable[[int, int], None]
@@ -102,23 +102,14 @@ class Designs:
         calls = [
             {
                 "call": call,
-                **dict(zip(self.factors, map(float, self.values[call]), strict=True)),
-                "outcome": _or_none(self.outcome[call]),
-                "error": _or_none(self.error[call]),
-                "again": _or_none(self.again[call]),
-                "proposed": bool(self.proposed[call]),
-                "found": bool(self.found[call]),
+                **dict(zip(self.factors, self.values[call], strict=True)),
+                **{name: getattr(self, name)[call] for name in ("outcome", "error", "again", "proposed", "found")},
             }
             for call in range(len(self))
         ]
-        numbers = {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
-        summary = {name: _or_none(value) for name, value in numbers.items()}
-        counts = {"found": int(self.found.sum()), "reached": [_or_none(end) for end in self.reached]}
-        return {"target": self.target.as_json(), **counts, **summary, "calls": calls}
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+        numbers: dict[str, object] = {"found": self.found.sum(), "reached": self.reached, "calls": calls}
+        numbers |= {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
+        return plain({"target": self.target} | numbers)
 
 
 def find_designs(

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict
 
 from beable import files
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, LeftOutWarning, OutputError, UsageError, listed
+from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
@@ -260,7 +260,7 @@ def train(
     settings = settled(settings, store)
     request = _request(store, settings, threads)
     with _threads(threads), files.locked(path):
-        if _already_there(path, request):
+        if files.claim(path, "training", request, path / "request.json") and (path / files.MANIFEST).exists():
             return Run.load(path)
         files.sweep(path)
         started = process_time()
@@ -327,28 +327,6 @@ def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
         "dims": {name: list(variables[name].dims) for name in names},
         "units": {name: variables[name].unit for name in names},
     }
-
-
-def _already_there(path: Path, request: Mapping[str, Any]) -> bool:
-    """Whether the folder holds this very run; anything else but its beginnings is refused."""
-    if (path / "request.json").exists():
-        other = files.read_json(path / "request.json")
-        differing = _differences(request, other)
-        if differing:
-            raise OutputError(
-                f"{path} holds another training (other {', '.join(differing)}): choose another folder or remove it"
-            )
-        return (path / "manifest.json").exists()
-    if any(p.name != ".lock" for p in path.iterdir()):
-        raise OutputError(f"{path} exists and is not a run: choose a new folder")
-    return False
-
-
-def _differences(a: Any, b: Any, at: str = "") -> list[str]:
-    """Keys, dotted, under which two requests differ."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return [d for key in sorted({*a, *b}) for d in _differences(a.get(key), b.get(key), f"{at}.{key}".lstrip("."))]
-    return [] if a == b else [at]
 
 
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:

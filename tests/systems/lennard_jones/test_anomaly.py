@@ -8,6 +8,7 @@ import pytest
 from beable.analysis.anomaly import Detectors, Plane, anomaly_table, nearest, row_scores, separation
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.systems.lennard_jones.anomaly import attribution, displacement_curve, pair_energies, particle_errors
 from beable.systems.lennard_jones.anomaly import detectors as fit_detectors
 from beable.systems.lennard_jones.corruptions import moved, uniform
@@ -168,7 +169,7 @@ def test_every_score_against_every_kind(detectors):
     assert auc["strong"]["distortion_two_sided"].low > 0.7
     assert auc["strong"]["height_two_sided"].low > 0.95
     assert table.best("strong", among=("distortion", "height_two_sided")) == "height_two_sided"
-    told = json.loads(json.dumps(table.as_json(), allow_nan=False))
+    told = json.loads(json.dumps(plain(table), allow_nan=False))
     assert told["auc"]["moved"]["loss"]["members"] == table.found["moved"]["loss"].members.tolist()
     assert told["rows"] == dict.fromkeys(["normal", *odd], 250)
 
@@ -193,7 +194,7 @@ def test_further_is_easier_to_see(detectors):
         low, _, high = (a.score for a in curve.auc[name])
         assert abs(low - 0.5) < 0.1, name
         assert high > 0.8, name
-    assert json.loads(json.dumps(curve.as_json(), allow_nan=False))["auc"]["loss"]["auc"][2] > 0.8
+    assert json.loads(json.dumps(plain(curve), allow_nan=False))["auc"]["loss"]["auc"][2] > 0.8
 
 
 def test_other_baselines_can_be_given(trained):
@@ -217,10 +218,8 @@ def test_the_moved_particle_is_found(trained, kind):
     assert found.chance == pytest.approx(2 / 9)
     assert found.model.low > 1.5 * found.chance
     chance = attribution(trained(kind), odd, np.random.default_rng(0).permuted(shifted.moved, axis=1))
-    assert (
-        chance.model.low - 0.03 < chance.chance < chance.model.high + 0.03
-    )  # the twin: other particles than those moved
-    json.dumps(found.as_json(), allow_nan=False)
+    assert chance.model.low - 0.03 < chance.chance < chance.model.high + 0.03  # the twin: other particles are moved
+    json.dumps(plain(found), allow_nan=False)
 
 
 @pytest.mark.parametrize("kind", ["coordinates", "distances"])

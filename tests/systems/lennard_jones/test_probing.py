@@ -7,6 +7,7 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.systems.lennard_jones.probing import QUANTITIES, directions, traverse
 from beable.training.run import RunSettings, train
 
@@ -90,7 +91,7 @@ def test_walks_go_through_the_middle_and_are_measured_as_decoded(trained):
     end = place.centre + 2 * place.deviation[0] * place.vectors[0]
     decoded = list(run.decode(np.broadcast_to(end, (2, 1, 3))))[1]["positions"][0]
     np.testing.assert_allclose(walk.positions[0, 2], decoded, atol=1e-5)
-    json.dumps(walk.as_json(), allow_nan=False)
+    json.dumps(plain(walk), allow_nan=False)
 
 
 def test_what_no_latent_knows_is_moved_by_none(trained):
@@ -101,7 +102,7 @@ def test_what_no_latent_knows_is_moved_by_none(trained):
     assert all(abs(e.association) < 0.2 and e.p > 0.001 for e in walk.effects["luck"])
     assert {(e.trend, e.span, e.association) for e in walk.effects["still"]} == {(0.0, 0.0, 0.0)}
     assert {(e.trend, e.association) for e in walk.effects["still but for rounding"]} == {(0.0, 0.0)}
-    json.dumps(walk.as_json(), allow_nan=False)
+    json.dumps(plain(walk), allow_nan=False)
 
 
 def test_models_that_are_told_something_are_walked_at_a_condition(trained):

@@ -16,6 +16,7 @@ from scipy import stats
 
 from beable.analysis.anomaly import LEVEL, Detectors, Score, not_zero, separation
 from beable.errors import DataError, UsageError
+from beable.files import fields
 from beable.metrics.anomaly import Auc
 from beable.metrics.columns import Bools, Floats
 from beable.representations import Representation
@@ -104,7 +105,7 @@ class DisplacementCurve(NamedTuple):
             name: {end: [getattr(a, field) for a in curve] for end, field in CURVE_ENDS.items()}
             for name, curve in self.auc.items()
         }
-        return {"sizes": self.sizes.tolist(), "particles": self.particles, "auc": curves}
+        return fields(self) | {"auc": curves}
 
 
 CURVE_ENDS = {"auc": "score", "low": "low", "high": "high"}
@@ -182,9 +183,7 @@ class Attribution:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but the shares, ready for JSON."""
-        members = [hits._asdict() for hits in self.members]
-        rates = {"model": self.model._asdict(), "energy": self.energy._asdict(), "members": members}
-        return rates | {"chance": self.chance, "level": self.level}
+        return fields(self, "share")
 
 
 def attribution(run: Run, snapshots: Snapshots, moved: ArrayLike, *, level: float = LEVEL) -> Attribution:

@@ -81,11 +81,9 @@ class Missing:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but the matrices, ready for JSON; lists hold one number a member."""
-        methods = {
-            name: {end: getattr(r, end).tolist() for end in ("rmse", "low", "high")} for name, r in self.found.items()
-        }
+        methods = {name: {end: getattr(r, end) for end in ("rmse", "low", "high")} for name, r in self.found.items()}
         pairs = int(self.hidden.sum()) // 2
-        return {"rmse": methods, "pairs": pairs, "rows": len(self.truth), "noise": self.noise, "none": dict(self.why)}
+        return {"rmse": methods, "pairs": pairs, "rows": len(self.truth), "noise": self.noise, "none": self.why}
 
 
 def recover(

@@ -164,7 +164,7 @@ def kernel_of(exponent: int, dimensions: int, walls: int, bonded: bool, pair: An
                 local[w] += near_move
                 accepted[w] += ok & near_move
 
-    return njit(error_model="numpy", cache=not users)(sweeps)
+    return njit(error_model="numpy", cache=not users, nogil=True)(sweeps)
 
 
 @dataclass(frozen=True)

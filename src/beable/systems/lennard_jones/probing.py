@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from beable.errors import DataError, UsageError, unknown
+from beable.files import fields
 from beable.metrics.columns import Floats, Ints
 from beable.representations.distance_geometry import as_positions
 from beable.representations.representation import Snapshots
@@ -164,15 +165,9 @@ class Traverse:
     def as_json(self) -> dict[str, Any]:
         """Every number but the positions, ready for JSON."""
         return {
-            "along": self.along,
-            "number": self.number.tolist(),
-            "deviation": self.directions.deviation.tolist(),
-            "steps": self.steps.tolist(),
-            "explained": self.explained.tolist(),
-            "values": {name: v.tolist() for name, v in self.values.items()},
-            "effects": {name: [e._asdict() for e in effects] for name, effects in self.effects.items()},
-            "real": dict(self.real),
-            "origin": dict(self.origin_values),
+            **fields(self, "directions", "positions", "origin_values"),
+            "deviation": self.directions.deviation,
+            "origin": self.origin_values,
         }
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.anomaly import AnomalyTable, anomaly_table
+from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.anomaly import (
     Attribution,
@@ -53,14 +54,8 @@ class Anomaly:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
-        arms = {arm: table.as_json() for arm, table in self.tables.items()}
-        hidden = {f"{first}+{length}": m.as_json() for (first, length), m in self.missing.items()}
-        return {
-            "arms": arms,
-            "curve": self.curve.as_json(),
-            "attribution": self.attribution.as_json(),
-            "missing": hidden,
-        }
+        hidden = {f"{first}+{length}": m for (first, length), m in self.missing.items()}
+        return plain({"arms": self.tables, "curve": self.curve, "attribution": self.attribution, "missing": hidden})
 
 
 def anomaly(context: Context) -> Anomaly:
