@@ -28,6 +28,7 @@ FLOORS = (
     "streams",
     "checks",
     "files",
+    "workers",
     "console",
     "systems",  # the table of systems alone, which imports none of them
     "simulator",
@@ -46,7 +47,7 @@ FLOORS = (
     "__main__",
 )
 SYSTEM = "beable.systems."
-INSIDE = {"systems.NAME", "console", "commands", "cli", "__main__"}
+INSIDE = {"systems.NAME", "console", "workers", "commands", "cli", "__main__"}
 
 
 def python(code: str) -> str:
