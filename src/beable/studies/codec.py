@@ -59,7 +59,7 @@ def decode(kept: Any, hint: Any, arrays: Mapping[str, Array]) -> Any:
     """
     try:
         return _decoded(kept, hint, arrays)
-    except (KeyError, ValueError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise CorruptError(f"a kept answer is not of its type ({error!r}): remove it and run the study again") from None
 
 

@@ -23,11 +23,13 @@ class Context:
         study: preset in place.
         part: the question at hand.
         out: folder of the study.
+        workers: processes that the measure may have.
     """
 
     study: Study
     part: PartSettings
     out: Path
+    workers: int = 1
 
     @cached_property
     def code(self) -> Part:

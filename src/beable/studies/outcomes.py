@@ -1,6 +1,7 @@
 """What became of the arms of a part, for measures of any system: each evaluated, and every metric on all of them."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from beable.studies.study import Arm
 from beable.training.data import learnable, prepare
 from beable.training.run import RunSettings, representation_choice, settled
 from beable.training.start import paths
+from beable.workers import pool
 
 
 class Outcome(NamedTuple):
@@ -66,13 +68,20 @@ def _linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
     return Outcome(arm.label, evaluation, process_time() - started, None)
 
 
-def score_table(outcomes: Mapping[str, Outcome], store: Store) -> list[ScoreRow]:
-    """Every metric on the latents of arms that held out the same rows of a store.
+def score_table(outcomes: Mapping[str, Outcome], store: Store, workers: int = 1) -> list[ScoreRow]:
+    """Every metric on the latents of arms that held out the same rows; none without factors or with too few rows.
 
-    Empty for data without factors, or with too few rows for halves of them.
+    Args:
+        outcomes: of the arms, by name.
+        store: their snapshots.
+        workers: processes.
     """
     rows = next(iter(outcomes.values())).evaluation.rows
     if not store.factors or len(rows) < FEWEST_ROWS:
         return []
     codes = {name: np.asarray(o.evaluation.codes) for name, o in outcomes.items()}
-    return [score_row(metric, codes, store.values[rows]) for metric in METRICS]
+    given = METRICS, repeat(codes), repeat(store.values[rows])
+    if workers == 1:
+        return list(map(score_row, *given))
+    with pool(workers) as executor:
+        return list(executor.map(score_row, *given))

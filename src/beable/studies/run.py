@@ -266,15 +266,16 @@ def _measure(study: Study, out: Path, workers: int, progress: Progress) -> None:
         if not missing:
             return
         with pool(min(workers, len(missing))) as executor:
-            futures = [executor.submit(_answer, study, part.name, out) for part in missing]
+            each = max(1, workers // len(missing))
+            futures = [executor.submit(_answer, study, part.name, out, each) for part in missing]
             for done, _ in enumerate(as_completed(futures), kept + 1):
                 progress(done, every)
             for future in futures:
                 future.result()
 
 
-def _answer(study: Study, part: str, out: Path) -> None:
-    context = Context(study, next(p for p in study.parts if p.name == part), out)
+def _answer(study: Study, part: str, out: Path, workers: int) -> None:
+    context = Context(study, next(p for p in study.parts if p.name == part), out, workers)
     begun = process_time()
     answer = context.code.measure(context)
     keep(context, answer, process_time() - begun)

@@ -210,7 +210,7 @@ class LennardJones(Simulator):
     @property
     def batch(self) -> int:
         """Rows that cost least when they are computed together."""
-        from beable.systems.lennard_jones.monte_carlo import LANES
+        from beable.systems.lennard_jones.xoshiro import LANES
 
         return LANES * self.samples
 

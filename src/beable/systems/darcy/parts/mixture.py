@@ -52,4 +52,4 @@ class Mixture:
 def mixture(context: Context) -> Mixture:
     """Every arm on its held-out rows, linear ones too."""
     arms = {arm.name: outcome(context, arm) for arm in context.arms("judged")}
-    return Mixture(arms, score_table(arms, context.store))
+    return Mixture(arms, score_table(arms, context.store, context.workers))
