@@ -146,7 +146,7 @@ def _settings(config: Path | None, chosen: dict[str, Any], store: "Store") -> Ru
     """Settings from a file, with what was chosen on the command line in place of its values."""
     from json import dumps
 
-    from beable.studies.study import merged
+    from beable.settings import merged
     from beable.training.data import natural_representation
 
     given = merged(_read_toml(config) if config else {}, _given(chosen))

@@ -131,7 +131,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
         coordinates=simulator.coordinates,
         constants=constants,
         simulator=simulator.name,
-        settings=simulator.settings(),
+        settings=simulator.settings.model_dump(mode="json"),
         seed=seed,
     )
 

@@ -9,13 +9,14 @@ and can be run on its own, with the arms that it needs and no others.
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.resources import files as resources
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
+from beable.settings import merged
 from beable.systems import SYSTEMS
 from beable.training.run import RunSettings
 
@@ -316,19 +317,6 @@ def _check_presets(study: Study, arms: list[str]) -> None:
             for name in preset.get(kind, {}):
                 if name not in known:
                     raise unknown(f"entry of {kind} in a preset of study {study.name}", name, known)
-
-
-def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> _Tree:
-    """A tree with another's leaves in place of its own.
-
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
-    {'a': {'b': 1, 'c': 3}}
-    """
-    result = dict(tree)
-    for key, value in override.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if both else value
-    return result
 
 
 def _validated(tree: _Tree, name: str) -> Study:

@@ -46,8 +46,10 @@ class Designed:
 
 
 def design(context: Context) -> Designed:
-    """Options of the part: targets, tolerance, calls (of each attempt), wanted, seeds, coarse (accuracy of a call)."""
-    simulator = Packing(**context.study.data.settings | {"coarse": context.option("coarse", 40)})
+    """Options of the part: targets, tolerance, calls (of each attempt), wanted, seeds, min_coarse_spheres."""
+    simulator = Packing(
+        **context.study.data.settings | {"min_coarse_spheres": context.option("min_coarse_spheres", 40)}
+    )
     tolerance, middles = context.option("tolerance", 0.01), context.option("targets", [0.6, 0.62, 0.64, 0.66])
     outcome = Outcome.of(simulator, "packing_fraction")
     comparison = compare_methods(
