@@ -41,7 +41,12 @@ app.command("beable.commands.imports:import_", name="import", help="Make a data 
 app.command("beable.commands.training:fit", name="fit", help="Train an ensemble of VAEs on a data set.")
 app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
-app.command("beable.commands.training:rd", name="rd", help="Trace rate against distortion over many beta.")
+app.command(
+    "beable.commands.training:rate_distortion",
+    name="rate-distortion",
+    alias="rd",
+    help="Trace rate against distortion over many beta.",
+)
 app.command("beable.commands.design:design", name="design", help="Find designs with a wanted outcome.")
 app.command("beable.commands.samples:sample", name="sample", help="Make a data set of samples from a run.")
 app.command("beable.commands.samples:score", name="score", help="Say how likely snapshots are to a run.")

@@ -492,15 +492,15 @@ def test_the_verb_learns_from_a_data_set_and_matches_a_field(tmp_path, capsys, s
         ({"target": "pressure.max=0.3", "within": ["theta_1"]}, UsageError, "--within theta_1"),
         ({"target": "pressure.max=0.3", "within": ["theta_1=80:90"]}, DataError, "no design keeps theta_1=80:90"),
         ({"target": "pressure.max=0.3", "set": ["gird=9"]}, UsageError, "gird"),
-        ({"target": "pressure.max=0.3", "settings": "none.toml"}, UsageError, "give a TOML file"),
+        ({"target": "pressure.max=0.3", "config": "none.toml"}, UsageError, "give a TOML file"),
         ({"match": "none.npy"}, UsageError, "give a .npy file"),
         ({"target": "pressure.max=0.3", "tolerance": -1}, UsageError, "tolerance must be greater than 0"),
     ],
 )
 def test_what_the_verb_cannot_do_is_one_line(options, error, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if "settings" in options:
-        options = options | {"config": tmp_path / options["settings"]}
+    if "config" in options:
+        options = options | {"config": tmp_path / options["config"]}
     with pytest.raises(error, match=words) as caught:
         verb(tmp_path, **options)
     assert "\n" not in str(caught.value)

@@ -88,9 +88,9 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
     """The deterministic score of rows by every member.
 
     Args:
-        run: a finished training. One that is told factors scores rows *given what they claim*: a row of a wrong
+        run: a finished training. One conditioned on factors scores rows *given what they claim*: a row of a wrong
             claim is odd, one of an honest claim need not be.
-        snapshots: rows, with the claimed factors where the run is told some.
+        snapshots: rows, with the claimed factors where the run is conditioned on some.
     """
     parts = [_at_the_mean(run, rows) for rows in in_blocks(run.rows(snapshots), BLOCK_ROWS)]
     distortion, rate, error = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
@@ -100,8 +100,8 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
 def _at_the_mean(run: Run, rows: Rows) -> RowScores:
     """In code space."""
     vae, code = run.vae, run.representation.code
-    q = vae.encoder(rows.values, rows.condition)
-    p = vae.decoder(q.mean, condition=rows.condition)
+    q = vae.encoder(rows.values, rows.conditions)
+    p = vae.decoder(q.mean, conditions=rows.conditions)
     rates = vae.prior.rate(q, q.mean, vae.encoder, Still(0, vae.members))
     squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.leftover.sum(-1)
     outputs = float(code.dimension.sum())
@@ -127,23 +127,25 @@ class Claimed(NamedTuple):
 
 
 def most_favourable(run: Run, snapshots: Snapshots, claims: ArrayLike) -> Claimed:
-    """Rows that claim nothing, scored by a run that is told factors: the claim with the least −ELBO counts.
+    """Rows that claim nothing, scored by a run conditioned on factors: the claim with the least −ELBO counts.
 
     Args:
-        run: told one or more factors.
+        run: conditioned on one or more factors.
         snapshots: rows; what they hold of those factors is not looked at.
         claims: values to try, (choices, factors).
 
     Raises:
-        UsageError: a run that is told nothing, claims of another width.
+        UsageError: a run without conditions, claims of another width.
     """
     values = np.asarray(claims, dtype=np.float64)
-    if not run.known or values.ndim != 2 or not len(values) or values.shape[1] != len(run.known):
-        told = ", ".join(run.known) or "nothing"
-        raise UsageError(f"claims must be (choices, factors) for a run that is told {told}, got shape {values.shape}")
+    if not run.conditions or values.ndim != 2 or not len(values) or values.shape[1] != len(run.conditions):
+        told = ", ".join(run.conditions) or "nothing"
+        raise UsageError(f"claims must be (choices, factors) for a run conditioned on {told}, got shape {values.shape}")
     rows = len(snapshots[run.variables[0]])
     tried = [
-        row_scores(run, {**snapshots, **{name: np.full(rows, v) for name, v in zip(run.known, claim, strict=True)}})
+        row_scores(
+            run, {**snapshots, **{name: np.full(rows, v) for name, v in zip(run.conditions, claim, strict=True)}}
+        )
         for claim in values
     ]
     choice = np.argmin([t.loss for t in tried], axis=0)
@@ -405,7 +407,7 @@ class Detectors:
 
 def _residuals(run: Run, snapshots: Snapshots) -> Floats:
     """Codes less what is decoded at the posterior means, (members, rows, m)."""
-    found = run.locations(run.encode(snapshots).mean, run.condition(snapshots))
+    found = run.locations(run.encode(snapshots).mean, run.conditions_of(snapshots))
     return _codes(run, snapshots) - found.astype(np.float64)
 
 
@@ -671,7 +673,7 @@ def _ordered(representation: Representation, positions: NDArray[np.floating]) ->
 def _ordered_errors(run: Run, snapshots: Snapshots) -> Floats:
     representation = run.representation
     ordered = _ordered(representation, np.asarray(snapshots["positions"])).astype(np.float64)
-    locations = run.locations(run.encode(snapshots).mean, run.condition(snapshots))
+    locations = run.locations(run.encode(snapshots).mean, run.conditions_of(snapshots))
     if isinstance(representation, DistanceMatrix):
         truth = distances_of(ordered)
         return np.array([np.square(representation.matrices(x) - truth).sum(axis=2) / 2 for x in locations])

@@ -162,7 +162,7 @@ def find_designs(
         progress: called with calls done and calls at most.
 
     Raises:
-        UsageError: numbers that cannot be meant, a simulator without designs, unknown factors.
+        UsageError: invalid numbers, a simulator without designs, unknown factors.
         DataError: no design keeps the constraints, or every simulation fails.
         OutputError: the folder holds something else.
 

@@ -103,7 +103,7 @@ class DesignSpace:
         seed: of the candidates.
 
     Raises:
-        UsageError: a simulator without designs, a factor that does not exist, bounds that cannot be meant.
+        UsageError: a simulator without designs, a factor that does not exist, invalid bounds.
         DataError: no design keeps the constraints.
     """
 

@@ -119,7 +119,7 @@ def test_errors_of_distances_are_those_of_a_pair(trained):
 
 
 def test_a_wrong_claim_is_odd_and_the_best_claim_is_the_right_one(trained):
-    run, rows = trained(steps=400, start="random", latents=1, linear=False, condition=("gravity",)), fluid(300, 3)
+    run, rows = trained(steps=400, start="random", latents=1, linear=False, conditions=("gravity",)), fluid(300, 3)
     wrong = {**rows, "gravity": np.where(rows["gravity"] == GAMMA[0], GAMMA[1], GAMMA[0])}
     assert separation(row_scores(run, rows).loss, row_scores(run, wrong).loss).auc.score > 0.8
     found = most_favourable(run, {"positions": rows["positions"]}, [[g] for g in GAMMA])

@@ -326,7 +326,7 @@ class LennardJones(Simulator):
 
         Raises:
             DataError: positions that are not finite, or of the wrong shape.
-            UsageError: sweeps, step or teleport that cannot be meant.
+            UsageError: invalid sweeps, step or teleport.
         """
         known = self.conditions(values)
         x = self._inside(self._configurations(positions, len(known)), known[:, 2, None, None])
@@ -461,7 +461,7 @@ def pair_energy(positions: ArrayLike, *, box: float | None = None, cutoff: float
 
     Raises:
         DataError: positions of the wrong shape or not finite.
-        UsageError: a box or cut-off that cannot be meant.
+        UsageError: an invalid box or cut-off.
 
     >>> round(pair_energy([[0.0, 0.0], [2 ** (1 / 6), 0.0]]), 12)
     -1.0

@@ -95,7 +95,7 @@ class Component:
         """The distribution of diameters.
 
         Raises:
-            UsageError: sizes that cannot be meant.
+            UsageError: invalid sizes.
         """
         listed = self.diameters is not None or self.mass_shares is not None
         if listed and (self.median is not None or self.spread != 0):
@@ -254,7 +254,7 @@ class Powder:
         mean_volume: of a sphere, :math:`\frac{π}{6} \langle D^3 \rangle` by number.
 
     Raises:
-        UsageError: sizes, fractions or densities that cannot be meant, with the component, counted from 1.
+        UsageError: invalid sizes, fractions or densities, with the component, counted from 1.
 
     Reference: Hatch and Choate, J. Franklin Inst. 207, 369 (1929), for the conversions.
 

@@ -99,7 +99,7 @@ def pack(
         box: L, in the unit of the sizes; a bed higher than wide if not given.
 
     Raises:
-        UsageError: a powder that cannot be meant.
+        UsageError: an invalid powder.
         DataError: too few spheres, too narrow a box or too wide a range of sizes; the error says what would do.
 
     Source: after Visscher and Bolsterli, Nature 239, 504 (1972).
