@@ -27,6 +27,7 @@ FILES = {
 # From the ground to the roof; a module imports from floors below its own and from its own folder.
 FLOORS = (
     "errors",
+    "settings",
     "streams",
     "checks",
     "files",

@@ -10,13 +10,14 @@ from beable.errors import DataError, UsageError
 from beable.streams import RowStreams
 from beable.systems import SYSTEMS
 from beable.systems.darcy.simulator import Darcy
-from beable.systems.lennard_jones.simulator import SOURCE_PROTOCOL, LennardJones
+from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
+from beable.systems.lennard_jones.simulator import LennardJones
 from beable.systems.packing.simulator import Packing
 
 ROWS = 5
 EXAMPLES = {
     "darcy": lambda: Darcy(grid=17),
-    "darcy even": lambda: Darcy(grid=16, modes=6, factors="mixture", reading="variance", orientation=30.0),
+    "darcy even": lambda: Darcy(grid=16, modes=6, factors="mixture", width_is="variance", orientation=30.0),
     "darcy jacobsen": lambda: Darcy(grid=17, scheme="jacobsen", factors="correlated-mixture", quadrature="none"),
     "darcy otherwise": lambda: Darcy(
         grid=17, length=0.3, mean=0.5, variance=2.0, rate=3.0, well=0.2, well_edge="cells", factors="uniform", low=-1.0
@@ -44,14 +45,20 @@ EXAMPLES = {
     "ideal gas": lambda: LennardJones(particles=40, box=2.0, potential="none", walls="reject", sweeps=10, spacing=2),
     "polymer": lambda: LennardJones(particles=9, box=6.0, bonds={"stiffness": 30.0}, sweeps=30, samples=1, spacing=3),
     "darcy table": lambda: Darcy(grid=9, factors="table", table=[[0.1 * i, -1.0] for i in range(20)]),
-    "powders": lambda: Packing(median=(1, 2), spread=(0.0, 0.2), coarse=30),
+    "powders": lambda: Packing(median=(1, 2), spread=(0.0, 0.2), min_coarse_spheres=30),
     "powders of two densities": lambda: Packing(
-        components=2, median=(1, 5), spread=(0.0, 0.5), densities=(1.0, 4.0), cut=1.5, coarse=30, design="uniform"
+        components=2,
+        median=(1, 5),
+        spread=(0.0, 0.5),
+        densities=(1.0, 4.0),
+        truncation=1.5,
+        min_coarse_spheres=30,
+        sampling="uniform",
     ),
     "powders of a table": lambda: Packing(
         components=2,
-        coarse=30,
-        design="table",
+        min_coarse_spheres=30,
+        sampling="table",
         table=[[20, 0.08 * i, 30 + 10 * i, 0.0, 0.3 + 0.05 * i, 0.7 - 0.05 * i] for i in range(8)],
     ),
 }
@@ -145,9 +152,9 @@ def test_draws_lie_in_the_declared_range(name):
 @every
 def test_settings_and_pickles_give_the_same_simulator(name):
     simulator = EXAMPLES[name]()
-    settings = json.loads(json.dumps(simulator.settings(), allow_nan=False))
+    settings = json.loads(json.dumps(simulator.settings.model_dump(mode="json"), allow_nan=False))
     for other in (type(simulator)(**settings), pickle.loads(pickle.dumps(simulator))):
-        assert other.settings() == simulator.settings()
+        assert other.settings == simulator.settings
         assert same_bytes(other.constants(), simulator.constants())
         assert same_bytes(snapshots(other), snapshots(simulator))
 
@@ -207,4 +214,4 @@ def test_snapshots_of_the_wrong_shape_or_not_finite_are_refused(name):
 def test_an_unknown_setting_is_refused(name):
     simulator = EXAMPLES[name]()
     with pytest.raises(UsageError, match="colour"):
-        type(simulator)(**simulator.settings(), colour="blue")
+        type(simulator)(**simulator.settings.model_dump(mode="json"), colour="blue")

@@ -63,6 +63,7 @@ _MODULES = (
     "metrics",
     "report",
     "representations",
+    "settings",
     "simulator",
     "streams",
     "studies",

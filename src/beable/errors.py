@@ -14,7 +14,7 @@ class BeableError(Exception):
 
 
 class UsageError(BeableError, ValueError):
-    """An argument, option or configuration that cannot be meant."""
+    """An argument, option or setting that is invalid."""
 
     exit_code = 2
 

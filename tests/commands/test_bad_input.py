@@ -158,7 +158,7 @@ CASES = [
     ("fit good.zarr -o new --config misspelt.toml", USAGE, "did you mean 'training.steps'? known: "),
     ("fit good.zarr -o new --config flat.toml", USAGE, "did you mean 'model'? known: "),
     ("evaluate run other.zarr", USAGE, "unknown variable 'pressure': known: heat"),
-    # numbers that cannot be meant
+    # invalid numbers
     ("simulate darcy --rows -3 -o new", USAGE, "rows must be a whole number of at least 1, not -3"),
     ("simulate darcy --rows 0 -o new", USAGE, "rows must be"),
     ("simulate darcy --rows many -o new", USAGE, 'unable to convert "many"'),

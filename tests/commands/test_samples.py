@@ -59,7 +59,7 @@ def folder(tmp_path_factory):
     fit = ["fit", f"{path}/gas.zarr", "--members", "2", "--steps", "40", "--batch", "16", "--json"]
     for words in (
         [*QUICK, "--rows", 64, "-o", f"{path}/gas.zarr", "--json"],
-        [*fit, "-o", f"{path}/told", "--condition", "gravity"],
+        [*fit, "-o", f"{path}/told", "--conditions", "gravity"],
         [*fit, "-o", f"{path}/untold"],
     ):
         with warnings.catch_warnings():
@@ -82,7 +82,7 @@ def refused(answered, code, words):
 
 
 def test_samples_are_a_data_set_of_what_the_run_learned(answer, folder, tmp_path):
-    told = answer("sample", folder / "told", "-o", tmp_path / "new", "--rows", 7, "--given", "gravity=0.4")
+    told = answer("sample", folder / "told", "-o", tmp_path / "new", "--rows", 7, "--conditions", "gravity=0.4")
     made = Store.open(tmp_path / "new")
     assert (told["rows"], told["id"], told["variables"]) == (7, made.id, ["positions"])
     assert made.read("positions").shape == (7, 5, 2)
@@ -102,12 +102,12 @@ def test_samples_are_those_of_the_member_the_condition_and_the_seed(answer, fold
 
     run = Run.load(folder / "told")
     decoded = list(run.decode(run.sample(5, 3), np.full((5, 1), 0.4)))
-    second = positions("second", "--given", "gravity=0.4", "--seed", 3, "--member", 1)
+    second = positions("second", "--conditions", "gravity=0.4", "--seed", 3, "--member", 1)
     np.testing.assert_array_equal(second, decoded[1]["positions"])
     for other in (
-        positions("member", "--given", "gravity=0.4", "--seed", 3),
-        positions("condition", "--given", "gravity=0.9", "--seed", 3, "--member", 1),
-        positions("seed", "--given", "gravity=0.4", "--member", 1),
+        positions("member", "--conditions", "gravity=0.4", "--seed", 3),
+        positions("conditions", "--conditions", "gravity=0.9", "--seed", 3, "--member", 1),
+        positions("seed", "--conditions", "gravity=0.4", "--member", 1),
     ):
         assert np.abs(other - second).max() > 1e-3
 
@@ -119,7 +119,7 @@ def test_a_run_that_is_told_nothing_needs_nothing(answer, folder, tmp_path):
 
 
 def test_samples_can_be_scored_and_read_by_people(beable, folder, tmp_path):
-    code, out, _ = beable("sample", folder / "told", "-o", tmp_path / "new", "--rows", 3, "--given", "gravity=0.4")
+    code, out, _ = beable("sample", folder / "told", "-o", tmp_path / "new", "--rows", 3, "--conditions", "gravity=0.4")
     assert code == 0
     assert "rows: 3" in out
     code, out, _ = beable("score", folder / "told", tmp_path / "new")
@@ -131,15 +131,15 @@ def test_samples_can_be_scored_and_read_by_people(beable, folder, tmp_path):
     ("run", "words", "told"),
     [
         ("told", "", "the model is told gravity=VALUE, not none"),
-        ("told", "--given temperature=1", "the model is told gravity=VALUE, not temperature=1"),
-        ("told", "--given gravity=0.4 box=3", "give --given gravity=VALUE"),
-        ("told", "--given gravity=much", "each must be a name, =, and a number"),
-        ("told", "--given gravity", "each must be a name, =, and a number"),
-        ("untold", "--given gravity=0.4", "the model is told none, not gravity=0.4"),
-        ("told", "--given gravity=0.4 --rows 0", "rows must be at least 1"),
-        ("told", "--given gravity=0.4 --seed -1", "seed at least 0, not 1000 and -1"),
-        ("told", "--given gravity=0.4 --member 2", "member must be from 0 to 1, not 2"),
-        ("told", "--given gravity=0.4 --member -1", "member must be from 0 to 1, not -1"),
+        ("told", "--conditions temperature=1", "the model is conditioned on gravity=VALUE, not temperature=1"),
+        ("told", "--conditions gravity=0.4 box=3", "give --conditions gravity=VALUE"),
+        ("told", "--conditions gravity=much", "each must be a name, =, and a number"),
+        ("told", "--conditions gravity", "each must be a name, =, and a number"),
+        ("untold", "--conditions gravity=0.4", "the model is conditioned on none, not gravity=0.4"),
+        ("told", "--conditions gravity=0.4 --rows 0", "rows must be at least 1"),
+        ("told", "--conditions gravity=0.4 --seed -1", "seed at least 0, not 1000 and -1"),
+        ("told", "--conditions gravity=0.4 --member 2", "member must be from 0 to 1, not 2"),
+        ("told", "--conditions gravity=0.4 --member -1", "member must be from 0 to 1, not -1"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(beable, folder, tmp_path, run, words, told):
@@ -149,7 +149,7 @@ def test_what_cannot_be_sampled_is_refused(beable, folder, tmp_path, run, words,
 
 def test_samples_go_nowhere_else(beable, folder, tmp_path):
     before = (folder / "gas.zarr" / "zarr.json").read_bytes()
-    words = ("--given", "gravity=0.4", "--rows", 3)
+    words = ("--conditions", "gravity=0.4", "--rows", 3)
     refused(beable("sample", folder / "told", "-o", folder / "gas.zarr", *words), OUTPUT, "exists already")
     refused(beable("sample", folder / "gas.zarr", "-o", tmp_path / "new", *words), CORRUPT, "a beable-run is expected")
     assert (folder / "gas.zarr" / "zarr.json").read_bytes() == before

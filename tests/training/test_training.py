@@ -138,20 +138,20 @@ def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
     told = rng.normal(size=(512, 1)).astype(np.float32)
     values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(512, 3))).astype(np.float32)
     rates = {}
-    for condition in ((), ("known",)):
-        coded = Coded(values, np.zeros((512, 1), np.float32), told if condition else None)
-        model = ModelSettings(latents=1, condition=condition, variance="fixed", sigma=0.3, width=16)
+    for conditions in ((), ("known",)):
+        coded = Coded(values, np.zeros((512, 1), np.float32), told if conditions else None)
+        model = ModelSettings(latents=1, conditions=conditions, variance="fixed", sigma=0.3, width=16)
         vae = VAE(code_of(Coded(values, coded.leftover)), model, Noise(0, (0, 1), "start", 1))
-        vae.settle_conditions(whole(coded).condition)
+        vae.settle_conditions(whole(coded).conditions)
         t = TrainingSettings(members=2, steps=800, batch=64, start="random", learning_rate=1e-2)
         fit = Fit(vae, Batches(coded, (0, 1), 64, 0), for_members(whole(coded), 2), ObjectiveSettings(), t)
         fit.run()
-        rates[condition] = fit.history.terms["held/rate/z"][-1].max()
+        rates[conditions] = fit.history.terms["held/rate/z"][-1].max()
     assert rates["known",] < 0.5 < 1.5 < rates[()]
 
 
 def test_a_model_that_is_told_a_factor_asks_for_it():
-    vae = VAE(code_of(independent()[0]), ModelSettings(condition=("gravity",)), Noise(0, (0,), "start"))
+    vae = VAE(code_of(independent()[0]), ModelSettings(conditions=("gravity",)), Noise(0, (0,), "start"))
     with pytest.raises(UsageError, match="told gravity: give a value"):
         vae.decoder.location(torch.zeros(1, 3, 2))
 

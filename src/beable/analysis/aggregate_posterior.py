@@ -226,11 +226,11 @@ def of_run(
 
     Args:
         run: a finished training.
-        snapshots: what it learned from and what it was told, as ``training.data.read`` gives them.
+        snapshots: what it learned from and its conditions, as ``training.data.read`` gives them.
         components: numbers of normals to try.
         seed: of the draws.
     """
-    codes, condition = run.encode(snapshots), run.condition(snapshots)
+    codes, condition = run.encode(snapshots), run.conditions_of(snapshots)
     return [
         fit_aggregate(mean, std, condition, components=components, rng=seed)
         for mean, std in zip(codes.mean, codes.std, strict=True)

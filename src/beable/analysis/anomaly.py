@@ -66,9 +66,9 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
     """The deterministic score of rows by every member.
 
     Args:
-        run: a finished training. One that is told factors scores rows *given what they claim*: a row of a wrong
+        run: a finished training. One conditioned on factors scores rows *given what they claim*: a row of a wrong
             claim is anomalous, one of an honest claim need not be.
-        snapshots: rows, with the claimed factors where the run is told some.
+        snapshots: rows, with the claimed factors where the run is conditioned on some.
     """
     parts = [_at_the_mean(run, rows) for rows in in_blocks(run.rows(snapshots), BLOCK_ROWS)]
     distortion, rate, error = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
@@ -78,8 +78,8 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
 def _at_the_mean(run: Run, rows: Rows) -> RowScores:
     """Scores of rows that are given as codes."""
     vae, code = run.vae, run.representation.code
-    q = vae.encoder(rows.values, rows.condition)
-    p = vae.decoder(q.mean, condition=rows.condition)
+    q = vae.encoder(rows.values, rows.conditions)
+    p = vae.decoder(q.mean, conditions=rows.conditions)
     rates = vae.prior.rate(q, q.mean, vae.encoder, ZeroNoise(0, vae.members))
     squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.leftover.sum(-1)
     outputs = float(code.dimension.sum())
@@ -318,7 +318,7 @@ class Detectors:
 
 def _residuals(run: Run, snapshots: Snapshots) -> Floats:
     """Codes less what is decoded at the posterior means, (members, rows, m)."""
-    found = run.locations(run.encode(snapshots).mean, run.condition(snapshots))
+    found = run.locations(run.encode(snapshots).mean, run.conditions_of(snapshots))
     return _codes(run, snapshots) - found.astype(np.float64)
 
 

@@ -100,13 +100,13 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         rows: numbers of the rows.
     """
     rows = run.held_rows if rows is None else rows
-    snapshots = read(store, run.variables, rows, run.known)
+    snapshots = read(store, run.variables, rows, run.conditions)
     codes = run.encode(snapshots)
     fields = {name: snapshots[name] for name in run.variables}
     coded = run.representation.transform(fields)
     scores = run.score(snapshots)
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
-    found = _Reconstructions(coded, run.locations(codes.mean, run.condition(snapshots)), run.representation)
+    found = _Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
     error = found.relative_error()
     return Evaluation(
         rows,
@@ -115,7 +115,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         error,
         found.error_by_channel(fields, store.variables),
         regularisation(scores.distortion, scores.rate, error, _level(run, coded, fields)),
-        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.known),
+        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.conditions),
     )
 
 
@@ -201,7 +201,7 @@ def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable
 def disentanglement(
     means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64], known: Sequence[str] = ()
 ) -> Disentanglement | None:
-    """Latents (members, rows, latents) against the factors of rows that the model was not told.
+    """Latents (members, rows, latents) against the factors of rows that the model is not conditioned on.
 
     None for few rows, and with fewer than two factors: one has nothing to be told from.
     """

@@ -157,7 +157,7 @@ def _noise(shape: tuple[int, ...]) -> FloatArray:
 def _squared_error(run: Run, snapshots: dict[str, FloatArray], z: FloatArray) -> FloatArray:
     coded = run.representation.transform({name: snapshots[name] for name in run.variables})
     values = coded.values.reshape(len(coded.values), -1)
-    found = run.locations(z, run.condition(snapshots)).reshape(run.members, *values.shape)
+    found = run.locations(z, run.conditions_of(snapshots)).reshape(run.members, *values.shape)
     error = ((found - values) ** 2).sum(2).mean(1)
     return np.asarray(error + coded.leftover.sum(1).mean())
 

@@ -1,4 +1,4 @@
-"""The verbs fit, evaluate, report and rd: train on any store of fields, judge the run, show it."""
+"""The verbs fit, evaluate, report and rate-distortion: train on any store of fields, judge the run, show it."""
 
 import re
 import tomllib
@@ -63,7 +63,7 @@ def fit(
     latents
         Number of latents [2].
     condition
-        Factors of the data set that encoder and decoder are told.
+        Factors of the data set that encoder and decoder are conditioned on.
     prior
         standard, gaussian, hierarchical or mixture [standard].
     beta
@@ -151,7 +151,7 @@ def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
     """Settings from a file, with what was chosen on the command line in place of its values."""
     from json import dumps
 
-    from beable.studies.study import merged
+    from beable.settings import merged
 
     tree = merged(_read_toml(config) if config else {}, _given(chosen))
     try:
@@ -260,7 +260,7 @@ def report(
     show({"report": str(output.resolve())}, json=json)
 
 
-def rd(
+def rate_distortion(
     store: Path,
     /,
     *,
@@ -299,7 +299,8 @@ def rd(
     json
         Print results as JSON.
     """
-    from beable.analysis.rate_distortion import rate_distortion, sweep_settings
+    from beable.analysis.rate_distortion import rate_distortion as trace
+    from beable.analysis.rate_distortion import sweep_settings
     from beable.datasets.store import Store
     from beable.files import atomic_write
     from beable.report.page import render
@@ -312,9 +313,9 @@ def rd(
     settings = sweep_settings(_settings(config, chosen), betas, seeds)
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick)
-    curve = rate_distortion(run, read(data, run.variables, run.held_rows, run.known))
+    curve = trace(run, read(data, run.variables, run.held_rows, run.conditions))
     page = sweep_page(
-        run, data, curve, f"Rate and distortion: {store.name}", f"beable rd {store.name} -o {output.name}"
+        run, data, curve, f"Rate and distortion: {store.name}", f"beable rate-distortion {store.name} -o {output.name}"
     )
     html = output.with_name(f"{output.name}.html")
     atomic_write(html, render(page).encode())

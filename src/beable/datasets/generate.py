@@ -77,7 +77,7 @@ def generate(
         failure_limit: share of rows that may fail.
 
     Raises:
-        UsageError: numbers that cannot be meant.
+        UsageError: invalid numbers.
         DataError: more rows failed than allowed; what is done is kept.
         OutputError: the folder holds another data set, or there is no room.
         LockedError: another process is writing there.
@@ -111,7 +111,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
     """What the store of a simulator's snapshots will hold.
 
     Raises:
-        UsageError: a number that cannot be meant.
+        UsageError: an invalid number.
     """
     if type(seed) is not int or seed < 0:
         raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
@@ -128,7 +128,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
         coordinates=simulator.coordinates,
         constants=constants,
         simulator=simulator.name,
-        settings=simulator.settings(),
+        settings=simulator.settings.model_dump(mode="json"),
         seed=seed,
     )
 

@@ -156,7 +156,7 @@ def find_designs(
         progress: called with calls done and calls at most.
 
     Raises:
-        UsageError: numbers that cannot be meant, a simulator without designs, unknown factors.
+        UsageError: invalid numbers, a simulator without designs, unknown factors.
         DataError: no design keeps the constraints, or every simulation fails.
         OutputError: the folder holds something else.
 
@@ -172,12 +172,12 @@ def find_designs(
     count("seed", seed, 0)
     wanted = calls if designs is None else count("designs", designs, 1)
     space = DesignSpace(simulator, constraints, seed)
-    first = _survey_calls(simulator, survey, known)
+    first = _survey_calls(space.dimensions, survey, known)
     proposer = METHODS[choice("method", method, METHODS)](space, target, first, seed, known, latent, diversity)
     ways = {"survey": first, "batch": batch, "seed": seed, "diversity": diversity, "method": method}
     request = _request(simulator, target, constraints, known, latent) | ways
     where = Folder(None if folder is None else Path(folder), request)
-    empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
+    empty = Calls.none(space.dimensions, len(simulator.factors))
     making = nullcontext(make) if make else calling(simulator, workers, executor)
     with where.open(empty) as made, making as run:
         keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
@@ -214,10 +214,10 @@ def _designs(made: Calls, target: Target, space: DesignSpace) -> Designs:
     )
 
 
-def _survey_calls(simulator: Simulator, survey: int | None, known: Known | None) -> int:
+def _survey_calls(dimensions: int, survey: int | None, known: Known | None) -> int:
     if survey is not None:
         return count("survey", survey, 0 if known is not None and len(known.values) >= LEAST_ROWS else LEAST_ROWS)
-    enough = max(simulator.design_dimensions + 2, LEAST_ROWS)
+    enough = max(dimensions + 2, LEAST_ROWS)
     return max(enough - (0 if known is None else len(known.values)), 0)
 
 
@@ -233,7 +233,7 @@ def _request(
     arrays = {"known": rows, "latent": latent, "match": target.outcome.reference}
     return {
         "simulator": simulator.name,
-        "settings": simulator.settings(),
+        "settings": simulator.settings.model_dump(mode="json"),
         "target": target.as_json(),
         "constraints": {k: list(v) if isinstance(v, tuple) else v for k, v in sorted((constraints or {}).items())},
         **{n: None if a is None else sha256(np.ascontiguousarray(a).tobytes()) for n, a in arrays.items()},

@@ -78,8 +78,8 @@ def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int) 
     """A few held-out configurations above what a member makes of them."""
     names = [v.name for v in store.variables if _of_particles(v) and v.name in run.variables]
     rows = evaluation.rows[:SHOWN_BOXES]
-    truth = read(store, run.variables, rows, run.known)
-    decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.condition(truth)))[member]
+    truth = read(store, run.variables, rows, run.conditions)
+    decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.conditions_of(truth)))[member]
     ordered = run.representation.canonical({name: truth[name] for name in run.variables})
     return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64)) for name in names]
 
@@ -121,8 +121,10 @@ def _row_label(store: Store, row: int) -> str:
 def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
     """One held-out row and its reconstruction by one member, and every member's errors."""
     row = int(evaluation.rows[0])
-    truth = read(store, run.variables, np.array([row]), run.known)
-    decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
+    truth = read(store, run.variables, np.array([row]), run.conditions)
+    decoded = next(
+        d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
+    )
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
     items = [_channel_errors(evaluation)]

@@ -62,7 +62,7 @@ def _spread(values: FloatArray) -> tuple[float, float, float]:
 
 def linear_limit(run: Run, store: Store) -> Limit:
     """The closed form for the covariance of the training rows, with as many latents as the run has."""
-    coded = code_rows(store, run.variables, run.train_rows, run.representation, run.known)
+    coded = code_rows(store, run.variables, run.train_rows, run.representation, run.conditions)
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     eigenvalues = np.linalg.eigvalsh(np.cov(values.T, bias=True).reshape(values.shape[1], -1))[::-1].clip(0)
     used = eigenvalues[: run.settings.model.latents]

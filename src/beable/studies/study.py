@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
+from beable.settings import merged
 from beable.systems import SYSTEMS
 from beable.training.run import RunSettings
 
@@ -380,19 +381,6 @@ def _check_names(study: Study) -> None:
         for count in part.counts:
             if count.arm not in part.arm_names:
                 raise unknown(f"arm of part {part.name}", count.arm, part.arm_names)
-
-
-def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> _Tree:
-    """A tree with another's leaves in place of its own.
-
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
-    {'a': {'b': 1, 'c': 3}}
-    """
-    result = dict(tree)
-    for key, value in override.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if both else value
-    return result
 
 
 def first_problem(error: ValidationError) -> str:

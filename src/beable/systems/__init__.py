@@ -41,6 +41,7 @@ class System:
     Args:
         help: one line for lists and help.
         simulator: class of its `beable.simulator.Simulator`.
+        settings: class of that simulator's settings, where it can be imported without the simulator, for quick help.
         studies: package whose files ``*.toml`` are studies.
         parts: the parts of these, a mapping of names to `beable.studies.part.Part`.
         data_items: function from a `Store` to the figures and tables that show a data set of the system on a page.
@@ -51,6 +52,7 @@ class System:
 
     help: str
     simulator: str
+    settings: str = ""
     studies: str = ""
     parts: str = ""
     data_items: str = ""
@@ -107,17 +109,27 @@ class Systems(Mapping[str, System]):
         """
         return imported(self[name].simulator)
 
+    def settings(self, name: str) -> Any:
+        """The class of the settings of a system's simulator.
+
+        Raises:
+            UsageError: no system of that name.
+        """
+        return imported(self[name].settings) if self[name].settings else self.simulator(name).Settings
+
 
 _BUILT_IN = {
     "darcy": System(
         help="Darcy flow through random permeability.",
         simulator="beable.systems.darcy.simulator:Darcy",
+        settings="beable.systems.darcy.settings:DarcySettings",
         studies="beable.systems.darcy",
         parts="beable.systems.darcy.study:PARTS",
     ),
     "lennard-jones": System(
         help="A Lennard-Jones fluid under gravity.",
         simulator="beable.systems.lennard_jones.simulator:LennardJones",
+        settings="beable.systems.lennard_jones.settings:LennardJonesSettings",
         studies="beable.systems.lennard_jones",
         parts="beable.systems.lennard_jones.study:PARTS",
         data_items="beable.systems.lennard_jones.page:data_items",
@@ -125,6 +137,7 @@ _BUILT_IN = {
     "packing": System(
         help="Packing fractions of powders.",
         simulator="beable.systems.packing.simulator:Packing",
+        settings="beable.systems.packing.settings:PackingSettings",
         studies="beable.systems.packing",
         parts="beable.systems.packing.study:PARTS",
         data_items="beable.systems.packing.page:data_items",

@@ -89,7 +89,7 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
 
 
 def conditions(snapshots: Snapshots, names: Sequence[str]) -> NDArray[np.float32] | None:
-    """Known factors beside each other, (rows, conditions); None where a model is told nothing."""
+    """Known factors beside each other, (rows, conditions); None where a model has no conditions."""
     if not names:
         return None
     return np.stack([np.asarray(snapshots[name], np.float32) for name in names], axis=1)
@@ -127,7 +127,7 @@ def prepare(
         kind: a name in ``representations.REPRESENTATIONS``.
         options: the representation's own settings.
         settings: seed, held-out share and order of the split.
-        known: factors that the model is told.
+        known: factors that the model is conditioned on.
     """
     good = np.asarray(store.good)
     if len(good) < 3:

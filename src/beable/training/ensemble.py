@@ -97,9 +97,9 @@ class Batches:
 
 def whole(coded: Coded) -> Rows:
     """Coded rows as tensors, values flattened to (rows, m)."""
-    condition = None if coded.condition is None else torch.from_numpy(coded.condition)
+    conditions = None if coded.conditions is None else torch.from_numpy(coded.conditions)
     values = torch.from_numpy(coded.values.reshape(len(coded.values), -1))
-    return Rows(values, torch.from_numpy(coded.leftover), condition)
+    return Rows(values, torch.from_numpy(coded.leftover), conditions)
 
 
 def for_members(rows: Rows, members: int) -> Rows:
@@ -119,5 +119,5 @@ def in_blocks(rows: Rows, size: int) -> Iterator[Rows]:
 
 
 def _each(rows: Rows, change: Callable[[Tensor], Tensor]) -> Rows:
-    condition = None if rows.condition is None else change(rows.condition)
-    return Rows(change(rows.values), change(rows.leftover), condition)
+    conditions = None if rows.conditions is None else change(rows.conditions)
+    return Rows(change(rows.values), change(rows.leftover), conditions)

@@ -282,8 +282,8 @@ class Fit:
             return
         rows = self.batches.everything(SETTLE_ROWS)
         noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.settings.steps + 1)
-        z = self.vae.encoder(rows.values, rows.condition).sample(noise)
-        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z, rows.condition), rows))
+        z = self.vae.encoder(rows.values, rows.conditions).sample(noise)
+        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z, rows.conditions), rows))
 
 
 def _by_member(values: Tensor, like: Tensor) -> Tensor:

@@ -126,9 +126,9 @@ class Run:
         return list(self.about["variables"])
 
     @property
-    def known(self) -> tuple[str, ...]:
-        """Names of the factors that the model is told."""
-        return self.settings.model.condition
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the factors that the model is conditioned on."""
+        return self.settings.model.conditions
 
     @property
     def held_rows(self) -> NDArray[np.int64]:
@@ -142,16 +142,16 @@ class Run:
 
     def rows(self, snapshots: Mapping[str, FloatArray]) -> Rows:
         """Snapshots as every member sees them."""
-        wanted = [*self.variables, *self.known]
+        wanted = [*self.variables, *self.conditions]
         missing = [name for name in wanted if name not in snapshots]
         if missing:
             raise DataError(f"the run learned from {', '.join(wanted)}, not all given: give {', '.join(missing)} too")
         coded = self.representation.transform({name: snapshots[name] for name in self.variables})
-        return for_members(whole(coded._replace(condition=self.condition(snapshots))), self.members)
+        return for_members(whole(coded._replace(conditions=self.conditions_of(snapshots))), self.members)
 
-    def condition(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
-        """What the model is told of snapshots, (rows, conditions); None if nothing."""
-        return conditions(snapshots, self.known)
+    def conditions_of(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
+        """The conditions of snapshots, (rows, conditions); None where the model has none."""
+        return conditions(snapshots, self.conditions)
 
     @torch.no_grad()
     def encode(self, snapshots: Mapping[str, FloatArray]) -> Codes:
@@ -160,31 +160,31 @@ class Run:
         return Codes(q.mean.numpy(), q.std.numpy())
 
     def _posterior(self, rows: Rows) -> Normal:
-        parts = [self.vae.encoder(part.values, part.condition) for part in in_blocks(rows, BLOCK_ROWS)]
+        parts = [self.vae.encoder(part.values, part.conditions) for part in in_blocks(rows, BLOCK_ROWS)]
         return Normal(torch.cat([q.mean for q in parts], 1), torch.cat([q.log_std for q in parts], 1))
 
-    def _location(self, z: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-        rows = Rows(z, z[..., :0], condition)
-        parts = [self.vae.decoder.location(part.values, part.condition) for part in in_blocks(rows, BLOCK_ROWS)]
+    def _location(self, z: torch.Tensor, conditions: torch.Tensor | None) -> torch.Tensor:
+        rows = Rows(z, z[..., :0], conditions)
+        parts = [self.vae.decoder.location(part.values, part.conditions) for part in in_blocks(rows, BLOCK_ROWS)]
         return torch.cat(parts, 1)
 
     @torch.no_grad()
-    def locations(self, z: FloatArray, condition: FloatArray | None = None) -> FloatArray:
+    def locations(self, z: FloatArray, conditions: FloatArray | None = None) -> FloatArray:
         """Decoded means in code space, (members, rows, latents) to (members, rows, m).
 
         Args:
             z: latents.
-            condition: what the model is told of each row, (rows, conditions).
+            conditions: values of the factors of `conditions` for each row, (rows, conditions).
         """
-        known = None if condition is None else _tensor(condition).expand(self.members, *np.shape(condition))
+        known = None if conditions is None else _tensor(conditions).expand(self.members, *np.shape(conditions))
         location = self._location(_tensor(z), known)
         if self.settings.model.likelihood == "bernoulli":
             location = Bernoulli(location).mean
         return np.asarray(location.numpy())
 
-    def decode(self, z: FloatArray, condition: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
+    def decode(self, z: FloatArray, conditions: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
         """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
-        return (self.representation.inverse(location) for location in self.locations(z, condition))
+        return (self.representation.inverse(location) for location in self.locations(z, conditions))
 
     @torch.no_grad()
     def score(self, snapshots: Mapping[str, FloatArray], seed: int = 0) -> Scores:
@@ -193,7 +193,7 @@ class Run:
         noise = Noise(seed, self.vae.members, "evaluation")
         q = self._posterior(rows)
         z = q.sample(noise)
-        p = self.vae.decoder.around(self._location(z, rows.condition))
+        p = self.vae.decoder.around(self._location(z, rows.conditions))
         distortion = self.vae.decoder.distortion(p, rows) + self.log_volume(snapshots)
         rates = self.vae.prior.rate(q, z, self.vae.encoder, noise)
         return Scores(distortion.numpy(), torch.stack(list(rates.values())).sum(0).numpy())
@@ -265,7 +265,7 @@ def train(
         files.sweep(path)
         started = process_time()
         choice = representation_choice(settings)
-        data = prepare(store, request["variables"], *choice, settings.training, settings.model.condition)
+        data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
@@ -345,7 +345,7 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     t, members = settings.training, list(range(settings.training.members))
     vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
     codes = data.train.values.reshape(len(data.train.values), -1)
-    vae.settle_conditions(whole(data.train).condition)
+    vae.settle_conditions(whole(data.train).conditions)
     begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
     penalty = particle_penalty(settings.objective.particles, data.representation)

@@ -119,9 +119,9 @@ def elbo(
         match: whether samples are matched to training rows as well.
     """
     w = weights(vae, scale)
-    q = vae.encoder(rows.values, rows.condition)
+    q = vae.encoder(rows.values, rows.conditions)
     z = q.sample(noise)
-    location = vae.decoder.location(z, rows.condition)
+    location = vae.decoder.location(z, rows.conditions)
     if output_std:
         location = location + output_std * noise.normal(*location.shape[1:]).to(location)
     distortion = vae.decoder.distortion(vae.decoder.around(location, rows), rows).mean(-1)

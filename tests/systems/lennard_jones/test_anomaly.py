@@ -111,7 +111,7 @@ def test_errors_of_distances_are_those_of_a_pair(trained):
 
 
 def test_a_wrong_claim_is_anomalous(trained):
-    run, rows = trained(steps=400, start="random", latents=1, linear=False, condition=("gravity",)), fluid(300, 3)
+    run, rows = trained(steps=400, start="random", latents=1, linear=False, conditions=("gravity",)), fluid(300, 3)
     wrong = {**rows, "gravity": np.where(rows["gravity"] == GAMMA[0], GAMMA[1], GAMMA[0])}
     assert separation(row_scores(run, rows).loss, row_scores(run, wrong).loss).auc.score > 0.8
 

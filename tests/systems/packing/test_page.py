@@ -35,7 +35,7 @@ PARTS = {
     "packing-artefact": {"draws": 4, "studies": 4},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
-    "packing-design": {"targets": [0.59], "calls": 20, "seeds": 1, "coarse": 30, "wanted": 1},
+    "packing-design": {"targets": [0.59], "calls": 20, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
 }
 #: of the β axes two arms, and of the source's table one, are enough to draw
 BETA_ARMS = {"packing-beta": ("all", "uniform")}
@@ -53,7 +53,7 @@ def tiny():
     """The study with all its parts but one."""
     study = load("packing")
     preset = {
-        "data": {"rows": ROWS, "settings": {"coarse": 30, "median": [1.0, 1.5], "spread": [0.0, 0.1]}},
+        "data": {"rows": ROWS, "settings": {"min_coarse_spheres": 30, "median": [1.0, 1.5], "spread": [0.0, 0.1]}},
         "further": FURTHER,
         "run": {
             "model": {"hidden": [6]},

@@ -24,7 +24,7 @@ from beable.systems.packing.tables_of_study import make_table
 from beable.vae.objectives import Constant
 
 ROWS = 60
-SETTINGS = {"median": [1.0, 2.0], "spread": [0.0, 0.1], "coarse": 30, "components": 2}
+SETTINGS = {"median": [1.0, 2.0], "spread": [0.0, 0.1], "min_coarse_spheres": 30, "components": 2}
 
 STUDY = """
 name = "small"
@@ -34,7 +34,7 @@ question = "Does it run?"
 [data]
 simulator = "packing"
 rows = 60
-settings = { median = [1.0, 2.0], spread = [0.0, 0.1], coarse = 30, components = 2 }
+settings = { median = [1.0, 2.0], spread = [0.0, 0.1], min_coarse_spheres = 30, components = 2 }
 [further.even]
 of = "data"
 subset = "uniform"

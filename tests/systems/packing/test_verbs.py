@@ -21,7 +21,7 @@ from beable.training.run import Run, RunSettings, train
 
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
-TINY = "--median 1 1.5 --spread 0 0.1 --coarse 30 --workers 1"
+TINY = "--median 1 1.5 --spread 0 0.1 --min-coarse-spheres 30 --workers 1"
 SHORT = "--members 2 --steps 60"
 
 
@@ -175,12 +175,19 @@ def test_names_of_files_are_checked_before_anything_is_dropped(refused, tmp_path
 
 
 def test_a_table_is_made_as_asked(answer, tmp_path):
-    words = f"simulate packing --rows 5 --components 2 --densities 1 4 --cut 1.5 --seed 3 -o {tmp_path}/a.zarr {TINY}"
-    found = answer(words)
+    words = "simulate packing --rows 5 --components 2 --densities 1 4 --truncation 1.5 --seed 3"
+    found = answer(f"{words} -o {tmp_path}/a.zarr {TINY}")
     assert (found["rows"], found["good"], found["failures"]) == (5, 5, {})
     store = Store.open(tmp_path / "a.zarr")
     assert (store.simulator, store.seed) == ("packing", 3)
-    expected = {"components": 2, "densities": [1, 4], "cut": 1.5, "median": [1, 1.5], "spread": [0, 0.1], "coarse": 30}
+    expected = {
+        "components": 2,
+        "densities": [1, 4],
+        "truncation": 1.5,
+        "median": [1, 1.5],
+        "spread": [0, 0.1],
+        "min_coarse_spheres": 30,
+    }
     assert {name: store.settings[name] for name in expected} == expected
     assert store.read("mass_fraction").shape == (5, 2)
     assert answer(words)["id"] == found["id"]
@@ -188,7 +195,9 @@ def test_a_table_is_made_as_asked(answer, tmp_path):
 
 def test_a_table_of_powders_is_packed_row_by_row(answer, tmp_path):
     (tmp_path / "powders.csv").write_text("20,0.1,1\n30,0.0,1\n")
-    made = f"simulate packing --rows 2 --components 1 --coarse 30 --workers 1 --table {tmp_path}/powders.csv"
+    made = (
+        f"simulate packing --rows 2 --components 1 --min-coarse-spheres 30 --workers 1 --table {tmp_path}/powders.csv"
+    )
     answer(f"{made} -o {tmp_path}/a.zarr")
     store = Store.open(tmp_path / "a.zarr")
     assert store.read("median").tolist() == [[20], [30]]
@@ -227,12 +236,12 @@ WRONG_TABLES = {
     "--median 2 1": (USAGE, "median must be a lowest and a highest value"),
     "--spread 0 4": (USAGE, "spread must lie between 0 and 3"),
     "--spread 2 3": (DATA, "narrow the sizes"),
-    "--spread 0.3 1 --most 2000": (DATA, "with a spread of at least 0.3 any row would need"),
-    "--coarse 3": (USAGE, "coarse must be a whole number of at least 30"),
+    "--spread 0.3 1 --max-spheres 2000": (DATA, "with a spread of at least 0.3 any row would need"),
+    "--min-coarse-spheres 3": (USAGE, "min_coarse_spheres must be at least 30"),
     "--densities 1 2": (USAGE, "densities must be 3 positive numbers"),
     "--densities 1 0 2": (USAGE, "densities must be 3 positive numbers"),
-    "--design table": (USAGE, "a table and the design 'table' go together"),
-    "--design sobl": (USAGE, '"sobol"'),
+    "--sampling table": (USAGE, "a table and the sampling 'table' go together"),
+    "--sampling sobl": (USAGE, '"sobol"'),
 }
 
 

@@ -247,7 +247,7 @@ def _ordered(representation: Representation, positions: NDArray[np.floating]) ->
 def _ordered_errors(run: Run, snapshots: Snapshots) -> Floats:
     representation = run.representation
     ordered = _ordered(representation, np.asarray(snapshots["positions"])).astype(np.float64)
-    locations = run.locations(run.encode(snapshots).mean, run.condition(snapshots))
+    locations = run.locations(run.encode(snapshots).mean, run.conditions_of(snapshots))
     if isinstance(representation, DistanceMatrix):
         truth = distances_of(ordered)
         return np.array([np.square(representation.matrices(x) - truth).sum(axis=2) / 2 for x in locations])

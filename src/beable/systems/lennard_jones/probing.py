@@ -177,7 +177,7 @@ def traverse(
     *,
     along: str = "latents",
     steps: Sequence[float] = STEPS,
-    condition: Mapping[str, float] | None = None,
+    conditions: Mapping[str, float] | None = None,
     quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> list[Traverse]:
     """Walk along every direction of every member.
@@ -187,17 +187,17 @@ def traverse(
         snapshots: real rows, positions among them, for the aggregate posterior and to compare with.
         along: "latents" or "principal".
         steps: in standard deviations, three or more different ones.
-        condition: what decoded configurations are told, by factor, where the run is told some.
+        conditions: values by factor for decoded configurations, where the run is conditioned on some.
         quantities: what to measure, by name.
 
     Raises:
         DataError: few rows, no positions.
-        UsageError: too few steps, a condition that is missing or not asked for.
+        UsageError: too few steps, conditions that are missing or that the run does not have.
     """
     at = np.asarray(sorted({*steps}), dtype=np.float64)
     if len(at) < 3 or not np.isfinite(at).all():
         raise UsageError(f"a walk needs 3 or more different steps, got {list(steps)}")
-    told = _told(run, condition)
+    told = _told(run, conditions)
     if "positions" not in snapshots:
         raise DataError(f"walks are measured on positions, got {', '.join(snapshots)}: give positions")
     real = {name: _measured(of, as_positions(snapshots["positions"])) for name, of in quantities.items()}
@@ -213,12 +213,12 @@ def traverse(
     ]
 
 
-def _told(run: Run, condition: Mapping[str, float] | None) -> Floats | None:
-    given = condition or {}
-    if sorted(given) != sorted(run.known):
-        told, got = ", ".join(run.known) or "nothing", ", ".join(given) or "nothing"
-        raise UsageError(f"the run was told {told}: give a condition for that, got one for {got}")
-    return np.array([given[name] for name in run.known], dtype=np.float64) if run.known else None
+def _told(run: Run, conditions: Mapping[str, float] | None) -> Floats | None:
+    given = conditions or {}
+    if sorted(given) != sorted(run.conditions):
+        told, got = ", ".join(run.conditions) or "nothing", ", ".join(given) or "nothing"
+        raise UsageError(f"the run is conditioned on {told}: give conditions for that, not for {got}")
+    return np.array([given[name] for name in run.conditions], dtype=np.float64) if run.conditions else None
 
 
 def _measured(of: Quantity, positions: Floats) -> Floats:

@@ -204,7 +204,7 @@ def subset(
         Row numbers in ascending order.
 
     Raises:
-        UsageError: an unknown kind, or numbers that cannot be meant.
+        UsageError: an unknown kind, or invalid numbers.
         DataError: fewer rows than asked for, or a packing fraction that is not finite.
 
     Source: Hall & Sparks (2023), table 2.2; they do not say how rows were chosen within bins.

@@ -124,7 +124,7 @@ def _walks(
     reduced = gravity / system.temperatures[0]
     step, far = np.interp(reduced, *STEPS), np.interp(reduced, *TELEPORTS)
     start = equilibrium[:CHAINS].reshape(len(equilibrium[:CHAINS]), -1).astype(np.float64)
-    model = of_run(run, condition=[gravity], box=system.boxes[0])
+    model = of_run(run, conditions=[gravity], box=system.boxes[0])
     target = particles_of(system, [gravity])
     kinds = {"small moves": (SMALL_STEP, 0.0), "tuned moves": (float(step), float(far))}
     found = {}
@@ -188,7 +188,7 @@ def _annealed(context: Context, run: Run, gravity: float) -> dict[str, Any]:
         raise TypeError("annealing needs a run on coordinates")
     sites = np.asarray(run.representation.order.sites, np.float64)
     target = particles_of(system, [gravity], sites=sites, teleport=0.3)
-    model = of_run(run, condition=[gravity], box=system.boxes[0])
+    model = of_run(run, conditions=[gravity], box=system.boxes[0])
     stages, rng = _path(context.option("annealing_steps")), generator(context.study.data.seed, "evaluation", 99)
     found = anneal(model, target, context.option("draws"), stages, rng, resample=0.5)
     return found.as_json() | {"gravity": gravity, "steps": len(stages) - 1} | _averages(found, target)

@@ -131,13 +131,13 @@ def _matrices(run: Run, rows: dict[str, FloatArray]) -> tuple[FloatArray, FloatA
     """Distances of rows in the order of a run, and decoded from the posterior mean of its first member."""
     if not isinstance(run.representation, DistanceMatrix):
         raise TypeError("the arm of matrices must learn distances")
-    locations = run.locations(run.encode(rows).mean, run.condition(rows))[0]
+    locations = run.locations(run.encode(rows).mean, run.conditions_of(rows))[0]
     ordered = run.representation.order.apply(rows["positions"])
     return distances_of(ordered), run.representation.matrices(locations)
 
 
 def _decoded(run: Run, rows: dict[str, FloatArray]) -> FloatArray:
-    return next(run.decode(run.encode(rows).mean, run.condition(rows)))["positions"]
+    return next(run.decode(run.encode(rows).mean, run.conditions_of(rows)))["positions"]
 
 
 class _Judge:

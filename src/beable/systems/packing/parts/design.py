@@ -46,8 +46,8 @@ class Designed:
 
 
 def design(context: Context) -> Designed:
-    """Options of the part: targets, tolerance, calls (of each attempt), wanted, seeds, coarse (accuracy of a call)."""
-    simulator = Packing(**context.study.data.settings | {"coarse": context.option("coarse")})
+    """Options of the part: targets, tolerance, calls (of each attempt), wanted, seeds, min_coarse_spheres."""
+    simulator = Packing(**context.study.data.settings | {"min_coarse_spheres": context.option("min_coarse_spheres")})
     tolerance, middles = context.option("tolerance"), context.option("targets")
     outcome = Outcome.of(simulator, "packing_fraction")
     comparison = compare_methods(
