@@ -40,7 +40,7 @@ PARTS = {
             "calls": 40,
             "wanted": 8,
             "seeds": 1,
-            "coarse": 40,
+            "min_coarse_spheres": 40,
         },
     ),
 }
