@@ -33,7 +33,8 @@ FLOORS = (
     "files",
     "workers",
     "console",
-    "systems",  # the table of systems alone, which imports none of them
+    "system",
+    "systems",  # the table alone, which imports none of them
     "simulator",
     "datasets",
     "representations",

@@ -8,7 +8,7 @@ import pytest
 
 from beable.errors import DataError, UsageError
 from beable.streams import RowStreams
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 from beable.systems.darcy.simulator import Darcy
 from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
 from beable.systems.lennard_jones.simulator import LennardJones

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from beable.simulator import Factor, Simulator, Variable
     from beable.studies.run import run_study
     from beable.studies.study import Study
-    from beable.systems import SYSTEMS
+    from beable.system import SYSTEMS
     from beable.systems.darcy.simulator import Darcy
     from beable.systems.lennard_jones.simulator import LennardJones, pair_energy
     from beable.systems.packing.simulator import Packing, close_packing_estimate, pack
@@ -44,7 +44,7 @@ _CONTENTS = {
     "beable.simulator": ("Factor", "Simulator", "Variable"),
     "beable.studies.run": ("run_study",),
     "beable.studies.study": ("Study",),
-    "beable.systems": ("SYSTEMS",),
+    "beable.system": ("SYSTEMS",),
     "beable.systems.darcy.simulator": ("Darcy",),
     "beable.systems.lennard_jones.simulator": ("LennardJones", "pair_energy"),
     "beable.systems.packing.simulator": ("Packing", "close_packing_estimate", "pack"),
@@ -67,6 +67,7 @@ _MODULES = (
     "simulator",
     "streams",
     "studies",
+    "system",
     "systems",
     "training",
     "vae",

@@ -16,7 +16,7 @@ from cyclopts import App, CoercionError, CycloptsError, Parameter, UnknownComman
 
 from beable.console.output import printable
 from beable.errors import BeableError, UsageError, unknown
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 

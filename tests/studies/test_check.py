@@ -10,7 +10,7 @@ from beable.studies.codec import check_type
 from beable.studies.part import Part, parts_of
 from beable.studies.run import run_study
 from beable.studies.study import PartSettings, load, names, parse
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 
 EVERY = [(system, name, part) for system in SYSTEMS for name, part in parts_of(system).items()]
 

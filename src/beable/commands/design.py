@@ -121,7 +121,7 @@ def _store(path: Path | None) -> "Store | None":
 
 def _simulator(name: str, settings: Mapping[str, Any], store: "Store | None") -> "Simulator":
     """The simulator with the settings; without any, with those of its data set."""
-    from beable.systems import SYSTEMS
+    from beable.system import SYSTEMS
 
     make = SYSTEMS.simulator(name)
     if not settings and store is not None and store.simulator == name:

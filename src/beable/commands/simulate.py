@@ -12,7 +12,7 @@ from beable.console.output import show
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.settings import merged
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 
 if TYPE_CHECKING:
     from beable.datasets.store import Store

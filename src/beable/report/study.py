@@ -9,7 +9,7 @@ from beable.report.sections import data_section, number, provenance
 from beable.studies.answers import Answered
 from beable.studies.context import Context
 from beable.studies.run import Finished
-from beable.systems import SYSTEMS, imported
+from beable.system import SYSTEMS, imported
 
 Items = Sequence[Figure | Table]
 VERDICTS = {True: Cell("agrees", "good"), False: Cell("differs", "miss"), None: Cell("–")}

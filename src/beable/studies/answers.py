@@ -23,7 +23,7 @@ from beable.studies.codec import decode, encode
 from beable.studies.context import Context, data_path, dataset_path, run_path
 from beable.studies.part import Answer
 from beable.studies.study import Arm, PartSettings
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 
 KIND, VERSION = "answer", 1
 #: folders and files of the package, and of a system, that only show answers, or are no part of them

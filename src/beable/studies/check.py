@@ -10,7 +10,7 @@ from beable.errors import UsageError, unknown
 from beable.studies.part import Part, part_of
 from beable.studies.source import Source
 from beable.studies.study import Data, PartSettings, PublishedNumber, Study, first_problem
-from beable.systems import SYSTEMS, imported
+from beable.system import SYSTEMS, imported
 
 
 def check(study: Study) -> None:

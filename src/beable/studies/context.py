@@ -11,7 +11,7 @@ from beable.errors import UsageError, unknown
 from beable.simulator import Simulator
 from beable.studies.part import Part, part_of
 from beable.studies.study import Arm, PartSettings, Study
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 from beable.training.run import Run
 
 

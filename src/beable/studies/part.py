@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_type_hints
 
 from beable.errors import UsageError, unknown
 from beable.studies.study import PartSettings
-from beable.systems import SYSTEMS, imported
+from beable.system import SYSTEMS, imported
 
 Role = Literal["one", "many", "optional"]
 

@@ -32,7 +32,7 @@ from beable.studies.check import check, check_files, source_of
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
 from beable.studies.source import Request
 from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study, first_problem
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 from beable.training.run import Run, RunSettings, train
 from beable.workers import number, pool
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from beable.errors import UsageError, unknown
 from beable.settings import merged
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 from beable.training.run import RunSettings
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -14,7 +14,7 @@ from beable.simulator import Factor
 from beable.streams import RowStreams
 from beable.studies.context import Context, data_path, further_path, reported_number, run_path
 from beable.studies.study import Data, parse
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 from beable.systems.packing.parts import decoded_rows
 from beable.systems.packing.parts.cells import by_function, by_simulator, summary
 from beable.systems.packing.parts.ensembles import Decoded, Members, members_of, picked
