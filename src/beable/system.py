@@ -45,7 +45,7 @@ class System:
         parts: the parts of these, a mapping of names to `beable.studies.part.Part`.
         data_items: function from a `Store` to the figures and tables that show a data set of the system on a page.
         sources: data of studies that come from elsewhere than a simulator, `beable.studies.source.Source` by name.
-        readers: files of other layouts that ``beable import`` recognises, `beable.datasets.readers.Reader` by name.
+        readers: layouts of files that ``beable import`` recognises, `beable.datasets.recognised.Layout` by name.
         verbs: by name.
     """
 

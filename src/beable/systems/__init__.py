@@ -32,6 +32,7 @@ BUILT_IN = {
             "subset": "beable.systems.packing.tables_of_study:SUBSET",
             "table": "beable.systems.packing.tables_of_study:TABLE",
         },
+        readers={"table": "beable.systems.packing.tables_of_study:FILE"},
         verbs={
             "pack": Verb("beable.systems.packing.verbs:pack", "Drop a powder, and measure how densely it packs."),
         },

@@ -87,8 +87,8 @@ class PackingTable(NamedTuple):
 
 
 def is_packing_table(path: Path | str) -> bool:
-    """Whether the header of a text file names the columns of this table, in any order."""
-    return set(COLUMNS) <= set(read_header(path))
+    """Whether a .csv file's header names the columns of this table, in any order."""
+    return Path(path).suffix.lower() == ".csv" and set(COLUMNS) <= set(read_header(path))
 
 
 def read_packing_table(path: Path | str) -> PackingTable:
