@@ -79,7 +79,7 @@ def run(
     output
         Folder for everything; by default named after study and preset.
     file
-        Files that a study asks for, such as table=packing-fraction.csv; without them their parts are left out.
+        Files that a study asks for, such as table=mine.csv; without them their parts are left out.
     workers
         Processes; all cores by default.
     json
@@ -153,7 +153,7 @@ def _named_file(words: str) -> tuple[str, Path]:
     """
     name, sign, path = words.partition("=")
     if not (name and sign and path):
-        raise UsageError(f"file {words!r}: give a name and a path, such as table=packing-fraction.csv")
+        raise UsageError(f"file {words!r}: give a name and a path, such as table=mine.csv")
     return name, Path(path)
 
 
