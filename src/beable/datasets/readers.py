@@ -456,7 +456,9 @@ def _check(path: Path, sources: Mapping[str, Source]) -> None:
     """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
     for name, source in sources.items():
         if source.dtype.kind not in "fiub":
-            raise DataError(f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, --variables)")
+            raise DataError(
+                f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, --variables)"
+            )
     _check_room(path, sum(source.bytes for source in sources.values()))
 
 

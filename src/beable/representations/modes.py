@@ -100,7 +100,9 @@ class Modes(Representation):
         resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
             if self.modes > resolvable:
-                raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes")
+                raise DataError(
+                    f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes"
+                )
             return self.modes
         share = np.cumsum(energies) / energies.sum()
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)

@@ -80,7 +80,9 @@ class Logarithm(Plain):
     unit = 1.0
 
     def settle(self, values: Floats) -> Floats:
-        self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of representation.log")
+        self.refuse(
+            values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of representation.log"
+        )
         return values
 
     def apply(self, values: Floats) -> Floats:
@@ -148,7 +150,9 @@ class LogRatios(Plain):
 
     def __init__(self, name: str, width: int, smallest: float) -> None:
         if width < 2:
-            raise DataError(f"{name} holds one number a row: shares of a whole are at least two: take it out of representation.composition")
+            raise DataError(
+                f"{name} holds one number a row: shares of a whole are at least two: take it out of representation.composition"
+            )
         if smallest * width >= 1:
             raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
@@ -300,7 +304,9 @@ class Table(Representation):
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         for name, shape in self.shapes.items():
             if len(shape) > 1 or not prod(shape):
-                raise DataError(f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave it out of variables")
+                raise DataError(
+                    f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave it out of variables"
+                )
         self.columns = {name: self._column(name, prod(shape)) for name, shape in self.shapes.items()}
 
     def _column(self, name: str, width: int) -> Plain:

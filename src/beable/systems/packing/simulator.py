@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable.checks import array, choice, count, positive
+from beable.console.records import readable
 from beable.errors import BeableError, DataError, UsageError, unknown
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams
@@ -51,6 +52,7 @@ DESIGNS = ("sobol", "uniform", "table")
 DESCRIBED = ("median", "spread", "mass_fraction")
 
 
+@readable
 class Packed(NamedTuple):
     """A powder at rest, and what it fills.
 
