@@ -79,7 +79,8 @@ class Modes(Representation):
         wanted = max(2, (self.modes or 1) + 1)
         if rows < wanted:
             raise DataError(
-                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more, or lower representation.modes"
+                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more, or "
+                "lower representation.modes"
             )
 
     def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:
