@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from beable import cli
+from beable.analysis.evaluation import evaluate
 from beable.datasets.store import Store
-from beable.errors import DivergedError, LeftOutWarning
+from beable.errors import DataError, DivergedError, LeftOutWarning
 from beable.training.run import RunSettings, train
 
 ROWS = 40
@@ -133,3 +134,28 @@ def test_threads_are_given_back_when_a_training_fails(tmp_path, arrays):
     with pytest.raises(DivergedError):
         train(store, tmp_path / "run", hot)
     assert torch.get_num_threads() == 2
+
+
+def test_an_array_alone_is_the_variable_of_a_run_with_one(tmp_path, arrays):
+    run = train(stored(tmp_path / "data.zarr", arrays, "heat"), tmp_path / "run", quick())
+    named = {"heat": arrays["heat"]}
+    np.testing.assert_array_equal(run.encode(arrays["heat"]).mean, run.encode(named).mean)
+    np.testing.assert_array_equal(run.score(arrays["heat"]).distortion, run.score(named).distortion)
+
+
+def test_an_array_alone_is_refused_where_the_run_has_several_variables(tmp_path, arrays):
+    run = train(stored(tmp_path / "data.zarr", arrays, "sizes", "phi"), tmp_path / "run", quick())
+    with pytest.raises(DataError, match="learned from sizes, phi: give a dictionary with an array for each name"):
+        run.encode(arrays["sizes"])
+
+
+def test_what_is_printed_is_worth_reading(tmp_path, arrays):
+    store = stored(tmp_path / "data.zarr", arrays, "positions")
+    run = train(store, tmp_path / "run", quick())
+    assert "positions of 6 particles in 2 dimensions" in repr(store)
+    assert "1 member with 1 latent: positions as coordinates" in repr(run)
+    for record in (evaluate(run, store), run.encode(arrays["positions"])):
+        text = repr(record)
+        assert "shape (1, " in text
+        assert "array(" not in text
+        assert len(text.splitlines()) < 20

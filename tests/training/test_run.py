@@ -183,7 +183,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 
 def test_a_diverging_training_keeps_its_last_good_state(store, tmp_path):
     hot = settings(learning_rate=1e6, decay="none", patience=None)
-    with pytest.raises(DivergedError, match="lower training.learning_rate"):
+    with pytest.raises(DivergedError, match=r"lower training\.learning_rate"):
         train(store, tmp_path / "run", hot, save_every=0.0)
     from beable.files import read_arrays, verify
 

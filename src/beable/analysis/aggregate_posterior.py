@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats, Ints, Seed, columns, discrete_columns
 from beable.training.run import FloatArray, Run
@@ -42,6 +43,7 @@ class _Conditioned(NamedTuple):
     root: Floats
 
 
+@readable
 @dataclass(frozen=True)
 class Aggregate:
     """A mixture of normals of latents, given a condition or not.

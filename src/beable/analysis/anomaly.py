@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.anomaly import Auc, roc_auc
 from beable.metrics.columns import Floats
@@ -42,6 +43,7 @@ FIT_ROWS = 4096
 LEVEL = 0.95
 
 
+@readable
 class RowScores(NamedTuple):
     """How well each row is described at the mean of its posterior, each (members, rows).
 
@@ -344,6 +346,7 @@ def _claimed(snapshots: Snapshots, claim: str | None, run: Run) -> Floats:
     return np.asarray(snapshots[claim], dtype=np.float64)
 
 
+@readable
 class Separation(NamedTuple):
     """One score against one kind of anomalous rows.
 

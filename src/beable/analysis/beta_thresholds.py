@@ -32,6 +32,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import columns as table
 from beable.metrics.columns import constant
@@ -75,6 +76,7 @@ def _share(reduction: str, count: int) -> float:
 REDUCTIONS: dict[str, Callable[[int], float]] = {"sum": lambda count: 1.0, "mean": lambda count: 1.0 / count}
 
 
+@readable
 class Thresholds(NamedTuple):
     """The β axis of a VAE of a table.
 
@@ -195,6 +197,7 @@ SCALINGS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
 }
 
 
+@readable
 class Measured(NamedTuple):
     """Where trained models lose a latent.
 

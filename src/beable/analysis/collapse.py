@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.console.records import readable
 from beable.vae.distributions import LOG_2PI
 
 FloatArray = NDArray[np.floating]
@@ -33,6 +34,7 @@ ACTIVE_NATS = 0.05
 NOTHING_LEARNED = 0.99
 
 
+@readable
 class Regularisation(NamedTuple):
     """What an ensemble's latents carry.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
+from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.files import fields, plain
 from beable.metrics.context import score_in_context
@@ -32,6 +33,7 @@ ROTATIONS = 500
 FEWEST_ROWS = 9
 
 
+@readable
 class Disentanglement(NamedTuple):
     """Latents against factors, each score one number a member.
 
@@ -57,6 +59,7 @@ class Disentanglement(NamedTuple):
         return np.asarray(self.s_d >= DISENTANGLED * self.s_d_ceiling)
 
 
+@readable
 class Evaluation(NamedTuple):
     """Latents and reconstructions judged on rows.
 
@@ -98,6 +101,30 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         run: a finished training.
         store: the data set of the training, or one with the same variables.
         rows: numbers of the rows.
+
+    >>> import tempfile
+    >>> from beable import RunSettings, TrainingSettings, train
+    >>> wave = np.sin(np.arange(12) + np.random.default_rng(0).uniform(0, 6, (40, 1)))
+    >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/waves.zarr", {"height": wave})
+    >>> run = train(store, store.path.with_name("run"), RunSettings(training=TrainingSettings(members=3, steps=5)))
+    >>> found = evaluate(run, store)
+    >>> found.relative_error.shape, bool(found.relative_error.max() < 0.1)
+    ((3,), True)
+    >>> print(found)  # doctest: +ELLIPSIS
+    Evaluation
+      rows: 11 (0 to 38), shape (10,)
+      codes: ..., shape (3, 10, 2)
+      code_std: ..., shape (3, 10, 2)
+      relative_error: ..., shape (3,)
+      error_by_channel:
+        height: ..., shape (3,)
+      regularisation: Regularisation
+        rate_per_latent: ..., shape (3, 2)
+        active: 2, shape (3,)
+        distortion: ..., shape (3,)
+        collapsed_level: ...
+        over_regularised: 0 of 3 yes
+      disentanglement: None
     """
     rows = run.held_rows if rows is None else rows
     snapshots = read(store, run.variables, rows, run.conditions)

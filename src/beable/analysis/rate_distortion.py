@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from beable.analysis.collapse import ACTIVE_NATS
+from beable.console.records import readable
 from beable.errors import UsageError
 from beable.files import fields, plain
 from beable.streams import generator
@@ -36,6 +37,7 @@ FloatArray = NDArray[np.floating]
 SPLIT_ROWS = 512
 
 
+@readable
 class Split(NamedTuple):
     """What a mean rate is made of, in nats, one number a member.
 
@@ -50,6 +52,7 @@ class Split(NamedTuple):
     dimensionwise: FloatArray
 
 
+@readable
 class RateDistortion(NamedTuple):
     """A sweep over β, one number a member.
 
@@ -78,6 +81,7 @@ class RateDistortion(NamedTuple):
         return plain(fields(self, "split") | fields(self.split))
 
 
+@readable
 class GaussianCurve(NamedTuple):
     """The closed form for a linear model on normal data, one number a β.
 

@@ -458,7 +458,10 @@ def _check(path: Path, sources: Mapping[str, Source]) -> None:
     """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
     for name, source in sources.items():
         if source.dtype.kind not in "fiub":
-            raise DataError(f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, --variables)")
+            raise DataError(
+                f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
+                "(variables, --variables)"
+            )
     _check_room(path, sum(source.bytes for source in sources.values()))
 
 
@@ -466,7 +469,8 @@ def _check_room(path: Path, asked: int) -> None:
     room = _memory() * MEMORY_SHARE
     if asked > room:
         raise DataError(
-            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take (variables, --variables)"
+            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take "
+            "(variables, --variables)"
         )
 
 

@@ -20,7 +20,7 @@ from beable import files
 from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
-from beable.datasets.readings import readings
+from beable.datasets.readings import readings, taken_for
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.floating]
 ROOT, DONE = "zarr.json", "done"
-MOST_NAMED = 3
+MOST_NAMED, MOST_SHOWN = 3, 12
 
 
 def create(path: Path, plan: Plan) -> None:
@@ -327,6 +327,10 @@ class Store:
         >>> store = Store.from_arrays(f"{folder}/mine.zarr", {"heat": np.ones((4, 8, 8))}, units={"heat": "J"})
         >>> store.rows, store.variables[0].unit, store.read("heat", [2]).shape
         (4, 'J', (1, 8, 8))
+        >>> Store.from_arrays(f"{folder}/powders.zarr", {"sizes": np.ones((4, 3)), "density": np.ones(4)})
+        Store powders.zarr of 4 rows
+          sizes [1]: 3 numbers that lie on no grid; for a field give dims={'sizes': ('x',)} (--dims sizes=x)
+          density [1]: one number
         """
         path = Path(path)
         if os.path.lexists(path):
@@ -343,6 +347,15 @@ class Store:
         )
         _publish(path, given, allow_failed)
         return cls.open(path)
+
+    def __repr__(self) -> str:
+        good = f", of which {len(self.failures)} failed" if self.failures else ""
+        learned = [v for v in self.variables if not v.diagnostic]
+        said = readings(learned, self.simulator is None)
+        lines = [f"{v.name} [{v.unit}]: {said.get(v.name, taken_for(v))}" for v in learned[:MOST_SHOWN]]
+        more = [f"and {len(learned) - MOST_SHOWN} more"] * (len(learned) > MOST_SHOWN)
+        factors = [f"factors: {', '.join(f.name for f in self.factors)}"] * bool(self.factors)
+        return "\n  ".join([f"Store {self.name} of {self.rows} rows{good}", *lines, *more, *factors])
 
     @property
     def name(self) -> str:

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from beable.checks import choice, count
+from beable.console.records import readable
 from beable.design.calls import AGAIN, Answer, Calls, Folder, Make, Task, calling
 from beable.design.outcomes import Floats, Outcome, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
@@ -41,6 +42,7 @@ from beable.simulator import Simulator
 Progress = Callable[[int, int], None]
 
 
+@readable
 @dataclass(frozen=True)
 class Designs:
     """Every call of a search and what it gave.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import Floats, Ints, Seed, distinct
 
@@ -168,6 +169,7 @@ def equivalence(
     return Equivalence(p, lower, upper, t.difference, *ends, p < level, float(margin), level)
 
 
+@readable
 class Permutation(NamedTuple):
     """A statistic against what luck gives.
 

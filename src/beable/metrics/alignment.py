@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from beable.console.records import readable
 from beable.errors import DataError
 from beable.metrics.columns import Floats, Ints, Pair, Seed, discrete_columns, explained, pair, standardised
 from beable.metrics.information import divergence, nearest
@@ -20,6 +21,7 @@ CANDIDATES = 400  # orders and signs tried at most
 STRETCH = 3.0  # of an axis: clusters in a square turned by 45° fit best when one axis pushes the spare ones out
 
 
+@readable
 class Matching(NamedTuple):
     """One latent for each factor.
 
@@ -67,6 +69,7 @@ def linear_matching(codes: ArrayLike, factors: ArrayLike, *, folds: int = 3, rng
     return Matching(float(matched.mean()), matching, float(np.sqrt(matched).mean()), linear, matrix)
 
 
+@readable
 class Rotation(NamedTuple):
     """How far latents are turned against factors.
 
@@ -123,6 +126,7 @@ def _cross(given: Pair) -> Floats:
     return cross
 
 
+@readable
 class LawMatch(NamedTuple):
     """How near the law of the latents comes to p(θ).
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats, Seed, columns, pair, standardised
 
@@ -46,6 +47,7 @@ class Scored(Protocol):
 Metric = Callable[[ArrayLike, ArrayLike], Scored]
 
 
+@readable
 class Null(NamedTuple):
     """A distribution of scores that luck gives.
 
@@ -68,6 +70,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@readable
 class Context(NamedTuple):
     """A score and what to hold it against; the words are those of the module.
 

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import (
     Discrete,
@@ -44,6 +45,7 @@ UNITS = {"nats": 1.0, "bits": float(np.log(2))}
 INSIDE = 1 - 1e-10  # of a neighbour's distance: leaves the neighbour itself out whatever the rounding
 
 
+@readable
 class MutualInformation(NamedTuple):
     """Mutual information of every latent with every factor.
 

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError
 from beable.metrics.columns import columns, constant
 
 Array = NDArray[np.floating]
 
 
+@readable
 class VariableError(NamedTuple):
     """Errors of one variable; the symbols are those of the module.
 
@@ -144,6 +146,7 @@ def _table(array: Array, name: str) -> Array:
     return columns(array.reshape(len(array), -1), name, 2)
 
 
+@readable
 class SpectralError(NamedTuple):
     """Truth and reconstruction by wavenumber.
 
@@ -207,6 +210,7 @@ def _shells(y: Array, spacing: float, by_wave: Array) -> tuple[NDArray[np.intp],
     return shell, power, fundamental
 
 
+@readable
 class TwoPoint(NamedTuple):
     """Two-point covariance by distance.
 
@@ -272,6 +276,7 @@ def _fields(fields: ArrayLike) -> Array:
     return columns(y.reshape(len(y), -1), "fields", 1).astype(np.float64).reshape(y.shape)
 
 
+@readable
 class Calibration(NamedTuple):
     """Is the predicted variance the variance of the errors?
 

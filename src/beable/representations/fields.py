@@ -32,7 +32,8 @@ class Channels:
         for name, shape in self.shapes.items():
             if shape[len(shape) - len(self.grid) :] != self.grid or len(shape) > len(self.grid) + 1:
                 raise DataError(
-                    f"variable {name} has shape {shape}, others the grid {self.grid}: name those on one grid in variables"
+                    f"variable {name} has shape {shape}, others the grid {self.grid}: name those "
+                    "on one grid in variables"
                 )
         self.counts = [prod(s[: len(s) - len(self.grid)]) for s in self.shapes.values()]
         self.number = sum(self.counts)
@@ -86,7 +87,8 @@ class Standardisation:
         if flat.any() and (scaling == "channel" or apart or flat.all()):
             names = ", ".join(np.array(channels.names)[flat])
             raise DataError(
-                f"{names} is the same in all {len(stacked)} training rows and has nothing to learn: leave it out of variables"
+                f"{names} is the same in all {len(stacked)} training rows and has nothing to learn: "
+                "leave it out of variables"
             )
         return cls(mean, deviation if scaling == "channel" else np.ones(len(deviation)))
 

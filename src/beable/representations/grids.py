@@ -78,7 +78,9 @@ class DensityGrid(Representation):
     def _check_room(self) -> None:
         if self.value == "one" and self.number < self.configurations.particles:
             needed = self.configurations.particles
-            raise DataError(f"{needed} particles do not fit one by one into {self.number} cells: raise representation.cells")
+            raise DataError(
+                f"{needed} particles do not fit one by one into {self.number} cells: raise representation.cells"
+            )
 
     def _where(self, snapshots: Snapshots) -> Indices:
         """The cell of each particle, sorted, (rows, particles)."""

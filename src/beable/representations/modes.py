@@ -79,7 +79,8 @@ class Modes(Representation):
         wanted = max(2, (self.modes or 1) + 1)
         if rows < wanted:
             raise DataError(
-                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more, or lower representation.modes"
+                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more, or "
+                "lower representation.modes"
             )
 
     def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -100,7 +101,9 @@ class Modes(Representation):
         resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
             if self.modes > resolvable:
-                raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes")
+                raise DataError(
+                    f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes"
+                )
             return self.modes
         share = np.cumsum(energies) / energies.sum()
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)

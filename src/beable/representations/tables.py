@@ -80,7 +80,9 @@ class Logarithm(Plain):
     unit = 1.0
 
     def settle(self, values: Floats) -> Floats:
-        self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of representation.log")
+        self.refuse(
+            values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of representation.log"
+        )
         return values
 
     def apply(self, values: Floats) -> Floats:
@@ -148,7 +150,10 @@ class LogRatios(Plain):
 
     def __init__(self, name: str, width: int, smallest: float) -> None:
         if width < 2:
-            raise DataError(f"{name} holds one number a row: shares of a whole are at least two: take it out of representation.composition")
+            raise DataError(
+                f"{name} holds one number a row: shares of a whole are at least two: take it out of "
+                "representation.composition"
+            )
         if smallest * width >= 1:
             raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
@@ -287,7 +292,8 @@ class Table(Representation):
             names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[constant])
             way = "" if constant.all() else ", or set representation.constant = 'keep'"
             raise DataError(
-                f"{names} is the same in all {rows} training rows and has nothing to learn: leave it out of variables{way}"
+                f"{names} is the same in all {rows} training rows and has nothing to learn: "
+                f"leave it out of variables{way}"
             )
 
     def _lay_out(self, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -300,7 +306,10 @@ class Table(Representation):
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         for name, shape in self.shapes.items():
             if len(shape) > 1 or not prod(shape):
-                raise DataError(f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave it out of variables")
+                raise DataError(
+                    f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave it "
+                    "out of variables"
+                )
         self.columns = {name: self._column(name, prod(shape)) for name, shape in self.shapes.items()}
 
     def _column(self, name: str, width: int) -> Plain:

@@ -50,7 +50,10 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
     fields = [v.name for v in learned if not is_number(v)]
     chosen = list(names or fields or (v.name for v in learned))
     if not chosen:
-        raise DataError(f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from (variables, --variables)")
+        raise DataError(
+            f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from "
+            "(variables, --variables)"
+        )
     return chosen
 
 

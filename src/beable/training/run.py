@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from beable import files
+from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
@@ -46,6 +47,7 @@ CHECKPOINT_KIND = "beable-checkpoint"
 CHECKPOINT_SECONDS = 5.0
 BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
+Given = Mapping[str, FloatArray] | FloatArray
 
 
 class RunSettings(BaseModel):
@@ -70,6 +72,7 @@ class RunSettings(BaseModel):
     training: TrainingSettings = TrainingSettings()
 
 
+@readable
 class Codes(NamedTuple):
     """The encoder's answer for each member and row.
 
@@ -81,6 +84,7 @@ class Codes(NamedTuple):
     std: FloatArray
 
 
+@readable
 class Scores(NamedTuple):
     """How a snapshot fares, in nats, for each member and row.
 
@@ -102,6 +106,20 @@ class Run:
         history: recorded steps and terms.
         about: what ``run.json`` holds.
         manifest: names and sums of the files.
+
+    >>> import tempfile
+    >>> from beable import Store, TrainingSettings, train
+    >>> wave = np.sin(np.arange(12) + np.random.default_rng(0).uniform(0, 6, (40, 1)))
+    >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/waves.zarr", {"height": wave})
+    >>> _ = train(store, store.path.with_name("run"), RunSettings(training=TrainingSettings(members=3, steps=5)))
+    >>> run = Run.load(store.path.with_name("run"))
+    >>> run
+    Run of 3 members with 2 latents: height as modes
+      rows: 30 learned from, 10 held out
+      steps: 5
+    >>> codes = run.encode({"height": wave[run.held_rows]})
+    >>> codes.mean.shape, next(run.decode(codes.mean))["height"].shape
+    ((3, 10, 2), (10, 12))
     """
 
     def __init__(
@@ -116,6 +134,16 @@ class Run:
         self.about, self.cpu_seconds = about, float(manifest.about["cpu_seconds"])
         self.id = manifest.files["state.safetensors"]["sha256"]
         self.settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
+
+    def __repr__(self) -> str:
+        kind, latents = self.settings.representation["kind"], self.settings.model.latents
+        told = f"\n  conditions: {', '.join(self.known)}" if self.known else ""
+        return (
+            f"Run of {self.members} member{'s' * (self.members > 1)} with {latents} latent{'s' * (latents > 1)}: "
+            f"{listed(self.variables)} as {kind}{told}\n"
+            f"  rows: {len(self.train_rows)} learned from, {len(self.held_rows)} held out\n"
+            f"  steps: {self.about['steps']}"
+        )
 
     @property
     def members(self) -> int:
@@ -140,6 +168,15 @@ class Run:
         """Rows of the store that training saw."""
         return np.asarray(self.about["train_rows"], dtype=np.int64)
 
+    def _named(self, snapshots: Given) -> Mapping[str, FloatArray]:
+        """Snapshots by name; an array is the variable of a run that has learned from one alone."""
+        wanted = [*self.variables, *self.known]
+        if not isinstance(snapshots, Mapping) and len(wanted) == 1:
+            return {wanted[0]: np.asarray(snapshots)}
+        if not isinstance(snapshots, Mapping):
+            raise DataError(f"the run learned from {', '.join(wanted)}: give a dictionary with an array for each name")
+        return snapshots
+
     def rows(self, snapshots: Mapping[str, FloatArray]) -> Rows:
         """Snapshots as every member sees them."""
         wanted = [*self.variables, *self.conditions]
@@ -154,9 +191,13 @@ class Run:
         return conditions(snapshots, self.conditions)
 
     @torch.no_grad()
-    def encode(self, snapshots: Mapping[str, FloatArray]) -> Codes:
-        """Posterior mean and standard deviation of the latents of snapshots, each variable (rows, ...)."""
-        q = self._posterior(self.rows(snapshots))
+    def encode(self, snapshots: Given) -> Codes:
+        """Posterior mean and standard deviation of the latents of snapshots.
+
+        Args:
+            snapshots: each variable (rows, ...) by name; the array alone where the run learned from one variable.
+        """
+        q = self._posterior(self.rows(self._named(snapshots)))
         return Codes(q.mean.numpy(), q.std.numpy())
 
     def _posterior(self, rows: Rows) -> Normal:
@@ -187,8 +228,14 @@ class Run:
         return (self.representation.inverse(location) for location in self.locations(z, conditions))
 
     @torch.no_grad()
-    def score(self, snapshots: Mapping[str, FloatArray], seed: int = 0) -> Scores:
-        """Distortion and rate of snapshots, one sample of the latents a row."""
+    def score(self, snapshots: Given, seed: int = 0) -> Scores:
+        """Distortion and rate of snapshots, one sample of the latents a row.
+
+        Args:
+            snapshots: as `encode` takes them.
+            seed: of the sample.
+        """
+        snapshots = self._named(snapshots)
         rows = self.rows(snapshots)
         noise = Noise(seed, self.vae.members, "evaluation")
         q = self._posterior(rows)
@@ -255,6 +302,16 @@ def train(
         DataError: too few rows, or rows that the representation cannot take.
         OutputError: the folder holds something else, or cannot be written.
         DivergedError: a member's loss is no longer finite; its last checkpoint is kept.
+
+    >>> import tempfile
+    >>> from beable import ModelSettings, Store
+    >>> powders = np.random.default_rng(0).normal(size=(40, 3))
+    >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/powders.zarr", {"sizes": powders, "density": powders.sum(1)})
+    >>> settings = RunSettings(model=ModelSettings(latents=2), training=TrainingSettings(members=2, steps=5))
+    >>> train(store, store.path.with_name("run"), settings)
+    Run of 2 members with 2 latents: sizes, density as table
+      rows: 30 learned from, 10 held out
+      steps: 5
     """
     path = Path(path)
     settings = settled(settings, store)

@@ -135,7 +135,9 @@ def begin(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
         return
     encoder, decoder = vae.encoder, vae.decoder
     if encoder.linear is None or decoder.linear is None:
-        raise UsageError("this start needs a linear path, the model has none: set model.linear = true or training.start = 'random'")
+        raise UsageError(
+            "this start needs a linear path, the model has none: set model.linear = true or training.start = 'random'"
+        )
     scale_in, scale_out = encoder.scale.numpy(), decoder.scale.numpy()
     for k, path in enumerate(linear):
         encoder.linear.weight[k] = torch.from_numpy(path.forward * scale_in[:, None])

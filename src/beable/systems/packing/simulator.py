@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.checks import array, count, positive
+from beable.console.records import readable
 from beable.errors import BeableError, DataError, UsageError
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams
@@ -50,6 +51,7 @@ ROUNDING = 2e-5
 DESCRIBED = ("median", "spread", "mass_fraction")
 
 
+@readable
 class Packed(NamedTuple):
     """A powder at rest, and what it fills.
 
