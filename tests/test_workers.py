@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import active_children
 from pathlib import Path
 from subprocess import PIPE
@@ -112,10 +112,10 @@ def test_a_worker_that_dies_is_one_line_with_what_to_do(status):
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture
-def program():
+@contextmanager
+def at_work(work="busy", size=LONG):
     """A program of two processes at work, and their numbers."""
-    command = [sys.executable, str(PROGRAM), str(LONG)]
+    command = [sys.executable, str(PROGRAM), work, str(size)]
     with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as program:
         pids = [int(word) for word in program.stdout.readline().split()]
         try:
@@ -126,27 +126,34 @@ def program():
                 os.killpg(program.pid, signal.SIGKILL)
 
 
-def test_ctrl_c_ends_all_at_once(program):
-    process, pids = program
-    os.killpg(process.pid, signal.SIGINT)
-    assert seconds_until_gone(pids) < SOON
-    said, complaints = process.communicate(timeout=SOON)
+def test_ctrl_c_ends_all_at_once():
+    with at_work() as (process, pids):
+        os.killpg(process.pid, signal.SIGINT)
+        assert seconds_until_gone(pids) < SOON
+        said, complaints = process.communicate(timeout=SOON)
     assert (process.returncode, said, complaints) == (130, "left\n", "")
 
 
-def test_workers_are_deaf_to_ctrl_c(program):
-    _, pids = program
-    for pid in pids:
-        os.kill(pid, signal.SIGINT)
-    time.sleep(0.3)
-    assert sorted(alive(pids)) == sorted(pids)
+def test_workers_are_deaf_to_ctrl_c():
+    with at_work() as (_, pids):
+        for pid in pids:
+            os.kill(pid, signal.SIGINT)
+        time.sleep(0.3)
+        assert sorted(alive(pids)) == sorted(pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_worker_outlives_its_parent(program, number):
-    process, pids = program
-    os.kill(process.pid, number)
-    assert seconds_until_gone(pids) < SOON
+def test_no_worker_outlives_its_parent(number):
+    with at_work() as (process, pids):
+        os.kill(process.pid, number)
+        assert seconds_until_gone(pids) < SOON
+
+
+def test_no_worker_outlives_its_parent_in_a_compiled_kernel():
+    with at_work("sample", size=2e8) as (process, pids):
+        time.sleep(1)  # into the kernel, which takes minutes
+        process.kill()
+        assert seconds_until_gone(pids) < SOON
 
 
 def test_without_an_address_dask_is_this_machine():

@@ -1,10 +1,11 @@
 """A program that waits for work in two processes, and what its tests have done there.
 
-usage: pools.py SECONDS
+usage: pools.py busy|sample SECONDS|SWEEPS
 Prints the numbers of its processes when they are at work; a line more when the pool is left.
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -42,14 +43,27 @@ def busy(seconds: float) -> int:
     return os.getpid()
 
 
-def main(seconds: float) -> int:
+def sample(sweeps: float) -> int:
+    """One call of a compiled kernel."""
+    from beable.streams import RowStreams
+    from beable.systems.lennard_jones.simulator import LennardJones
+
+    fluid = LennardJones(particles=4, box=5.0, step=0.3, teleport=0.1, sweeps=int(sweeps), samples=1)
+    streams = RowStreams(0, 0, fluid.batch)
+    fluid.simulate(fluid.draw(streams), streams)
+    return os.getpid()
+
+
+def main(work: str, size: float) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have taken away
+    do = {"busy": busy, "sample": sample}[work]
     try:
         with workers.pool(2) as processes:
             pids = set[int]()
             while len(pids) < 2:
-                pids.update(processes.map(busy, [0.05] * 4))
+                pids.update(processes.map(do, [size / 6000] * 4))
             print(*pids, flush=True)
-            list(processes.map(busy, [seconds] * 2))
+            list(processes.map(do, [size] * 2))
     except KeyboardInterrupt:
         print("left", flush=True)
         return 130
@@ -57,4 +71,4 @@ def main(seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1])))
+    sys.exit(main(sys.argv[1], float(sys.argv[2])))

@@ -304,7 +304,7 @@ def rate_distortion(
     from beable.datasets.store import Store
     from beable.files import atomic_write
     from beable.report.page import render
-    from beable.report.sweep import bands_as_json, sweep_page
+    from beable.report.sweep import bands, sweep_page
     from beable.training.data import read
 
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})
@@ -319,5 +319,5 @@ def rate_distortion(
     )
     html = output.with_name(f"{output.name}.html")
     atomic_write(html, render(page).encode())
-    shown = {"bands": bands_as_json(curve), "members": curve.as_json(), "report": str(html.resolve())}
+    shown = {"bands": bands(curve), "members": curve.as_json(), "report": str(html.resolve())}
     show(shown | _learned(run), json=json)

@@ -1,7 +1,6 @@
 """The report of a sweep over beta: rate against distortion, what the rate is made of, the linear limit beside it."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.figure
 import numpy as np
@@ -127,8 +126,3 @@ def _row(curve: RateDistortion, band: Band) -> list[Cell | str]:
     fewest, most = band.active
     active = str(fewest) if fewest == most else f"{fewest} to {most}"
     return [number(band.beta), number(band.rate[1]), number(band.squared_error[1]), active, *split]
-
-
-def bands_as_json(curve: RateDistortion) -> Sequence[dict[str, Any]]:
-    """The spread over seeds, ready for JSON."""
-    return [band._asdict() for band in bands(curve)]

@@ -1,14 +1,13 @@
 """Darcy flow by order of convergence, by conservation, by symmetry, and against numbers of the source's own data."""
 
 import doctest
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from beable import workers
 from beable.errors import DataError, UsageError
 from beable.streams import RowStreams
 from beable.systems.darcy.finite_differences import FiniteDifferences
@@ -337,8 +336,8 @@ def test_singular_equations_are_refused():
 def test_a_row_has_the_same_bytes_in_another_process():
     simulator = Darcy(grid=33, modes=10)
     factors, streams = simulator.draw(RowStreams(1, 0, 2)), RowStreams(1, 0, 2)
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        there = pool.submit(simulator.simulate, factors, streams).result()
+    with workers.pool(1) as processes:
+        there = processes.submit(simulator.simulate, factors, streams).result()
     here = simulator.simulate(factors, streams)
     assert all(here[name].tobytes() == there[name].tobytes() for name in here)
 

@@ -328,14 +328,9 @@ class GammaMap:
             "probes": self.probes,
             "explained": [p.share for p in self.principal],
             "isotropic": self.principal[0].isotropic,
-            "trend": [_trend_json(t) for t in self.trend],
+            "trend": [fields(t, "along") for t in self.trend],
             "clusters": [{"ami": k.score, "p": k.p, "chance": k.mean} for k in self.clusters],
         }
-
-
-def _trend_json(t: Trend) -> dict[str, Any]:
-    arrays = {name: getattr(t, name).tolist() for name in ("direction", "middle", "height")}
-    return arrays | {"correlation": t.correlation, "p": t.p}
 
 
 def gamma_map(

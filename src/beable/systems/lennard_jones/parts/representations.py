@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.anomaly import row_scores
+from beable.files import plain
 from beable.representations.representation import Representation
 from beable.studies.context import Context
 from beable.systems.lennard_jones.configurations import inside, smallest_distance
@@ -68,12 +69,7 @@ class Representations:
 
     def as_json(self) -> dict[str, Any]:
         """The table, ready for JSON."""
-        lines = {arm: line._asdict() | {"linear": _keys(line.linear)} for arm, line in self.lines.items()}
-        return {"arms": lines, "ceiling": self.ceiling}
-
-
-def _keys(numbers: dict[int, float]) -> dict[str, float]:
-    return {str(k): v for k, v in numbers.items()}
+        return plain({"arms": self.lines, "ceiling": self.ceiling})
 
 
 def representations(context: Context) -> Representations:
