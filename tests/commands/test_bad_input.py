@@ -20,6 +20,7 @@ from beable.cli import run
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
+from beable.report import page
 from beable.systems.darcy.simulator import Darcy
 from beable.training.run import Run, RunSettings, train
 
@@ -348,6 +349,7 @@ def test_a_disk_that_refuses_costs_one_line_and_the_same_command_goes_on(
     place, tmp_path, monkeypatch, capsys, line, after, number
 ):
     monkeypatch.chdir(place)
+    monkeypatch.setattr(page, "picture", lambda figure: page.Picture("data:image/png;base64,", 1, 1))
     before, out = contents(place), tmp_path / "out"
     words = line.replace("OUT", str(out)).split()
     with refusing_disk(number, after):
