@@ -154,6 +154,7 @@ def test_nmi_of_equal_labels_and_of_a_constant() -> None:
     ("call", "words"),
     [
         (lambda: parity([1, 1, 1], [1, 2, 3]), "constant"),
+        (lambda: parity([0.3, 0.1 + 0.2, 0.3], [1, 2, 3]), "constant"),
         (lambda: parity([1, 2], [1, 2]), "at least 3"),
         (lambda: parity([1, 2, np.nan], [1, 2, 3]), "NaN"),
         (lambda: t_test([1, 2, 3], [1, 2, 3, 4]), "shapes"),

@@ -213,11 +213,13 @@ def test_the_default_tolerance_is_enough() -> None:
     assert exact.steps.mean() > 2 * quick.steps.mean()
 
 
-def test_no_step_raises_the_stress() -> None:
-    given, start = noisy(distances_of(gas(6)), 2.0), gas(6, seed=3)
+@pytest.mark.parametrize("seed", range(5))
+def test_no_step_raises_the_stress(seed: int) -> None:
+    given, start = noisy(distances_of(gas(6, seed=seed)), 2.0, seed + 5), gas(6, seed=seed + 30)
     stress = np.array([refine(given, start, steps=k, tolerance=0).stress for k in range(1, 40)])
     assert (np.diff(stress, axis=0) < 1e-12).all()
-    assert (stress[-1] < 0.6 * stress[0]).all()
+    assert (stress[-1] < 0.9 * stress[0]).all()
+    assert np.median(stress[-1] / stress[0]) < 0.75  # 0.6 of a typical row
 
 
 def test_the_size_of_the_start_does_not_matter() -> None:
