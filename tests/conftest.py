@@ -1,6 +1,8 @@
-"""What every test process does before NumPy and PyTorch are imported: one thread each."""
+"""What every test process does: one thread each, and property tests that take the same few examples every time."""
 
 import os
+
+from hypothesis import settings
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[name] = "1"
@@ -13,6 +15,9 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
+
+settings.register_profile("beable", derandomize=True, deadline=None, max_examples=30)
+settings.load_profile("beable")
 
 
 class Here(Executor):

@@ -23,11 +23,13 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from dataclasses import fields as fields_of
+from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,7 @@ JSON_LIMIT = 64 * 2**20
 HEADER_LIMIT = 16 * 2**20
 SAFE_NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*(/[A-Za-z0-9_\-][A-Za-z0-9_.\-]*)*")
 NAME_LENGTH = 200
+MOST_NAMED, LONGEST_VALUE = 3, 60
 
 ADVICE = {
     errno.ENOSPC: "no room left on the device: make room, then run the same command again",
@@ -260,6 +263,100 @@ def is_own(name: str) -> bool:
 
 def _is_temporary(name: str) -> bool:
     return name.startswith(".") and name.endswith(".tmp")
+
+
+def claim(folder: Path, kind: str, asked: Mapping[str, Any], there: Mapping[str, Any] | Path) -> bool:
+    """Whether a folder holds what is asked for, finished or not; anything else but an empty folder is refused.
+
+    Args:
+        folder: the folder, which exists.
+        kind: of what is asked for, such as "training".
+        asked: the request, plain data.
+        there: the request that the folder holds, or the JSON file that would hold it.
+
+    Raises:
+        OutputError: the folder holds something else; the error names what differs.
+
+    >>> claim(Path("run"), "training", {"seed": 2, "store": "a"}, {"seed": 1, "store": "a"})
+    Traceback (most recent call last):
+    beable.errors.OutputError: run: holds another training (seed: 1 there, 2 asked): choose another folder or remove it
+    """
+    if isinstance(there, Path):
+        if not there.exists():
+            _refuse_strangers(folder, kind)
+            return False
+        there = read_json(there)
+    found = sorted(_differences(there, asked), key=lambda words: words.split(":")[0].count("."))  # settings last
+    if found:
+        named = "; ".join(found[:MOST_NAMED] + [f"{len(found) - MOST_NAMED} more"] * (len(found) > MOST_NAMED))
+        raise OutputError(f"{folder}: holds another {kind} ({named}): choose another folder or remove it")
+    return True
+
+
+def _refuse_strangers(folder: Path, kind: str) -> None:
+    if any(not is_own(p.name) for p in folder.iterdir()):
+        raise OutputError(f"{folder}: exists and is not a {kind}: choose a new folder")
+
+
+def _differences(there: Any, asked: Any, at: str = "") -> list[str]:
+    """What differs between two trees of plain data, in words."""
+    if isinstance(there, Mapping) and isinstance(asked, Mapping):
+        keys = sorted({*there, *asked})
+        return [d for k in keys for d in _differences(there.get(k), asked.get(k), f"{at}.{k}".lstrip("."))]
+    return [] if there == asked else [f"{at}: {_short(there)} there, {_short(asked)} asked"]
+
+
+def _short(value: Any) -> str:
+    words = repr(value)
+    return words if len(words) <= LONGEST_VALUE else f"{words[: LONGEST_VALUE - 1]}…"
+
+
+@overload
+def plain(value: Mapping[str, object]) -> dict[str, Any]: ...
+
+
+@overload
+def plain(value: object) -> Any: ...
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: records and mappings as dictionaries, sequences and arrays as lists, paths as words.
+
+    A number that is not finite becomes None. A record with a method ``as_json`` has the form that this gives.
+
+    Args:
+        value: a number, word, path, array, named tuple, data class, pydantic model, or sequence or mapping of such;
+            anything else stays what it is.
+
+    >>> plain({"r2": float("nan"), 2: np.arange(2), "sizes": (1.0, float("inf")), "of": Path("run")})
+    {'r2': None, '2': [0, 1], 'sizes': [1.0, None], 'of': 'run'}
+    """
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Enum):
+        return plain(value.value)
+    for form in ("as_json", "tolist"):
+        if hasattr(value, form):
+            return plain(getattr(value, form)())
+    if isinstance(value, Mapping) or _field_names(value) is not None:
+        items = value if isinstance(value, Mapping) else fields(value)
+        return {str(key): plain(item) for key, item in items.items()}
+    if isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else value
+
+
+def fields(record: object, *without: str) -> dict[str, object]:
+    """Names and values of the fields of a named tuple, data class or pydantic model, but for some."""
+    return {name: getattr(record, name) for name in _field_names(record) or () if name not in without}
+
+
+def _field_names(record: object) -> Iterable[str] | None:
+    if hasattr(type(record), "model_fields"):
+        return type(record).model_fields  # type: ignore[attr-defined, no-any-return]
+    if is_dataclass(record):
+        return [field.name for field in fields_of(record)]
+    return getattr(record, "_fields", None)
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -82,7 +82,8 @@ def pool(
         with place as opened:
             yield opened
     except BrokenExecutor as error:
-        raise WorkerDiedError(f"a worker ended before its work was done, {ADVICE}") from error
+        advice = f"{error}: run the same command again to go on" if executor else ADVICE
+        raise WorkerDiedError(f"a worker ended before its work was done, {advice}") from error
 
 
 class _Processes(ProcessPoolExecutor):

@@ -85,6 +85,27 @@ def test_a_stated_beta_says_little_without_scaling_and_reduction():
     assert max(every) / min(every) > 50
 
 
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_a_latent_without_variance_is_never_in_use_however_its_eigenvalue_rounds(seed):
+    """Shares of a whole sum to one, so that their covariance has an eigenvalue of zero."""
+    shares = np.random.default_rng(seed).dirichlet([2, 3, 4], size=ROWS)
+    found = collapse_thresholds(shares, 3, "none")
+    assert found.eigenvalues[2] == 0
+    assert found.active([0.0, 1e-20, 1e-6]).tolist() == [2, 2, 2]
+    assert found.decoded_variance(0.0) == pytest.approx(shares.var(0).sum())
+    assert found.rates([0.0, 1.0])[:, 2].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("scaling", ["range", "deviation"])
+def test_a_column_that_changes_by_rounding_alone_cannot_be_scaled(scaling):
+    x = correlated()
+    x[:, 1] = 0.1 + 1e-17 * (np.arange(ROWS) % 3)
+    assert np.ptp(x[:, 1]) > 0
+    with pytest.raises(DataError, match="column 1 is constant"):
+        collapse_thresholds(x, 2, scaling)
+
+
 @pytest.mark.parametrize(("call", "error", "words"), [
     (lambda: collapse_thresholds(correlated(), 2, "rnge"), UsageError, "did you mean 'range'"),
     (lambda: collapse_thresholds(correlated(), 2, mse="men"), UsageError, "did you mean 'mean'"),

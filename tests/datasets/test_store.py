@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sys
 import time
 import warnings
 
@@ -143,6 +144,14 @@ def test_xarray_opens_it_with_dimensions_coordinates_and_units(store):
     for name, values in arrays().items():
         assert np.array_equal(data[name], values)
     assert all(isinstance(a, str | int | float) for v in (named, *named.values()) for a in v.attrs.values())
+
+
+@pytest.mark.parametrize("missing", ["xarray", "zarr"])
+def test_what_xarray_needs_is_named_where_it_is_missing(store, monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert np.array_equal(store.read("heat"), np.arange(ROWS))
+    with pytest.raises(UsageError, match=rf"{missing} is not installed: pip install 'beable\[xarray\]'"):
+        store.to_xarray()
 
 
 def test_reading_is_fast(tmp_path):

@@ -292,13 +292,13 @@ def test_an_interrupted_search_goes_on_to_the_same_end(tmp_path):
 def test_a_folder_of_another_search_is_refused(tmp_path):
     found(Powder(), target(0.7), calls=5, folder=tmp_path / "out")
     for change, word in (({"seed": 1}, "seed"), ({"constraints": {"size_1": 2.0}}, "constraints")):
-        with pytest.raises(OutputError, match=f"another {word}"):
+        with pytest.raises(OutputError, match=rf"holds another search for designs \(.*{word}.*there"):
             found(Powder(), target(0.7), calls=5, folder=tmp_path / "out", **change)
-    with pytest.raises(OutputError, match="another target"):
+    with pytest.raises(OutputError, match=r"holds another search for designs \(target.*there"):
         found(Powder(), target(0.6), calls=5, folder=tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("kept")
-    with pytest.raises(OutputError, match="something else"):
+    with pytest.raises(OutputError, match="not a search for designs: choose a new folder"):
         found(Powder(), target(0.7), calls=5, folder=tmp_path / "mine")
     (tmp_path / "out" / "calls.safetensors").write_bytes(b"broken")
     with pytest.raises(CorruptError):

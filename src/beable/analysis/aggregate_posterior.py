@@ -125,8 +125,7 @@ class Aggregate:
 
     def as_json(self) -> dict[str, object]:
         """What was tried and what it is worth, ready for JSON."""
-        tried = {str(k): value for k, value in self.held_out.items()}
-        return {"components": self.components, "held_out": tried, "prior": self.prior, "gain": self.gain}
+        return {name: getattr(self, name) for name in ("components", "held_out", "prior", "gain")}
 
 
 def _known(rows: int, condition: ArrayLike | None, conditions: int) -> Floats:

@@ -34,6 +34,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import columns as table
+from beable.metrics.columns import constant
+from beable.representations.modes import RESOLVED
 
 Floats = NDArray[np.float64]
 #: fixed output deviation of a normal likelihood whose distortion is the summed squared error, up to a constant
@@ -105,7 +107,8 @@ class Thresholds(NamedTuple):
     def rates(self, beta: ArrayLike) -> Floats:
         """Rate of each latent in nats, (..., latents); infinite at β = 0."""
         with np.errstate(divide="ignore"):
-            ratio = self.eigenvalues[: self.latents] / self._half_effective(beta)
+            used, level = np.broadcast_arrays(self.eigenvalues[: self.latents], self._half_effective(beta))
+            ratio = np.divide(used, level, out=np.zeros(used.shape), where=used > 0)
             answer: Floats = 0.5 * np.log(np.maximum(ratio, 1.0))
         return answer
 
@@ -123,7 +126,7 @@ class Thresholds(NamedTuple):
         """Variance of the decoded posterior means summed over columns, (...): Σ (λ_i − β_e/2)²/λ_i, 0 in collapse."""
         used = self.eigenvalues[: self.latents]
         kept = np.maximum(used - self._half_effective(beta), 0.0)
-        answer: Floats = (kept**2 / used).sum(-1)
+        answer: Floats = np.divide(kept**2, used, out=np.zeros_like(kept), where=used > 0).sum(-1)
         return answer
 
 
@@ -153,13 +156,14 @@ def collapse_thresholds(
     x = table(values, "values", 3).astype(np.float64)
     if not 1 <= latents <= x.shape[1]:
         raise UsageError(f"latents must be from 1 to the number of columns, {x.shape[1]}, got {latents}")
-    eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(scaled(x, scaling).T, bias=True)))[::-1].clip(0)
+    eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(scaled(x, scaling).T, bias=True)))
     return of_eigenvalues(eigenvalues, latents, mse=mse, kl=kl)
 
 
 def of_eigenvalues(eigenvalues: ArrayLike, latents: int, *, mse: str = "sum", kl: str = "sum") -> Thresholds:
-    """Thresholds of given eigenvalues, (columns), such as those of the covariance of codes."""
+    """Thresholds of given eigenvalues, (columns), such as those of the covariance of codes; rounding becomes 0."""
     λ = np.sort(np.asarray(eigenvalues, np.float64))[::-1]
+    λ = np.where(λ > RESOLVED * λ[0], λ, 0.0)
     per_effective = 1 / effective_beta(1.0, mse=mse, kl=kl, columns=len(λ), latents=latents)
     return Thresholds(λ, 2 * λ[:latents] * per_effective, latents, per_effective)
 
@@ -184,9 +188,9 @@ def scaled(values: ArrayLike, scaling: str) -> Floats:
 
 #: offset and size of each column
 SCALINGS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
-    "range": lambda x: (x.min(0), np.ptp(x, axis=0)),
+    "range": lambda x: (x.min(0), np.ptp(x, axis=0) * ~constant(x)),
     "maximum": lambda x: (np.zeros(x.shape[1]), np.abs(x).max(0)),
-    "deviation": lambda x: (x.mean(0), x.std(0)),
+    "deviation": lambda x: (x.mean(0), x.std(0) * ~constant(x)),
     "none": lambda x: (np.zeros(x.shape[1]), np.ones(x.shape[1])),
 }
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
 from beable.datasets.store import Store
+from beable.files import fields, plain
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.reconstruction import reconstruction_error
@@ -78,18 +79,16 @@ class Evaluation(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON; lists hold one number a member."""
-        numbers: dict[str, Any] = {
+        numbers: dict[str, object] = {
             "rows": len(self.rows),
-            "test_relative_error": self.relative_error.tolist(),
-            "relative_error_by_channel": {name: e.tolist() for name, e in self.error_by_channel.items()},
+            "test_relative_error": self.relative_error,
+            "relative_error_by_channel": self.error_by_channel,
         }
         if (r := self.regularisation) is not None:
-            numbers |= {name: value.tolist() for name, value in r._asdict().items() if name != "collapsed_level"}
-            numbers |= {"collapsed_level": r.collapsed_level, "rate": r.rate_per_latent.sum(1).tolist()}
+            numbers |= fields(r) | {"rate": r.rate_per_latent.sum(1)}
         if (d := self.disentanglement) is not None:
-            numbers |= {name: np.asarray(value).tolist() for name, value in d._asdict().items()}
-            numbers["disentangled"] = d.disentangled.tolist()
-        return numbers
+            numbers |= fields(d) | {"disentangled": d.disentangled}
+        return plain(numbers)
 
 
 def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> Evaluation:

@@ -26,6 +26,7 @@ from scipy.special import logsumexp
 
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.errors import UsageError
+from beable.files import fields, plain
 from beable.streams import generator
 from beable.training.run import Run, RunSettings
 from beable.vae.distributions import LOG_2PI
@@ -74,8 +75,7 @@ class RateDistortion(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON."""
-        flat = self._asdict() | self.split._asdict()
-        return {name: np.asarray(value).tolist() for name, value in flat.items() if name != "split"}
+        return plain(fields(self, "split") | fields(self.split))
 
 
 class GaussianCurve(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.files import fields, plain
 from beable.metrics import METRICS
 from beable.metrics.context import Context, score_in_context
 
@@ -49,8 +50,8 @@ class ScoreRow(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON."""
-        arms = {arm: {"scores": s.tolist(), "corrected": self.corrected(arm)} for arm, s in self.scores.items()}
-        return self._asdict() | {"scores": arms, "chance": self.chance}
+        arms = {arm: {"scores": s, "corrected": self.corrected(arm)} for arm, s in self.scores.items()}
+        return plain({**fields(self), "scores": arms, "chance": self.chance})
 
 
 def score_row(metric: str, codes: Mapping[str, FloatArray], factors: FloatArray) -> ScoreRow:

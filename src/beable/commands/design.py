@@ -40,6 +40,7 @@ def design(
     confirm: bool = False,
     seed: int = 0,
     workers: int | None = None,
+    dask: str | None = None,
     json: bool = False,
 ) -> None:
     """Find different designs whose simulation gives a wanted outcome, or go on where a search was interrupted.
@@ -78,16 +79,19 @@ def design(
         Seed of candidates and simulations.
     workers
         Processes; all cores by default.
+    dask
+        Address of a dask scheduler that computes instead, such as tcp://host:8786.
     json
         Print the result as JSON.
     """
     from beable.design.search import find_designs
+    from beable.workers import dask as at
 
     store = _store(data)
     model = _simulator(simulator, settings, set, store)
     aim = _target(model, target, match, tolerance)
     names = [factor.name for factor in model.factors]
-    with progress("calls", quiet=json) as report:
+    with at(dask, workers) as place, progress("calls", quiet=json) as report:
         found = find_designs(
             model,
             aim,
@@ -99,9 +103,9 @@ def design(
             diversity=diversity,
             confirm=confirm,
             seed=seed,
-            workers=workers,
             folder=output,
             progress=report,
+            **place._asdict(),
         )
     _write(output, model, found)
     _refuse_nothing(found)
@@ -229,7 +233,7 @@ def _refuse_nothing(found: "Designs") -> None:
         target = found.target
         raise DataError(
             f"no design with {target.outcome.name} from {target.low:.4g} to {target.high:.4g} in {len(found)} calls, "
-            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen constraints, or allow more calls"
+            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen --within, or allow more --calls"
         )
 
 

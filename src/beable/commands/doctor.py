@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from beable.console.output import show
+from beable.workers import THREAD_VARIABLES, cores
 
 REQUIRED = (
     "beable",
     "torch",
     "numpy",
     "scipy",
-    "zarr",
     "scikit-learn",
     "matplotlib",
     "pydantic",
     "safetensors",
     "cyclopts",
 )
-OPTIONAL = ("xarray", "h5py", "distributed", "dask-jobqueue")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+OPTIONAL = ("xarray", "zarr", "h5py", "distributed", "dask-jobqueue")
 
 
 def doctor(*, json: bool = False) -> None:
@@ -64,9 +63,8 @@ def threads() -> dict[str, Any]:
     """Cores this process may use, and the threads that libraries were told to take."""
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "cores": cores,
+        "cores": cores(),
         "torch": torch.get_num_threads(),
         **{name: os.environ.get(name) for name in THREAD_VARIABLES},
     }

@@ -22,6 +22,7 @@ def import_(
     variables: Names = None,
     factors: Names = None,
     units: Names = None,
+    dims: Names = None,
     drop_invalid: bool = False,
     subset: str | None = None,
     rows: int | None = None,
@@ -41,6 +42,7 @@ def import_(
         variables: Arrays to take; all but the factors by default.
         factors: Arrays (rows,) or (rows, p) that are known generative factors.
         units: Units, such as pressure=Pa.
+        dims: Dimensions after the rows, such as positions=particle,dimension, sizes=component or curve=x.
         drop_invalid: Keep rows with numbers that are not finite out instead of refusing them.
         subset: Of a table of packings: gaussian (all rows), uniform or top in packing fraction.
         rows: Rows of the subset.
@@ -48,25 +50,40 @@ def import_(
         keep_flagged: Keep rows that an auto-encoder made, that repeat others or whose fractions do not sum to one.
         json: Print the result as JSON.
     """
-    named = dict(map(_unit, units or []))
-    plain = bool(variables or factors or drop_invalid)  # asked for as any other file of columns
+    named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
+    axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
+    plain = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
     if not plain and _is_packing_table(file):
         store = _packings(file, output, subset, rows, seed, keep_flagged, named)
     else:
         _refuse_for_packings({"--subset": subset, "--rows": rows, "--seed": seed, "--keep-flagged": keep_flagged})
-        store = _arrays(file, output, variables, factors, named, drop_invalid)
+        store = _arrays(file, output, variables, factors, named, axes, drop_invalid)
     about = store.info()
-    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes")}
+    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
     show(kept | names | store.assessment | {"path": output}, json=json)
 
 
 def _arrays(
-    file: Path, output: Path, variables: Names, factors: Names, units: dict[str, str], drop_invalid: bool
+    file: Path,
+    output: Path,
+    variables: Names,
+    factors: Names,
+    units: dict[str, str],
+    dims: dict[str, str],
+    drop_invalid: bool,
 ) -> "Store":
     from beable.datasets.readers import import_file
 
-    return import_file(file, output, variables=variables, factors=factors, units=units, drop_invalid=drop_invalid)
+    return import_file(
+        file,
+        output,
+        variables=variables,
+        factors=factors,
+        units=units,
+        dims={name: words.split(",") for name, words in dims.items()},
+        drop_invalid=drop_invalid,
+    )
 
 
 def _is_packing_table(file: Path) -> bool:
@@ -99,17 +116,17 @@ def _refuse_for_packings(options: dict[str, object]) -> None:
     if given:
         raise UsageError(
             f"{', '.join(given)}: only for a table of packings in the layout of Hall & Sparks (2023), without "
-            "--variables, --factors and --drop-invalid: leave out"
+            "--variables, --factors, --dims and --drop-invalid: leave out"
         )
 
 
-def _unit(text: str) -> tuple[str, str]:
-    """Name and unit.
+def _pair(option: str, text: str, example: str) -> tuple[str, str]:
+    """Name and what is given for it.
 
-    >>> _unit("flux=m s-1")
+    >>> _pair("unit", "flux=m s-1", "pressure=Pa")
     ('flux', 'm s-1')
     """
-    name, sign, unit = text.partition("=")
-    if not (name and sign and unit):
-        raise UsageError(f"unit {text!r}: give a name and its unit, such as pressure=Pa")
-    return name, unit
+    name, sign, given = text.partition("=")
+    if not (name and sign and given):
+        raise UsageError(f"{option} {text!r}: give a name and its {option}, such as {example}")
+    return name, given

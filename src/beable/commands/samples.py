@@ -83,9 +83,10 @@ def _known(run: "Run", given: list[str]) -> dict[str, float]:
         wanted = " ".join(f"{name}=VALUE" for name in run.known) or "none"
         raise UsageError(f"the model is told {wanted}, not {' '.join(given) or 'none'}: give --given {wanted}")
     try:
-        return {name: number(name, float(pairs[name])) for name in run.known}
+        values = {name: float(pairs[name]) for name in run.known}
     except ValueError:
         raise UsageError(f"--given {' '.join(given)}: each must be a name, =, and a number") from None
+    return {name: number(name, value) for name, value in values.items()}
 
 
 def score(run: Path, store: Path, /, *, top: int = 10, json: bool = False) -> None:

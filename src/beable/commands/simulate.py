@@ -1,7 +1,6 @@
 """The verbs that simulate: one for each simulator, all with the same ways to work."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from beable.datasets.store import Store
     from beable.simulator import Simulator
-
-DASK_SECONDS = 10
 
 Output = Annotated[Path, Parameter(alias="-o")]
 FACTORS, PHYSICS, SAMPLING, WORK = (Parameter(group=name) for name in ("Factors", "Physics", "Sampling", "Work"))
@@ -314,10 +311,12 @@ def _simulate(
 ) -> None:
     """Generate, with progress, and say what came of it."""
     from beable.datasets.generate import generate
+    from beable.workers import dask as at
 
     begun = monotonic()
-    with _cluster(dask, workers) as work, progress("rows", quiet=json) as report:
-        store = generate(simulator, output.absolute() if dask else output, rows, progress=report, **work, **options)
+    with at(dask, workers) as place, progress("rows", quiet=json) as report:
+        where = output.absolute() if dask else output
+        store = generate(simulator, where, rows, progress=report, **place._asdict(), **options)
     show({"path": output, **_summary(store), "seconds": round(monotonic() - begun, 2)}, json=json)
 
 
@@ -326,22 +325,3 @@ def _summary(store: "Store") -> Mapping[str, Any]:
     kept = {name: about[name] for name in ("id", "rows", "good", "failures", "bytes")}
     verdict = {k: store.assessment[k] for k in ("equilibrated", "reasons") if k in store.assessment}
     return kept | {"variables": [v.name for v in store.variables]} | verdict
-
-
-@contextmanager
-def _cluster(address: str | None, workers: int | None) -> Iterator[dict[str, Any]]:
-    """Where to compute, as arguments of `generate`: processes here, or a dask cluster."""
-    if address is None:
-        yield {"workers": workers}
-        return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UsageError("dask is not installed: pip install 'beable[dask]'") from None
-    try:
-        connect: Any = Client
-        client = connect(address, timeout=DASK_SECONDS)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"no dask scheduler at {address} ({error}): give an address such as tcp://host:8786") from None
-    with client, client.get_executor() as executor:
-        yield {"executor": executor, "workers": workers or sum(client.nthreads().values()) or None}

@@ -119,14 +119,19 @@ def fit(
         },
     }
     data = Store.open(store)
-    settings = _settings(config, chosen, data)
+    settings = _settings(config, chosen)
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick, threads=threads)
     from beable.analysis.evaluation import evaluate as judge
 
     evaluation = judge(run, data)
     _warn(evaluation)
-    show(evaluation.as_json() | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+    show(evaluation.as_json() | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+
+
+def _learned(run: "Run") -> dict[str, Any]:
+    """What a run learned from, and in which representation, where neither may have been chosen by hand."""
+    return {"variables": run.variables, "representation": run.settings.representation["kind"]}
 
 
 def _warn(evaluation: "Evaluation") -> None:
@@ -137,21 +142,18 @@ def _warn(evaluation: "Evaluation") -> None:
     numbers = ", ".join(str(k) for k in bad.nonzero()[0])
     warnings.warn(
         f"{bad.sum()} of {len(bad)} members are over-regularised ({numbers}): their latents do no better than the mean "
-        "of the data; lower beta, or set objective.reconstruction_steps",
+        "of the data; lower --beta, or set objective.reconstruction_steps in a file for --config",
         stacklevel=2,
     )
 
 
-def _settings(config: Path | None, chosen: dict[str, Any], store: "Store") -> RunSettings:
+def _settings(config: Path | None, chosen: dict[str, Any]) -> RunSettings:
     """Settings from a file, with what was chosen on the command line in place of its values."""
     from json import dumps
 
     from beable.studies.study import merged
-    from beable.training.data import natural_representation
 
-    given = merged(_read_toml(config) if config else {}, _given(chosen))
-    kind = natural_representation(store, given.get("variables"))
-    tree = merged({"representation": {"kind": kind}}, given)
+    tree = merged(_read_toml(config) if config else {}, _given(chosen))
     try:
         return RunSettings.model_validate_json(dumps(tree))
     except ValidationError as error:
@@ -307,7 +309,7 @@ def rd(
     model = {"latents": latents} | ({} if sigma is None else {"variance": "fixed", "sigma": sigma})
     data = Store.open(store)
     chosen = {"variables": variables, "model": model, "training": {"steps": steps}}
-    settings = sweep_settings(_settings(config, chosen, data), betas, seeds)
+    settings = sweep_settings(_settings(config, chosen), betas, seeds)
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick)
     curve = rate_distortion(run, read(data, run.variables, run.held_rows, run.known))
@@ -316,4 +318,5 @@ def rd(
     )
     html = output.with_name(f"{output.name}.html")
     atomic_write(html, render(page).encode())
-    show({"bands": bands_as_json(curve), "members": curve.as_json(), "report": str(html.resolve())}, json=json)
+    shown = {"bands": bands_as_json(curve), "members": curve.as_json(), "report": str(html.resolve())}
+    show(shown | _learned(run), json=json)

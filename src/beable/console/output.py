@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from beable.files import plain
+
 _INDENT = "  "
 _LONG = 12
 _MANY = 8
@@ -21,8 +23,8 @@ def show(value: Mapping[str, Any], *, json: bool = False) -> None:
         value: by name, of numbers, words, arrays, lists and further mappings.
         json: as one JSON object, in which numbers that are not finite are null.
     """
-    plain = _plain(value)
-    print(json_format.dumps(_finite(plain), ensure_ascii=False, allow_nan=False) if json else as_text(plain))
+    found = plain(value)
+    print(json_format.dumps(found, ensure_ascii=False, allow_nan=False, default=str) if json else as_text(found))
 
 
 def as_text(value: Mapping[str, Any]) -> str:
@@ -45,26 +47,6 @@ def printable(text: str) -> str:
     θ\x1b[2J
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _plain(value: Any) -> Any:
-    """The same in dictionaries, lists, numbers and words only."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, bool | int | float | None) else str(value)
-
-
-def _finite(value: Any) -> Any:
-    """The same with null in place of numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -4,8 +4,7 @@ A row draws from streams of its own, ``SeedSequence(seed, spawn_key=(stream, row
 computes with one thread, so that neither workers nor interruptions nor the number of rows leave a trace in the
 numbers. What a killed run leaves is taken up block by block; a complete data set is left alone.
 
-Any ``concurrent.futures`` executor will do, dask's too. The default one is a pool of processes that end when the
-process that began them ends, however it ends.
+Any ``concurrent.futures`` executor will do, dask's too. The default one is the package's pool of processes.
 """
 
 import os
@@ -13,12 +12,10 @@ import shutil
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -32,6 +29,7 @@ from beable.datasets.store import Blocks, Note, Store, create, finish, refuse_ot
 from beable.errors import BeableError, DataError, OutputError, UsageError
 from beable.simulator import Simulator
 from beable.streams import RowStreams
+from beable.workers import ADVICE, WorkerDiedError, number, pool
 
 Progress = Callable[[int, int], None]
 Submit = Callable[[int], "Future[Note]"]
@@ -42,7 +40,6 @@ UNDER_WAY = 256
 GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.1
 SPARE_BYTES = 16 * 2**20
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -87,14 +84,14 @@ def generate(
         Interrupted: Ctrl-C or a request to end; the same call takes up what is there.
 
     >>> import tempfile
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> store = generate(Darcy(grid=9), tempfile.mkdtemp() + "/darcy.zarr", 3, workers=1)
     >>> store.read("flux").shape
     (3, 2, 9, 9)
     """
     path, report = Path(path), progress or (lambda done, total: None)
     plan = plan_of(simulator, rows, seed, block)
-    workers = _checked_workers(workers)
+    workers = number(workers)
     _check_limit(failure_limit)
     if _is_complete(path, plan):
         report(rows, rows)
@@ -140,14 +137,6 @@ def _block(simulator: Simulator, rows: int) -> int:
     batch = simulator.batch
     usual = block_rows(simulator.variables, rows) if simulator.block is None else min(simulator.block, rows)
     return -(-usual // batch) * batch
-
-
-def _checked_workers(workers: int | None) -> int:
-    if workers is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if type(workers) is not int or workers < 1:
-        raise UsageError(f"workers must be a whole number of at least 1, not {workers!r}")
-    return workers
 
 
 def _check_limit(failure_limit: float) -> None:
@@ -241,7 +230,7 @@ def _check_failures(blocks: Blocks, notes: dict[int, Note], limit: float) -> Non
         row, why = min(failures.items(), key=lambda item: int(item[0]))
         raise DataError(
             f"{blocks.path}: {len(failures)} of {_rows(blocks, notes)} rows failed, more than {limit:.2g} of "
-            f"{blocks.rows} (row {row}: {why}): look at the settings, or allow a larger share of failures; "
+            f"{blocks.rows} (row {row}: {why}): look at the settings, or raise failure_limit (--failure-limit); "
             "what is done is kept"
         )
 
@@ -275,20 +264,12 @@ def _made(job: Job, missing: list[int], workers: int, executor: Executor | None,
     """Blocks as they are made; ends early on a request to stop."""
     if executor is not None:
         most = max(UNDER_WAY, 2 * workers)
-        with _given(executor, job.blocks.path):
+        with pool(executor=executor):
             yield from _drive(lambda block: executor.submit(job.make, block), deque(missing), {}, most, stop)
     elif workers == 1 or len(missing) < 2:
         yield from _here(job, missing, stop)
     else:
         yield from _in_processes(job, missing, workers, stop)
-
-
-@contextmanager
-def _given(executor: Executor, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BrokenExecutor as error:
-        raise BeableError(f"{path}: the executor broke ({error}): run the same command again to go on") from error
 
 
 def _here(job: Job, missing: list[int], stop: _Stop) -> Generator[Made]:
@@ -298,15 +279,23 @@ def _here(job: Job, missing: list[int], stop: _Stop) -> Generator[Made]:
         yield Made(block, job.make(block))
 
 
+class _GivenUp(Exception):
+    """Blocks under way are not waited for."""
+
+
 def _in_processes(job: Job, missing: list[int], workers: int, stop: _Stop) -> Generator[Made]:
     """Blocks from a pool that is built anew when a worker dies; blocks at hand then are tried one by one."""
     todo, deaths = deque(missing), Counter[int]()
-    while todo and not stop.signum:
+    while todo:
         running: dict[Future[Note], int] = {}
         try:
-            with _pool(job, min(workers, len(todo)), stop) as submit:
-                yield from _drive(submit, todo, running, workers + 1, stop, deaths)
-        except BrokenExecutor:
+            with pool(min(workers, len(todo)), initializer=_begin, initargs=(job,)) as processes:
+                yield from _drive(_submit_to(processes), todo, running, workers + 1, stop, deaths)
+                if stop.signum:
+                    raise _GivenUp
+        except _GivenUp:
+            return
+        except WorkerDiedError:
             _count_deaths(deaths, sorted(running.values()), job.blocks)
             todo.extendleft(sorted(running.values(), reverse=True))
 
@@ -317,9 +306,7 @@ def _count_deaths(deaths: Counter[int], blocks: list[int], where: Blocks) -> Non
     if fatal:
         start, stop = where.range(fatal[0])
         raise BeableError(
-            f"{where.path}: rows {start} to {stop - 1} (block {fatal[0]}) ended their worker {DEATHS} times, perhaps "
-            "for want of memory: try workers=1. The simulator must come from a module, and a script that generates "
-            "needs `if __name__ == '__main__':`"
+            f"{where.path}: rows {start} to {stop - 1} (block {fatal[0]}) ended their worker {DEATHS} times, {ADVICE}"
         )
 
 
@@ -358,64 +345,16 @@ def _drive(
 _job: Job | None = None
 
 
+def _begin(job: Job) -> None:
+    """First act of a worker."""
+    global _job
+    _job = job
+
+
 def _make(block: int) -> Note:
     assert _job is not None
     return _job.make(block)
 
 
-@contextmanager
-def _pool(job: Job, workers: int, stop: _Stop) -> Iterator[Submit]:
-    """Processes that end at once when the other end of their lifeline, a pipe, is closed.
-
-    This process closes it when it wants no more of them, and the kernel does when this process dies.
-    """
-    context = get_context("spawn")
-    theirs, ours = context.Pipe(duplex=False)
-
-    def submit(block: int) -> "Future[Note]":
-        with _inherited():
-            return pool.submit(_make, block)
-
-    with theirs, ours:
-        pool = ProcessPoolExecutor(workers, context, _begin, (job, theirs))
-        try:
-            yield submit
-        except BaseException:
-            ours.close()
-            raise
-        else:
-            if stop.signum:
-                ours.close()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _inherited() -> Iterator[None]:
-    """What begins within has one thread from the start, before it imports NumPy, and is deaf to Ctrl-C.
-
-    Ctrl-C reaches all processes of a terminal; the one that began the others decides.
-    """
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _begin(job: Job, lifeline: Connection) -> None:
-    """First act of a worker."""
-    global _job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    _job = job
-
-
-def _end_with(lifeline: Connection) -> None:
-    with suppress(EOFError, OSError):
-        lifeline.recv_bytes()
-    os._exit(1)
+def _submit_to(processes: Executor) -> Submit:
+    return lambda block: processes.submit(_make, block)

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable import files
+from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
-from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError, unknown
+from beable.datasets.readings import readings
+from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
 if TYPE_CHECKING:
@@ -74,15 +76,10 @@ def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[s
     Raises:
         OutputError: the folder holds something else; the error says what differs.
     """
-    if not (path / ROOT).exists():
-        if any(not files.is_own(p.name) for p in path.iterdir()):
-            raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
-        return
-    there, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (_attributes(path), attributes))
-    found = sorted(_differences(there, asked), key=lambda words: words.split(":")[0].count("."))  # settings last
-    if found:
-        named = "; ".join(found[:MOST_NAMED] + [f"{len(found) - MOST_NAMED} more"] * (len(found) > MOST_NAMED))
-        raise OutputError(f"{path}: holds another data set ({named}): choose another folder or remove it")
+    root = path / ROOT
+    there = _attributes(path) if root.exists() else {}
+    kept, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (there, attributes))
+    files.claim(path, "beable data set", asked, kept if root.exists() else root)
 
 
 def _attributes(path: Path) -> dict[str, Any]:
@@ -92,14 +89,6 @@ def _attributes(path: Path) -> dict[str, Any]:
     if not isinstance(attributes, dict) or not isinstance(attributes.get("format"), dict):
         raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
     return attributes
-
-
-def _differences(there: Any, asked: Any, at: str = "") -> list[str]:
-    """What differs between two trees of attributes, in words."""
-    if isinstance(there, Mapping) and isinstance(asked, Mapping):
-        keys = sorted({*there, *asked})
-        return [d for k in keys for d in _differences(there.get(k), asked.get(k), f"{at}.{k}".lstrip("."))]
-    return [] if there == asked else [f"{at}: {there!r} there, {asked!r} asked"]
 
 
 @dataclass(frozen=True)
@@ -252,7 +241,7 @@ def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mappin
         notes: of all blocks.
         assessment: what the whole set says about itself.
     """
-    missing = [block for block in range(plan.blocks) if block not in notes]
+    missing = [block for block in range(len(Blocks.of(path, plan))) if block not in notes]
     if missing:
         raise CorruptError(f"{path}: block {missing[0]} is not written: run the same command again")
     failures = {row: reason for block in sorted(notes) for row, reason in notes[block].failures.items()}
@@ -319,7 +308,9 @@ class Store:
             factors: known generative factors (rows,), by name.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
-                that another variable has alone.
+                that another variable has alone. Short vectors beside numbers become ("component",), numbers of a table,
+                and arrays (rows, N, 2 or 3) named position or positions ("particle", "dimension"). The answer of
+                ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
             title: one line.
@@ -455,7 +446,8 @@ class Store:
 
     def _chunk(self, layout: ArrayLayout, block: int) -> Array:
         """A whole chunk, read-only."""
-        name, advice = layout.file(block), _advice(layout.file(block), self.simulator is not None)
+        name = layout.file(block)
+        advice = _advice(name, self.simulator is not None)
         try:
             if name in self._seen:
                 return layout.decode(files.read_bytes(self.path / name, layout.chunk_bytes))
@@ -485,6 +477,7 @@ class Store:
             "block": self._attributes["block"],
             "bytes": sum(record["bytes"] for record in self._manifest.files.values()),
             "variables": [_about_variable(v) for v in self.variables],
+            "taken_for": readings(self.variables, self.simulator is None),
             "factors": [_about_factor(f) for f in self.factors],
             "coordinates": {dim: {"unit": u, "length": len(v)} for dim, (v, u) in self.coordinates.items()},
             "constants": {name: list(array.shape) for name, array in self.constants.items()},
@@ -496,13 +489,10 @@ class Store:
         """The data set as xarray sees it, read when used; components and factors carry their names.
 
         Raises:
-            UsageError: xarray is not installed.
+            UsageError: xarray or zarr is not installed.
         """
-        try:
-            import xarray
-        except ImportError:
-            raise UsageError("xarray is not installed: pip install 'beable[xarray]'") from None
-        data: xarray.Dataset = xarray.open_zarr(self.path, consolidated=True, chunks=None)
+        library("zarr", "xarray")
+        data: xarray.Dataset = library("xarray", "xarray").open_zarr(self.path, consolidated=True, chunks=None)
         labels = {d: list(meanings.split(" ")) for d in data.coords if (meanings := data[d].attrs.get("flag_meanings"))}
         data.attrs = _portable(data.attrs)
         for name in data.variables:
@@ -547,7 +537,7 @@ def _refuse_failures(failures: Mapping[str, str], blocks: Blocks, allowed: bool)
     if not allowed:
         raise DataError(
             f"{len(failures)} of {blocks.rows} rows are not finite ({named}): mend them, or keep them out by name "
-            "with allow_failed=True"
+            "with allow_failed=True (for a file drop_invalid=True, --drop-invalid)"
         )
 
 
@@ -672,7 +662,7 @@ def _about_variable(v: Variable) -> dict[str, Any]:
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:
-    low, high = (value if np.isfinite(value) else None for value in (f.low, f.high))
+    low, high = files.plain((f.low, f.high))
     return {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
 
 

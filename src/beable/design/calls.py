@@ -4,13 +4,11 @@ Call i draws from the streams of row i, so neither the number of workers nor an 
 second, independent simulation of the same design draws from row ``AGAIN`` + i.
 """
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +17,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from beable import files
-from beable.checks import count
 from beable.design.outcomes import Floats, Outcome
 from beable.design.space import Candidates
-from beable.errors import BeableError, CorruptError, OutputError
+from beable.errors import CorruptError
 from beable.simulator import Simulator
 from beable.streams import RowStreams
+from beable.workers import number, pool
 
 REQUEST, CALLS = "request.json", "calls.safetensors"
 AGAIN = 2**31
@@ -70,35 +68,29 @@ Make = Callable[[list[Task]], Iterator[tuple[int, Answer]]]
 
 
 @contextmanager
-def calling(simulator: Simulator, workers: int | None = None) -> Iterator[Make]:
+def calling(simulator: Simulator, workers: int | None = None, executor: Executor | None = None) -> Iterator[Make]:
     """A function that makes simulations, and gives each back with the number of its call as it is done.
 
     Args:
         simulator: what is called.
         workers: processes; all cores that this process may use by default; 1 computes in this process.
+        executor: where to compute instead, such as ``client.get_executor()`` of dask.
 
     Raises:
-        BeableError: a process died.
+        WorkerDiedError: a process ended before its work was done.
     """
-    processes = _cores() if workers is None else count("workers", workers, 1)
-    if processes == 1:
+    if executor is None and number(workers) == 1:
         yield lambda tasks: ((task.number, task.answer(simulator)) for task in tasks)
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (simulator,)) as pool:
-        try:
-            yield lambda tasks: _drive(pool, tasks)
-        except BrokenExecutor as error:
-            raise BeableError(f"a worker died ({error}): run it again with one worker, to go on") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    elif executor is None:
+        with pool(workers, initializer=_begin, initargs=(simulator,)) as processes:
+            yield partial(_drive, lambda task: processes.submit(_answer, task))
+    else:
+        with pool(executor=executor):
+            yield partial(_drive, lambda task: executor.submit(task.answer, simulator))
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _drive(pool: ProcessPoolExecutor, tasks: list[Task]) -> Iterator[tuple[int, Answer]]:
-    futures = {pool.submit(_answer, task): task.number for task in tasks}
+def _drive(submit: Callable[[Task], "Future[Answer]"], tasks: list[Task]) -> Iterator[tuple[int, Answer]]:
+    futures = {submit(task): task.number for task in tasks}
     for future in as_completed(futures):
         yield futures[future], future.result()
 
@@ -107,9 +99,8 @@ _simulator: Simulator | None = None
 
 
 def _begin(simulator: Simulator) -> None:
-    """First act of a worker; Ctrl-C is the business of the process that began it."""
+    """First act of a worker."""
     global _simulator
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _simulator = simulator
 
 
@@ -199,27 +190,15 @@ class Folder:
     def _taken_up(self) -> Calls | None:
         assert self.path is not None
         mark = self.path / REQUEST
-        if not mark.exists():
-            if any(not files.is_own(p.name) for p in self.path.iterdir()):
-                raise OutputError(f"{self.path}: holds something else than designs: choose another folder")
+        if not files.claim(self.path, "search for designs", self.request, mark):
             files.write_json(mark, self.request)
             return None
-        there = files.read_json(mark)
-        if there != self.request:
-            raise OutputError(
-                f"{self.path}: {_difference(there, self.request)}: ask the same, or choose another folder"
-            )
         return _decoded(self.path / CALLS) if (self.path / CALLS).exists() else None
 
     def keep(self, calls: Calls) -> None:
         """Write all calls."""
         if self.path is not None:
             files.write_arrays(self.path / CALLS, _encoded(calls))
-
-
-def _difference(there: Any, asked: Mapping[str, Any]) -> str:
-    names = sorted(name for name in asked if not isinstance(there, dict) or there.get(name) != asked[name])
-    return f"holds designs with another {', '.join(names)}"
 
 
 def _encoded(calls: Calls) -> dict[str, NDArray[Any]]:

@@ -20,6 +20,7 @@ from beable.design.proposals import METHODS, Known
 from beable.design.search import Designs, find_designs
 from beable.design.space import Range
 from beable.design.surrogate import LEAST_ROWS
+from beable.files import fields, plain
 from beable.simulator import Simulator
 
 
@@ -86,19 +87,14 @@ class Comparison:
                 "met": self.met(method),
                 "share": self.share(method),
                 "of_calls": self.of_calls(method),
-                "proposed": int(sum(d.proposed.sum() for d in self.of(method))),
-                "confirmed": _or_none(self.confirmed(method)),
-                "found": int(sum(d.found.sum() for d in self.of(method))),
-                "distance": _or_none(self.distance(method)),
+                "proposed": sum(d.proposed.sum() for d in self.of(method)),
+                "confirmed": self.confirmed(method),
+                "found": sum(d.found.sum() for d in self.of(method)),
+                "distance": self.distance(method),
             }
             for method in dict.fromkeys(attempt.method for attempt in self.attempts)
         }
-        return {
-            "calls": self.calls,
-            "wanted": self.wanted,
-            "methods": methods,
-            "attempts": [self._row(attempt) for attempt in self.attempts],
-        }
+        return plain(fields(self) | {"methods": methods, "attempts": [self._row(attempt) for attempt in self.attempts]})
 
     def _row(self, attempt: Attempt) -> dict[str, Any]:
         d = attempt.designs
@@ -107,8 +103,8 @@ class Comparison:
             "method": attempt.method,
             "seed": attempt.seed,
             **d.target.as_json(),
-            **{name: _or_none(value) for name, value in numbers.items()},
-            "found_by_call": np.cumsum(d.found).tolist(),
+            **numbers,
+            "found_by_call": np.cumsum(d.found),
         }
 
 
@@ -117,10 +113,6 @@ def _survey(method: str, calls: int, known: Known | None) -> int | None:
     if method != "inversion":
         return None
     return 0 if known is not None and len(known.values) >= LEAST_ROWS else calls // 2
-
-
-def _or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def compare_methods(
@@ -151,7 +143,7 @@ def compare_methods(
             progress: called with attempts done and attempts in all.
 
     >>> from beable.design.outcomes import Outcome
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> darcy = Darcy(grid=9)
     >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
     >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)

@@ -26,6 +26,7 @@ from beable.design.outcomes import Floats, Target
 from beable.design.space import Candidates, DesignSpace
 from beable.design.surrogate import LEAST_ROWS, Surrogate, leading
 from beable.errors import DataError
+from beable.metrics.columns import constant
 
 Bools = NDArray[np.bool_]
 
@@ -122,7 +123,7 @@ class Proposer:
         self._extent = self.pool.units.std(0) * UNIFORM
         self._candidates = self.pool if latent is None else self.pool.joined(_from_values(space, latent))
         self._features = space.features(self._candidates.values)
-        self._scale = np.where(self._features.std(0) > 0, self._features.std(0), 1.0)
+        self._scale = np.where(constant(self._features), 1.0, self._features.std(0))
         self._known = None if known is None or not len(known.values) else known.nearest(target)
         self._known_features = None if self._known is None else space.features(self._known.values)
         self._called = np.empty((0, self._features.shape[1]))

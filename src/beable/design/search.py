@@ -19,6 +19,7 @@ Optim. 13 (1998) 455; B. Bryan et al., *Active learning for identifying function
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from beable.design.outcomes import Floats, Outcome, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
 from beable.design.space import DesignSpace, Range
 from beable.design.surrogate import LEAST_ROWS
-from beable.files import sha256
+from beable.files import plain, sha256
 from beable.simulator import Simulator
 
 Progress = Callable[[int, int], None]
@@ -101,23 +102,14 @@ class Designs:
         calls = [
             {
                 "call": call,
-                **dict(zip(self.factors, map(float, self.values[call]), strict=True)),
-                "outcome": _or_none(self.outcome[call]),
-                "error": _or_none(self.error[call]),
-                "again": _or_none(self.again[call]),
-                "proposed": bool(self.proposed[call]),
-                "found": bool(self.found[call]),
+                **dict(zip(self.factors, self.values[call], strict=True)),
+                **{name: getattr(self, name)[call] for name in ("outcome", "error", "again", "proposed", "found")},
             }
             for call in range(len(self))
         ]
-        numbers = {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
-        summary = {name: _or_none(value) for name, value in numbers.items()}
-        counts = {"found": int(self.found.sum()), "reached": [_or_none(end) for end in self.reached]}
-        return {"target": self.target.as_json(), **counts, **summary, "calls": calls}
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+        numbers: dict[str, object] = {"found": self.found.sum(), "reached": self.reached, "calls": calls}
+        numbers |= {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
+        return plain({"target": self.target} | numbers)
 
 
 def find_designs(
@@ -136,6 +128,7 @@ def find_designs(
     confirm: bool = False,
     seed: int = 0,
     workers: int | None = None,
+    executor: Executor | None = None,
     make: Make | None = None,
     folder: Path | str | None = None,
     progress: Progress | None = None,
@@ -157,6 +150,7 @@ def find_designs(
         confirm: simulate what was found a second time, independently.
         seed: of candidates and of the simulator's own random numbers.
         workers: processes; all cores that this process may use by default. They change no number.
+        executor: where to compute instead, such as ``client.get_executor()`` of dask.
         make: makes the simulations instead, from an open `design_calls.calling` of the same simulator.
         folder: where calls are kept as they come; the same search goes on from there, also with more calls or designs.
         progress: called with calls done and calls at most.
@@ -167,7 +161,7 @@ def find_designs(
         OutputError: the folder holds something else.
 
     >>> from beable.design.outcomes import Outcome
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> darcy = Darcy(grid=9)
     >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
     >>> bool(find_designs(darcy, target, designs=2, calls=30, workers=1).found.sum() == 2)
@@ -184,7 +178,8 @@ def find_designs(
     request = _request(simulator, target, constraints, known, latent) | ways
     where = Folder(None if folder is None else Path(folder), request)
     empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
-    with where.open(empty) as made, nullcontext(make) if make else calling(simulator, workers) as run:
+    making = nullcontext(make) if make else calling(simulator, workers, executor)
+    with where.open(empty) as made, making as run:
         keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
         keeper.answer()
         while len(made) < calls and (missing := wanted - int(_found(made, target).sum())) > 0:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from beable.errors import DataError, UsageError, unknown
-from beable.metrics.columns import Floats, Ints, Seed
+from beable.metrics.columns import Floats, Ints, Seed, distinct
 
 Side = Literal["two-sided", "greater", "less"]
 
@@ -53,11 +53,11 @@ def parity(truth: ArrayLike, predicted: ArrayLike) -> Parity:
     0.992
     """
     x, y = _pair(truth, predicted)
-    if np.ptp(x) == 0:
+    if distinct(x) == 1:
         raise DataError("the truth is constant: there is no variance to explain")
     error, cov = y - x, np.cov(x, y)
     slope = cov[0, 1] / cov[0, 0]
-    r = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]) if np.ptp(y) > 0 else float("nan")
+    r = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]) if distinct(y) > 1 else float("nan")
     return Parity(
         float(1 - np.square(error).sum() / np.square(x - x.mean()).sum()),
         float(np.abs(error).mean()),

@@ -75,7 +75,7 @@ class Rotation(NamedTuple):
         angles: degrees, (varied factors,); 90 for a factor that has no latent.
         matching: latent of each varied factor, −1 where there are too few.
         fit: share of the variance that the rotation explains, 0 to 1: with a low fit the angle says nothing.
-        matrix: the orthogonal matrix, (live latents, varied factors).
+        matrix: the orthogonal matrix, (live latents, varied factors); of lower rank where latents are copies.
     """
 
     score: float
@@ -108,7 +108,7 @@ def rotation_angle(codes: ArrayLike, factors: ArrayLike) -> Rotation:
     given = pair(codes, factors, rows=8, discrete=False)
     live, factor_count = given.live, len(given.varied)
     u, s, vt = np.linalg.svd(_cross(given), full_matrices=False)
-    q = u @ vt
+    q = (u * (s > 1e-10 * s.max(initial=0.0))) @ vt  # where latents are copies, nothing says how the rest is turned
     rows, columns = optimize.linear_sum_assignment(np.abs(q), maximize=True)
     angles, matching = np.full(factor_count, 90.0), np.full(factor_count, -1)
     angles[columns] = np.rad2deg(np.arccos(np.clip(np.abs(q[rows, columns]), 0.0, 1.0)))

@@ -125,10 +125,7 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
-    by_channel = errors({"members": evaluation.error_by_channel}, "relative squared error")
-    items = [
-        Figure(by_channel, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
-    ]
+    items = [_channel_errors(evaluation)]
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
         x, y = _axes(store, variables[0])
@@ -142,6 +139,16 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     return Section(
         "Reconstruction", [_error_words(evaluation)], [*items, *_decoded_boxes(run, store, evaluation, member)]
     )
+
+
+def _channel_errors(evaluation: Evaluation) -> Figure:
+    """The errors of every member by channel; those of constant channels, which have none, are named."""
+    found = {name: e for name, e in evaluation.error_by_channel.items() if np.isfinite(e).all()}
+    constant = [name for name in evaluation.error_by_channel if name not in found]
+    caption = "Relative squared error of held-out rows by channel, a dot a member."
+    if constant:
+        caption += f" Constant in these rows, and so without a relative error: {', '.join(constant)}."
+    return Figure(errors({"members": found}, "relative squared error"), caption, "Errors by channel.")
 
 
 def _planes(
@@ -196,7 +203,8 @@ def _rate_words(evaluation: Evaluation) -> Text:
     if bad:
         return (
             f"{words} Warning: {bad} of {len(r.active)} members are over-regularised, they do no better than answering "
-            "with the mean of the data: lower beta, or let a reconstruction-only phase come first."
+            "with the mean of the data: lower objective.beta, or let a phase of reconstruction alone come first "
+            "(objective.reconstruction_steps)."
         )
     return f"{words} No member is over-regularised."
 

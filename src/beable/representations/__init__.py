@@ -52,5 +52,5 @@ def make(kind: str, **settings: Any) -> Representation:
             raise unknown(f"setting of the {kind} representation", name, parameters)
     needed = [name for name, p in parameters.items() if p.default is p.empty and name not in settings]
     if needed:
-        raise UsageError(f"the {kind} representation needs {' and '.join(needed)}: set them")
+        raise UsageError(f"the {kind} representation needs {' and '.join(needed)}: set {' and '.join(f'representation.{n}' for n in needed)}")
     return REPRESENTATIONS[kind](**settings)

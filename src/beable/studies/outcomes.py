@@ -15,7 +15,7 @@ from beable.metrics import METRICS
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.training.data import learnable, prepare
-from beable.training.run import RunSettings, representation_choice
+from beable.training.run import RunSettings, representation_choice, settled
 from beable.training.start import paths
 from beable.workers import pool
 
@@ -57,7 +57,8 @@ def outcome(context: Context, arm: Arm) -> Outcome:
 
 def _linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
     """The start alone: principal or independent components of bootstrap draws of the training rows."""
-    started, t = process_time(), settings.training
+    started, settings = process_time(), settled(settings, store)
+    t = settings.training
     data = prepare(store, learnable(store, settings.variables), *representation_choice(settings), t)
     codes = data.train.values.reshape(len(data.train.values), -1)
     linear = paths(t.start, codes, settings.model.latents, range(t.members), t.seed)

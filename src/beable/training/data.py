@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.datasets.readings import is_number, is_particles
 from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
-from beable.simulator import Variable
 from beable.training.ensemble import split
 from beable.training.fit import TrainingSettings
 
@@ -47,10 +47,10 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
         if name not in held:
             raise unknown("variable", name, held)
     learned = [v for v in store.variables if not v.diagnostic]
-    fields = [v.name for v in learned if not _of_a_table(v)]
+    fields = [v.name for v in learned if not is_number(v)]
     chosen = list(names or fields or (v.name for v in learned))
     if not chosen:
-        raise DataError(f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from")
+        raise DataError(f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from (variables, --variables)")
     return chosen
 
 
@@ -58,14 +58,14 @@ def natural_representation(store: Store, names: Sequence[str] | None = None) -> 
     """The representation that suits where none is chosen: coordinates of particles, numbers as a table, modes."""
     learned = set(learnable(store, names))
     chosen = [v for v in store.variables if v.name in learned]
-    if any("particle" in v.dims for v in chosen):
+    if any(map(is_particles, chosen)):
         return "coordinates"
-    return "table" if all(map(_of_a_table, chosen)) else "modes"
+    return "table" if all(map(is_number, chosen)) else "modes"
 
 
-def _of_a_table(variable: Variable) -> bool:
-    """Whether a variable is a number, or a few of them that lie on no grid."""
-    return variable.dims in ((), ("component",))
+def left_out(store: Store, names: Sequence[str]) -> list[str]:
+    """Variables that are no diagnostics and that a training on these would not use."""
+    return [v.name for v in store.variables if v.name not in names and not v.diagnostic]
 
 
 def read(

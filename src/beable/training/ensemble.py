@@ -29,7 +29,8 @@ def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[
     count = round(held_out * rows) if held_out < 1 else int(held_out)
     if not 1 <= count <= rows - 2:
         raise DataError(
-            f"{count} of {rows} rows held out leaves {rows - count} to train on: hold out at least 1, keep at least 2"
+            f"{count} of {rows} rows held out leaves {rows - count} to train on: set training.held_out so that at least 1 "
+            "is held out and 2 are kept"
         )
     order = generator(seed, "split").permutation(rows) if shuffle else np.arange(rows)
     return np.sort(order[: rows - count]), np.sort(order[rows - count :])
@@ -62,7 +63,7 @@ class Batches:
         self.counts = [rows] * len(self.members) if counts is None else list(counts)
         if len(self.counts) != len(self.members) or not all(1 <= n <= rows for n in self.counts):
             raise DataError(
-                f"rows by member {self.counts}: give one number from 1 to {rows} for each of {len(members)} members"
+                f"rows by member {self.counts}: give training.rows one number from 1 to {rows} for each of {len(members)} members"
             )
         self.size = min(size or rows, min(self.counts))
         self.full = self.size == rows

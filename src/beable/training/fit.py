@@ -154,7 +154,7 @@ class Fit:
         if not self.finite():
             self._refuse_nonsense(self._loss(self.held))
             raise DivergedError(
-                f"a parameter is not finite after step {self.step}: lower the learning rate or set clip"
+                f"a parameter is not finite after step {self.step}: lower training.learning_rate or set training.clip"
             )
 
     def finite(self) -> bool:
@@ -239,7 +239,7 @@ class Fit:
         terms = ", ".join(f"{name} = {float(v[k].detach()):.4g}" for name, v in loss.terms.items())
         raise DivergedError(
             f"member {self.vae.members[k]}: the loss is not finite at step {self.step} ({terms}): "
-            f"lower the learning rate (now {self._learning_rate():.3g}) or set clip; "
+            f"lower training.learning_rate (now {self._learning_rate():.3g}) or set training.clip; "
             "the last checkpoint before it is kept"
         )
 

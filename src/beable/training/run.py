@@ -15,7 +15,9 @@ The manifest makes the run: a folder without one is a training under way, which 
 
 import json
 import platform
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, process_time
@@ -28,9 +30,9 @@ from pydantic import BaseModel, ConfigDict
 
 from beable import files
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, OutputError, UsageError
+from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
-from beable.training.data import Prepared, conditions, learnable, prepare
+from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
 from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
 from beable.training.start import begin, paths
@@ -50,8 +52,10 @@ class RunSettings(BaseModel):
     """All the choices of a training.
 
     Args:
-        variables: names of the variables to learn from; None for all fields of the store.
-        representation: its kind and its own settings, such as {"kind": "modes", "energy": 0.999}.
+        variables: names of the variables to learn from; None for all fields and particles of the store, or all
+            numbers where there are none.
+        representation: its kind and its own settings, such as {"kind": "modes", "energy": 0.999}; without a kind, or
+            with None, the variables decide: coordinates of particles, a table of numbers, modes of fields.
         model: the VAE.
         objective: what is minimised.
         training: how.
@@ -60,7 +64,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     variables: tuple[str, ...] | None = None
-    representation: dict[str, str | int | float | bool | None] = {"kind": "modes"}
+    representation: dict[str, str | int | float | bool | None] = {"kind": None}
     model: ModelSettings = ModelSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
     training: TrainingSettings = TrainingSettings()
@@ -243,18 +247,20 @@ def train(
         path: the run folder; must be new, or hold the same training unfinished or finished.
         settings: all the choices.
         progress: called with steps done and steps in all.
-        threads: of PyTorch; a resumed training must have the same, because sums depend on it.
+        threads: of PyTorch while it trains; a resumed training must have the same, because sums depend on it.
         save_every: seconds between checkpoints.
 
     Raises:
+        UsageError: a variable, factor or setting that does not exist.
+        DataError: too few rows, or rows that the representation cannot take.
         OutputError: the folder holds something else, or cannot be written.
         DivergedError: a member's loss is no longer finite; its last checkpoint is kept.
     """
     path = Path(path)
+    settings = settled(settings, store)
     request = _request(store, settings, threads)
-    torch.set_num_threads(threads)
-    with files.locked(path):
-        if _already_there(path, request):
+    with _threads(threads), files.locked(path):
+        if files.claim(path, "training", request, path / "request.json") and (path / files.MANIFEST).exists():
             return Run.load(path)
         files.sweep(path)
         started = process_time()
@@ -267,6 +273,35 @@ def train(
         fit.run(saver, progress)
         _finish(path, fit, data, request | _dims_and_units(store, request["variables"]), saver.spent())
     return Run.load(path)
+
+
+def settled(settings: RunSettings, store: Store) -> RunSettings:
+    """Settings with the kind of representation that the variables decide, where none is chosen.
+
+    Warns:
+        LeftOutWarning: variables of the store are not learned from although none were named.
+    """
+    names = learnable(store, settings.variables)
+    if settings.variables is None and (left := left_out(store, names)):
+        warnings.warn(
+            f"{listed(left)}: left out, because the training learns from {listed(names)} alone and not from numbers "
+            "beside them: name the variables to learn from (variables, --variables)",
+            LeftOutWarning,
+            stacklevel=3,
+        )
+    kind = settings.representation.get("kind") or natural_representation(store, names)
+    return settings.model_copy(update={"representation": {**settings.representation, "kind": kind}})
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """So many threads of PyTorch, and afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _tensor(values: FloatArray) -> torch.Tensor:
@@ -294,31 +329,10 @@ def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _already_there(path: Path, request: Mapping[str, Any]) -> bool:
-    """Whether the folder holds this very run; anything else but its beginnings is refused."""
-    if (path / "request.json").exists():
-        other = files.read_json(path / "request.json")
-        differing = _differences(request, other)
-        if differing:
-            raise OutputError(
-                f"{path} holds another training (other {', '.join(differing)}): choose another folder or remove it"
-            )
-        return (path / "manifest.json").exists()
-    if any(p.name != ".lock" for p in path.iterdir()):
-        raise OutputError(f"{path} exists and is not a run: choose a new folder")
-    return False
-
-
-def _differences(a: Any, b: Any, at: str = "") -> list[str]:
-    """Keys, dotted, under which two requests differ."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return [d for key in sorted({*a, *b}) for d in _differences(a.get(key), b.get(key), f"{at}.{key}".lstrip("."))]
-    return [] if a == b else [at]
-
-
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
+    """Kind and options of the representation of settled settings."""
     options: dict[str, object] = dict(settings.representation)
-    return str(options.pop("kind", "modes")), options
+    return str(options.pop("kind")), options
 
 
 def _make_representation(settings: RunSettings) -> Representation:

@@ -233,7 +233,7 @@ def particle_penalty(settings: ParticleTerms | None, representation: Representat
         or representation.configurations.dimensions != settings.dimensions
     ):
         raise UsageError(
-            f"objective.particles needs positions of {settings.dimensions} dimensions: choose the representation "
-            "'coordinates', not polar"
+            f"objective.particles needs positions of {settings.dimensions} dimensions: set representation.kind = "
+            "'coordinates' without representation.polar"
         )
     return ParticlePenalty(settings, representation.affine)

@@ -172,7 +172,7 @@ def _grid(code: Code) -> tuple[int, ...]:
     if len(code.shape) < 2:
         raise DataError(
             f"a conv network needs fields, got a code of shape {code.shape}: "
-            "use the 'fields' representation or network = 'mlp'"
+            "set representation.kind = 'fields' or model.network = 'mlp'"
         )
     return code.shape
 

@@ -146,6 +146,8 @@ def test_arrays_become_json():
         ("correlated-gaussian", {}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0]]}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0, 2.0], [2.0, 1.0]]}, DataError),
+        ("correlated-gaussian", {"covariance": [[1.0, 1.0], [1.0, 1.0]]}, DataError),
+        ("correlated-gaussian", {"covariance": [[0.0, 0.0], [0.0, 1.0]]}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0, 0.5], [0.4, 1.0]]}, DataError),
         ("correlated-gaussian", {"covariance": [["a", "b"], ["c", "d"]]}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0, 0.5], [0.4]]}, DataError),
@@ -160,3 +162,15 @@ def test_laws_that_cannot_be_are_refused(name, options, error):
     with pytest.raises(error) as refusal:
         factor_law(name, 2, options)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_a_singular_covariance_is_refused_however_it_rounds_and_units_do_not_matter(seed):
+    root = np.random.default_rng(seed).normal(size=(3, 2))
+    singular = root @ root.T
+    with pytest.raises(DataError, match="positive definite"):
+        factor_law("correlated-gaussian", 3, {"covariance": (singular + singular.T) / 2})
+    units = np.outer([1e-6, 1.0, 1e6], [1e-6, 1.0, 1e6])
+    law = factor_law("correlated-gaussian", 3, {"covariance": ((singular + singular.T) / 2 + np.eye(3)) * units})
+    assert np.isfinite(law.log_prob(law.sample(9, np.random.default_rng(seed)))).all()

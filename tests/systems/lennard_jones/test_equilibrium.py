@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from beable.errors import DataError
+from beable.files import plain
 from beable.systems.lennard_jones.equilibrium import FEWEST, LEVEL, Verdict, slope_test, verdict, wall_sum_rule
 
 Array = np.ndarray
@@ -259,7 +260,7 @@ def test_periodic_walls_have_no_sum_rule() -> None:
 
 def test_json() -> None:
     for rows in (3, 30, 2000):
-        record = judge(*whole_set(rows)).as_json()
+        record = plain(judge(*whole_set(rows)))
         assert json.loads(json.dumps(record, allow_nan=False)) == record | {
             "checks": [check | {"levels": list(check["levels"])} for check in record["checks"]]
         }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.streams import RowStreams
 from beable.systems.lennard_jones.generation import judge, pairs_distance
 from beable.systems.lennard_jones.simulator import LennardJones
@@ -78,7 +79,7 @@ def test_sweeps_are_counted_from_the_start(fluid, equilibrium, gas):
 
 def test_numbers_are_ready_for_json(fluid, equilibrium, gas):
     found = judge(gas[:20], equilibrium, fluid, [0.4], BOX, sweeps=(1,))
-    again = json.loads(json.dumps(found.as_json()))
+    again = json.loads(json.dumps(plain(found)))
     assert again["relaxed"][0]["energy"]["error"] > 0
     assert set(again["generated"]) == set(again["equilibrium"])
 

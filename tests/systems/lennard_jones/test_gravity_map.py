@@ -7,6 +7,7 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.systems.lennard_jones.gravity_map import (
     PROBES,
     bayes_ceiling,
@@ -146,7 +147,7 @@ def test_the_map_of_a_run(tmp_path):
         assert low - 0.06 < accuracy.score < high
     for t in found.trend:
         assert t.correlation < -0.8
-    told = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    told = json.loads(json.dumps(plain(found), allow_nan=False))
     assert told["chance"] == found.chance < 0.4
     assert len(told["probes"]["neighbours"]) == 2
     luck = gamma_map(run, held, np.random.default_rng(0).permutation(g[run.held_rows]), T, kinds=["logistic"])

@@ -8,6 +8,7 @@ import torch
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.systems.lennard_jones.corruptions import block
 from beable.systems.lennard_jones.imputation import explain, recover, recover_blocks
 from beable.training.run import RunSettings, train
@@ -76,7 +77,7 @@ def test_known_entries_stay_as_they_were_given_and_errors_are_of_hidden_ones(tra
         off = (r.matrices[0] - found.truth)[:, found.hidden]
         assert r.rmse[0] == pytest.approx(np.sqrt((off**2).mean()))
         np.testing.assert_allclose(r.by_row[0], np.sqrt((off**2).mean(1)))
-    told = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    told = json.loads(json.dumps(plain(found), allow_nan=False))
     assert told["pairs"] == 6
     assert told["rmse"]["latent"]["rmse"] == found.found["latent"].rmse.tolist()
 
@@ -88,7 +89,7 @@ def test_where_everything_is_hidden_nothing_is_known(trained):
     assert rmse(everything)["latent"] > 0.9 * rmse(everything)["mean"]
     assert "geometry" not in everything.found
     assert "hide fewer" in everything.why["geometry"]
-    json.dumps(everything.as_json(), allow_nan=False)
+    json.dumps(plain(everything), allow_nan=False)
 
 
 def test_noise_on_known_distances_spoils_geometry_first(trained):

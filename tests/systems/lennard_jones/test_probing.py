@@ -7,6 +7,7 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.systems.lennard_jones.probing import QUANTITIES, directions, traverse
 from beable.training.run import RunSettings, train
 
@@ -90,16 +91,18 @@ def test_walks_go_through_the_middle_and_are_measured_as_decoded(trained):
     end = place.centre + 2 * place.deviation[0] * place.vectors[0]
     decoded = list(run.decode(np.broadcast_to(end, (2, 1, 3))))[1]["positions"][0]
     np.testing.assert_allclose(walk.positions[0, 2], decoded, atol=1e-5)
-    json.dumps(walk.as_json(), allow_nan=False)
+    json.dumps(plain(walk), allow_nan=False)
 
 
 def test_what_no_latent_knows_is_moved_by_none(trained):
     rng = np.random.default_rng(0)
     luck = {"luck": lambda x: rng.normal(size=len(x)), "still": lambda x: np.ones(len(x))}
+    luck["still but for rounding"] = lambda x: 1 + 1e-8 * rng.normal(size=len(x))
     walk = traverse(trained(), fluid(300, 1), quantities=luck)[0]
     assert all(abs(e.association) < 0.2 and e.p > 0.001 for e in walk.effects["luck"])
     assert {(e.trend, e.span, e.association) for e in walk.effects["still"]} == {(0.0, 0.0, 0.0)}
-    json.dumps(walk.as_json(), allow_nan=False)
+    assert {(e.trend, e.association) for e in walk.effects["still but for rounding"]} == {(0.0, 0.0)}
+    json.dumps(plain(walk), allow_nan=False)
 
 
 def test_models_that_are_told_something_are_walked_at_a_condition(trained):

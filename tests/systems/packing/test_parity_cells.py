@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.metrics.agreement import equivalence
 from beable.metrics.information import mi_knn
 from beable.systems.packing.parity_cells import cell_parity, critical_t
@@ -129,14 +130,14 @@ def test_two_constants_have_no_test_and_a_yes_or_no():
     assert not found.paired.not_rejected
     assert found.equivalent
     assert not cell_parity(np.full(ROWS, 0.7), np.full(ROWS, 0.675)).equivalent
-    numbers = found.as_json()
+    numbers = plain(found)
     assert numbers["r2"] is None
     assert numbers["paired"]["t"] is None
     json.dumps(numbers, allow_nan=False)
 
 
 def test_numbers_are_ready_for_json_and_the_same_each_time():
-    a, b = (cell_parity(*coupled(0), rng=3).as_json() for _ in range(2))
+    a, b = (plain(cell_parity(*coupled(0), rng=3)) for _ in range(2))
     assert a == b == json.loads(json.dumps(a, allow_nan=False))
     assert {"equivalent", "nmi", "paired", "r2"} <= set(a)
 

@@ -8,6 +8,7 @@ import pytest
 from beable.analysis.beta_thresholds import SQUARED_ERROR_SIGMA
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
+from beable.files import plain
 from beable.simulator import Factor
 from beable.streams import RowStreams
 from beable.studies.codec import decode, encode
@@ -194,7 +195,7 @@ PATHS = [
 
 
 def test_every_number_that_a_study_may_quote_is_there(axis):
-    numbers = axis.as_json()
+    numbers = plain(axis)
     json.dumps(numbers, allow_nan=False)
     for path in PATHS:
         assert isinstance(number_at(numbers, path), int | float), path
@@ -298,26 +299,34 @@ def columns(seed, coupled):
 def test_trends_of_noise_are_significant_as_often_as_their_level():
     found = trends([columns(s, coupled=False) for s in range(150)], critical=2.0, repeats=99)
     assert set(found) == set(PAIRINGS)
-    numbers = found["nmi_against_beta"].as_json()
+    numbers = plain(found["nmi_against_beta"])
     assert numbers["significant"] == pytest.approx(0.05, abs=0.05)
     assert numbers["r2_by_luck"] == pytest.approx(2 / 11, abs=0.03)
     assert numbers["r2"] == pytest.approx(numbers["r2_by_luck"], abs=0.06)
     twin = trends([columns(s, coupled=True) for s in range(20)], critical=2.0, repeats=99)
-    assert twin["nmi_against_beta"].as_json()["significant"] == 1.0
+    assert plain(twin["nmi_against_beta"])["significant"] == 1.0
 
 
 def test_a_line_meets_its_level():
     rng = np.random.default_rng(0)
     x = rng.uniform(size=12)
     seed = columns(0, coupled=False) | {"nmi": x, "t": 6 - 4 * x}
-    found = trends([seed], critical=2.5, repeats=9)["t_against_nmi"].as_json()
+    found = plain(trends([seed], critical=2.5, repeats=9)["t_against_nmi"])
     assert found["crossing"] == pytest.approx(0.875)
     assert explained(x, (6 - 4 * x)[:, None], 1) == pytest.approx(1.0)
 
 
 def test_too_few_points_have_no_trend():
     few = {name: values[:3] for name, values in columns(0, coupled=False).items()}
-    assert trends([few], 2.0, 9)["nmi_against_beta"].as_json() == {"seeds": 0}
+    assert plain(trends([few], 2.0, 9)["nmi_against_beta"]) == {"seeds": 0}
+
+
+@pytest.mark.parametrize("name", ["nmi", "t"])
+def test_points_that_differ_by_rounding_alone_have_no_trend(name):
+    still = columns(0, coupled=False)
+    still[name] = 0.1 + 1e-17 * (np.arange(len(still[name])) % 3)
+    assert np.ptp(still[name]) > 0
+    assert trends([still], 2.0, 9)["t_against_nmi"].as_json() == {"seeds": 0}
 
 
 # t-SNE
@@ -327,7 +336,7 @@ def test_rows_that_do_not_differ_lie_on_one_point():
     found = plane(np.zeros((30, 4)), np.full(30, 0.6), np.linspace(0, 1, 30), 1.0, 7.0)
     assert found.dust
     assert (found.points == 0).all()
-    json.dumps(found.as_json(), allow_nan=False)
+    json.dumps(plain(found), allow_nan=False)
     assert not plane(np.random.default_rng(0).normal(size=(30, 4)), np.arange(30.0), np.arange(30.0), 1.0).dust
 
 
@@ -342,7 +351,7 @@ def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
     good = run.settings.objective.beta.beta.index(0.01)
     assert arm.r2_of_row[good] > arm.r2_of_row[-1]
     assert arm.r2_of_row[-1] < 0.1
-    numbers = found.as_json()
+    numbers = plain(found)
     json.dumps(numbers, allow_nan=False)
     for path in ("arms.range.r2_of_row", "arms.range.generated.mae", "arms.range.regenerated.cells", "arms.range.elbo"):
         assert isinstance(number_at(numbers, path), int | float), path
@@ -350,7 +359,7 @@ def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
 
 
 def test_the_artefact_needs_no_model(contexts):
-    numbers = MEASURED["spread-artefact"].measure(contexts["luck"]).as_json()
+    numbers = plain(MEASURED["spread-artefact"].measure(contexts["luck"]))
     json.dumps(numbers, allow_nan=False)
     assert number_at(numbers, "means_equal.nmi.1.6") > 0.9 > number_at(numbers, "means_equal.nmi.0.0") + 0.5
 
@@ -387,7 +396,7 @@ def test_arms_with_and_without_decoded_rows_are_judged_on_the_same_rows(with_dec
     assert 3 <= answer.rows <= min(len(r.held_rows) for r in runs.values())
     assert (answer.found.rows, answer.found.repeats) == (85, 2)
     assert answer.found.variances[0] > 0.99 > answer.found.designed_variances[0]
-    numbers = answer.as_json()
+    numbers = plain(answer)
     json.dumps(numbers, allow_nan=False)
     for path in ("r2_lost", "error_gained", "surrogate_r2.last", "decoded.variances.0", "arms.range.collapse.range"):
         assert isinstance(number_at(numbers, path), int | float), path

@@ -33,6 +33,15 @@ def _log_normal(x: Values, deviation: float) -> Values:
     return density
 
 
+def _positive_definite(matrix: Values) -> bool:
+    """Whether the smallest eigenvalue of the correlations is more than rounding, some 1e-15, may make of a zero."""
+    variance = np.diag(matrix)
+    if not (variance > 0).all():
+        return False
+    deviation = np.sqrt(variance)
+    return bool(np.linalg.eigvalsh(matrix / np.outer(deviation, deviation))[0] > 1e-12)
+
+
 @dataclass(frozen=True)
 class FactorLaw(ABC):
     """A law of factors θ.
@@ -200,7 +209,7 @@ class CorrelatedGaussian(FactorLaw):
         matrix = array("covariance", self.covariance)
         if matrix.shape != (self.dimension, self.dimension):
             raise DataError(f"covariance must have shape {(self.dimension, self.dimension)}, not {matrix.shape}")
-        if not np.array_equal(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
+        if not np.array_equal(matrix, matrix.T) or not _positive_definite(matrix):
             raise DataError("covariance must be symmetric and positive definite")
         object.__setattr__(self, "covariance", matrix.tolist())
 

@@ -125,15 +125,6 @@ class Verdict(NamedTuple):
     checks: tuple[Check, ...]
     threshold: float
 
-    def as_json(self) -> dict[str, object]:
-        """The same, ready for JSON; what is not finite becomes None."""
-        levels, checks = ([_finite(record._asdict()) for record in records] for records in (self.levels, self.checks))
-        return self._asdict() | {"reasons": list(self.reasons), "levels": levels, "checks": checks}
-
-
-def _finite(record: dict[str, object]) -> dict[str, object]:
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in record.items()}
-
 
 def verdict(
     positions: ArrayLike,

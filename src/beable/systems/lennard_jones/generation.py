@@ -15,7 +15,7 @@ walls.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -126,20 +126,6 @@ class Generation:
     generated: Look
     equilibrium: Look
     relaxed: tuple[Relaxed, ...]
-
-    def as_json(self) -> dict[str, object]:
-        """Every number, ready for JSON; what is not finite becomes None."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, Estimate):
-        return _plain(value._asdict())
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def judge(

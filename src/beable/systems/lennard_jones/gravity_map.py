@@ -22,6 +22,7 @@ from scipy.special import logsumexp, softmax
 
 from beable.checks import positive
 from beable.errors import DataError, UsageError, unknown
+from beable.files import fields
 from beable.metrics.agreement import Permutation, ami
 from beable.metrics.columns import Floats, Ints, columns, standardised
 from beable.metrics.prediction import splits
@@ -319,13 +320,13 @@ class GammaMap:
         """Every number but those of single rows, ready for JSON; lists hold one entry a member."""
         c = self.ceiling
         return {
-            "ceiling": c.accuracy._asdict() | {"expected": c.expected, "thresholds": c.thresholds.tolist()},
-            "gamma": c.gamma.tolist(),
-            "log_weight": c.log_weight.tolist(),
+            "ceiling": fields(c.accuracy) | {"expected": c.expected, "thresholds": c.thresholds},
+            "gamma": c.gamma,
+            "log_weight": c.log_weight,
             "chance": self.chance,
-            "height_probe": self.height_probe._asdict(),
-            "probes": {kind: [a._asdict() for a in members] for kind, members in self.probes.items()},
-            "explained": [p.share.tolist() for p in self.principal],
+            "height_probe": self.height_probe,
+            "probes": self.probes,
+            "explained": [p.share for p in self.principal],
             "isotropic": self.principal[0].isotropic,
             "trend": [_trend_json(t) for t in self.trend],
             "clusters": [{"ami": k.score, "p": k.p, "chance": k.mean} for k in self.clusters],

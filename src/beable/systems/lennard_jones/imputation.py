@@ -24,7 +24,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from beable.analysis.anomaly import BLOCK_ROWS, Still
 from beable.checks import count, positive
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Bools, Floats, Seed
@@ -34,8 +33,8 @@ from beable.representations.particles import DistanceMatrix
 from beable.representations.representation import Snapshots
 from beable.systems.lennard_jones.corruptions import block
 from beable.training.ensemble import for_members, in_blocks
-from beable.training.run import Run
-from beable.vae.distributions import Bernoulli, GroupedNormal, Normal
+from beable.training.run import BLOCK_ROWS, Run
+from beable.vae.distributions import Bernoulli, GroupedNormal, Normal, ZeroNoise
 from beable.vae.vae import VAE, Rows
 
 FloatArray = NDArray[np.floating]
@@ -82,11 +81,9 @@ class Missing:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but the matrices, ready for JSON; lists hold one number a member."""
-        methods = {
-            name: {end: getattr(r, end).tolist() for end in ("rmse", "low", "high")} for name, r in self.found.items()
-        }
+        methods = {name: {end: getattr(r, end) for end in ("rmse", "low", "high")} for name, r in self.found.items()}
         pairs = int(self.hidden.sum()) // 2
-        return {"rmse": methods, "pairs": pairs, "rows": len(self.truth), "noise": self.noise, "none": dict(self.why)}
+        return {"rmse": methods, "pairs": pairs, "rows": len(self.truth), "noise": self.noise, "none": self.why}
 
 
 def recover(
@@ -235,7 +232,7 @@ def explain(vae: VAE, rows: Rows, known: Tensor, steps: int = STEPS, learning_ra
 def _cost(vae: VAE, rows: Rows, known: Tensor, z: Tensor, log_std: Tensor) -> Tensor:
     """−log p(known|z) − log p(z) of all rows together, up to a constant."""
     p = vae.decoder(z, condition=rows.condition)
-    rates = vae.prior.rate(Normal(z, log_std), z, vae.encoder, Still(0, vae.members))
+    rates = vae.prior.rate(Normal(z, log_std), z, vae.encoder, ZeroNoise(0, vae.members))
     cost: Tensor = (_misfit(p, rows.values) * known).sum() + torch.stack(list(rates.values())).sum()
     return cost
 

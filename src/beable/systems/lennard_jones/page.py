@@ -11,7 +11,7 @@ from beable.report.figures.sweeps import sweep
 from beable.report.page import Cell, Figure, Table
 from beable.report.sections import number
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
-from beable.systems.lennard_jones.figures.anomalies import auc_by_size, blame, roc_curves
+from beable.systems.lennard_jones.figures.anomalies import attribution, auc_by_size, roc_curves
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
 from beable.systems.lennard_jones.figures.latents import accuracies, latent_map
 from beable.systems.lennard_jones.figures.matrices import distance_matrices
@@ -272,7 +272,7 @@ def reconstruction_items(a: Reconstruction) -> list[Item]:
 
 
 def anomaly_items(a: Anomaly) -> list[Item]:
-    """What odd rows look like, ROC curves, the tables, the curve of displacements and the blame."""
+    """What anomalous rows look like, ROC curves, the tables, the curve of displacements and the attribution."""
     kinds = [kind for kind in a.shown if kind != "ordinary"]
     first = next(iter(a.tables))
     scores = a.tables[first].scores
@@ -291,11 +291,11 @@ def anomaly_items(a: Anomaly) -> list[Item]:
         Figure(
             configurations(np.stack(list(a.shown.values())), a.box, titles=list(a.shown), columns=5),
             "One configuration of each kind.",
-            "Ordinary and odd configurations.",
+            "Ordinary and anomalous configurations.",
         ),
         Figure(
             roc_curves(curves),
-            f"ROC curves: {a.labels[first]}. Below the diagonal the odd rows score lower than ordinary ones.",
+            f"ROC curves: {a.labels[first]}. Below the diagonal the anomalous rows score lower than ordinary ones.",
             "ROC curves.",
         ),
         *(_auc_table(a, arm, kinds) for arm in a.tables),
@@ -305,11 +305,11 @@ def anomaly_items(a: Anomaly) -> list[Item]:
             "AUC against the size of a displacement.",
         ),
         Figure(
-            blame(moved, a.share[None], a.box, moved=a.moved[None], label="share of the distortion"),
-            f"Share of the distortion by particle; crosses are those that were moved. Of the four most blamed "
-            f"{a.blamed.model.score:.0%} were moved, by energy {a.blamed.energy.score:.0%}, by chance "
-            f"{a.blamed.chance:.0%}.",
-            "Which particles are to blame.",
+            attribution(moved, a.share[None], a.box, moved=a.moved[None], label="share of the distortion"),
+            f"Share of the distortion by particle; crosses are those that were moved. Of the four particles "
+            f"with the largest share {a.attribution.model.score:.0%} were moved, by energy "
+            f"{a.attribution.energy.score:.0%}, by chance {a.attribution.chance:.0%}.",
+            "Which particles are out of place.",
         ),
         Table(
             "Error of hidden distances in σ, median over members: the block set to zero as if it were data, the latent "

@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from beable.analysis.anomaly import pair_energies
 from beable.errors import DataError, UsageError, unknown
+from beable.files import fields
 from beable.metrics.columns import Floats, Ints
 from beable.representations.distance_geometry import as_positions
 from beable.representations.representation import Snapshots
+from beable.systems.lennard_jones.anomaly import pair_energies
 from beable.systems.lennard_jones.configurations import contacts, gyration
 from beable.training.run import Run
 
@@ -164,15 +165,9 @@ class Traverse:
     def as_json(self) -> dict[str, Any]:
         """Every number but the positions, ready for JSON."""
         return {
-            "along": self.along,
-            "number": self.number.tolist(),
-            "deviation": self.directions.deviation.tolist(),
-            "steps": self.steps.tolist(),
-            "explained": self.explained.tolist(),
-            "values": {name: v.tolist() for name, v in self.values.items()},
-            "effects": {name: [e._asdict() for e in effects] for name, effects in self.effects.items()},
-            "real": dict(self.real),
-            "origin": dict(self.origin_values),
+            **fields(self, "directions", "positions", "origin_values"),
+            "deviation": self.directions.deviation,
+            "origin": self.origin_values,
         }
 
 
@@ -296,8 +291,8 @@ def _effect(steps: Floats, values: Floats, places: Floats, real: Floats) -> Effe
 
 
 def _spearman(x: Floats, y: Floats) -> tuple[float, float]:
-    """Correlation of ranks and its p-value; none where one does not vary."""
-    if not (np.ptp(x) > 0 and np.ptp(y) > 0):
+    """Correlation of ranks and its p-value; none where one varies by no more than single precision rounds."""
+    if any(np.ptp(a) <= 1e-6 * np.abs(a).max() for a in (x, y)):
         return 0.0, 1.0
     found = stats.spearmanr(x, y)
     return float(found.statistic), float(found.pvalue)

@@ -242,7 +242,7 @@ def _tether(place: Any, k: int, centre: Any, pull: Any) -> Any:
     return total
 
 
-@njit(error_model="numpy", cache=True)
+@njit(error_model="numpy", cache=True, nogil=True)
 def _moves(x: Any, centre: Any, pull: Any, beta: float, gravity: float, box: float, step: float, teleport: float,
            exponent: int, cut2: float, shift: float, sites: Any, sweeps: int, rng: Any) -> Any:  # fmt: skip
     rows, particles, dimensions = x.shape

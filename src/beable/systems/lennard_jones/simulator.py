@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.checks import array, choice, count, number, positive
 from beable.errors import DataError, UsageError, unknown
+from beable.files import fields, plain
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams, generator
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential
@@ -209,7 +210,7 @@ class LennardJones(Simulator):
     @property
     def batch(self) -> int:
         """Rows that cost least when they are computed together."""
-        from beable.systems.lennard_jones.monte_carlo import LANES
+        from beable.systems.lennard_jones.xoshiro import LANES
 
         return LANES * self.samples
 
@@ -480,7 +481,7 @@ class LennardJones(Simulator):
             chain=np.arange(len(values)) // self.samples,
             hard_walls=self.walls != "periodic",
         )
-        return found.as_json()
+        return plain(fields(found))
 
 
 class Preliminary(NamedTuple):

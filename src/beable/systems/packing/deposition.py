@@ -441,7 +441,7 @@ def _insert(sphere: int, c: Any, r: float, k: int, placed: Any) -> None:
     placed.top[k] = max(placed.top[k], iz)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> Any:
     """Drop all spheres."""
     events, stuck = np.zeros(len(radii), np.int32), np.zeros(len(radii), np.bool_)

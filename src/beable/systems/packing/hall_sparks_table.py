@@ -262,7 +262,7 @@ def _at_least(phi: Floats, least: float, rng: np.random.Generator, rows: int) ->
     if len(there) < rows:
         raise DataError(
             f"{rows} rows asked for, {len(there)} have a packing fraction of at least {least:.6g}: ask for fewer, or "
-            "give a lower threshold"
+            "give a lower threshold in Python"
         )
     return np.sort(rng.choice(there, rows, replace=False))
 

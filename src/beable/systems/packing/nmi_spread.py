@@ -12,7 +12,7 @@ adjustment.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,6 @@ class Artefact(NamedTuple):
     gap: float
     rows: int
     draws: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Every number."""
-        return {name: np.asarray(value).tolist() for name, value in self._asdict().items()}
 
 
 def spread_artefact(
@@ -168,10 +164,6 @@ class Chance(NamedTuple):
     expected: dict[str, float]
     cells: int
     studies: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Every number."""
-        return self._asdict()
 
 
 def chance_of_good_parity(

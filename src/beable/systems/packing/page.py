@@ -532,7 +532,7 @@ def design_items(a: Designed) -> list[Item]:
         )
     items: list[Item] = [
         Figure(
-            design_targets({METHODS[n]: _verified(a, n) for n in names}, a.tolerance),
+            design_targets({METHODS[n]: _verified(a, n) for n in names}, a.tolerance, label="packing fraction φ"),
             "What the simulator makes of proposed powders, against what was asked for. Arrows lie beyond the panel.",
             "Designs against targets.",
         ),

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from beable.errors import DataError, UsageError
+from beable.files import fields
 from beable.metrics.agreement import parity
 from beable.metrics.columns import Floats, Ints, Seed, columns, constant
 from beable.metrics.information import binned_matrix, mi_knn
@@ -115,23 +116,8 @@ class CellParity(NamedTuple):
         return self.equivalence_p < LEVEL
 
     def as_json(self) -> dict[str, Any]:
-        """Every number; None for what is not a number."""
-        numbers = {k: v._asdict() if isinstance(v, Difference | Dependence) else v for k, v in self._asdict().items()}
-        finite: dict[str, Any] = without_nan(numbers | {"equivalent": self.equivalent})
-        return finite
-
-
-def without_nan(value: Any) -> Any:
-    """A tree of numbers with None for what is not a finite number, ready for JSON.
-
-    >>> without_nan({"r2": float("nan"), "levels": [1.0, float("inf")]})
-    {'r2': None, 'levels': [1.0, None]}
-    """
-    if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+        """Every number."""
+        return fields(self) | {"equivalent": self.equivalent}
 
 
 def cell_parity(

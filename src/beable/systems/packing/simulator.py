@@ -266,7 +266,7 @@ class Packing(Simulator):
         if needed > self.most:
             raise DataError(
                 f"with a spread of at least {self.spread[0]:g} any row would need {needed} spheres, more than "
-                f"{self.most}: narrow the spread, or allow more"
+                f"{self.most}: narrow the spread, or raise most (--most)"
             )
 
     def _check_row(self, i: int, row: FloatArray) -> None:

@@ -1,4 +1,4 @@
-"""Odd configurations: which score notices which, how small a displacement is noticed, and whom it blames."""
+"""Anomalous configurations: which score notices which, how small a displacement is noticed, which particle it was."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.anomaly import (
-    AnomalyTable,
-    Blame,
-    Detectors,
+from beable.analysis.anomaly import AnomalyTable, anomaly_table
+from beable.files import plain
+from beable.studies.context import Context
+from beable.systems.lennard_jones.anomaly import (
+    Attribution,
     DisplacementCurve,
-    anomaly_table,
-    blame,
+    attribution,
+    detectors,
     displacement_curve,
 )
-from beable.studies.context import Context
 from beable.systems.lennard_jones.corruptions import SOURCE_BLOCKS, moved, source_size, uniform
 from beable.systems.lennard_jones.imputation import Missing, recover_blocks
 from beable.systems.lennard_jones.parts.rows import first, fluid, held, trained
@@ -31,20 +31,20 @@ class Anomaly:
     """Tables of every arm.
 
     Args:
-        tables: scores against kinds of odd rows, by arm.
+        tables: scores against kinds of anomalous rows, by arm.
         curve: of the main arm, the first of the tables, against the size of a displacement.
-        blamed: of the main arm, on the source's displacements.
+        attribution: of the main arm, on the source's displacements.
         labels: of the arms.
         missing: hidden blocks of distance matrices, by block (first, length), of the arm that learns distances.
         shown: one configuration of each kind.
         moved: which particles of the shown displaced one were moved.
-        share: blame of each of its particles.
+        share: of the distortion, by each of its particles.
         box: L.
     """
 
     tables: dict[str, AnomalyTable]
     curve: DisplacementCurve
-    blamed: Blame
+    attribution: Attribution
     labels: dict[str, str]
     missing: dict[tuple[int, int], Missing]
     shown: dict[str, FloatArray]
@@ -54,13 +54,12 @@ class Anomaly:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
-        arms = {arm: table.as_json() for arm, table in self.tables.items()}
-        hidden = {f"{first}+{length}": m.as_json() for (first, length), m in self.missing.items()}
-        return {"arms": arms, "curve": self.curve.as_json(), "blame": self.blamed.as_json(), "missing": hidden}
+        hidden = {f"{first}+{length}": m for (first, length), m in self.missing.items()}
+        return plain({"arms": self.tables, "curve": self.curve, "attribution": self.attribution, "missing": hidden})
 
 
 def anomaly(context: Context) -> Anomaly:
-    """Odd rows by the main arm and the others; displacements and blame by the main one, hidden blocks by matrices."""
+    """Scores by all arms; displacements and attribution by the main one, hidden blocks by that of matrices."""
     system, limit = fluid(context), context.option("rows")
     box, seed = system.boxes[0], context.study.data.seed
     judged = [context.arm("main"), *context.arms("others")]
@@ -69,7 +68,7 @@ def anomaly(context: Context) -> Anomaly:
     normal, others = held(context, main, limit), held(context, main, limit, last=True)
     shifted = moved(others["positions"], source_size(box, system.dimensions), rng=seed)
     displaced = {**others, "positions": shifted.positions.astype(np.float32)}
-    odd = {
+    anomalous = {
         "γ = 3": first(context.dataset("unseen"), limit),
         "fake potential": first(context.dataset("fake"), limit),
         "uniform": {
@@ -78,21 +77,21 @@ def anomaly(context: Context) -> Anomaly:
         },
         "four particles moved": displaced,
     }
-    tables, detectors = {}, {}
+    tables, fitted = {}, {}
     for name, run in runs.items():
-        detectors[name] = Detectors.fit(run, trained(context, run, limit))
-        tables[name] = anomaly_table(detectors[name], normal, odd)
-    curve = displacement_curve(detectors[context.arm("main").name], normal, others, SIZES, seed=seed)
-    blamed = blame(main, displaced, shifted.moved)
+        fitted[name] = detectors(run, trained(context, run, limit))
+        tables[name] = anomaly_table(fitted[name], normal, anomalous)
+    curve = displacement_curve(fitted[context.arm("main").name], normal, others, SIZES, seed=seed)
+    found = attribution(main, displaced, shifted.moved)
     return Anomaly(
         tables,
         curve,
-        blamed,
+        found,
         {arm.name: arm.label for arm in judged},
         _missing(context, context.run(context.arm("matrices"))),
-        {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in odd.items()},
+        {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in anomalous.items()},
         shifted.moved[0],
-        blamed.share.mean(0)[0],
+        found.share.mean(0)[0],
         box,
     )
 

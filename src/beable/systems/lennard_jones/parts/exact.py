@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import UsageError
+from beable.files import plain
 from beable.representations.particles import Coordinates
 from beable.streams import generator
 from beable.studies.context import Context
@@ -46,11 +47,6 @@ class Walk(NamedTuple):
     accepted: float | None
     cpu_seconds: float
 
-    def as_json(self) -> dict[str, Any]:
-        """Every number."""
-        paces = {"energy": self.energy._asdict(), "height": self.height._asdict()}
-        return paces | {"accepted": self.accepted, "cpu_seconds": self.cpu_seconds}
-
 
 @dataclass(frozen=True)
 class Exact:
@@ -73,7 +69,7 @@ class Exact:
         levels: list[dict[str, Any]] = [
             {
                 "gravity": g,
-                "walks": {name: walk.as_json() for name, walk in walks.items()},
+                "walks": walks,
                 "ratio_to_tuned": _ratio(walks, "tuned moves"),
                 "ratio_to_small": _ratio(walks, "small moves"),
                 "fewer_rounds_than_small": walks["small moves"].height.time
@@ -82,7 +78,8 @@ class Exact:
             }
             for g, walks in self.walks.items()
         ]
-        return {"levels": levels, "annealed": self.annealed, "worst_z": max(level["worst_z"] for level in levels)}
+        worst: object = max(level["worst_z"] for level in levels)
+        return plain({"levels": levels, "annealed": self.annealed, "worst_z": worst})
 
 
 def _ratio(walks: dict[str, Walk], base: str) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.aggregate_posterior import Aggregate, of_run
+from beable.files import plain
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.systems.lennard_jones.configurations import (
@@ -62,7 +63,7 @@ def _level(gravity: float, members: list[Generation]) -> dict[str, Any]:
         "energy_difference_after": {str(s): median([r.difference.mean for r in rs]) for s, rs in after.items()},
         "jsd_after": {str(s): median([r.energy_distance for r in rs]) for s, rs in after.items()},
         "jsd_floor": median([members[0].relaxed[0].floor]),
-        "members": [m.as_json() for m in members],
+        "members": members,
     }
 
 
@@ -98,7 +99,7 @@ class Generated:
             for name, d in drawn.items()
             for levels in [d["levels"]]
         }
-        return {"drawn": drawn, "least": least, "aggregate": self.aggregate.as_json()}
+        return plain({"drawn": drawn, "least": least, "aggregate": self.aggregate})
 
 
 def generation(context: Context) -> Generated:

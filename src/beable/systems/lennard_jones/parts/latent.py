@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.gravity_map import GammaMap, gamma_map
 from beable.systems.lennard_jones.parts.rows import fluid, held
@@ -26,7 +27,7 @@ class Latent:
         """Every number but those of single rows, and the best member's accuracy of each arm."""
         arms = {name: m.as_json() | {"best": self.best(name)} for name, m in self.maps.items()}
         some = next(iter(self.maps.values()))
-        return {"arms": arms, "ceiling": some.ceiling.accuracy.score, "chance": some.chance}
+        return plain({"arms": arms, "ceiling": some.ceiling.accuracy.score, "chance": some.chance})
 
     def best(self, arm: str) -> float:
         """Highest accuracy of any probe, median over members."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.files import fields, plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.parts.rows import fluid, held
 from beable.systems.lennard_jones.probing import Traverse, traverse
@@ -34,12 +35,8 @@ class Probing:
             name: [abs(t.effects[name][t.moves(name)].association) for t in self.members]
             for name in self.latents.effects
         }
-        return {
-            "latents": self.latents.as_json(),
-            "principal": self.principal.as_json(),
-            "strongest": {name: float(np.median(values)) for name, values in best.items()},
-            "strongest_by_member": best,
-        }
+        medians = {name: np.median(values) for name, values in best.items()}
+        return plain(fields(self, "members", "box") | {"strongest": medians, "strongest_by_member": best})
 
 
 def probing(context: Context) -> Probing:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from beable.files import fields, plain
 from beable.representations.distance_geometry import classical_scaling, distances_of, refine
 from beable.representations.orientation import align, settle
 from beable.representations.particles import DistanceMatrix
@@ -51,17 +52,10 @@ class Way(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
         return {
-            "apart": self.apart,
-            "matched": self.matched,
-            "shape": self.shape,
-            "median_energy": {str(s): _finite(float(np.median(e))) for s, e in self.energy.items()},
-            "difference": {str(s): _finite(d) for s, d in self.difference.items()},
-            "jsd": {str(s): {"distance": j.distance, "floor": j.floor} for s, j in self.distance.items()},
+            **fields(self, "positions", "energy", "distance"),
+            "median_energy": {s: np.median(e) for s, e in self.energy.items()},
+            "jsd": {s: {"distance": j.distance, "floor": j.floor} for s, j in self.distance.items()},
         }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -92,15 +86,14 @@ class Reconstruction:
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
-        return {
-            "ways": {name: way.as_json() for name, way in self.ways.items()},
-            "matrix_error": self.matrix_error,
-            "asymmetry": self.asymmetry,
+        numbers: dict[str, object] = {
+            **{name: getattr(self, name) for name in ("ways", "matrix_error", "asymmetry")},
             "negative_mass": self.quality[0],
             "third_ratio": self.quality[1],
             "mislabelled_jsd": {"distance": self.mislabelled.distance, "floor": self.mislabelled.floor},
-            "mean_energy": float(self.energy.mean()),
+            "mean_energy": self.energy.mean(),
         }
+        return plain(numbers)
 
 
 def reconstruction(context: Context) -> Reconstruction:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from beable.analysis.anomaly import row_scores
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.errors import UsageError
+from beable.files import fields, plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.lennard_jones.parts.rows import held
@@ -42,9 +43,8 @@ class SizeBeta:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, and how much of the source's trend its β explains."""
-        numbers = {name: getattr(self, name).tolist() for name in ("sizes", "betas", "error", "rate", "active")}
         confounded, fixed = self.fall(-1), self.fall(1)
-        return numbers | {"fall_at_fixed_lambda": confounded, "fall_at_fixed_beta": fixed}
+        return plain(fields(self) | {"fall_at_fixed_lambda": confounded, "fall_at_fixed_beta": fixed})
 
     def fall(self, member: int) -> float:
         """Relative fall of the error from the fewest latents to the most along one column of β."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from beable.files import fields, plain
 from beable.studies.context import Context
 from beable.systems.packing.nmi_spread import Artefact, Chance, chance_of_good_parity, spread_artefact
 
@@ -23,7 +24,7 @@ class ArtefactAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number."""
-        return {name: getattr(self, name).as_json() for name in ("means_equal", "means_apart", "chance")}
+        return plain(fields(self))
 
 
 def artefact(context: Context) -> ArtefactAnswer:

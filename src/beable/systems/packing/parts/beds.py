@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.packing.close_packing import furnas_binary
 from beable.systems.packing.packed_beds import HeightProfile, coordination, height_profile, unsupported
@@ -53,11 +54,11 @@ class Bed(NamedTuple):
         return {
             "packing_fraction": self.mean,
             "standard_error": self.error,
-            "own_error": float(np.mean([p.standard_error for p in self.packed])),
+            "own_error": np.mean([p.standard_error for p in self.packed]),
             "close_packing": self.packed[0].close_packing,
             "spheres": len(self.packed[0].radii),
-            "found": self.packed[0].composition.tolist(),
-            "contacts": float(self.contacts.mean()),
+            "found": self.packed[0].composition,
+            "contacts": self.contacts.mean(),
             "overlap": max(p.overlap for p in self.packed),
             "unsupported": self.unsupported,
         }
@@ -87,25 +88,26 @@ class Beds:
         ratios = [bed.mean for bed in self.two_sizes.values()]
         theirs = np.array([PUBLISHED[s] for s in self.published])
         ours = np.array([bed.mean for bed in self.published.values()])
-        return {
-            "equal": self.two_sizes[1.0].as_json(),
-            "two_sizes": {f"{ratio:g}": bed.as_json() for ratio, bed in self.two_sizes.items()},
+        numbers = {
+            "equal": self.two_sizes[1.0],
+            "two_sizes": {f"{ratio:g}": bed for ratio, bed in self.two_sizes.items()},
             "rising": float(np.all(np.diff(ratios) > 0)),
             "furnas": {"10": furnas_binary(FINE_SHARE, ratios[0])},
-            "lognormal": {f"{s:g}": bed.as_json() for s, bed in self.lognormal.items()},
+            "lognormal": {f"{s:g}": bed for s, bed in self.lognormal.items()},
             "published": [bed.as_json() | {"spread": s, "theirs": PUBLISHED[s]} for s, bed in self.published.items()],
-            "published_difference": {"narrow": float(ours[0] - theirs[0]), "widest": float(ours[-1] - theirs[-1])},
+            "published_difference": {"narrow": ours[0] - theirs[0], "widest": ours[-1] - theirs[-1]},
             "table": {
                 "rows": len(found),
-                "low": float(found.min()),
-                "high": float(found.max()),
-                "standard_error": float(self.table["standard_error"].mean()),
-                "correlation": float(np.corrcoef(estimate, found)[0, 1]),
-                "slope": float(slope),
-                "offset": float(offset),
-                "left_over": float(left.std()),
+                "low": found.min(),
+                "high": found.max(),
+                "standard_error": self.table["standard_error"].mean(),
+                "correlation": np.corrcoef(estimate, found)[0, 1],
+                "slope": slope,
+                "offset": offset,
+                "left_over": left.std(),
             },
         }
+        return plain(numbers)
 
 
 def beds(context: Context) -> Beds:

@@ -22,10 +22,11 @@ from beable.analysis.beta_thresholds import (
     spread_of_thresholds,
 )
 from beable.analysis.collapse import ACTIVE_NATS
+from beable.files import fields, plain
 from beable.metrics.disentanglement import mig
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parity_cells import critical_t, without_nan
+from beable.systems.packing.parity_cells import critical_t
 from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, columns_of, summary
 from beable.systems.packing.parts.ensembles import (
     Judged,
@@ -142,28 +143,24 @@ class BetaArm:
 
     def as_json(self) -> dict[str, Any]:
         """Every number; those of single cells by β as medians over seeds."""
-        predicted = {
-            "eigenvalues": self.thresholds.eigenvalues.tolist(),
-            "betas": self.thresholds.betas.tolist(),
-            "collapse": self.thresholds.collapse,
-        }
+        predicted = {name: getattr(self.thresholds, name) for name in ("eigenvalues", "betas", "collapse")}
         return {
             "label": self.label,
             "scaling": self.scaling,
             "rows": len(self.values),
-            "low": float(self.values[0]),
-            "high": float(self.values[-1]),
+            "low": self.values[0],
+            "high": self.values[-1],
             "seeds": int(self.members.seeds.max()) + 1,
             "predicted": predicted,
             "measured": [self._measured(i) for i in range(self.thresholds.latents)],
             "rate_error": self.rate_error,
             "readings": self.readings,
-            "surrogate": self.surrogate._asdict(),
+            "surrogate": self.surrogate,
             "levels": [self._level(beta) for beta in self.betas],
             "simulated": [{"beta": c.beta} | summary([c]) for c in self.simulated],
             "collapsed": summary(self.side(collapsed=True)),
             "alive": summary(self.side(collapsed=False)),
-            "best": self.best_betas().tolist(),
+            "best": self.best_betas(),
             "beta_matters_beyond_collapse": self.differences_beyond_collapse(),
         }
 
@@ -241,16 +238,13 @@ class Beta:
         collapsed = [c for arm in self.arms.values() for c in arm.side(collapsed=True)]
         alive = [c for arm in self.arms.values() for c in arm.side(collapsed=False)]
         numbers = {
-            "arms": {name: arm.as_json() for name, arm in self.arms.items()},
-            "trends": {name: {k: t.as_json() for k, t in each.items()} for name, each in self.trends.items()},
-            "planes": [p.as_json() for p in self.planes],
+            **fields(self, "plane_arm", "explained_by_luck", "excess"),
             "nmi": {"explained_by_luck": self.explained_by_luck, "excess": self.excess},
             "collapsed": summary(collapsed),
             "alive": summary(alive),
             "brackets": float(np.mean([a.brackets for a in self.arms.values()])),
         }
-        finite: dict[str, Any] = without_nan(numbers)
-        return finite
+        return plain(numbers)
 
 
 def beta(context: Context) -> Beta:

@@ -13,11 +13,11 @@ import numpy as np
 from scipy import stats
 
 from beable.analysis.collapse import ACTIVE_NATS
+from beable.files import plain
 from beable.metrics.agreement import parity
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parity_cells import without_nan
 from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, summary
 from beable.systems.packing.parts.ensembles import Members, decoded, first
 from beable.systems.packing.parts.oracles import Surrogate, oracle_of
@@ -100,10 +100,7 @@ class Calibrated:
 
     def as_json(self) -> dict[str, Any]:
         """Every number."""
-        found: dict[str, Any] = without_nan(
-            {"arms": {name: arm.as_json() for name, arm in self.arms.items()}, "best": self.best}
-        )
-        return found
+        return plain({"arms": self.arms, "best": self.best})
 
 
 def calibrated(context: Context) -> Calibrated:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable.files import fields
 from beable.simulator import Simulator
 from beable.systems.packing.nmi_spread import share_that_looks_good
 from beable.systems.packing.parity_cells import CellParity, cell_parity
@@ -39,8 +40,7 @@ class Cell(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number, those of single rows too."""
-        rows = {"reconstructed": self.reconstructed.tolist(), "recomputed": self.recomputed.tolist()}
-        return {"beta": self.beta, "seed": self.seed, "moved": self.moved} | rows | self.parity.as_json()
+        return fields(self, "parity") | self.parity.as_json()
 
 
 def by_function(

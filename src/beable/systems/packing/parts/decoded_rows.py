@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from beable.analysis.beta_thresholds import spread_of_thresholds
 from beable.datasets.store import Store
 from beable.errors import DataError
+from beable.files import plain
 from beable.metrics.agreement import parity
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parity_cells import without_nan
 from beable.systems.packing.parts.ensembles import Judged, decoded, drawn, judged, members_of
 from beable.systems.packing.parts.oracles import surrogate
 from beable.systems.packing.parts.rows import Floats, Snapshots, inputs, read_rows, some, target
@@ -71,10 +71,6 @@ class JudgedArm(NamedTuple):
     r2_decoded: Floats
     collapse: dict[str, float]
 
-    def as_json(self) -> dict[str, Any]:
-        """Every number."""
-        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in self._asdict().items()}
-
 
 @dataclass(frozen=True)
 class DecodedRowsAnswer:
@@ -97,18 +93,16 @@ class DecodedRowsAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, and medians over members of the first arm and of the last."""
-        found = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in self.found._asdict().items()}
         first, last = self.arms.values()
         numbers = {
-            "decoded": found,
-            "arms": {name: arm.as_json() for name, arm in self.arms.items()},
+            "decoded": self.found,
+            "arms": self.arms,
             "rows": self.rows,
             "surrogate_r2": {"first": self.r2_by_first, "last": self.r2_by_last},
-            "r2_lost": float(np.median(first.r2) - np.median(last.r2)),
-            "error_gained": float(np.median(last.squared_error) / np.median(first.squared_error) - 1),
+            "r2_lost": np.median(first.r2) - np.median(last.r2),
+            "error_gained": np.median(last.squared_error) / np.median(first.squared_error) - 1,
         }
-        finite: dict[str, Any] = without_nan(numbers)
-        return finite
+        return plain(numbers)
 
 
 def decoded_rows(context: Context) -> DecodedRowsAnswer:

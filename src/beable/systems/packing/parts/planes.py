@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from beable.systems.packing.parity_cells import without_nan
 from beable.systems.packing.parts.rows import Floats
 
 NEIGHBOURS, PERPLEXITY, DUST = 5, 30.0, 1e-3
@@ -45,10 +44,9 @@ class Plane(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
-        low, high = float(self.shown.min()), float(self.shown.max())
+        low, high = self.shown.min(), self.shown.max()
         numbers = {"beta": self.beta, "spread": self.spread, "own_r2": self.own, "true_r2": self.true}
-        found: dict[str, Any] = without_nan(numbers | {"low": low, "high": high, "dust": self.dust})
-        return found
+        return numbers | {"low": low, "high": high, "dust": self.dust}
 
 
 def plane(rows: Floats, shown: Floats, truth: Floats, size: float, beta: float | None = None, seed: int = 0) -> Plane:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from beable.metrics.columns import distinct
 from beable.streams import generator
 from beable.systems.packing.parts.rows import Floats
 
@@ -116,7 +117,7 @@ def _trend(points: Sequence[tuple[Floats, Floats]], pairing: Pairing, critical: 
 def _fit(x: Floats, y: Floats, degree: int, repeats: int, seed: int) -> tuple[float, float, float, float, Floats]:
     good = np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]
-    if len(np.unique(x)) < degree + 2 or np.ptp(y) == 0:
+    if not x.size or distinct(x) < degree + 2 or distinct(y) == 1:
         return (np.nan, np.nan, np.nan, np.nan, np.full(degree + 1, np.nan))
     draw = generator(seed, "evaluation")
     every = np.column_stack([y, *(draw.permutation(y) for _ in range(repeats))])

@@ -1,0 +1,201 @@
+"""The pool of processes: order, threads, deaths, Ctrl-C, and no process that outlives its parent."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing import active_children
+from pathlib import Path
+from subprocess import PIPE
+from types import SimpleNamespace
+
+import pytest
+
+import beable
+from beable import workers
+from beable.errors import BeableError, UsageError
+
+PROGRAM = Path(__file__).parent / "programs" / "pools.py"
+sys.path.insert(0, str(PROGRAM.parent))  # workers import what they do by name
+
+import pools  # noqa: E402
+
+LONG, SOON = 300.0, 30.0  # seconds; on an idle machine processes end within 0.1
+
+
+def alive(pids):
+    """Those of some processes that run, zombies apart."""
+    states = subprocess.run(["ps", "-o", "pid=,stat=", "-p", ",".join(map(str, pids))], capture_output=True, text=True)
+    return [int(pid) for pid, state in map(str.split, states.stdout.splitlines()) if not state.startswith("Z")]
+
+
+def seconds_until_gone(pids):
+    begun = time.monotonic()
+    while alive(pids) and time.monotonic() < begun + SOON:
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def test_cores_are_counted_with_and_without_affinity(monkeypatch):
+    assert 1 <= workers.cores() <= os.cpu_count()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
+    assert workers.cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert workers.cores() == os.cpu_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert workers.cores() == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "users"),
+    [
+        ("sched_getaffinity", {"workers.py"}),
+        ("ProcessPoolExecutor", {"workers.py", "studies/run.py", "studies/parts.py"}),
+    ],
+)
+def test_cores_and_pools_are_the_business_of_one_file(word, users):
+    source = Path(beable.__file__).parent
+    assert {p.relative_to(source).as_posix() for p in source.rglob("*.py") if word in p.read_text()} <= users
+
+
+@pytest.mark.parametrize("asked", [0, -2, 1.5, True, "2"])
+def test_a_number_of_workers_is_a_whole_number(asked):
+    with pytest.raises(UsageError, match=re.escape(f"at least 1, not {asked!r}")), workers.pool(asked):
+        pass
+
+
+def test_results_come_in_order_from_processes_of_one_thread():
+    before = threads = pools.threads(0)
+    with workers.pool(2, initializer=pools.begin, initargs=("n",)) as processes:
+        assert list(processes.map(pools.tagged, range(20))) == [f"n{i}" for i in range(20)]
+        threads = processes.submit(pools.threads, 0).result()
+    assert threads == ["1"] * len(workers.THREAD_VARIABLES)
+    assert pools.threads(0) == before
+
+
+def test_another_executor_is_initialised_and_not_ended():
+    with ThreadPoolExecutor(1) as executor:
+        with workers.pool(executor=executor, initializer=pools.begin, initargs=("t",)) as given:
+            assert given is executor
+        assert executor.submit(pools.tagged, 1).result() == "t1"
+    pools.begin("")
+
+
+def fail_beside_long_work(running):
+    with workers.pool(2) as processes:
+        running.append(processes.submit(pools.busy, LONG))
+        assert isinstance(processes.submit(pools.busy, 0).result(), int)
+        running.extend(p.pid for p in active_children())
+        processes.submit(pools.fail, 3).result()
+
+
+def test_an_error_comes_through_and_what_is_at_work_is_not_waited_for():
+    running = []
+    with pytest.raises(ArithmeticError, match="row 3"):
+        fail_beside_long_work(running)
+    assert running[0].done()
+    assert len(running) == 3
+    assert alive(running[1:]) == []
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_worker_that_dies_is_one_line_with_what_to_do(status):
+    with pytest.raises(BeableError) as caught, workers.pool(1) as processes:
+        processes.submit(pools.die, status).result()
+    assert isinstance(caught.value, workers.WorkerDiedError)
+    assert "a worker ended before its work was done" in str(caught.value)
+    assert "--workers 1" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def program():
+    """A program of two processes at work, and their numbers."""
+    command = [sys.executable, str(PROGRAM), str(LONG)]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as program:
+        pids = [int(word) for word in program.stdout.readline().split()]
+        try:
+            assert len(alive(pids)) == 2
+            yield program, pids
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+
+
+def test_ctrl_c_ends_all_at_once(program):
+    process, pids = program
+    os.killpg(process.pid, signal.SIGINT)
+    assert seconds_until_gone(pids) < SOON
+    said, complaints = process.communicate(timeout=SOON)
+    assert (process.returncode, said, complaints) == (130, "left\n", "")
+
+
+def test_workers_are_deaf_to_ctrl_c(program):
+    _, pids = program
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert sorted(alive(pids)) == sorted(pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_its_parent(program, number):
+    process, pids = program
+    os.kill(process.pid, number)
+    assert seconds_until_gone(pids) < SOON
+
+
+def test_without_an_address_dask_is_this_machine():
+    with workers.dask(None, 3) as place:
+        assert place._asdict() == {"workers": 3, "executor": None}
+
+
+class Distributed:
+    """Stands for the package of that name, whose scheduler listens at one address."""
+
+    def __init__(self, address, timeout):
+        if address != "tcp://here:1":
+            raise OSError("nobody there")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def nthreads(self):
+        return {"a": 2, "b": 3}
+
+    def get_executor(self):
+        return ThreadPoolExecutor(2)
+
+
+@pytest.fixture
+def distributed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Distributed))
+
+
+@pytest.mark.usefixtures("distributed")
+def test_a_dask_cluster_computes_instead():
+    with workers.dask("tcp://here:1") as place:
+        assert place.workers == 5
+        assert list(place.executor.map(abs, [-1, 2])) == [1, 2]
+
+
+@pytest.mark.usefixtures("distributed")
+def test_an_address_without_a_scheduler_is_one_line():
+    with (
+        pytest.raises(UsageError, match=r"no dask scheduler at here \(nobody there\): give an address"),
+        workers.dask("here"),
+    ):
+        pass
+
+
+def test_dask_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'beable\[dask\]'"), workers.dask("tcp://here:1"):
+        pass
