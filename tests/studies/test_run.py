@@ -210,7 +210,7 @@ def test_an_answer_is_kept_for_its_runs_data_and_options(out, case):
 
 def test_other_code_measures_again(out, monkeypatch):
     monkeypatch.setattr(answers, "code_version", lambda system: "another")
-    with pytest.raises(DataError, match="no answer of errors, rows .*by this code"):
+    with pytest.raises(DataError, match=r"no answer of errors, rows .*by this code"):
         read_study(out)
     made(out)
     assert sorted(CALLS) == ["errors", "rows"]

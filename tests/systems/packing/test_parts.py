@@ -1,7 +1,6 @@
 """The measures of the packing study on tables small enough to train in seconds, with a physics of our own."""
 
 import json
-import pickle
 
 import numpy as np
 import pytest
@@ -12,15 +11,15 @@ from beable.errors import DataError, UsageError
 from beable.files import plain
 from beable.simulator import Factor
 from beable.streams import RowStreams
-from beable.studies.context import Context, data_path, further_path, reported_number, run_path
+from beable.studies.codec import decode, encode
+from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
 from beable.studies.study import Data, parse
 from beable.system import SYSTEMS
-from beable.systems.packing.parts import decoded_rows
 from beable.systems.packing.parts.cells import by_function, by_simulator, summary
 from beable.systems.packing.parts.ensembles import Decoded, Members, members_of, picked
 from beable.systems.packing.parts.oracles import simulated, surrogate
 from beable.systems.packing.parts.planes import plane
-from beable.systems.packing.parts.rows import inputs, size_names, some, store_of, whole_of
+from beable.systems.packing.parts.rows import inputs, size_names, some, whole_of
 from beable.systems.packing.parts.trends import PAIRINGS, explained, trends
 from beable.systems.packing.study import PARTS as MEASURED
 from beable.training.run import Run, train
@@ -82,14 +81,14 @@ name = "axis"
 title = "β"
 question = "?"
 measure = "packing-beta"
-arms = ["range", "deviation"]
-options = { rows = 200, trees = 20, repeats = 19, planes_of = "range", planes = [0.01, 8.0], plane_rows = 60 }
+arms = { judged = ["range", "deviation"], pictured = "range" }
+options = { rows = 200, trees = 20, repeats = 19, planes = [0.01, 8.0], plane_rows = 60 }
 [[parts]]
 name = "better"
 title = "calibrated"
 question = "?"
 measure = "calibrated"
-arms = ["range"]
+arms = { judged = ["range"] }
 options = { rows = 80, trees = 20, repeats = 19 }
 [[parts]]
 name = "luck"
@@ -100,11 +99,14 @@ options = { draws = 3, studies = 1 }
 """
 
 
+WITHOUT_AND_WITH = '{ without = "range", with = "deviation" }'
 FLAGGED = """
-[further.flagged]
+[datasets.flagged]
+source = "table"
 file = "paper"
-keep_flagged = true
-[further.few]
+settings = { keep_flagged = true }
+[datasets.few]
+source = "subset"
 of = "flagged"
 """
 
@@ -196,11 +198,14 @@ def test_every_number_that_a_study_may_quote_is_there(axis):
     numbers = plain(axis)
     json.dumps(numbers, allow_nan=False)
     for path in PATHS:
-        assert isinstance(reported_number(numbers, path), int | float), path
+        assert isinstance(number_at(numbers, path), int | float), path
 
 
-def test_an_answer_travels_between_processes_without_its_forest(axis):
-    assert len(pickle.dumps(axis)) < 2e6
+def test_an_answer_is_kept_without_its_forest(axis, contexts):
+    code, arrays = contexts["axis"].code, {}
+    kept = json.loads(json.dumps(encode(axis, code.answer, arrays)))
+    assert len(json.dumps(kept)) + sum(a.nbytes for a in arrays.values()) < 2e6
+    assert decode(kept, code.answer, arrays).as_json() == axis.as_json()
 
 
 def test_losses_of_the_history_end_where_the_rows_are(axis):
@@ -341,7 +346,7 @@ def test_rows_that_do_not_differ_lie_on_one_point():
 def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
     found = MEASURED["calibrated"].measure(contexts["better"])
     arm = found.arms["range"]
-    run = contexts["better"].run("range")
+    run = contexts["better"].run(contexts["better"].arms("judged")[0])
     assert len(arm.truth) == min(80, len(run.held_rows))
     good = run.settings.objective.beta.beta.index(0.01)
     assert arm.r2_of_row[good] > arm.r2_of_row[-1]
@@ -349,14 +354,14 @@ def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
     numbers = plain(found)
     json.dumps(numbers, allow_nan=False)
     for path in ("arms.range.r2_of_row", "arms.range.generated.mae", "arms.range.regenerated.cells", "arms.range.elbo"):
-        assert isinstance(reported_number(numbers, path), int | float), path
+        assert isinstance(number_at(numbers, path), int | float), path
     assert found.best == "range"
 
 
 def test_the_artefact_needs_no_model(contexts):
     numbers = plain(MEASURED["spread-artefact"].measure(contexts["luck"]))
     json.dumps(numbers, allow_nan=False)
-    assert reported_number(numbers, "means_equal.nmi.1.6") > 0.9 > reported_number(numbers, "means_equal.nmi.0.0") + 0.5
+    assert number_at(numbers, "means_equal.nmi.1.6") > 0.9 > number_at(numbers, "means_equal.nmi.0.0") + 0.5
 
 
 # Rows that an auto-encoder made
@@ -367,6 +372,7 @@ def with_decoded(known, tmp_path_factory):
     """A table, and the same with rows on a curve among it, each with a trained arm."""
     out = tmp_path_factory.mktemp("decoded")
     text = STUDY.replace('measure = "packing-beta"', 'measure = "decoded-rows"') + FLAGGED
+    text = text.replace('{ judged = ["range", "deviation"], pictured = "range" }', WITHOUT_AND_WITH)
     text = text.replace('name = "deviation"', 'name = "deviation"\ndata = "flagged"')
     study = parse(text.replace("rows = 200, trees", "rows = 90, trees"), "small")
     clean = table(300, 5, own=False)
@@ -375,7 +381,7 @@ def with_decoded(known, tmp_path_factory):
     both = {k: np.concatenate([clean[k], curve[k], curve[k][:5]]) for k in clean}
     stores = {
         "range": stored(data_path(out), clean),
-        "deviation": stored(further_path(out, "flagged"), both, np.arange(385) >= 300),
+        "deviation": stored(dataset_path(out, "flagged"), both, np.arange(385) >= 300),
     }
     (out / "runs").mkdir()
     for arm, store in stores.items():
@@ -393,15 +399,15 @@ def test_arms_with_and_without_decoded_rows_are_judged_on_the_same_rows(with_dec
     numbers = plain(answer)
     json.dumps(numbers, allow_nan=False)
     for path in ("r2_lost", "error_gained", "surrogate_r2.last", "decoded.variances.0", "arms.range.collapse.range"):
-        assert isinstance(reported_number(numbers, path), int | float), path
+        assert isinstance(number_at(numbers, path), int | float), path
 
 
 def test_a_table_without_flags_is_refused(with_decoded):
     context, _ = with_decoded
-    turned = context.part.model_copy(update={"arms": ("deviation", "range")})
+    turned = context.part.model_copy(update={"arms": {"without": "deviation", "with": "range"}})
     context = Context(context.study, turned, context.out)
     with pytest.raises(DataError, match="keep flagged rows"):
-        decoded_rows(context)
+        MEASURED["decoded-rows"].measure(context)
 
 
 # Tables
@@ -413,17 +419,17 @@ def test_a_table_of_packings_is_known_by_its_names(contexts):
         size_names(["pressure"])
     assert "\n" not in str(caught.value)
     context = contexts["axis"]
-    arm = context.arms[0]
-    assert store_of(context, arm).id == whole_of(context, arm).id == context.store.id
+    arm = context.arm("pictured")
+    assert context.data_of(arm).id == whole_of(context, arm).id == context.store.id
 
 
 def test_a_surrogate_knows_the_whole_table_that_a_subset_is_of(with_decoded):
     context, stores = with_decoded
-    arm = context.arms[1]
-    assert store_of(context, arm).id == whole_of(context, arm).id == stores["deviation"].id
+    arm = context.arm("with")
+    assert context.data_of(arm).id == whole_of(context, arm).id == stores["deviation"].id
     assert whole_of(context, arm.model_copy(update={"data": "few"})).id == stores["deviation"].id
-    further = context.study.further | {"few": Data(of="data")}
-    own = Context(context.study.model_copy(update={"further": further}), context.part, context.out)
+    datasets = context.study.datasets | {"few": Data(source="subset", of="data")}
+    own = Context(context.study.model_copy(update={"datasets": datasets}), context.part, context.out)
     assert whole_of(own, arm.model_copy(update={"data": "few"})).id == stores["range"].id
 
 
