@@ -7,14 +7,14 @@ from html import unescape
 
 import numpy as np
 import pytest
-
-from beable.report import of_parts, page
 from beable.report.of_parts import parts_page
+from beable.studies.parts import run_parts
+
+from beable.console.numbers import number
+from beable.report import of_parts, page
 from beable.report.page import Figure, Table
-from beable.report.sections import number
 from beable.studies import parts as running
 from beable.studies import run as training
-from beable.studies.parts import run_parts
 from beable.studies.study import load
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.parts.design import _apart
