@@ -124,7 +124,7 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
-    items = [_channel_errors(evaluation)]
+    items = [_channel_errors(evaluation), *_residual_table(evaluation)]
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
         x, y = _axes(store, variables[0])
@@ -148,6 +148,21 @@ def _channel_errors(evaluation: Evaluation) -> Figure:
     if constant:
         caption += f" Constant in these rows, and so without a relative error: {', '.join(constant)}."
     return Figure(errors({"members": found}, "relative squared error"), caption, "Errors by channel.")
+
+
+def _residual_table(evaluation: Evaluation) -> list[Figure | Table]:
+    """How far rows, reconstructions and samples violate the simulator's equations; nothing for data without."""
+    r = evaluation.residuals
+    if r is None:
+        return []
+    caption = (
+        f"How far the simulator's equations are violated, relative, median over {r.rows} held-out rows or as many "
+        "samples; of the members, median and range. What the run did not learn is taken from the row itself. A dash: "
+        "the equations need a number that decoded snapshots do not have."
+    )
+    members = {"their reconstructions": r.reconstruction, "samples of the prior": r.samples}
+    rows = [[name, "–" if values is None else spread(values)] for name, values in members.items()]
+    return [Table(caption, ["snapshots", "residual"], [["held-out rows", number(r.data)], *rows], "lr")]
 
 
 def _planes(
