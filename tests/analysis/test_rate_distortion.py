@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from beable.analysis.collapse import most_latents
 from beable.analysis.rate_distortion import (
     aggregate_split,
     gaussian_curve,
@@ -118,4 +117,4 @@ def test_a_free_variance_leaves_fewer_latents_than_outputs_over_beta(tmp_path):
     run = train(store, tmp_path / "run", sweep_settings(settings, betas, 1))
     active = rate_distortion(run, {"field": field}).active
     assert active.tolist() == [3, 2, 1, 0]
-    assert active.tolist() == [min(3, most_latents(outputs=6, beta=b)) for b in betas]
+    assert active.tolist() == [min(3, int(np.ceil(6 / b)) - 1) for b in betas]

@@ -18,7 +18,7 @@ from beable.design.latents import factor_values
 from beable.design.outcomes import Outcome, Target
 from beable.design.proposals import Known
 from beable.design.search import find_designs
-from beable.design.space import DesignSpace, numbered, sobol
+from beable.design.space import DesignSpace, numbered, shifted_sobol
 from beable.design.surrogate import MOST_ROWS, Prediction, Surrogate, leading
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
 from beable.settings import Number, SettingsModel
@@ -148,7 +148,7 @@ def test_search_beats_inversion_and_chance_at_equal_calls():
 
 def test_known_rows_cost_no_calls_and_serve_every_method():
     powder = Powder()
-    values = powder.design(sobol(200, 4, 9))
+    values = powder.design(shifted_sobol(200, 4, 9))
     known = Known(values, powder.exact(values)[:, None], np.zeros(200))
     d = found(powder, target(0.7), known=known, calls=16)
     assert d.proposed.all()
@@ -349,7 +349,7 @@ def test_chances_are_those_of_a_normal_even_where_they_are_tiny():
 
 def test_an_emulator_knows_how_far_it_is_off():
     rng, powder = np.random.default_rng(0), Powder(0.01)
-    train, test = (powder.design(sobol(n, 4, s)) for n, s in ((60, 0), (400, 1)))
+    train, test = (powder.design(shifted_sobol(n, 4, s)) for n, s in ((60, 0), (400, 1)))
     y = powder.exact(train) + 0.01 * rng.standard_normal(60)
     predicted = Surrogate(train, y[:, None], np.full(60, 0.01)).predict(test)
     z = (powder.exact(test) + 0.01 * rng.standard_normal(400) - predicted.mean) / predicted.std
@@ -361,7 +361,7 @@ def test_an_emulator_knows_how_far_it_is_off():
 
 def test_a_norm_is_emulated_through_its_parts():
     """Where the norm has a kink, its parts have none: the zero is found to a hundredth of the scale."""
-    x = sobol(20, 2, 0)
+    x = shifted_sobol(20, 2, 0)
     basis = np.random.default_rng(0).standard_normal((2, 30)) / 30**0.5
     zero = np.array([[0.33, 0.71]])
     predicted = Surrogate(x, (x - zero) @ basis, np.zeros(20)).predict(np.concatenate([zero, x + 0.1]))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
+from beable.analysis.residuals import Residuals, residuals
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.files import fields, plain
@@ -70,6 +71,8 @@ class Evaluation(NamedTuple):
         error_by_channel: relative error of each channel in physical units, (members).
         regularisation: what the latents carry; None without a VAE.
         disentanglement: latents against factors; None for data without factors.
+        residuals: how far decoded rows violate the simulator's equations; None for data without a simulator, or of
+            one without equations.
     """
 
     rows: NDArray[np.int64]
@@ -79,6 +82,7 @@ class Evaluation(NamedTuple):
     error_by_channel: dict[str, FloatArray]
     regularisation: Regularisation | None
     disentanglement: Disentanglement | None
+    residuals: Residuals | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON; lists hold one number a member."""
@@ -91,6 +95,8 @@ class Evaluation(NamedTuple):
             numbers |= fields(r) | {"rate": r.rate_per_latent.sum(1)}
         if (d := self.disentanglement) is not None:
             numbers |= fields(d) | {"disentangled": d.disentangled}
+        if self.residuals is not None:
+            numbers["residual"] = self.residuals
         return plain(numbers)
 
 
@@ -143,6 +149,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         found.error_by_channel(fields, store.variables),
         regularisation(scores.distortion, scores.rate, error, _level(run, coded, fields)),
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.conditions),
+        residuals(run, store, rows),
     )
 
 

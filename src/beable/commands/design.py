@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable.console.numbers import typed
 from beable.console.output import printable, show
 from beable.console.progress import progress
 from beable.console.settings import given
@@ -239,6 +240,6 @@ def _table(calls: list[Mapping[str, Any]], outcome: str) -> list[str]:
     rows = [[*factors, outcome]]
     for call in filter(lambda c: c["found"], calls):
         error = f" ± {call['error']:.2g}" if call["error"] else ""
-        rows.append([*(f"{call[name]:.4g}" for name in factors), f"{call['outcome']:.4g}{error}"])
+        rows.append([*(typed(call[name]) for name in factors), f"{call['outcome']:.4g}{error}"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(printable(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

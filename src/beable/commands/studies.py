@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from beable.console.numbers import typed
 from beable.console.output import show
 from beable.console.progress import progress
 from beable.errors import UsageError
@@ -130,7 +131,7 @@ def _lines(finished: "Finished") -> list[str]:
     shares = [f"source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}" for e in counted]
     return [
         *(f"{e['arm']}: {e['measure']}: {share}" for e, share in zip(counted, shares, strict=True)),
-        *(f"{e['part']}: {e['words']}: {e['by']} {_digits(e['source'])}, ours {_digits(e['ours'])}" for e in compared),
+        *(f"{e['part']}: {e['words']}: {e['by']} {typed(e['source'])}, ours {typed(e['ours'])}" for e in compared),
         *(
             f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
             for title, wanted in finished.left_out.items()
@@ -155,7 +156,3 @@ def _named_file(words: str) -> tuple[str, Path]:
     if not (name and sign and path):
         raise UsageError(f"file {words!r}: give a name and a path, such as table=mine.csv")
     return name, Path(path)
-
-
-def _digits(value: float | None) -> str:
-    return "–" if value is None else format(value, ".4g")

@@ -26,12 +26,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from beable.checks import number
 from beable.design.designable import designable, features
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Simulator
+from beable.streams import sobol
 
 Floats = NDArray[np.float64]
 Range = float | tuple[float, float]
@@ -112,7 +112,7 @@ class DesignSpace:
         self.simulator, self.dimensions = simulator, self._designable.design_dimensions
         self.names = [factor.name for factor in simulator.factors]
         self.bounds = [bound(self.names, name, limits) for name, limits in (constraints or {}).items()]
-        self._survey = self._designed(sobol(SURVEY, self.dimensions, seed))
+        self._survey = self._designed(shifted_sobol(SURVEY, self.dimensions, seed))
         self._sorted = np.sort(self._survey, axis=0)
         self.shares = [group for group in numbered(self.names) if _add_up(self._survey[:, group])]
         self._marginals = [np.sort(b.quantity(self._survey)) for b in self.bounds]
@@ -131,7 +131,7 @@ class DesignSpace:
         Raises:
             DataError: there are none.
         """
-        units = sobol(max(rows, SURVEY if self.bounds else 0), self.dimensions, seed)
+        units = shifted_sobol(max(rows, SURVEY if self.bounds else 0), self.dimensions, seed)
         found = _unique([self._keeping(units)])
         if len(found.units) < rows:
             found = self._searched(units, rows, np.random.default_rng([seed, 1]))
@@ -320,11 +320,9 @@ def bound(names: Sequence[str], name: str, limits: Range) -> Bound:
     return Bound(name, tuple(names.index(part) for part in parts), float(low), float(high))
 
 
-def sobol(rows: int, dimensions: int, seed: int) -> Floats:
+def shifted_sobol(rows: int, dimensions: int, seed: int) -> Floats:
     """A Sobol sequence moved by a random shift, (rows, dimensions): the same first rows for any number of them."""
-    power = max(rows - 1, 1).bit_length()
-    points = qmc.Sobol(dimensions, scramble=False).random_base2(power)[:rows]
-    shifted: Floats = (points + np.random.default_rng([seed, 0]).random(dimensions)) % 1
+    shifted: Floats = (sobol(dimensions, rows) + np.random.default_rng([seed, 0]).random(dimensions)) % 1
     return shifted
 
 

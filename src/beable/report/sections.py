@@ -3,12 +3,12 @@
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Evaluation
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
@@ -23,7 +23,6 @@ from beable.training.run import Run
 FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
 SHOWN_BOXES = 4
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
@@ -127,7 +126,7 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     )
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
-    items = [_channel_errors(evaluation)]
+    items = [_channel_errors(evaluation), *_residual_table(evaluation)]
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
         x, y = _axes(store, variables[0])
@@ -151,6 +150,21 @@ def _channel_errors(evaluation: Evaluation) -> Figure:
     if constant:
         caption += f" Constant in these rows, and so without a relative error: {', '.join(constant)}."
     return Figure(errors({"members": found}, "relative squared error"), caption, "Errors by channel.")
+
+
+def _residual_table(evaluation: Evaluation) -> list[Figure | Table]:
+    """How far rows, reconstructions and samples violate the simulator's equations; nothing for data without."""
+    r = evaluation.residuals
+    if r is None:
+        return []
+    caption = (
+        f"How far the simulator's equations are violated, relative, median over {r.rows} held-out rows or as many "
+        "samples; of the members, median and range. What the run did not learn is taken from the row itself. A dash: "
+        "the equations need a number that decoded snapshots do not have."
+    )
+    members = {"their reconstructions": r.reconstruction, "samples of the prior": r.samples}
+    rows = [[name, "–" if values is None else spread(values)] for name, values in members.items()]
+    return [Table(caption, ["snapshots", "residual"], [["held-out rows", number(r.data)], *rows], "lr")]
 
 
 def _planes(
@@ -256,20 +270,3 @@ def median_member(values: FloatArray) -> int:
 def spread(values: FloatArray) -> str:
     """Median and range over members, for a table."""
     return f"{number(np.median(values))} ({number(values.min())} to {number(values.max())})"
-
-
-def number(value: float | np.floating[Any] | None) -> str:
-    """A number for people: three digits, powers of ten written out; a dash where there is none.
-
-    >>> number(0.98349), number(12300.0), number(8.8e-08), number(None)
-    ('0.983', '12,300', '8.8 × 10⁻⁸', '–')
-    """
-    if value is None or np.isnan(value):
-        return "–"
-    size = abs(float(value))
-    if np.isinf(size):
-        return "−∞" if value < 0 else "∞"
-    if size == 0 or 1e-3 <= size < 1e5:
-        return (f"{value:,.0f}" if size >= 1000 else f"{value:.3g}").replace("-", "−")
-    digits, power = f"{value:.1e}".replace("-", "−", int(value < 0)).split("e")
-    return f"{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}"

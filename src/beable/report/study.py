@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from beable.console.numbers import number
 from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
-from beable.report.sections import data_section, number, provenance
+from beable.report.sections import data_section, provenance
 from beable.studies.answers import Answered
 from beable.studies.context import Context
 from beable.studies.run import Finished

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.rate_distortion import RateDistortion, gaussian_curve
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.style import BLUE, GREEN, GREY, ORANGE, WIDTH, style
 from beable.report.page import Cell, Figure, Page, Section, Table
-from beable.report.sections import data_section, number, provenance
+from beable.report.sections import data_section, provenance
 from beable.training.data import code_rows
 from beable.training.run import Run
 

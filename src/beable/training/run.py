@@ -137,7 +137,7 @@ class Run:
 
     def __repr__(self) -> str:
         kind, latents = self.settings.representation["kind"], self.settings.model.latents
-        told = f"\n  conditions: {', '.join(self.known)}" if self.known else ""
+        told = f"\n  conditions: {', '.join(self.conditions)}" if self.conditions else ""
         return (
             f"Run of {self.members} member{'s' * (self.members > 1)} with {latents} latent{'s' * (latents > 1)}: "
             f"{listed(self.variables)} as {kind}{told}\n"
@@ -170,7 +170,7 @@ class Run:
 
     def _named(self, snapshots: Given) -> Mapping[str, FloatArray]:
         """Snapshots by name; an array is the variable of a run that has learned from one alone."""
-        wanted = [*self.variables, *self.known]
+        wanted = [*self.variables, *self.conditions]
         if not isinstance(snapshots, Mapping) and len(wanted) == 1:
             return {wanted[0]: np.asarray(snapshots)}
         if not isinstance(snapshots, Mapping):

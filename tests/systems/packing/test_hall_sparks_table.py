@@ -233,7 +233,7 @@ def test_options_of_the_table_are_refused_for_other_files(tmp_path, table):
     for file, more in ((other, {}), (table, {"variables": ["ID"]})):
         with pytest.raises(UsageError, match="--config and --set are for recognised files"):
             import_(file, output=tmp_path / "store.zarr", set=["kind=top"], **more)
-    with pytest.raises(UsageError, match="unknown setting of a table of packings .* did you mean 'kind'"):
+    with pytest.raises(UsageError, match=r"unknown setting of a table of packings .* did you mean 'kind'"):
         import_(table, output=tmp_path / "store.zarr", set=["kid=top"])
 
 

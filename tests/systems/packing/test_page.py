@@ -7,9 +7,9 @@ from html import unescape
 import numpy as np
 import pytest
 
+from beable.console.numbers import number
 from beable.report import page
 from beable.report.page import Figure, Table
-from beable.report.sections import number
 from beable.report.study import study_page
 from beable.studies.run import run_study
 from beable.studies.study import load

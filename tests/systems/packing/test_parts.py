@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from beable.analysis.beta_thresholds import SQUARED_ERROR_SIGMA
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.files import plain
@@ -91,8 +90,8 @@ measure = "calibrated"
 arms = { judged = ["range"] }
 options = { rows = 80, trees = 20, repeats = 19 }
 [[parts]]
-name = "luck"
-title = "luck"
+name = "chance"
+title = "chance"
 question = "?"
 measure = "spread-artefact"
 options = { draws = 3, studies = 1 }
@@ -119,7 +118,7 @@ def settings(study, arm, own=True, **model):
         "representation": {
             "kind": "table", "scaling": arm, "composition": "mass_fraction", "simplex": "rescale", "groups": "all",
         },
-        "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": SQUARED_ERROR_SIGMA} | model,
+        "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": float(np.sqrt(0.5))} | model,
         "objective": {"beta": {"kind": "constant", "beta": every}},
         "training": {"members": len(every), "steps": 300, "batch": 100, "start": "random", "learning_rate": 1e-2},
     }  # fmt: skip
@@ -186,11 +185,12 @@ def test_the_simulator_is_asked_for_the_first_seed_of_each_beta(axis):
 PATHS = [
     "arms.range.predicted.collapse", "arms.range.measured.0.dead", "arms.range.measured.0.brackets",
     "arms.deviation.readings.deviation.mean, mean", "arms.range.surrogate.r2", "arms.range.levels.0.rates.0",
-    "arms.range.levels.4.parity.looks.high_nmi", "arms.range.levels.0.squared_error", "arms.range.collapsed.nmi",
+    "arms.range.levels.4.parity.naive_pass_rate.high_nmi",
+    "arms.range.levels.0.squared_error", "arms.range.collapsed.nmi",
     "arms.range.levels.0.predicted_squared_error", "arms.range.best.0", "arms.range.simulated.0.r2",
     "trends.all.nmi_against_deviation.r2", "trends.all.t_against_nmi.crossing",
-    "trends.range.nmi_against_beta.r2_by_luck",
-    "nmi.explained_by_luck", "collapsed.looks.t_test_passed_and_high_nmi", "planes.2.spread", "brackets",
+    "trends.range.nmi_against_beta.r2_by_chance",
+    "nmi.explained_by_chance", "collapsed.naive_pass_rate.t_test_passed_and_high_nmi", "planes.2.spread", "brackets",
 ]  # fmt: skip
 
 
@@ -292,7 +292,7 @@ def test_numbers_of_no_cell_are_none():
 
 def columns(seed, coupled):
     rng = np.random.default_rng(seed)
-    found = {name: rng.normal(size=12) for name in ("beta", "nmi", "luck", "ami", "deviation", "t", "p")}
+    found = {name: rng.normal(size=12) for name in ("beta", "nmi", "chance", "ami", "deviation", "t", "p")}
     return found | ({"nmi": found["beta"] ** 2 + 0.1 * found["nmi"], "t": 3 - 2 * found["nmi"]} if coupled else {})
 
 
@@ -301,8 +301,8 @@ def test_trends_of_noise_are_significant_as_often_as_their_level():
     assert set(found) == set(PAIRINGS)
     numbers = plain(found["nmi_against_beta"])
     assert numbers["significant"] == pytest.approx(0.05, abs=0.05)
-    assert numbers["r2_by_luck"] == pytest.approx(2 / 11, abs=0.03)
-    assert numbers["r2"] == pytest.approx(numbers["r2_by_luck"], abs=0.06)
+    assert numbers["r2_by_chance"] == pytest.approx(2 / 11, abs=0.03)
+    assert numbers["r2"] == pytest.approx(numbers["r2_by_chance"], abs=0.06)
     twin = trends([columns(s, coupled=True) for s in range(20)], critical=2.0, repeats=99)
     assert plain(twin["nmi_against_beta"])["significant"] == 1.0
 
@@ -359,7 +359,7 @@ def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
 
 
 def test_the_artefact_needs_no_model(contexts):
-    numbers = plain(MEASURED["spread-artefact"].measure(contexts["luck"]))
+    numbers = plain(MEASURED["spread-artefact"].measure(contexts["chance"]))
     json.dumps(numbers, allow_nan=False)
     assert number_at(numbers, "means_equal.nmi.1.6") > 0.9 > number_at(numbers, "means_equal.nmi.0.0") + 0.5
 

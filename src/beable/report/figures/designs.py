@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.groups import BAND
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
 from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, tick, words
 
 Verified = tuple[FloatArray, FloatArray, FloatArray | None]  # target, achieved, its standard error
 Success = tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None]  # calls, share, its low and high end
@@ -198,7 +199,7 @@ def _triangle(axes: Axes, names: Sequence[str], side: float) -> None:
 def _level(axes: Axes, level: float, end: FloatArray, corner: int) -> None:
     shift = ((-9, 3), (0, -9), (9, 3))[corner]
     axes.annotate(
-        number(level),
+        tick(level),
         (float(end[0]), float(end[1])),
         shift,
         textcoords="offset points",

@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.codes import opacity
 from beable.report.figures.scales import extent, padded
 from beable.report.figures.style import BLUE, INK, WIDTH, FloatArray, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, words
 
 Pair = tuple[FloatArray, FloatArray]
 
@@ -64,4 +65,4 @@ def _panel(axes: Axes, x: FloatArray, y: FloatArray) -> None:
 def _agreement(x: FloatArray, y: FloatArray) -> str:
     spread = float(((x - x.mean()) ** 2).sum())
     said = f"R² {1 - float(((y - x) ** 2).sum()) / spread:.2f}" if spread else "R² undefined"
-    return f"{said}\nbias {number(float(f'{(y - x).mean():.2g}'))}".replace("-", "−")
+    return f"{said}\nbias {number((y - x).mean(), digits=2)}".replace("-", "−")

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.scales import axis_scale
 from beable.report.figures.style import INK, SOFT, FloatArray, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, words
+from beable.report.figures.words import words
 
 Line = tuple[FloatArray, FloatArray]
 
@@ -141,5 +142,5 @@ def _notes(axes: Axes, x: FloatArray, y: FloatArray, notes: FloatArray | None) -
     if notes is None:
         return
     for place in zip(x, y, finite("notes", notes, 1), strict=True):
-        text = number(float(f"{place[2]:.3g}"))
+        text = number(place[2])
         axes.annotate(text, place[:2], (4, 3), textcoords="offset points", fontsize=7, color=SOFT)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from beable.analysis.score_table import ScoreRow
+from beable.console.numbers import number
 from beable.report.figures.scores import scores
 from beable.report.page import Cell, Figure, Section, Table, symbols
 from beable.report.sections import (
@@ -12,7 +13,6 @@ from beable.report.sections import (
     history_section,
     latent_section,
     median_member,
-    number,
     reconstruction_section,
     spread,
 )

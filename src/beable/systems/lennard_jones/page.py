@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.particles import configurations, reconstructions, traversals
 from beable.report.figures.sweeps import sweep
 from beable.report.page import Cell, Figure, Table
-from beable.report.sections import number
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
 from beable.systems.lennard_jones.figures.anomalies import attribution, auc_by_size, roc_curves
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
@@ -64,12 +64,8 @@ def data_items(store: Store) -> list[Item]:
 
 def _level_row(level: Mapping[str, Any]) -> list[Cell | str]:
     plain = [f"{level['gravity']:g}", f"{level['temperature']:g}", f"{level['rows']:,}", f"{level['chains']:,}"]
-    means = [_mean(level["energy"], level["energy_error"]), _mean(level["height"], level["height_error"])]
+    means = [number(level["energy"], level["energy_error"]), number(level["height"], level["height_error"])]
     return [*plain, number(level["samples"]), *means]
-
-
-def _mean(value: float, error: float | None) -> str:
-    return number(value) if error is None else f"{value:.3f} ± {error:.3f}".replace("-", "−")
 
 
 def equilibrium_items(a: Equilibrium) -> list[Item]:
@@ -460,8 +456,8 @@ def _walk_row(gravity: float, name: str, walk: Walk, means: Sequence[float]) -> 
         f"{number(walk.height.time)}{mark}",
         number(walk.height.samples_per_second),
         "–" if walk.accepted is None else f"{walk.accepted:.0%}",
-        f"{_mean(walk.height.mean, walk.height.mean_error)} ({means[2]:.3f})",
-        f"{_mean(walk.energy.mean, walk.energy.mean_error)} ({means[0]:.2f})".replace("-", "−"),
+        f"{number(walk.height.mean, walk.height.mean_error)} ({means[2]:.3f})",
+        f"{number(walk.energy.mean, walk.energy.mean_error)} ({means[0]:.2f})".replace("-", "−"),
     ]
 
 
@@ -471,8 +467,8 @@ def _annealed_table(a: Exact) -> Table:
         f"{a.gravity:g}",
         str(found["steps"]),
         f"{found['effective']:.0f} of {found['rows']}",
-        f"{_mean(found['energy']['mean'], found['energy']['error'])} ({means[0]:.2f})".replace("-", "−"),
-        f"{_mean(found['height']['mean'], found['height']['error'])} ({means[2]:.3f})",
+        f"{number(found['energy']['mean'], found['energy']['error'])} ({means[0]:.2f})".replace("-", "−"),
+        f"{number(found['height']['mean'], found['height']['error'])} ({means[2]:.3f})",
     ]
     return Table(
         "Weighted draws, drawn anew by their weights on the way; they descend from few first draws, so that their "

@@ -25,7 +25,7 @@ from beable.checks import array, count, positive
 from beable.console.records import readable
 from beable.errors import BeableError, DataError, UsageError
 from beable.simulator import Factor, FloatArray, Simulator, Variable
-from beable.streams import RowStreams
+from beable.streams import RowStreams, sobol
 from beable.systems.packing.close_packing import close_packing_estimate
 from beable.systems.packing.packed_beds import Bed, Measured, Slab, bulk_slab, composition, packing_fraction
 from beable.systems.packing.powders import Component, Powder
@@ -347,7 +347,10 @@ class Packing(Simulator):
         if self.settings.sampling == "uniform":
             rows = [g.random(self.design_dimensions) for g in streams.generators("factors")]
             return self.design(np.array(rows).reshape(-1, self.design_dimensions))
-        return self.design(sobol(self.design_dimensions, streams))
+        units = sobol(
+            self.design_dimensions, len(streams), streams.start, scrambled=np.random.default_rng(streams.seed)
+        )
+        return self.design(units)
 
     def simulate(self, values: FloatArray, streams: RowStreams) -> dict[str, FloatArray]:
         """Beds of powders (rows, factors), each with as many spheres as it needs.
@@ -399,20 +402,6 @@ class Packing(Simulator):
         sizes = np.column_stack([found["median"], found["spread"]]).ravel()
         dense = close_packing_estimate(*self.powder(np.append(sizes, found["mass_fraction"])).volume_classes())
         return max(float(found["overlap"]), abs(float(found["close_packing"]) / dense - 1))
-
-
-def sobol(dimensions: int, streams: RowStreams) -> FloatArray:
-    """Rows of a scrambled Sobol sequence, (rows, dimensions): row i is the same in any block.
-
-    Source: Sobol (1967), scrambled after Owen (1998), by SciPy.
-    """
-    from scipy.stats import qmc
-
-    sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(streams.seed))
-    if streams.start:
-        sequence.fast_forward(streams.start)
-    one_by_one = [sequence.random(1)[0] for _ in range(len(streams))]  # blocks need not be powers of two
-    return np.array(one_by_one).reshape(-1, dimensions)
 
 
 def _broken_stick(unit: FloatArray) -> FloatArray:

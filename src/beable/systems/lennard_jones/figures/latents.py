@@ -16,7 +16,7 @@ from beable.report.figures.checks import finite
 from beable.report.figures.codes import opacity
 from beable.report.figures.scales import Extent, colour_scale, extent, padded
 from beable.report.figures.style import BLUE, GREEN, INK, ORANGE, FloatArray, legend, panel_grid, styled
-from beable.report.figures.words import number, words
+from beable.report.figures.words import tick, words
 
 MOST_LEVELS = 8  # different values drawn as levels; more as a scale of colour
 MOST_POINTS = 3000
@@ -91,7 +91,7 @@ def _levels(axes: Axes, z: FloatArray, v: FloatArray, levels: FloatArray, label:
         inside = z[v == level]
         if len(inside) > 2:
             axes.add_patch(_ellipse(inside, colour))
-        handles[f"{label} = {number(float(level))}"] = Line2D([], [], color=colour, linewidth=2)
+        handles[f"{label} = {tick(float(level))}"] = Line2D([], [], color=colour, linewidth=2)
     return handles
 
 

@@ -10,10 +10,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.scales import Colour, colour_bar, colour_scale
 from beable.report.figures.style import ORANGE, WIDTH, FloatArray, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, words
 
 
 @styled
@@ -92,6 +93,6 @@ def _error(axes: Axes, error: FloatArray, mask: NDArray[np.bool_] | None) -> Non
     pairs = ~np.eye(len(error), dtype=bool)
     pairs = pairs if mask is None or not (pairs & mask).any() else pairs & mask
     size = float(np.sqrt(np.mean(error[pairs] ** 2))) if pairs.any() else 0.0
-    text = f"RMSE {number(float(f'{size:.2g}'))}" + ("" if mask is None else " (hidden)")
+    text = f"RMSE {number(size, digits=2)}" + ("" if mask is None else " (hidden)")
     box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     axes.text(0.97, 0.04, text, fontsize=8, bbox=box, ha="right", va="bottom", transform=axes.transAxes)

@@ -10,11 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.groups import ByPanel, by_panel, panel_row, places
 from beable.report.figures.scales import extent, log_ticks, padded
 from beable.report.figures.style import GREY, INK, SOFT, FloatArray, Limits, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, words
+from beable.report.figures.words import words
 
 Profile = tuple[FloatArray, FloatArray, Mapping[str, FloatArray]]  # z, φ, φ of each component
 Sizes = tuple[FloatArray, FloatArray]  # diameter, mass per unit of its logarithm
@@ -191,7 +192,7 @@ def _sizes(name: str, sizes: Sizes) -> Sizes:
 def _component(axes: Axes, d: FloatArray, density: FloatArray, colour: str) -> Any:
     if len(d) == 1:
         (line,) = axes.plot([d[0], d[0]], [0, 0.94], color=colour, linewidth=1.8, transform=axes.get_xaxis_transform())
-        axes.annotate(number(float(f"{density[0]:.3g}")), (d[0], 0.94), (0, 2), textcoords="offset points", ha="center",
+        axes.annotate(number(density[0]), (d[0], 0.94), (0, 2), textcoords="offset points", ha="center",
                       xycoords=axes.get_xaxis_transform(), fontsize=8, color=colour)  # fmt: skip
         return line
     axes.fill_between(d, 0, density, color=colour, alpha=0.25, linewidth=0)

@@ -14,12 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from beable.console.numbers import number
 from beable.errors import unknown
 from beable.report.figures.checks import finite
 from beable.report.figures.groups import BAND, ByPanel, by_panel, panel_row, places
 from beable.report.figures.scales import log_ticks
 from beable.report.figures.style import INK, SOFT, FloatArray, Limits, Panels, legend, line_style, styled
-from beable.report.figures.words import number, round_numbers, words
+from beable.report.figures.words import round_numbers, tick, words
 
 Thresholds = Mapping[str, float]
 Theory = tuple[FloatArray, FloatArray]  # beta, value
@@ -181,7 +182,7 @@ def _thresholds(axes: Axes, marks: Thresholds) -> None:
     """A line each, its name above it, the highest for the smallest."""
     for level, (name, beta) in enumerate(sorted(marks.items(), key=lambda mark: -mark[1])):
         axes.axvline(beta, color=INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
-        said = f"{words(name)} = {number(float(f'{beta:.2g}'))}"
+        said = f"{words(name)} = {number(beta, digits=2)}"
         place: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "center"}
         axes.annotate(said, (beta, 1.0), (0, 2 + 10 * level), va="bottom", fontsize=7.5, color=SOFT, **place)
 
@@ -210,7 +211,7 @@ def _with_zero(axes: Axes) -> None:
     ticks = [0.0, *axes.xaxis.get_major_locator()()]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(number))
+    axes.xaxis.set_major_formatter(FuncFormatter(tick))
 
 
 def _y_scale(row: Panels, named: str) -> None:
@@ -237,7 +238,7 @@ def _bent(row: Panels, drawn: FloatArray, sizes: FloatArray) -> None:
     ticks = [t for t in round_numbers(threshold, most) if t >= threshold]
     below = np.nanmin(drawn) < 0
     row[0].yaxis.set_major_locator(FixedLocator([*(-t for t in ticks if below), 0.0, *ticks]))
-    row[0].yaxis.set_major_formatter(FuncFormatter(number))
+    row[0].yaxis.set_major_formatter(FuncFormatter(tick))
     row[0].set_ylim(-1.6 * most if below else -0.12 * threshold, 1.6 * most)
 
 

@@ -12,10 +12,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
 from beable.report.figures.style import GREY, SOFT, WIDTH, FloatArray, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, words
 
 Layout = tuple[FloatArray, FloatArray]  # places, values
 WIDEST = 4
@@ -91,9 +92,9 @@ def _mixed(rows: int) -> NDArray[np.intp]:
 
 def _say(axes: Axes, values: FloatArray, least: float, flag: str) -> None:
     """The range of the numbers, or that there is none."""
-    low, high = (number(float(f"{end:.3g}")) for end in (values.min(), values.max()))
+    low, high = (number(end) for end in (values.min(), values.max()))
     same = values.std() <= least
-    said = f"{number(float(f'{values.mean():.3g}'))} in all rows" if same else f"{low} to {high}"
+    said = f"{number(values.mean())} in all rows" if same else f"{low} to {high}"
     place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "fontsize": 7.5}
     box: dict[str, Any] = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
     axes.text(0.98, 0.02, said, color="#A84800" if same else SOFT, bbox=box, **place)

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.scales import Extent, extent, padded
 from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, line_style, panel_grid, styled
-from beable.report.figures.words import number, words
+from beable.report.figures.words import words
 
 Cell = tuple[FloatArray, FloatArray, FloatArray | None]  # reconstructed, recomputed, standard error of the latter
 
@@ -107,6 +108,4 @@ def _agreement(x: FloatArray, y: FloatArray) -> str:
     if not spread:
         return "R² undefined"
     r2 = 1 - float(((y - x) ** 2).sum()) / spread
-    return (
-        "R² < −99" if r2 < -99 else f"R² {number(float(f'{r2:.3g}')) if r2 <= -10 else f'{r2:.2f}'}".replace("-", "−")
-    )
+    return "R² < −99" if r2 < -99 else f"R² {number(r2) if r2 <= -10 else f'{r2:.2f}'}".replace("-", "−")

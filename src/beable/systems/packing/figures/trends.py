@@ -19,7 +19,7 @@ from beable.report.figures.checks import finite
 from beable.report.figures.groups import BAND, places
 from beable.report.figures.scales import log_ticks
 from beable.report.figures.style import SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, tick, words
 
 Points = tuple[FloatArray, FloatArray]
 Band = tuple[FloatArray, FloatArray, FloatArray]  # x, low, high
@@ -144,7 +144,7 @@ def _scale(axes: Axes, x_scale: str, y_scale: str, x: FloatArray) -> None:
         log_ticks(axes.xaxis, least, most)
     axes.set_yscale(y_scale)
     if y_scale == "log":
-        axes.yaxis.set_major_formatter(FuncFormatter(number))
+        axes.yaxis.set_major_formatter(FuncFormatter(tick))
         axes.yaxis.set_minor_locator(NullLocator())
 
 

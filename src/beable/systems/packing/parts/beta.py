@@ -2,8 +2,8 @@ r"""The β axis of Hall and Sparks (2023), arm by arm: one table and one scaling
 
 Each member reconstructs 25 rows of its training table; the packing fraction that it decodes is held against what its
 decoded inputs really give, by the simulator or a surrogate. The source draws its conclusions from 27 such cells of one
-seed. Here every β has several seeds, every score its value by luck, and the β at which nothing is left to reconstruct
-from is known beforehand (`beable.analysis.beta_thresholds`).
+seed. Here every β has several seeds, every score its value by chance, and the β at which nothing is left to reconstruct
+from is known beforehand (`beable.analysis.collapse`).
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from beable.analysis.beta_thresholds import (
-    Measured,
+from beable.analysis.collapse import (
+    ACTIVE_NATS,
+    MeasuredThreshold,
     Thresholds,
     measured_threshold,
     of_eigenvalues,
     spread_of_thresholds,
 )
-from beable.analysis.collapse import ACTIVE_NATS
 from beable.files import fields, plain
+from beable.metrics.agreement import critical_t
 from beable.metrics.disentanglement import mig
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parity_cells import critical_t
 from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, columns_of, summary
 from beable.systems.packing.parts.ensembles import (
     Judged,
@@ -112,7 +112,7 @@ class BetaArm:
         """The different β, ascending."""
         return np.unique(self.members.betas)
 
-    def measured(self, latent: int = 0) -> Measured:
+    def measured(self, latent: int = 0) -> MeasuredThreshold:
         """Where the trained models lose a latent."""
         return measured_threshold(self.members.betas, self.trained.rate, ACTIVE_NATS, latent)
 
@@ -222,15 +222,15 @@ class Beta:
         trends: fits by arm, and of all arms together under "all".
         planes: t-SNE of one arm's table, then of its reconstructions at some β.
         plane_arm: that arm's name.
-        explained_by_luck: R² of nmi of all cells by its own value by luck.
-        excess: mean nmi of all cells over its value by luck.
+        explained_by_chance: R² of nmi of all cells by its own value by chance.
+        excess: mean nmi of all cells over its value by chance.
     """
 
     arms: dict[str, BetaArm]
     trends: dict[str, dict[str, Trend]]
     planes: list[Plane]
     plane_arm: str
-    explained_by_luck: float
+    explained_by_chance: float
     excess: float
 
     def as_json(self) -> dict[str, Any]:
@@ -238,8 +238,8 @@ class Beta:
         collapsed = [c for arm in self.arms.values() for c in arm.side(collapsed=True)]
         alive = [c for arm in self.arms.values() for c in arm.side(collapsed=False)]
         numbers = {
-            **fields(self, "plane_arm", "explained_by_luck", "excess"),
-            "nmi": {"explained_by_luck": self.explained_by_luck, "excess": self.excess},
+            **fields(self, "plane_arm", "explained_by_chance", "excess"),
+            "nmi": {"explained_by_chance": self.explained_by_chance, "excess": self.excess},
             "collapsed": summary(collapsed),
             "alive": summary(alive),
             "brackets": float(np.mean([a.brackets for a in self.arms.values()])),
@@ -259,14 +259,14 @@ def beta(context: Context) -> Beta:
     arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms("judged")}
     pictured, within = context.arm("pictured"), context.option("trend_betas") or None
     cells = columns_of([c for arm in arms.values() for c in arm.cells])
-    by_luck = np.corrcoef(cells["nmi"], cells["luck"])[0, 1] ** 2 if np.ptp(cells["luck"]) > 0 else float("nan")
+    chance = np.corrcoef(cells["nmi"], cells["chance"])[0, 1] ** 2 if np.ptp(cells["chance"]) > 0 else float("nan")
     return Beta(
         arms,
         _trends(arms, within, context.option("repeats")),
         _planes(context, pictured),
         pictured.name,
-        float(by_luck),
-        float(np.mean(cells["nmi"] - cells["luck"])),
+        float(chance),
+        float(np.mean(cells["nmi"] - cells["chance"])),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from beable.files import fields
 from beable.simulator import Simulator
-from beable.systems.packing.nmi_spread import share_that_looks_good
+from beable.systems.packing.nmi_spread import naive_pass_rate
 from beable.systems.packing.parity_cells import CellParity, cell_parity
 from beable.systems.packing.parts.ensembles import Decoded, Members
 from beable.systems.packing.parts.oracles import simulated
@@ -81,7 +81,7 @@ NUMBERS: dict[str, Callable[[Cell], float]] = {
     "bias": lambda c: c.parity.bias,
     "mae": lambda c: c.parity.mae,
     "nmi": lambda c: c.parity.nmi.score,
-    "luck": lambda c: c.parity.nmi.by_luck,
+    "chance": lambda c: c.parity.nmi.chance,
     "ami": lambda c: c.parity.ami.score,
     "nmi_p": lambda c: c.parity.nmi.p,
     "ksg": lambda c: c.parity.ksg.score,
@@ -109,7 +109,7 @@ def summary(cells: Sequence[Cell]) -> dict[str, Any]:
         return {"cells": 0}
     numbers = {name: _median(values) for name, values in columns_of(cells).items() if name != "beta"}
     constant = {"constant": float(np.mean([c.parity.constant_reconstructed for c in cells]))}
-    return {"cells": len(cells)} | numbers | constant | {"looks": share_that_looks_good([c.parity for c in cells])}
+    return {"cells": len(cells)} | numbers | constant | {"naive_pass_rate": naive_pass_rate([c.parity for c in cells])}
 
 
 def _median(values: Floats) -> float:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.beta_thresholds import spread_of_thresholds
+from beable.analysis.collapse import spread_of_thresholds
 from beable.datasets.store import Store
 from beable.errors import DataError
 from beable.files import plain
