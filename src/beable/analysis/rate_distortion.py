@@ -27,9 +27,10 @@ from scipy.special import logsumexp
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.errors import UsageError
 from beable.streams import generator
-from beable.training.run import Run, RunSettings
+from beable.training.run import Run
+from beable.training.settings import RunSettings
 from beable.vae.distributions import LOG_2PI
-from beable.vae.objectives import Constant, ObjectiveSettings
+from beable.vae.settings import Constant, ObjectiveSettings
 
 FloatArray = NDArray[np.floating]
 SPLIT_ROWS = 512

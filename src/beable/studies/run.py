@@ -35,7 +35,8 @@ from beable.studies.context import further_path
 from beable.studies.study import Arm, Data, Study
 from beable.systems import SYSTEMS
 from beable.training.data import learnable, prepare
-from beable.training.run import Run, RunSettings, representation_choice, train
+from beable.training.run import Run, representation_choice, train
+from beable.training.settings import RunSettings
 from beable.training.start import paths
 
 Progress = Callable[[int, int], None]

@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from beable import files
 from beable.datasets.store import Store
@@ -32,38 +31,18 @@ from beable.errors import CorruptError, DataError, OutputError, UsageError
 from beable.representations import Representation, make
 from beable.training.data import Prepared, conditions, learnable, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
-from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
+from beable.training.fit import Best, Fit, History, Progress
+from beable.training.settings import RunSettings
 from beable.training.start import begin, paths
 from beable.vae.distributions import Bernoulli, Noise, Normal
-from beable.vae.objectives import ObjectiveSettings
 from beable.vae.physical_terms import particle_penalty
-from beable.vae.vae import VAE, ModelSettings, Rows
+from beable.vae.vae import VAE, Rows
 
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
 CHECKPOINT_SECONDS = 5.0
 BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
-
-
-class RunSettings(BaseModel):
-    """All the choices of a training.
-
-    Args:
-        variables: names of the variables to learn from; None for all fields of the store.
-        representation: its kind and its own settings, such as {"kind": "modes", "energy": 0.999}.
-        model: the VAE.
-        objective: what is minimised.
-        training: how.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    variables: tuple[str, ...] | None = None
-    representation: dict[str, str | int | float | bool | None] = {"kind": "modes"}
-    model: ModelSettings = ModelSettings()
-    objective: ObjectiveSettings = ObjectiveSettings()
-    training: TrainingSettings = TrainingSettings()
 
 
 class Codes(NamedTuple):
@@ -317,8 +296,8 @@ def _differences(a: Any, b: Any, at: str = "") -> list[str]:
 
 
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
-    options: dict[str, object] = dict(settings.representation)
-    return str(options.pop("kind", "modes")), options
+    options = settings.representation.model_dump(mode="json")
+    return str(options.pop("kind")), options
 
 
 def _make_representation(settings: RunSettings) -> Representation:

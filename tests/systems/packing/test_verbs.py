@@ -307,7 +307,7 @@ def name(request):
 def test_numbers_are_learned_as_a_table(folder, name):
     run = Run.load(folder / name)
     sizes = {"ours": ["median", "spread"], "theirs": ["mean_size", "size_deviation"]}[name]
-    assert run.settings.representation["kind"] == "table"
+    assert run.settings.representation.kind == "table"
     assert run.variables == [*sizes, "mass_fraction", "packing_fraction"]
     assert isinstance(run.representation, Table)
     assert run.representation.code.shape == ({"ours": 10, "theirs": 9}[name],)

@@ -16,7 +16,7 @@ from beable.analysis.collapse import ACTIVE_NATS
 from beable.errors import UsageError
 from beable.studies.context import Context
 from beable.systems.lennard_jones.parts.rows import held
-from beable.vae.objectives import Constant
+from beable.vae.settings import Constant
 
 FloatArray = NDArray[np.floating]
 
