@@ -137,7 +137,7 @@ def refused(error: ValidationError, model: type[BaseModel], kind: str = "setting
         model: the class of the settings.
         kind: what a name is called that is not known.
     """
-    first = error.errors(include_url=False)[0]
+    first = min(error.errors(include_url=False), key=lambda entry: entry["type"] == "missing")
     about, cause = first.get("ctx", {}), first.get("ctx", {}).get("error")
     place, known = _place(model, first["loc"], first["type"] == "extra_forbidden")
     if first["type"] == "literal_error":
