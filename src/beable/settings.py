@@ -5,8 +5,9 @@ A group of settings is a subclass of `SettingsModel` whose fields carry a type, 
 """
 
 import json
+import re
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
@@ -28,6 +29,15 @@ def listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def kind_or(default: str) -> Callable[[Any], Any]:
+    """The kind that tells the members of a union apart, for `pydantic.Discriminator`; the default where it is missing.
+
+    >>> kind_or("modes")({"kind": "table"}), kind_or("modes")({})
+    ('table', 'modes')
+    """
+    return lambda value: value.get("kind", default) if isinstance(value, Mapping) else getattr(value, "kind", None)
+
+
 Numbers = Annotated[tuple[Number, ...], BeforeValidator(listed), Field(min_length=1)]
 Positives = Annotated[tuple[Positive, ...], BeforeValidator(listed), Field(min_length=1)]
 
@@ -38,11 +48,15 @@ class SettingsModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     #: names of settings that come first in the help of a verb, by heading
-    groups: ClassVar[Mapping[str, Sequence[str]]] = {}
+    headings: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Put the descriptions of the fields into the documentation of the class."""
+        """Take descriptions of the fields from the documentation of the class, or put them there."""
+        told = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", cls.__doc__ or "", re.MULTILINE))
+        for name, about in cls.model_fields.items():
+            if about.description is None and name in told:
+                about.description = _sentence(told[name])
         lines = [f"    {name}: {about.description}" for name, about in cls.model_fields.items() if about.description]
         if lines and "\nArgs:\n" not in (cls.__doc__ or ""):
             cls.__doc__ = "\n".join([(cls.__doc__ or "").rstrip(), "", "Args:", *lines, ""])
@@ -51,6 +65,11 @@ class SettingsModel(BaseModel):
     def completed(cls, tree: dict[str, Any]) -> dict[str, Any]:
         """The values with what some of them imply for others, before they are checked."""
         return tree
+
+
+def _sentence(words: str) -> str:
+    plain = re.sub(r"\s+", " ", words).replace("`", "")
+    return f"{plain[0].upper()}{plain[1:]}"
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -118,14 +137,14 @@ def refused(error: ValidationError, model: type[BaseModel], kind: str = "setting
         model: the class of the settings.
         kind: what a name is called that is not known.
     """
-    first = error.errors(include_url=False)[0]
+    first = min(error.errors(include_url=False), key=lambda entry: entry["type"] == "missing")
     about, cause = first.get("ctx", {}), first.get("ctx", {}).get("error")
     place, known = _place(model, first["loc"], first["type"] == "extra_forbidden")
     if first["type"] == "literal_error":
         return unknown(place, str(first["input"]), [word.strip("'") for word in _choices(about["expected"])])
     if first["type"] == "union_tag_invalid":
         tags = [tag.strip("'") for tag in _choices(about["expected_tags"])]
-        return unknown(f"{place}.{about['discriminator'].strip(chr(39))}", str(about["tag"]), tags)
+        return unknown(f"{place}.kind", str(about["tag"]), tags)
     if first["type"] == "extra_forbidden" and known:
         return unknown(kind, place, known)
     if first["type"] == "missing":

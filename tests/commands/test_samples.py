@@ -1,19 +1,17 @@
 """The way of a particle on the command line: simulate lennard-jones, fit, sample, score."""
 
-import inspect
 import json
 import signal
 import warnings
-from typing import get_args
 
 import numpy as np
 import pytest
 
 from beable import cli
-from beable.commands import simulate
 from beable.datasets.store import Store
 from beable.report import page
-from beable.systems.lennard_jones.simulator import MOVES, PROTOCOLS, SOURCE_PROTOCOL, STARTS, WALLS, LennardJones
+from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
+from beable.systems.lennard_jones.simulator import LennardJones
 from beable.training.run import Run
 
 USAGE, DATA, CORRUPT, OUTPUT = 2, 3, 5, 73
@@ -207,39 +205,6 @@ def test_what_cannot_be_scored_is_refused(beable, folder, tmp_path):
 # simulate lennard-jones
 
 
-def test_the_fluid_offers_every_setting_with_its_default():
-    def plain(value):
-        return list(value) if isinstance(value, tuple) else value
-
-    offered = {name: p.default for name, p in inspect.signature(simulate.lennard_jones).parameters.items()}
-    settings = {n: p.default for n, p in inspect.signature(LennardJones).parameters.items() if p.kind is p.KEYWORD_ONLY}
-    lists = {"box": [settings["box"]], "temperature": [settings["temperature"]], "spacing": str(settings["spacing"])}
-    sweeps = f"[{settings.pop('sweeps')}; source {SOURCE_PROTOCOL['sweeps']}]"
-    assert sweeps in simulate.lennard_jones.__doc__
-    assert {name: offered.get(name) for name in settings} == {n: plain(v) for n, v in (settings | lists).items()}
-
-
-@pytest.mark.parametrize(
-    ("option", "known"),
-    [("walls", WALLS), ("moves", MOVES), ("protocol", (*PROTOCOLS, "source")), ("start", STARTS)],
-)
-def test_the_fluid_offers_every_choice(option, known):
-    choices = get_args(inspect.signature(simulate.lennard_jones).parameters[option].annotation)[0]
-    literal = next((part for part in get_args(choices) if get_args(part)), choices)
-    assert set(get_args(literal)) == set(known)
-
-
-def test_the_default_call_is_the_default_class(monkeypatch, tmp_path):
-    made = []
-    monkeypatch.setattr(simulate, "_simulate", lambda simulator, *words, **more: made.append(simulator))
-    simulate.lennard_jones(output=tmp_path / "new", rows=1)
-    simulate.lennard_jones(output=tmp_path / "new", rows=1, protocol="source")
-    simulate.lennard_jones(output=tmp_path / "new", rows=1, protocol="source", sweeps=100)
-    simulate.lennard_jones(output=tmp_path / "new", rows=1, protocol="restart")
-    expected = [{}, SOURCE_PROTOCOL, SOURCE_PROTOCOL | {"sweeps": 100}, {"protocol": "restart"}]
-    assert [s.settings() for s in made] == [LennardJones(**given).settings() for given in expected]
-
-
 def test_the_verdict_is_printed(beable, answer, tmp_path):
     code, out, _ = beable(*QUICK, "--rows", 8, "-o", tmp_path / "fluid")
     assert code == 0
@@ -253,7 +218,7 @@ def test_the_verdict_is_printed(beable, answer, tmp_path):
 
 def test_options_reach_the_simulator(answer, tmp_path):
     words = "--temperature 0.7 0.9 --walls mirror --moves random --potential fake --cutoff 2.5 --shift"
-    answer(*QUICK, "--rows", 8, "-o", tmp_path / "fluid", "--gravity-range", 0.2, 0.6, *words.split())
+    answer(*QUICK, "--rows", 8, "-o", tmp_path / "fluid", "--gravity.low", 0.2, "--gravity.high", 0.6, *words.split())
     made = Store.open(tmp_path / "fluid")
     asked = {
         "gravity": {"low": 0.2, "high": 0.6},
@@ -293,25 +258,28 @@ def test_automatic_spacing_is_measured(answer, tmp_path):
 MISTAKES = {
     "--particles 60 --box 4": "do not fit",
     "--particles 0": "particles must be",
-    "--dimensions 4": "dimensions must be",
+    "--dimensions 4": "unknown dimensions",
     "--gravity -0.1": "gravity must be",
-    "--gravity-range 0.6 0.2": "gravity",
+    "--gravity.low 0.6 --gravity.high 0.2": "low less than high",
     "--temperature 0": "temperature must be greater than 0",
     "--box -1": "box must be",
     "--potential nowhere:energy": "nowhere",
     "--potential lenard-jones": "did you mean 'lennard-jones'",
     "--potential math:sqrt": "numba",
-    "--walls mirrored": 'Did you mean "mirror"',
+    "--walls mirrored": "did you mean 'mirror'",
     "--walls periodic": "gravity must be 0 with periodic walls",
-    "--protocol longrun": 'Did you mean "long-run"',
+    "--protocol longrun": "did you mean 'long-run'",
     "--spacing often": "spacing must be",
     "--spacing 0": "spacing must be",
     "--samples 0": "samples must be",
     "--step 0": "step must be",
     "--teleport 2": "teleport must be",
     "--sweeps 1": "sweeps must be",
-    "--shift --no-cutoff": "shift needs a cut-off",
-    "--bonds 1": "--bonds",
+    "--shift --cutoff none": "shift needs a cut-off",
+    "--bonds.length 0.1": "bonds.length must be at least 1",
+    "--set bonds=3": "bonds must be a table of stiffness, length",
+    "--gravity 1 --gravity.low 0.1": "give --gravity or --gravity.low, not both",
+    "--protocol restart --samples 4": "samples is for long runs",
     "--rows 0": "rows must be",
     "--gravty 1": "Did you mean --gravity",
 }

@@ -59,7 +59,7 @@ CASES = [
 @pytest.mark.parametrize(("names", "kind", "learned"), CASES)
 def test_the_variables_decide_the_representation(tmp_path, arrays, names, kind, learned):
     run = train(stored(tmp_path / "data.zarr", arrays, *names), tmp_path / "run", quick())
-    assert run.settings.representation == {"kind": kind}
+    assert run.settings.representation.model_dump() == {"kind": kind}
     assert run.variables == learned
 
 
@@ -79,9 +79,9 @@ def test_python_and_the_command_line_make_the_same_run(tmp_path, arrays, names, 
 def test_options_of_the_representation_do_not_choose_it(tmp_path, arrays):
     store = stored(tmp_path / "data.zarr", arrays, "positions")
     run = train(store, tmp_path / "run", quick(representation={"order": "none"}))
-    assert run.settings.representation == {"kind": "coordinates", "order": "none"}
+    assert run.settings.representation.model_dump() == {"kind": "coordinates", "order": "none"}
     by_hand = quick(representation={"kind": "modes"})
-    assert train(store, tmp_path / "modes", by_hand).settings.representation == {"kind": "modes"}
+    assert train(store, tmp_path / "modes", by_hand).settings.representation.model_dump() == {"kind": "modes"}
 
 
 def test_numbers_beside_fields_are_named_when_they_are_left_out(tmp_path, arrays):
@@ -93,7 +93,7 @@ def test_numbers_beside_fields_are_named_when_they_are_left_out(tmp_path, arrays
 def test_what_is_left_out_by_name_needs_no_word(tmp_path, arrays):
     store = stored(tmp_path / "data.zarr", arrays, "heat", "phi")
     run = train(store, tmp_path / "run", quick(variables=["phi"]))  # a warning would be an error
-    assert run.settings.representation == {"kind": "table"}
+    assert run.settings.representation.model_dump() == {"kind": "table"}
     assert train(store, tmp_path / "fields", quick(variables=["heat"])).variables == ["heat"]
 
 

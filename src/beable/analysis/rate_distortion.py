@@ -29,9 +29,10 @@ from beable.console.records import readable
 from beable.errors import UsageError
 from beable.files import fields, plain
 from beable.streams import generator
-from beable.training.run import Run, RunSettings
+from beable.training.run import Run
+from beable.training.settings import RunSettings
 from beable.vae.distributions import LOG_2PI
-from beable.vae.objectives import Constant, ObjectiveSettings
+from beable.vae.settings import Constant, ObjectiveSettings
 
 FloatArray = NDArray[np.floating]
 SPLIT_ROWS = 512

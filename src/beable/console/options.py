@@ -41,7 +41,7 @@ class Option(NamedTuple):
         """The argument of a function that cyclopts makes the option of: words only, which `value` reads."""
         kind, metavar, choices = _kind(self.hints)
         default, text = self.about.get_default(call_default_factory=True), self.about.description
-        shown = False if self.about.is_required() or default is None or default is False else _shown(default)
+        shown = False if self.about.is_required() or default in (None, ()) or default is False else _shown(default)
         about = Parameter(
             name=f"--{self.name}",
             help=text,
@@ -73,7 +73,7 @@ def options_of(model: type[BaseModel], path: tuple[str, ...] = (), group: str = 
     >>> [option.name for option in options_of(Grid)]
     ['nodes']
     """
-    groups = {name: heading for heading, names in getattr(model, "groups", {}).items() for name in names}
+    groups = {name: heading for heading, names in getattr(model, "headings", {}).items() for name in names}
     for name, about in model.model_fields.items():
         heading = group or groups.get(name, "Settings")
         hints = [bare(hint) for hint in members(about.annotation, *about.metadata)]
@@ -82,6 +82,45 @@ def options_of(model: type[BaseModel], path: tuple[str, ...] = (), group: str = 
         for inner in hints:
             if hasattr(inner, "model_fields"):
                 yield from options_of(inner, (*path, name), heading)
+
+
+def named_options(
+    model: type[BaseModel], names: Mapping[str, str], defaults: Mapping[str, Any] | None = None
+) -> list[Option]:
+    """Options for some settings of a model, which may lie deep in it.
+
+    Args:
+        model: the root of the settings.
+        names: dotted paths of the settings by the names of their options.
+        defaults: tree of values that stand in for those of the model.
+
+    Where a table on the way has several kinds, an option has the choices of all of them.
+    """
+    return [_named(model, name, tuple(path.split(".")), defaults or {}) for name, path in names.items()]
+
+
+def _named(model: type[BaseModel], name: str, path: tuple[str, ...], defaults: Any) -> Option:
+    models: list[Any] = [model]
+    for part in path:
+        defaults = defaults.get(part, {}) if isinstance(defaults, Mapping) else {}
+        fields = [inner.model_fields[part] for inner in models if part in getattr(inner, "model_fields", {})]
+        hints = [bare(hint) for about in fields for hint in members(about.annotation, *about.metadata)]
+        owner, models = models, hints
+    about = fields[0]
+    if all(get_origin(hint) is Literal for hint in hints):
+        hints = [Literal[tuple(dict.fromkeys(word for hint in hints for word in get_args(hint)))]]
+    if defaults != {}:
+        about = FieldInfo(default=defaults, description=about.description)
+    if path[-1] == "kind" and len(owner) > 1:  # the table says what it is for, and the data may decide
+        about = FieldInfo(default=None, description=_parent(model, path).description)
+    return Option(name, path, tuple(hints), about)
+
+
+def _parent(model: type[BaseModel], path: tuple[str, ...]) -> FieldInfo:
+    """The field of the table that holds a setting."""
+    for part in path[:-2]:
+        model = bare(next(members(model.model_fields[part].annotation)))
+    return model.model_fields[path[-2]]
 
 
 def with_options(function: Callable[..., None], options: Iterable[Option]) -> None:

@@ -15,7 +15,8 @@ from beable.metrics import METRICS
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.training.data import learnable, prepare
-from beable.training.run import RunSettings, representation_choice, settled
+from beable.training.run import representation_choice, settled
+from beable.training.settings import RunSettings
 from beable.training.start import paths
 from beable.workers import pool
 

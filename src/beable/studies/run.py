@@ -33,7 +33,8 @@ from beable.studies.context import Context, data_path, dataset_path, number_at, 
 from beable.studies.source import Request
 from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study, first_problem
 from beable.system import SYSTEMS
-from beable.training.run import Run, RunSettings, train
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 from beable.workers import number, pool
 
 Progress = Callable[[int, int], None]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from beable.errors import UsageError, unknown
 from beable.settings import merged
 from beable.system import SYSTEMS
-from beable.training.run import RunSettings
+from beable.training.settings import RunSettings
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 _Tree = dict[str, Any]

@@ -12,7 +12,7 @@ from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
 from beable.training.ensemble import split
-from beable.training.fit import TrainingSettings
+from beable.training.settings import TrainingSettings
 
 BLOCK_ROWS = 1024
 

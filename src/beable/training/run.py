@@ -26,21 +26,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from beable import files
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
+from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
-from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
+from beable.training.fit import Best, Fit, History, Progress
+from beable.training.settings import RunSettings
 from beable.training.start import begin, paths
 from beable.vae.distributions import Bernoulli, Noise, Normal
-from beable.vae.objectives import ObjectiveSettings
 from beable.vae.physical_terms import particle_penalty
-from beable.vae.vae import VAE, ModelSettings, Rows
+from beable.vae.vae import VAE, Rows
 
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
@@ -48,28 +48,6 @@ CHECKPOINT_SECONDS = 5.0
 BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
-
-
-class RunSettings(BaseModel):
-    """All the choices of a training.
-
-    Args:
-        variables: names of the variables to learn from; None for all fields and particles of the store, or all
-            numbers where there are none.
-        representation: its kind and its own settings, such as {"kind": "modes", "energy": 0.999}; without a kind, or
-            with None, the variables decide: coordinates of particles, a table of numbers, modes of fields.
-        model: the VAE.
-        objective: what is minimised.
-        training: how.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    variables: tuple[str, ...] | None = None
-    representation: dict[str, str | int | float | bool | None] = {"kind": None}
-    model: ModelSettings = ModelSettings()
-    objective: ObjectiveSettings = ObjectiveSettings()
-    training: TrainingSettings = TrainingSettings()
 
 
 @readable
@@ -136,7 +114,7 @@ class Run:
         self.settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
 
     def __repr__(self) -> str:
-        kind, latents = self.settings.representation["kind"], self.settings.model.latents
+        kind, latents = self.settings.representation.kind, self.settings.model.latents
         told = f"\n  conditions: {', '.join(self.conditions)}" if self.conditions else ""
         return (
             f"Run of {self.members} member{'s' * (self.members > 1)} with {latents} latent{'s' * (latents > 1)}: "
@@ -346,8 +324,11 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
             LeftOutWarning,
             stacklevel=3,
         )
-    kind = settings.representation.get("kind") or natural_representation(store, names)
-    return settings.model_copy(update={"representation": {**settings.representation, "kind": kind}})
+    if settings.representation.kind != "auto":
+        return settings
+    options = settings.representation.model_dump(mode="json") | {"kind": natural_representation(store, names)}
+    chosen = validated(RunSettings, {"representation": options}).representation
+    return settings.model_copy(update={"representation": chosen})
 
 
 @contextmanager
@@ -388,7 +369,7 @@ def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
 
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
     """Kind and options of the representation of settled settings."""
-    options: dict[str, object] = dict(settings.representation)
+    options = settings.representation.model_dump(mode="json")
     return str(options.pop("kind")), options
 
 

@@ -24,7 +24,6 @@ Y. Li, K. Swersky and R. Zemel, *Generative moment matching networks*, ICML (201
 from typing import NamedTuple, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from beable.errors import UsageError
@@ -32,6 +31,7 @@ from beable.representations.particles import Coordinates
 from beable.representations.representation import Representation
 from beable.representations.scaling import Affine
 from beable.vae.distributions import Noise
+from beable.vae.settings import ParticleTerms
 from beable.vae.vae import VAE, Rows
 
 #: centres and widths of the soft counts of pairs, in σ: where the first shell of a dense fluid stands
@@ -46,40 +46,6 @@ LEAST_SPREAD = 0.2
 MOST_LEVELS = 32
 MOMENT_ROWS = 4000
 BLOCK_ROWS = 500
-
-
-class ParticleTerms(BaseModel):
-    """The choices of a penalty on decoded particles.
-
-    Args:
-        box: L, side of the box, in σ.
-        dimensions: numbers of a particle, the last one up.
-        core: r_c, distance below which a pair pays, in σ.
-        core_weight: w_c, in nats per squared distance.
-        wall_weight: w_b, in nats per squared distance.
-        margin: δ, distance from a wall below which a particle pays.
-        matching: weight of M; 0 for none.
-        every: steps between two that count M.
-        rows: rows of a batch at whose conditions samples of the prior are decoded.
-        ramp: share of the steps over which the weight rises.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    box: float = Field(gt=0)
-    dimensions: int = Field(default=2, ge=1)
-    core: float = Field(default=1.0, gt=0)
-    core_weight: float = Field(default=30.0, ge=0)
-    wall_weight: float = Field(default=100.0, ge=0)
-    margin: float = Field(default=0.05, ge=0)
-    matching: float = Field(default=2.0, ge=0)
-    every: int = Field(default=2, ge=1)
-    rows: int = Field(default=128, ge=1)
-    ramp: float = Field(default=0.3, ge=0, le=1)
-
-    def weight(self, step: int, steps: int) -> float:
-        """Share of the full weight at a step of a training."""
-        return min(1.0, step / (self.ramp * steps)) if self.ramp else 1.0
 
 
 class Moments(NamedTuple):

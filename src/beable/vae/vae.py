@@ -9,10 +9,9 @@ bends it. The likelihood is the decoder's head: normal or Bernoulli.
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from beable.errors import DataError, UsageError
@@ -20,8 +19,8 @@ from beable.representations.representation import Code
 from beable.vae.distributions import Bernoulli, GroupedNormal, Noise, Normal, group_energy, row_sum
 from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid
 from beable.vae.priors import Prior, make_prior
+from beable.vae.settings import ModelSettings
 
-Positive = Annotated[int, Field(ge=1)]
 LOG_STD_RANGE = (-12.0, 3.0)
 
 
@@ -37,58 +36,6 @@ class Rows(NamedTuple):
     values: Tensor
     leftover: Tensor
     conditions: Tensor | None = None
-
-
-class ModelSettings(BaseModel):
-    """The choices that make a VAE.
-
-    Args:
-        latents: number of latents n.
-        prior: name of the prior.
-        prior_options: its own options.
-        conditions: names of factors of the data set that encoder and decoder are conditioned on, such as ["gravity"].
-        network: "mlp" on any code, "conv" on fields, "points" on particles: an encoder that does not see their order.
-        width: hidden units of a layer ("mlp", "points").
-        depth: number of hidden layers ("mlp", "points"); 0 leaves a linear VAE.
-        hidden: hidden units of each layer of the encoder instead, mirrored in the decoder ("mlp").
-        channels: channels after each convolution ("conv"), mirrored in the decoder.
-        decoder_channels: channels before each convolution of the decoder instead.
-        stride: 2 halves the grid with each convolution, 1 keeps it ("conv").
-        head: hidden units between convolutions and latents ("conv"); four times the last channels by default.
-        point: numbers that each particle has ("points").
-        activation: name in ``nn.ACTIVATIONS``.
-        likelihood: "normal" or "bernoulli".
-        variance: of the normal likelihood: "closed" (the mean squared error of the batch, Rybkin et al. 2021),
-            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "fixed".
-        sigma: standard deviation of the outputs where the variance is fixed, in the code's units.
-        linear: whether encoder and decoder have a linear path.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    latents: int = Field(default=2, ge=1)
-    prior: Literal["standard", "gaussian", "hierarchical", "mixture"] = "standard"
-    prior_options: dict[str, int | float | bool | list[float]] = {}
-    conditions: tuple[str, ...] = ()
-    network: Literal["mlp", "conv", "points"] = "mlp"
-    width: int = Field(default=32, ge=1)
-    depth: int = Field(default=2, ge=0)
-    hidden: tuple[Positive, ...] | None = None
-    channels: tuple[Positive, ...] = Field(default=(8, 16, 32), min_length=1)
-    decoder_channels: tuple[Positive, ...] | None = Field(default=None, min_length=1)
-    stride: Literal[1, 2] = 2
-    head: tuple[Positive, ...] | None = None
-    point: int = Field(default=2, ge=1)
-    activation: str = "silu"
-    likelihood: Literal["normal", "bernoulli"] = "normal"
-    variance: Literal["closed", "closed-channel", "scalar", "channel", "fixed"] = "closed"
-    sigma: float = Field(default=1.0, gt=0)
-    linear: bool = True
-
-    @property
-    def layers(self) -> list[int]:
-        """Hidden units of each layer of a dense encoder."""
-        return [self.width] * self.depth if self.hidden is None else list(self.hidden)
 
 
 class Conditions(nn.Module):

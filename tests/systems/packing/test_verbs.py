@@ -201,7 +201,7 @@ def test_a_table_of_powders_is_packed_row_by_row(answer, tmp_path):
     answer(f"{made} -o {tmp_path}/a.zarr")
     store = Store.open(tmp_path / "a.zarr")
     assert store.read("median").tolist() == [[20], [30]]
-    assert store.settings["design"] == "table"
+    assert store.settings["sampling"] == "table"
 
 
 def test_an_interrupted_table_goes_on_where_it_was(answer, refused, tmp_path, monkeypatch):
@@ -225,7 +225,7 @@ def test_an_interrupted_table_goes_on_where_it_was(answer, refused, tmp_path, mo
 
 
 WRONG_TABLES = {
-    "--components 1 --table 1,0,1;1,0,nan": (DATA, "table must be finite; index 1, 2 is not"),
+    "--components 1 --table 1,0,1;1,0,nan": (USAGE, "table.1.2 must be a finite number, not nan"),
     "--components 1 --table 1,0,1;1,0,0.5": (USAGE, "table, row 1: mass fractions must sum to 1, not 0.5"),
     "--components 1 --table 1,0,1;0,0,1": (USAGE, "table, row 1: component 1: median must be greater than 0"),
     "--components 1 --table 1,0,1;1,5,1": (USAGE, "table, row 1: component 1: spread must lie between 0 and 3"),
@@ -238,10 +238,10 @@ WRONG_TABLES = {
     "--spread 2 3": (DATA, "narrow the sizes"),
     "--spread 0.3 1 --max-spheres 2000": (DATA, "with a spread of at least 0.3 any row would need"),
     "--min-coarse-spheres 3": (USAGE, "min_coarse_spheres must be at least 30"),
-    "--densities 1 2": (USAGE, "densities must be 3 positive numbers"),
-    "--densities 1 0 2": (USAGE, "densities must be 3 positive numbers"),
+    "--densities 1 2": (USAGE, "densities must be one number, or 3"),
+    "--densities 1 0 2": (USAGE, "densities must be greater than 0"),
     "--sampling table": (USAGE, "a table and the sampling 'table' go together"),
-    "--sampling sobl": (USAGE, '"sobol"'),
+    "--sampling sobl": (USAGE, "did you mean 'sobol'"),
 }
 
 
@@ -307,7 +307,7 @@ def name(request):
 def test_numbers_are_learned_as_a_table(folder, name):
     run = Run.load(folder / name)
     sizes = {"ours": ["median", "spread"], "theirs": ["mean_size", "size_deviation"]}[name]
-    assert run.settings.representation["kind"] == "table"
+    assert run.settings.representation.kind == "table"
     assert run.variables == [*sizes, "mass_fraction", "packing_fraction"]
     assert isinstance(run.representation, Table)
     assert run.representation.code.shape == ({"ours": 10, "theirs": 9}[name],)

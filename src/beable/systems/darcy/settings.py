@@ -14,7 +14,7 @@ OF_LAWS = ("centre", "width", "width_is", "sign_agreement", "covariance", "low",
 class DarcySettings(SettingsModel):
     """All that defines a Darcy flow between two wells, and the law of its factors."""
 
-    groups: ClassVar = {"Factors": ("factors", *OF_LAWS)}
+    headings: ClassVar = {"Factors": ("factors", *OF_LAWS)}
 
     modes: Whole = Field(2, ge=1, description="Number p of modes of the log-permeability, and of factors.")
     grid: Whole = Field(65, ge=3, description="Nodes n along a side, boundary included.")

@@ -140,7 +140,7 @@ def recover_blocks(
 
 def _distances(run: Run) -> DistanceMatrix:
     if not isinstance(run.representation, DistanceMatrix):
-        kind = run.settings.representation.get("kind")
+        kind = run.settings.representation.kind
         raise UsageError(f"hidden distances are found by a run on 'distances', this one learned {kind!r}")
     return run.representation
 

@@ -45,7 +45,7 @@ Gravity = Annotated[
 class LennardJonesSettings(SettingsModel):
     """All that defines a fluid under gravity, in reduced units, and how it is sampled."""
 
-    groups: ClassVar = {
+    headings: ClassVar = {
         "Factors": ("gravity", "temperature", "box"),
         "Sampling": ("moves", "step", "teleport", "protocol", "sweeps", "samples", "spacing", "start"),
     }

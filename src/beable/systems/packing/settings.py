@@ -24,7 +24,7 @@ NotNegative = Annotated[Number, Field(ge=0)]
 class PackingSettings(SettingsModel):
     """All that defines a table of packings of powders; sizes may have any unit, packing fractions have none."""
 
-    groups: ClassVar = {"Factors": ("median", "spread", "sampling", "table")}
+    headings: ClassVar = {"Factors": ("median", "spread", "sampling", "table")}
 
     components: Whole = Field(3, ge=1, le=20, description="Number k of components.")
     median: Annotated[tuple[Positive, Positive], BeforeValidator(_ends)] = Field(

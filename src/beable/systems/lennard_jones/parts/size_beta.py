@@ -18,7 +18,7 @@ from beable.files import fields, plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.lennard_jones.parts.rows import held
-from beable.vae.objectives import Constant
+from beable.vae.settings import Constant
 
 FloatArray = NDArray[np.floating]
 

@@ -280,7 +280,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
     cells, resimulated, oracle = _cells(context, arm, run, trained, members, oracles)
     return BetaArm(
         arm.label,
-        str(run.settings.representation.get("scaling", "")),
+        str(run.settings.representation.model_dump().get("scaling", "")),
         members,
         trained,
         judged(run, others, seed),
