@@ -124,11 +124,19 @@ CASES = [
     ("fit good.zarr -o new --modes 99", DATA, "99 modes need at least 100 training rows, got 30"),
     ("fit good.zarr -o new --modes 20", DATA, "the training rows hold only"),
     ("fit good.zarr -o new --latents 50", DATA, "lower model.latents"),
-    ("fit good.zarr -o new --held-out 2000", DATA, "keep at least 2"),
+    (
+        "fit good.zarr -o new --held-out 2000",
+        DATA,
+        "set training.held_out so that at least 1 is held out and 2 are kept",
+    ),
     ("fit good.zarr -o new --config zeroth.toml", DATA, "one number from 1 to 30"),
     # fields without anything in them, and of other shapes
     (f"fit constant.zarr -o new {SHORT}", DATA, "pressure is the same in all 30 training rows"),
-    (f"fit still.zarr -o new {SHORT}", DATA, "heat is the same in all 30 training rows: leave it out"),
+    (
+        f"fit still.zarr -o new {SHORT}",
+        DATA,
+        "heat is the same in all 30 training rows and has nothing to learn: leave it out",
+    ),
     (f"fit grids.zarr -o new {SHORT}", DATA, "name those on one grid in variables"),
     (f"fit masses.zarr -o new {SHORT}", DATA, "mass is the same in all 30 training rows"),
     ("rd constant.zarr -o new", DATA, "nothing to learn"),
