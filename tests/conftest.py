@@ -1,7 +1,10 @@
 """What every test process does: one thread each, and property tests that take the same few examples every time."""
 
 import os
+import signal
+import warnings
 
+import pytest
 from hypothesis import settings
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -13,8 +16,6 @@ from concurrent.futures import Executor, Future  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
-
-import pytest  # noqa: E402
 
 settings.register_profile("beable", derandomize=True, deadline=None, max_examples=30)
 settings.load_profile("beable")
@@ -60,3 +61,12 @@ def small_darcy():
 def small_fluid():
     """A study of two questions and three data sets, as text."""
     return (STUDIES / "small-fluid.toml").read_text()
+
+
+@pytest.fixture(autouse=True)
+def process():
+    """What a command line sets for its whole process is set back."""
+    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
+    yield
+    signal.signal(signal.SIGTERM, handler)
+    warnings.formatwarning = form

@@ -158,7 +158,7 @@ def depth(request):
 
 @pytest.fixture(scope="module")
 def fitted(depth, tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("fitted"), correlated(), depth)
+    return trained(tmp_path_factory.mktemp("fitted"), correlated(), depth, steps=900 if depth else 1500)
 
 
 def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -20,7 +19,6 @@ from beable.cli import run
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
-from beable.report import page
 from beable.systems.darcy.simulator import Darcy
 from beable.training.run import Run, RunSettings, train
 
@@ -89,15 +87,6 @@ def place(tmp_path_factory):
     (folder / "desk").mkdir()
     (folder / "desk" / "thesis.tex").write_text("years of work")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def process():
-    """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    warnings.formatwarning = form
 
 
 def contents(folder):
@@ -354,10 +343,9 @@ def refusing_disk(number, after):
 
 @pytest.mark.parametrize(("line", "after", "number"), [*FIRST, *LATER, (REPORT, 0, errno.ENOSPC)])
 def test_a_disk_that_refuses_costs_one_line_and_the_same_command_goes_on(
-    place, tmp_path, monkeypatch, capsys, line, after, number
+    blank, place, tmp_path, monkeypatch, capsys, line, after, number
 ):
     monkeypatch.chdir(place)
-    monkeypatch.setattr(page, "picture", lambda figure: page.Picture("data:image/png;base64,", 1, 1))
     before, out = contents(place), tmp_path / "out"
     words = line.replace("OUT", str(out)).split()
     with refusing_disk(number, after):

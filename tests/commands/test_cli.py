@@ -22,26 +22,6 @@ from beable.console.options import matrix
 from beable.datasets.store import Store
 
 
-@pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
-    """The handler of SIGTERM and the form of warnings, which a command line sets, as they were."""
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def beable(capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def call(*words):
-        code = cli.run([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return call
-
-
 def verbs(app=cli.app, path=()):
     """Every verb with its words."""
     for name in (name for name in app if not name.startswith("-")):

@@ -4,7 +4,6 @@ import ast
 import inspect
 import json
 import re
-import signal
 import warnings
 from pathlib import Path
 from typing import get_args
@@ -23,15 +22,6 @@ SOURCE = Path(cli.__file__).parent
 
 ROWS = 40
 FLAGS = "--latents 1 --members 2 --steps 30 --batch 8"
-
-
-@pytest.fixture(autouse=True)
-def process():
-    """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    warnings.formatwarning = form
 
 
 @pytest.fixture

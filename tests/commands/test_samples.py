@@ -1,7 +1,6 @@
 """The way of a particle on the command line: simulate lennard-jones, fit, sample, score."""
 
 import json
-import signal
 import warnings
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 
 from beable import cli
 from beable.datasets.store import Store
-from beable.report import page
 from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
 from beable.systems.lennard_jones.simulator import LennardJones
 from beable.training.run import Run
@@ -17,26 +15,6 @@ from beable.training.run import Run
 USAGE, DATA, CORRUPT, OUTPUT = 2, 3, 5, 73
 SMALL = ("simulate", "lennard-jones", "--particles", 5, "--box", 4, "--sweeps", 40, "--workers", 1)
 QUICK = (*SMALL, "--spacing", 10, "--samples", 4)
-
-
-@pytest.fixture(autouse=True)
-def process():
-    """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    warnings.formatwarning = form
-
-
-@pytest.fixture
-def beable(capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def call(*words):
-        code = cli.run([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
@@ -296,8 +274,7 @@ def test_a_mistake_costs_one_line(beable, tmp_path, words):
 # report
 
 
-def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(answer, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "picture", lambda figure: page.Picture("data:image/png;base64,", 1, 1))  # drawn elsewhere
+def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(blank, answer, folder, tmp_path):
     answer("report", folder / "told", folder / "gas.zarr", "-o", tmp_path / "told.html")
     html = (tmp_path / "told.html").read_text()
     assert "positions, discs of diameter 1." in html

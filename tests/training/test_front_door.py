@@ -1,6 +1,5 @@
 """What `train` chooses where nothing is chosen: the representation, the variables, and nothing in silence."""
 
-import signal
 import warnings
 
 import numpy as np
@@ -16,15 +15,6 @@ from beable.training.run import RunSettings, train
 ROWS = 40
 SMALL = {"members": 1, "steps": 5, "batch": 8}
 FLAGS = "--latents 1 --members 1 --steps 5 --batch 8"
-
-
-@pytest.fixture(autouse=True)
-def process():
-    """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    warnings.formatwarning = form
 
 
 def quick(**settings):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,15 +22,6 @@ USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
 TINY = "--median 1 1.5 --spread 0 0.1 --min-coarse-spheres 30 --workers 1"
 SHORT = "--members 2 --steps 60"
-
-
-@pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
-    """The handler of SIGTERM and the form of warnings, which a command line sets, as they were."""
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
