@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from beable import files
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
-from beable.errors import DataError, OutputError, UsageError
+from beable.errors import DataError, UsageError
 from beable.studies.answers import Answered, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
@@ -185,8 +185,7 @@ def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[s
     of = origin.id if isinstance(origin, Store) else files.sha256(files.read_bytes(origin))
     asked, request = {"data": data.model_dump(mode="json"), "origin": of}, path.with_suffix(".json")
     if path.exists():
-        if files.read_json(request) != asked:
-            raise OutputError(f"{path} was made of other data: choose another folder or remove it")
+        files.claim(path, "table of the study", asked, request)
         return
     files.write_json(request, asked)
     source = source_of(study, data)
@@ -289,7 +288,7 @@ def results_of(
     study: Study, preset: str, store: Store, runs: dict[str, Run], answers: list[Answered]
 ) -> dict[str, Any]:
     """Every number of the report, ready for JSON."""
-    parts = {a.part.name: a.answer.as_json() | {"cpu_seconds": a.cpu_seconds} for a in answers}
+    parts = {a.part.name: files.plain(a.answer) | {"cpu_seconds": a.cpu_seconds} for a in answers}
     return {
         "study": study.name,
         "preset": preset,

@@ -56,7 +56,6 @@ def test_answers_are_those_that_were_measured(finished):
     kept = read_study(out)
     assert kept.results == done.results
     fresh = Context(study, study.parts[0], out).code.measure(Context(study, study.parts[0], out))
-    assert fresh.scores == [] or fresh.scores[0].metric == next(iter(METRICS))
     for name in ("ours", "theirs"):
         assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
 
