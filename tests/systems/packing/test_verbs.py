@@ -112,7 +112,16 @@ def test_spheres_are_written_and_drawn(answer, tmp_path):
     np.testing.assert_array_equal(lattice, np.diag([found["box"], found["box"], (z + radius).max()]))
 
 
+def test_a_powder_of_a_file_packs_like_that_of_words(answer, tmp_path):
+    (tmp_path / "powder.toml").write_text("spheres = 2100\nbox = 9.0\n[[components]]\nmedian = 1.0\n")
+    words = answer("pack d=1 --spheres 2000 --box 8")
+    assert answer(f"pack --config {tmp_path}/powder.toml --set spheres=2000 box=8.5 --box 8") == words
+    assert answer(f"pack --config {tmp_path}/powder.toml --set box=8")["spheres"] == 2100
+
+
 WRONG = {
+    "pack d=1 --set spehres=3": (USAGE, "unknown setting 'spehres': did you mean 'spheres'"),
+    "pack --set components=3": (USAGE, "components must be a list, not 3"),
     "pack": (USAGE, "give at least one component, such as median=20,spread=0.3"),
     "pack medain=1": (USAGE, "did you mean 'median'"),
     "pack median": (USAGE, "give names and numbers, such as median=20,spread=0.3"),

@@ -66,3 +66,15 @@ class PackingSettings(SettingsModel):
         if (self.table is None) == (self.sampling == "table"):
             raise ValueError("a table and the sampling 'table' go together: give both or neither")
         return self
+
+
+class PackSettings(SettingsModel):
+    """A powder to drop, and the bed that it makes."""
+
+    components: tuple[dict[str, Any], ...] = Field(
+        min_length=1, description="Sizes and fractions of each component, as `powders.Component` takes them."
+    )
+    spheres: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="How many to drop; the fewest that mean something by default."
+    )
+    box: Positive | None = Field(None, description="Side of the box, in the unit of the sizes.")

@@ -47,6 +47,8 @@ MEASURED = 0.4
 PLANNED = 0.62
 #: sides that an error proposes are rounded to six digits
 ROUNDING = 2e-5
+#: a deposited bed is looser than close packing of its sizes, and denser than this share of it; 0.86 to 0.91 is found
+LOOSEST = 0.8
 #: the variables that are factors
 DESCRIBED = ("median", "spread", "mass_fraction")
 
@@ -392,7 +394,10 @@ class Packing(Simulator):
         }
 
     def residual(self, snapshot: Mapping[str, FloatArray]) -> float:
-        """The deepest overlap of two spheres, or how far the stored close packing is from that of the sizes, if more.
+        """The largest of three: the deepest overlap, errors of the close packing, and of φ beyond its limits.
+
+        The stored close packing must be that of the sizes, and φ lie between ``LOOSEST`` of it and all of it. Within
+        these limits φ is measured in a random bed that is not stored, and independent of all else in the row.
 
         Raises:
             DataError: a variable is missing, of the wrong shape or not finite.
@@ -401,7 +406,8 @@ class Packing(Simulator):
         found = {name: _shaped(name, snapshot, shape) for name, shape in shapes.items()}
         sizes = np.column_stack([found["median"], found["spread"]]).ravel()
         dense = close_packing_estimate(*self.powder(np.append(sizes, found["mass_fraction"])).volume_classes())
-        return max(float(found["overlap"]), abs(float(found["close_packing"]) / dense - 1))
+        share = float(found["packing_fraction"]) / dense
+        return max(float(found["overlap"]), abs(float(found["close_packing"]) / dense - 1), share - 1, LOOSEST - share)
 
 
 def _broken_stick(unit: FloatArray) -> FloatArray:
