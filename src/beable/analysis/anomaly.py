@@ -194,7 +194,7 @@ def _precision(points: Floats) -> Floats:
     return inverse
 
 
-class Plane(NamedTuple):
+class RatePlane(NamedTuple):
     """Ordinary rows in the plane of distortion and rate.
 
     Args:
@@ -208,7 +208,7 @@ class Plane(NamedTuple):
     inverse: Floats
 
     @classmethod
-    def of(cls, points: Floats, claimed: Floats) -> "Plane":
+    def of(cls, points: Floats, claimed: Floats) -> "RatePlane":
         claims, which = np.unique(claimed, return_inverse=True)
         parts = [points[which == i] for i in range(len(claims))]
         return cls(claims, np.array([p.mean(axis=0) for p in parts]), np.array([_precision(p) for p in parts]))
@@ -266,7 +266,7 @@ class Detectors:
     physical: Mapping[str, Score]
     fitted: Mapping[str, CodeScore]
     sides: Mapping[str, Sequence[Sides]]
-    planes: Sequence[Plane]
+    planes: Sequence[RatePlane]
     whiteners: Sequence[Whitener]
 
     @classmethod
@@ -298,7 +298,7 @@ class Detectors:
         detectors = cls(run, claim, physical or {}, fitted, {}, (), whiteners)
         plain = detectors._one_sided(few, claimed)
         sides = {name: [Sides.of(s, claimed) for s in plain[name]] for name in (*TWO_SIDED, *two_sided)}
-        return replace(detectors, sides=sides, planes=[Plane.of(p, claimed) for p in _points(plain)])
+        return replace(detectors, sides=sides, planes=[RatePlane.of(p, claimed) for p in _points(plain)])
 
     def scores(self, snapshots: Snapshots) -> dict[str, Floats]:
         """Every score of rows by name: (members, rows) for those of the model, (1, rows) for baselines."""

@@ -31,7 +31,7 @@ from scipy.spatial.distance import cdist
 
 from beable.checks import choice, count
 from beable.console.records import readable
-from beable.design.calls import AGAIN, Answer, Calls, Folder, Make, Task, calling
+from beable.design.calls import AGAIN, CallResult, Calls, Folder, Make, Task, calling
 from beable.design.outcomes import Floats, Outcome, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
 from beable.design.space import DesignSpace, Range
@@ -260,7 +260,7 @@ class _Keeper:
     def confirm(self, calls: NDArray[np.intp]) -> None:
         self._fill(self.made.again, [int(call) for call in calls if int(call) not in self.made.again], AGAIN)
 
-    def _fill(self, answers: dict[int, Answer], calls: list[int], first: int) -> None:
+    def _fill(self, answers: dict[int, CallResult], calls: list[int], first: int) -> None:
         """Answers of calls; call i draws from the streams of row ``first`` + i."""
         if calls:
             self.where.keep(self.made)

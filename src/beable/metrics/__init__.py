@@ -11,7 +11,7 @@ from typing import Any
 from beable.metrics.agreement import ami, equivalence, nmi, parity, permutation_test, t_test
 from beable.metrics.alignment import linear_matching, rotation_angle, s_kl
 from beable.metrics.anomaly import average_precision, conformal_pvalues, power, roc_auc
-from beable.metrics.context import Context, Interval, Null, score_in_context
+from beable.metrics.context import Interval, Null, ScoreContext, score_in_context
 from beable.metrics.disentanglement import Share, infomec, mig, modularity, s_d, s_r, sap
 from beable.metrics.information import (
     kl_knn,
@@ -58,10 +58,10 @@ METRICS: dict[str, Callable[..., Any]] = {
 
 __all__ = [
     "METRICS",
-    "Context",
     "Interval",
     "Null",
     "ReconstructionError",
+    "ScoreContext",
     "Share",
     "VariableError",
     "agreement_of",

@@ -71,7 +71,7 @@ class Interval(NamedTuple):
 
 
 @readable
-class Context(NamedTuple):
+class ScoreContext(NamedTuple):
     """A score and what to hold it against; the words are those of the module.
 
     Args:
@@ -109,7 +109,7 @@ def score_in_context(
     rotations: int = 200,
     against: Literal["rotation", "permutation"] = "rotation",
     level: float = 0.95,
-) -> Context:
+) -> ScoreContext:
     """A metric's value with ceiling, chance, interval and linear baselines.
 
     Args:
@@ -145,7 +145,7 @@ def score_in_context(
     permuted = _null([metric(draw.permutation(z), θ).score for _ in range(repeats)], level)
     turned = [metric(rotated(given.factors, z.shape[1], draw), θ).score for _ in range(rotations)]
     null = {"rotation": _null(turned, level), "permutation": permuted}
-    return Context(
+    return ScoreContext(
         score,
         ceiling,
         permuted,

@@ -21,7 +21,7 @@ from beable.training.start import paths
 from beable.workers import pool
 
 
-class Outcome(NamedTuple):
+class ArmOutcome(NamedTuple):
     """What became of one arm.
 
     Args:
@@ -47,16 +47,16 @@ class Outcome(NamedTuple):
         return self.evaluation.as_json() | about
 
 
-def outcome(context: Context, arm: Arm) -> Outcome:
+def outcome(context: Context, arm: Arm) -> ArmOutcome:
     """An arm judged on the rows that it held out."""
     store = context.data_of(arm)
     if arm.kind == "linear":
         return _linear(arm, context.study.settings(arm), store)
     run = context.run(arm)
-    return Outcome(arm.label, evaluate(run, store), run.cpu_seconds, run.id)
+    return ArmOutcome(arm.label, evaluate(run, store), run.cpu_seconds, run.id)
 
 
-def _linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
+def _linear(arm: Arm, settings: RunSettings, store: Store) -> ArmOutcome:
     """The start alone: principal or independent components of bootstrap draws of the training rows."""
     started, settings = process_time(), settled(settings, store)
     t = settings.training
@@ -66,10 +66,10 @@ def _linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
     if linear is None:
         raise unknown("linear arm", t.start, ["ica", "pca"])
     evaluation = evaluate_linear(linear, data, store)
-    return Outcome(arm.label, evaluation, process_time() - started, None)
+    return ArmOutcome(arm.label, evaluation, process_time() - started, None)
 
 
-def score_table(outcomes: Mapping[str, Outcome], store: Store, workers: int = 1) -> list[ScoreRow]:
+def score_table(outcomes: Mapping[str, ArmOutcome], store: Store, workers: int = 1) -> list[ScoreRow]:
     """Every metric on the latents of arms that held out the same rows; none without factors or with too few rows.
 
     Args:

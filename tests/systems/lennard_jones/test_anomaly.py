@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from beable.analysis.anomaly import Detectors, Plane, anomaly_table, nearest, row_scores, separation
+from beable.analysis.anomaly import Detectors, RatePlane, anomaly_table, nearest, row_scores, separation
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.files import plain
@@ -137,12 +137,12 @@ def test_the_plane_weighs_by_the_covariance_and_never_by_rounding(seed):
     ordinary, claims = rng.normal(size=(300, 2)) @ [[3.0, 1.0], [0.0, 0.2]] + [50, 4], np.zeros(300)
     off = ordinary - ordinary.mean(0)
     expected = np.sqrt(np.einsum("ri,ij,rj->r", off, np.linalg.inv(np.cov(ordinary.T)), off))
-    np.testing.assert_allclose(Plane.of(ordinary, claims).distance(ordinary, claims), expected, rtol=1e-9)
+    np.testing.assert_allclose(RatePlane.of(ordinary, claims).distance(ordinary, claims), expected, rtol=1e-9)
     collapsed = np.column_stack([ordinary[:, 0], 40 + 2e-6 * rng.normal(size=300)])
     alone = np.abs(off[:, 0]) / ordinary[:, 0].std(ddof=1)
-    np.testing.assert_allclose(Plane.of(collapsed, claims).distance(collapsed, claims), alone, rtol=1e-9)
+    np.testing.assert_allclose(RatePlane.of(collapsed, claims).distance(collapsed, claims), alone, rtol=1e-9)
     tied = np.column_stack([ordinary[:, 0], 2 * ordinary[:, 0]]) * (1 + 6e-8 * rng.normal(size=(300, 2)))
-    np.testing.assert_allclose(Plane.of(tied, claims).distance(tied, claims), alone, atol=0.01)
+    np.testing.assert_allclose(RatePlane.of(tied, claims).distance(tied, claims), alone, atol=0.01)
 
 
 # The table

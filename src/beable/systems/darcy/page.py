@@ -17,7 +17,7 @@ from beable.report.sections import (
     spread,
 )
 from beable.studies.context import Context
-from beable.studies.outcomes import Outcome
+from beable.studies.outcomes import ArmOutcome
 from beable.systems.darcy.parts.mixture import Mixture
 
 Item = Figure | Table
@@ -42,7 +42,7 @@ def mixture_items(a: Mixture) -> list[Item]:
     return [Figure(figure, caption, "Scores of all members between chance and ceiling."), *items]
 
 
-def _score_row(o: Outcome) -> list[Cell | str]:
+def _score_row(o: ArmOutcome) -> list[Cell | str]:
     e, d = o.evaluation, o.evaluation.disentanglement
     scores = ["–"] * 3 if d is None else [spread(d.s_d), *(number(np.median(s)) for s in (d.s_d_samples, d.s_r))]
     return [o.label, *scores, number(np.median(e.relative_error)), number(o.cpu_seconds_per_member)]
@@ -63,7 +63,7 @@ def _metrics_tables(a: Mixture) -> list[Table]:
     return [Table(caption, columns, rows, "l" + "r" * (len(columns) - 1))]
 
 
-def _metric_row(row: ScoreRow, arms: Mapping[str, Outcome]) -> list[Cell | str]:
+def _metric_row(row: ScoreRow, arms: Mapping[str, ArmOutcome]) -> list[Cell | str]:
     mark = "" if row.against == "rotation" else " *"
     found = [f"{number(np.median(row.scores[name]))} ({row.corrected(name):.2f})" for name in arms]
     return [row.metric.replace("_", " "), number(row.ceiling), number(row.chance) + mark, *found]

@@ -25,10 +25,10 @@ from beable.systems.packing.figures.spheres import packings
 from beable.systems.packing.figures.trends import scores_against
 from beable.systems.packing.nmi_spread import Artefact
 from beable.systems.packing.parts.artefact import ArtefactAnswer
-from beable.systems.packing.parts.beds import PUBLISHED, Bed, Beds
+from beable.systems.packing.parts.beds import PUBLISHED, Beds, RepeatedBed
 from beable.systems.packing.parts.beta import SOURCE_BETAS, Beta, BetaArm
 from beable.systems.packing.parts.calibrated import Calibrated
-from beable.systems.packing.parts.cells import Cell as ParityCell
+from beable.systems.packing.parts.cells import ParityCell
 from beable.systems.packing.parts.decoded_rows import DecodedRowsAnswer
 from beable.systems.packing.parts.design import Designed
 from beable.systems.packing.parts.trends import Trend
@@ -114,21 +114,21 @@ def beds_items(a: Beds) -> list[Item]:
     ]
 
 
-def _parts(bed: Bed) -> dict[str, Any]:
+def _parts(bed: RepeatedBed) -> dict[str, Any]:
     parts = bed.profile.by_component
     return {} if len(parts) < 2 else dict(zip(("fine", "coarse"), parts, strict=True))
 
 
-def _against(beds: Sequence[Bed]) -> tuple[Any, Any, Any]:
+def _against(beds: Sequence[RepeatedBed]) -> tuple[Any, Any, Any]:
     dense = np.array([bed.packed[0].close_packing for bed in beds])
     return dense, np.array([bed.mean for bed in beds]), np.array([bed.error for bed in beds])
 
 
-def _value(bed: Bed) -> str:
+def _value(bed: RepeatedBed) -> str:
     return f"{bed.mean:.4f} ± {bed.error:.4f}"
 
 
-def _beds_table(caption: str, what: str, beds: Mapping[str, Bed]) -> Table:
+def _beds_table(caption: str, what: str, beds: Mapping[str, RepeatedBed]) -> Table:
     columns = [what, "packing fraction", "close packing", "spheres", "contacts", "deepest overlap"]
     rows: list[Sequence[Cell | str]] = [
         [

@@ -61,7 +61,7 @@ class Difference(NamedTuple):
         return abs(self.t) <= self.critical
 
 
-class Dependence(NamedTuple):
+class Association(NamedTuple):
     """A dependence of two columns, and how often chance gives as much.
 
     Args:
@@ -75,7 +75,7 @@ class Dependence(NamedTuple):
     chance: float
 
 
-NOTHING_SHARED = Dependence(0.0, 1.0, 0.0)
+NOTHING_SHARED = Association(0.0, 1.0, 0.0)
 
 
 class CellParity(NamedTuple):
@@ -113,10 +113,10 @@ class CellParity(NamedTuple):
     two_sample: Difference
     equivalence_p: float
     margin: float
-    nmi: Dependence
-    ami: Dependence
-    ksg: Dependence
-    spearman: Dependence
+    nmi: Association
+    ami: Association
+    ksg: Association
+    spearman: Association
     constant_reconstructed: bool
     constant_recomputed: bool
 
@@ -180,8 +180,8 @@ def cell_parity(
         two_sample=Difference.of(x, y, paired=False),
         equivalence_p=_equivalence_p(x, y, margin),
         margin=float(margin),
-        nmi=Dependence(nmi.score, nmi.p, nmi.mean),
-        ami=Dependence(ami.score, ami.p, 0.0),
+        nmi=Association(nmi.score, nmi.p, nmi.mean),
+        ami=Association(ami.score, ami.p, 0.0),
         ksg=NOTHING_SHARED if flat else _by_neighbours(x, y, order),
         spearman=NOTHING_SHARED if flat else _by_ranks(x, y, order),
         constant_reconstructed=_one_label(x, decimals),
@@ -213,13 +213,13 @@ def _equivalence_p(x: Floats, y: Floats, margin: float) -> float:
         return float(abs(float((x - y).mean())) >= margin)
 
 
-def _by_neighbours(x: Floats, y: Floats, order: Ints) -> Dependence:
+def _by_neighbours(x: Floats, y: Floats, order: Ints) -> Association:
     scores = mi_knn(x[:, None], y[order], unit="bits", discrete=False).matrix[0]
-    return Dependence(float(scores[0]), share_above(scores), float(scores[1:].mean()))
+    return Association(float(scores[0]), share_above(scores), float(scores[1:].mean()))
 
 
-def _by_ranks(x: Floats, y: Floats, order: Ints) -> Dependence:
+def _by_ranks(x: Floats, y: Floats, order: Ints) -> Association:
     a, b = (stats.rankdata(column) for column in (x, y))
     centred = (a - a.mean()) / np.linalg.norm(a - a.mean()), (b - b.mean()) / np.linalg.norm(b - b.mean())
     scores = centred[0] @ centred[1][order]
-    return Dependence(float(scores[0]), share_above(np.abs(scores)), float(scores[1:].mean()))
+    return Association(float(scores[0]), share_above(np.abs(scores)), float(scores[1:].mean()))

@@ -7,7 +7,7 @@ import numpy as np
 
 from beable.analysis.score_table import ScoreRow
 from beable.studies.context import Context
-from beable.studies.outcomes import Outcome, outcome, score_table
+from beable.studies.outcomes import ArmOutcome, outcome, score_table
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Mixture:
         scores: metric by metric.
     """
 
-    arms: dict[str, Outcome]
+    arms: dict[str, ArmOutcome]
     scores: list[ScoreRow]
 
     def as_json(self) -> dict[str, Any]:

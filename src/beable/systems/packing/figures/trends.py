@@ -26,7 +26,7 @@ Band = tuple[FloatArray, FloatArray, FloatArray]  # x, low, high
 SCALES = ("linear", "log", "symlog")
 
 
-class Fit(NamedTuple):
+class Parabola(NamedTuple):
     """A parabola of least squares.
 
     Args:
@@ -38,7 +38,7 @@ class Fit(NamedTuple):
     r2: float
 
 
-def quadratic_fit(x: FloatArray, y: FloatArray) -> Fit | None:
+def quadratic_fit(x: FloatArray, y: FloatArray) -> Parabola | None:
     """The parabola through points, None for fewer than four points or three places.
 
     >>> quadratic_fit(np.arange(5.0), np.arange(5.0) ** 2).r2
@@ -52,7 +52,7 @@ def quadratic_fit(x: FloatArray, y: FloatArray) -> Fit | None:
         [a / size**2, b / size - 2 * a * middle / size**2, c - b * middle / size + a * (middle / size) ** 2]
     )
     rest = float(((y - np.polyval(scaled, x)) ** 2).sum() / ((y - y.mean()) ** 2).sum())
-    return Fit(scaled, round(1 - rest, 12))
+    return Parabola(scaled, round(1 - rest, 12))
 
 
 @styled
@@ -175,7 +175,7 @@ def _dots(axes: Axes, cells: Mapping[str, Points], order: Mapping[str, int], fit
     return handles
 
 
-def _parabola(axes: Axes, x: FloatArray, fit: Fit, style: Mapping[str, Any]) -> None:
+def _parabola(axes: Axes, x: FloatArray, fit: Parabola, style: Mapping[str, Any]) -> None:
     space = axes.xaxis.get_transform()
     low, high = space.transform(np.array([x[x > 0].min() if axes.get_xscale() == "log" else x.min(), x.max()]))
     along = space.inverted().transform(np.linspace(low, high, 200))

@@ -27,7 +27,7 @@ from beable.metrics.agreement import critical_t
 from beable.metrics.disentanglement import mig
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, columns_of, summary
+from beable.systems.packing.parts.cells import ParityCell, by_function, by_simulator, columns_of, summary
 from beable.systems.packing.parts.ensembles import (
     Judged,
     Members,
@@ -39,7 +39,7 @@ from beable.systems.packing.parts.ensembles import (
     of_picked,
     picked,
 )
-from beable.systems.packing.parts.oracles import Surrogate, Trust, oracle_of
+from beable.systems.packing.parts.oracles import Forest, Trust, oracle_of
 from beable.systems.packing.parts.planes import Plane, plane
 from beable.systems.packing.parts.rows import (
     SIZES,
@@ -101,8 +101,8 @@ class BetaArm:
     thresholds: Thresholds
     readings: dict[str, dict[str, float]]
     surrogate: Trust
-    cells: list[Cell]
-    simulated: list[Cell]
+    cells: list[ParityCell]
+    simulated: list[ParityCell]
     true_mig: Floats
     history: History
     values: Floats
@@ -116,7 +116,7 @@ class BetaArm:
         """Where the trained models lose a latent."""
         return measured_threshold(self.members.betas, self.trained.rate, ACTIVE_NATS, latent)
 
-    def at(self, beta: float) -> list[Cell]:
+    def at(self, beta: float) -> list[ParityCell]:
         """The cells of one β."""
         return [c for c in self.cells if c.beta == beta]
 
@@ -125,7 +125,7 @@ class BetaArm:
         """Whether trained models lose their last latent between the two β around the predicted one."""
         return self.measured().brackets(float(self.thresholds.at_rate(ACTIVE_NATS)[0]))
 
-    def side(self, collapsed: bool) -> list[Cell]:
+    def side(self, collapsed: bool) -> list[ParityCell]:
         """The cells of all β surely beyond the predicted collapse, or of those before it."""
         if collapsed:
             return [c for c in self.cells if c.beta > SURELY_COLLAPSED * self.thresholds.collapse]
@@ -255,7 +255,7 @@ def beta(context: Context) -> Beta:
     surrogates), trend_betas (along which trends are fitted; all if empty), planes (β of the reconstructions of the arm
     pictured), plane_rows.
     """
-    oracles: dict[str, Surrogate] = {}
+    oracles: dict[str, Forest] = {}
     arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms("judged")}
     pictured, within = context.arm("pictured"), context.option("trend_betas") or None
     cells = columns_of([c for arm in arms.values() for c in arm.cells])
@@ -270,7 +270,7 @@ def beta(context: Context) -> Beta:
     )
 
 
-def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
+def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> BetaArm:
     run, store, seed = context.run(arm), context.data_of(arm), context.study.data.seed
     limit = context.option("rows")
     members = members_of(run)
@@ -301,8 +301,8 @@ def _spectrum(run: Run, table: Snapshots) -> Floats:
 
 
 def _cells(
-    context: Context, arm: Arm, run: Run, trained: Judged, members: Members, oracles: dict[str, Surrogate]
-) -> tuple[list[Cell], list[Cell], Surrogate]:
+    context: Context, arm: Arm, run: Run, trained: Judged, members: Members, oracles: dict[str, Forest]
+) -> tuple[list[ParityCell], list[ParityCell], Forest]:
     seed, repeats = context.study.data.seed, context.option("repeats")
     picks = picked(trained.codes.mean.shape[1], context.option("picked"), members, seed)
     rows = decoded(run, of_picked(trained.codes, picks, seed, sample=context.option("sample")))
