@@ -2,6 +2,7 @@
 
     python3 go.py demo                   the Darcy study, end to end; ends with the path of its report
     python3 go.py test [--slow] [...]    the tests; further words go to pytest
+    python3 go.py test --kernels [...]   the numerical tests with every kernel of the processor, the plainest first
     python3 go.py install [EXTRA ...]    only the environment, with extras such as docs or dask
     python3 go.py VERB ...               any verb of beable: simulate, data, fit, study, doctor, --help ...
 
@@ -36,6 +37,22 @@ PYTHON = VENV / "bin" / "python"
 PACKAGES = VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
 CONSTRAINTS = ROOT / "constraints.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+#: what chooses the kernels of OpenBLAS (NumPy, SciPy) and of PyTorch, MKL and oneDNN, by the instructions they need
+KERNELS = {
+    "DEFAULT": {
+        "OPENBLAS_CORETYPE": "Prescott",
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "COMPATIBLE",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+    },
+    "AVX2": {
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_CBWR": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    },
+    "AVX512": {"OPENBLAS_CORETYPE": "SkylakeX", "ATEN_CPU_CAPABILITY": "avx512"},
+}
 DEMO = ["study", "run", "darcy-mixture", "--preset", "quick"]
 
 
@@ -49,6 +66,8 @@ def main(words: list[str]) -> None:
         install(set(words[1:]), options)
     elif words[0] == "test":
         install({"tests"}, options)
+        if "--kernels" in words:
+            sys.exit(test_kernels([word for word in words[1:] if word != "--kernels"]))
         become(["pytest", *tests(words[1:])], ROOT)
     else:
         install(set(), options)
@@ -83,9 +102,42 @@ def cores() -> int:
 def become(command: list[str], folder: Path) -> None:
     """Replace this process by a module of the environment, so that signals and exit codes are its own."""
     os.chdir(folder)
-    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     sys.stderr.flush()
-    os.execve(PYTHON, [str(PYTHON), "-P", "-m", *command], {**threads, **os.environ})  # noqa: S606
+    os.execve(PYTHON, [str(PYTHON), "-P", "-m", *command], variables())  # noqa: S606
+
+
+def variables() -> dict[str, str]:
+    """The variables of a process: one thread, unless they name another number."""
+    return {**{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}, **os.environ}
+
+
+# Kernels
+
+
+def test_kernels(words: list[str]) -> int:
+    """The exit code of the numerical tests with each kernel, the first that is not 0."""
+    command = [str(PYTHON), "-P", "-m", "pytest", *tests(["-m", "numerical", *words])]
+    codes = []
+    for name, choice in kernels().items():
+        say(f"numerical tests with the kernels {name}: {' '.join(f'{k}={v}' for k, v in choice.items())}")
+        codes.append(subprocess.run(command, cwd=ROOT, env={**variables(), **choice}).returncode)
+    return next((code for code in codes if code), 0)
+
+
+def kernels() -> dict[str, dict[str, str]]:
+    """The kernels that this processor runs; its own alone where it is none of Intel's kind."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return {"of this processor": {}}
+    names, most = list(KERNELS), instructions()
+    return {name: KERNELS[name] for name in names[: names.index(most) + 1 if most in names else 1]}
+
+
+def instructions() -> str:
+    """What PyTorch finds in the processor, which it reads on every system: a name in ``KERNELS``, if it is listed."""
+    code = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+    free = {name: value for name, value in os.environ.items() if name != "ATEN_CPU_CAPABILITY"}
+    found = subprocess.run([str(PYTHON), "-P", "-c", code], env=free, capture_output=True, text=True, check=True)
+    return found.stdout.strip()
 
 
 def check_python() -> None:

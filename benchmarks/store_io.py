@@ -4,7 +4,8 @@ usage: python benchmarks/store_io.py [ROWS] [FOLDER]
 
 Prints CPU seconds per gigabyte (10⁹ bytes) of Darcy-like snapshots (permeability, pressure, flux on 65 × 65 nodes):
 writing with sha256, crc32c and fsync, as a simulation does it; opening and reading for the first time, against
-sha256 and crc32c; reading again, against crc32c; verifying.
+sha256 and crc32c; reading again, against crc32c; verifying. Then milliseconds of one call: one row of the flux,
+256 rows of it in any order, all rows of a small table, opening.
 """
 
 import os
@@ -25,6 +26,14 @@ def timed(name: str, gigabytes: float, act: Callable[[], object]) -> None:
     act()
     cpu, wall = process_time() - cpu, perf_counter() - wall
     print(f"{name:32}{cpu / gigabytes:8.2f}{wall / gigabytes:8.2f}")
+
+
+def timed_calls(name: str, calls: int, act: Callable[[], object]) -> None:
+    cpu, wall = process_time(), perf_counter()
+    for _ in range(calls):
+        act()
+    cpu, wall = process_time() - cpu, perf_counter() - wall
+    print(f"{name:32}{1e3 * cpu / calls:8.2f}{1e3 * wall / calls:8.2f}")
 
 
 def save(folder: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -50,6 +59,12 @@ def main(rows: int, folder: Path) -> None:
     timed("store: read first", gigabytes, lambda: [store.read(name) for name in arrays])
     timed("store: read again", gigabytes, lambda: [store.read(name) for name in arrays])
     timed("store: verify", gigabytes, store.verify)
+    print(" " * 32 + " CPU ms  wall ms  a call")
+    table = Store.from_arrays(folder / "table.zarr", {"sizes": rng.standard_normal((6000, 9))})
+    timed_calls("one row", 100, lambda: store.read("flux", [rng.integers(rows)]))
+    timed_calls("256 rows in any order", 5, lambda: store.read("flux", rng.integers(0, rows, 256)))
+    timed_calls("a table of 6000 × 9", 20, lambda: table.read("sizes"))
+    timed_calls("open", 20, lambda: Store.open(path))
 
 
 if __name__ == "__main__":

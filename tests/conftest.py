@@ -1,7 +1,72 @@
-"""What every test process does before NumPy and PyTorch are imported: one thread each."""
+"""What every test process does: one thread each, and property tests that take the same few examples every time."""
 
 import os
+import signal
+import warnings
+
+import pytest
+from hypothesis import settings
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ.setdefault("MPLBACKEND", "agg")
+
+from collections.abc import Iterator  # noqa: E402
+from concurrent.futures import Executor, Future  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+settings.register_profile("beable", derandomize=True, deadline=None, max_examples=30)
+settings.load_profile("beable")
+
+
+class Here(Executor):
+    """Stands for a pool of processes, which take seconds to begin: everything is done at once, in this one."""
+
+    def submit(self, function, /, *words, **more):
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*words, **more))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def pool_here(workers=None, *, initializer=None, initargs=(), executor=None) -> Iterator[Here]:
+    if initializer:
+        initializer(*initargs)
+    yield Here()
+
+
+@pytest.fixture(scope="module")
+def here():
+    """Studies are computed in this process."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.studies.run.pool", pool_here)
+        yield
+
+
+STUDIES = Path(__file__).with_name("studies")
+
+
+@pytest.fixture(scope="session")
+def small_darcy():
+    """A study with all kinds of arms, much too small to find anything, as text."""
+    return (STUDIES / "small-darcy.toml").read_text()
+
+
+@pytest.fixture(scope="session")
+def small_fluid():
+    """A study of two questions and three data sets, as text."""
+    return (STUDIES / "small-fluid.toml").read_text()
+
+
+@pytest.fixture(autouse=True)
+def process():
+    """What a command line sets for its whole process is set back."""
+    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
+    yield
+    signal.signal(signal.SIGTERM, handler)
+    warnings.formatwarning = form

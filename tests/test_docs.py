@@ -2,11 +2,14 @@
 
 import doctest
 import re
+import signal
+import warnings
 from pathlib import Path
 
 import pytest
 
 import beable
+from beable import cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +40,58 @@ def test_the_examples_of_the_page_on_packing_run():
     found = doctest.testfile(str(ROOT / "docs" / "packing.md"), module_relative=False)
     assert found.attempted > 20
     assert found.failed == 0
+
+
+def test_the_python_of_the_page_on_your_own_data_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks("docs/your-data.md"):
+        exec(block.replace('"steps": 1000', '"steps": 20'), names)
+    assert names["run"].variables == ["height", "slope"]
+    assert names["new"]["slope"].shape == (10, 2, 33, 33)
+    assert names["codes"].mean.shape == (4, 100, 2)
+
+
+def commands(page):
+    """Command lines of a page, in its order."""
+    shown = re.findall(r"```text\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    return [line.split() for block in shown for line in block.splitlines() if line.startswith("beable ")]
+
+
+def short(words):
+    """A command line of a page with few rows, steps, members and spheres; study and search of hours are only parsed."""
+    rows, few = (["--rows", "48"], ["--members", "2"]) if words[1] in ("simulate", "fit") else ([], [])
+    kept = [w for i, w in enumerate(words) if not {"--rows", "--members", "--steps"} & {w, words[i - 1]}]
+    added = {"simulate": rows, "fit": [*few, "--steps", "20"], "rd": ["--seeds", "1", "--steps", "20"]}
+    return [*kept, *added.get(words[1], [])]
+
+
+@pytest.mark.parametrize("page", ["docs/your-data.md", "docs/tour.md"])
+def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch, capsys):
+    """Those on data of the page itself: its simulated sets and files, and what they lead to."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    handler = signal.getsignal(signal.SIGTERM)
+    if page == "docs/your-data.md":
+        exec(blocks(page)[0].replace("400", "48"), {})
+        (tmp_path / "mine.toml").write_text(re.findall(r"```toml\n(# mine.*?)```", (ROOT / page).read_text(), re.S)[0])
+    ran = 0
+    for words in map(short, commands(page)):
+        if {"study", "design", "pack", "packing", "powders.zarr", "packing-fraction.csv"} & set(words):
+            continue  # a study, powders, and the table of others have pages and tests of their own
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # so short a training may learn nothing
+            assert cli.run(words[1:]) == 0, (words, capsys.readouterr().err)
+        ran += 1
+    signal.signal(signal.SIGTERM, handler)
+    assert ran >= 6
+
+
+def test_every_command_of_the_pages_is_understood():
+    """Also of those that take long: verbs and options exist."""
+    for page in ("docs/your-data.md", "docs/tour.md"):
+        for words in commands(page):
+            cli.app.parse_args(words[1:], exit_on_error=False, print_error=False)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -258,6 +259,69 @@ def test_slow_tests_and_further_words(go, became):
     assert "not slow" not in became["words"]
     assert "--slow" not in became["words"]
     assert became["words"][-2:] == ["-k", "a or b"]
+
+
+# Kernels
+
+
+@pytest.fixture
+def processor(go, monkeypatch):
+    """Let the processor be of a kind, with instructions that PyTorch finds."""
+
+    def of(machine, instructions=""):
+        monkeypatch.setattr(go.platform, "machine", lambda: machine)
+        monkeypatch.setattr(go, "instructions", lambda: instructions)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("machine", "instructions", "names"),
+    [
+        ("x86_64", "DEFAULT", ["DEFAULT"]),
+        ("x86_64", "AVX2", ["DEFAULT", "AVX2"]),
+        ("AMD64", "AVX512", ["DEFAULT", "AVX2", "AVX512"]),
+        ("x86_64", "of tomorrow", ["DEFAULT"]),
+        ("arm64", "DEFAULT", ["of this processor"]),
+    ],
+)
+def test_no_kernel_is_chosen_that_the_processor_does_not_run(go, processor, machine, instructions, names):
+    processor(machine, instructions)
+    assert list(go.kernels()) == names
+
+
+def test_the_numerical_tests_run_with_each_kernel_and_any_failure_counts(go, installs, processor, monkeypatch):
+    processor("x86_64", "AVX2")
+    ran = []
+
+    def run(command, *, env, cwd):
+        ran.append((command[3:], env["OPENBLAS_CORETYPE"], env["ATEN_CPU_CAPABILITY"], env["OMP_NUM_THREADS"]))
+        return subprocess.CompletedProcess(command, int(env["OPENBLAS_CORETYPE"] == "Prescott"))
+
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    monkeypatch.setattr(go.subprocess, "run", run)
+    with pytest.raises(SystemExit) as stopped:
+        go.main(["test", "--kernels", "-k", "inverse"])
+    assert stopped.value.code == 1
+    assert [rest for _, *rest in ran] == [["Prescott", "default", "1"], ["Haswell", "avx2", "1"]]
+    command = ran[0][0]
+    assert command[0] == "pytest"
+    assert command[-4:] == ["-m", "numerical", "-k", "inverse"]
+
+
+@pytest.mark.numerical
+def test_the_kernels_named_are_those_that_run():
+    """With --kernels: a variable that no library reads any more would test one kernel again and again."""
+    import scipy.linalg  # noqa: F401
+    import torch
+    from threadpoolctl import threadpool_info
+
+    oldest = {"Katmai": "Prescott"}  # as OpenBLAS calls it
+    blas = {oldest.get(kind, kind) for kind in (i.get("architecture") for i in threadpool_info()) if kind}
+    running = torch.backends.cpu.get_cpu_capability().lower()
+    named = os.environ.get("OPENBLAS_CORETYPE")
+    assert named is None or blas <= {named}
+    assert running == os.environ.get("ATEN_CPU_CAPABILITY", running)
 
 
 def test_options_of_go_do_not_reach_the_command(go, became):

@@ -24,7 +24,7 @@ GRAVITIES = (0.1, 0.4, 0.7, 1.0)
 
 def members_between_chance_and_ceiling(out: Path) -> Figure:
     """S_D of every member of every arm of the Darcy study."""
-    arms = json.loads((out / "results.json").read_text())["arms"].values()
+    arms = json.loads((out / "results.json").read_text())["parts"]["mixture"]["arms"].values()
     first = next(iter(arms))
     return scores(
         {arm["label"]: np.array(arm["s_d"]) for arm in arms},

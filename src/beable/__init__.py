@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from beable.simulator import Factor, Simulator, Variable
     from beable.studies.run import run_study
     from beable.studies.study import Study
-    from beable.systems import SYSTEMS
+    from beable.system import SYSTEMS
     from beable.systems.darcy.simulator import Darcy
     from beable.systems.lennard_jones.simulator import LennardJones, pair_energy
     from beable.systems.packing.simulator import Packing, close_packing_estimate, pack
-    from beable.training.fit import TrainingSettings
-    from beable.training.run import Run, RunSettings, train
-    from beable.vae.objectives import ObjectiveSettings, elbo
+    from beable.training.run import Run, train
+    from beable.training.settings import RunSettings, TrainingSettings
+    from beable.vae.objectives import elbo
     from beable.vae.priors import Prior
-    from beable.vae.vae import VAE, ModelSettings
+    from beable.vae.settings import ModelSettings, ObjectiveSettings
+    from beable.vae.vae import VAE
 
     __version__: str
 
@@ -38,19 +39,20 @@ _CONTENTS = {
     "beable.datasets.store": ("Store",),
     "beable.errors": ("BeableError",),
     "beable.metrics.context": ("score_in_context",),
-    "beable.vae.objectives": ("ObjectiveSettings", "elbo"),
+    "beable.vae.objectives": ("elbo",),
     "beable.vae.priors": ("Prior",),
     "beable.representations": ("Fields", "Modes", "Representation"),
     "beable.simulator": ("Factor", "Simulator", "Variable"),
     "beable.studies.run": ("run_study",),
     "beable.studies.study": ("Study",),
-    "beable.systems": ("SYSTEMS",),
+    "beable.system": ("SYSTEMS",),
     "beable.systems.darcy.simulator": ("Darcy",),
     "beable.systems.lennard_jones.simulator": ("LennardJones", "pair_energy"),
     "beable.systems.packing.simulator": ("Packing", "close_packing_estimate", "pack"),
-    "beable.training.fit": ("TrainingSettings",),
-    "beable.training.run": ("Run", "RunSettings", "train"),
-    "beable.vae.vae": ("VAE", "ModelSettings"),
+    "beable.training.run": ("Run", "train"),
+    "beable.training.settings": ("RunSettings", "TrainingSettings"),
+    "beable.vae.settings": ("ModelSettings", "ObjectiveSettings"),
+    "beable.vae.vae": ("VAE",),
 }
 _HOME = {name: module for module, names in _CONTENTS.items() for name in names}
 _MODULES = (
@@ -63,9 +65,11 @@ _MODULES = (
     "metrics",
     "report",
     "representations",
+    "settings",
     "simulator",
     "streams",
     "studies",
+    "system",
     "systems",
     "training",
     "vae",

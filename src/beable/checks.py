@@ -1,8 +1,13 @@
-"""Settings of a simulator, checked where they come in: each function returns the value or raises a one-line error."""
+"""Settings of a simulator, and libraries, checked where they come in.
+
+Each function returns the value or raises a one-line error.
+"""
 
 import math
 from collections.abc import Mapping
+from importlib import import_module
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,6 +51,18 @@ def choice(kind: str, name: object, known: Mapping[str, object]) -> str:
     if not isinstance(name, str) or name not in known:
         raise unknown(kind, str(name), known)
     return name
+
+
+def library(name: str, extra: str) -> Any:
+    """A library that an extra of beable brings.
+
+    >>> library("math", "xarray").pi
+    3.141592653589793
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(f"{name} is not installed: pip install 'beable[{extra}]'") from None
 
 
 def array(name: str, value: ArrayLike) -> NDArray[np.float64]:

@@ -12,11 +12,11 @@ import traceback
 import warnings
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from cyclopts import App, CoercionError, CycloptsError, Parameter, UnknownCommandError
 
 from beable.console.output import printable
 from beable.errors import BeableError, UsageError, unknown
-from beable.systems import SYSTEMS
+from beable.system import SYSTEMS
 
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
@@ -35,27 +35,29 @@ study = App(name="study", help="Repeat a result of the literature.")
 for group in (simulate, data, study):
     app.command(group)
 
-simulate.command("beable.commands.simulate:darcy", name="darcy", help="Darcy flow through random permeability.")
-simulate.command(
-    "beable.commands.simulate:lennard_jones", name="lennard-jones", help="A Lennard-Jones fluid under gravity."
-)
-simulate.command("beable.commands.simulate:packing", name="packing", help="Packing fractions of powders.")
 data.command("beable.commands.data:info", name="info", help="What a data set holds.")
 data.command("beable.commands.data:verify", name="verify", help="Read every byte and name what is damaged.")
 app.command("beable.commands.imports:import_", name="import", help="Make a data set from a file of your own.")
 app.command("beable.commands.training:fit", name="fit", help="Train an ensemble of VAEs on a data set.")
 app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
-app.command("beable.commands.training:rd", name="rd", help="Trace rate against distortion over many beta.")
+app.command(
+    "beable.commands.training:rate_distortion",
+    name="rate-distortion",
+    alias="rd",
+    help="Trace rate against distortion over many beta.",
+)
 app.command("beable.commands.design:design", name="design", help="Find designs with a wanted outcome.")
 app.command("beable.commands.samples:sample", name="sample", help="Make a data set of samples from a run.")
 app.command("beable.commands.samples:score", name="score", help="Say how likely snapshots are to a run.")
-for system in SYSTEMS.values():
+for system_name, system in SYSTEMS.items():
+    simulate.command(f"beable.commands.simulate:{system_name}", name=system_name, help=system.help)
     for name, verb in system.verbs.items():
         app.command(verb.function, name=name, help=verb.help)
 study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")
 study.command("beable.commands.studies:show_", name="show", help="Show a study and the source's numbers.")
 study.command("beable.commands.studies:run", name="run", help="Run a study from nothing to its report.")
+study.command("beable.commands.studies:report", name="report", help="Make the report of a finished study again.")
 app.command("beable.commands.doctor:doctor", name="doctor", help="Versions, threads, devices, disk: what to report.")
 
 app.register_install_completion_command(help="Let this shell complete verbs and options.")
@@ -118,7 +120,9 @@ def _call(words: list[str]) -> None:
 
 
 def _meaning(error: CycloptsError) -> str:
-    """What is wrong with the words; of a verb that does not exist the nearest, without importing any."""
+    """What is wrong with the words; of a verb or a choice that does not exist the nearest, without importing any."""
+    if isinstance(error, CoercionError) and error.argument and (choices := error.argument.get_choices(force=True)):
+        return f"{unknown(error.argument.name.lstrip('-'), error.token.value if error.token else '', choices)}."
     if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
         return f"{unknown('verb', error.unused_tokens[0], (verb for verb in error.app if verb[0] != '-'))}."
     return str(error)

@@ -4,7 +4,7 @@ Each class carries the exit code of the command line.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class BeableError(Exception):
@@ -13,13 +13,13 @@ class BeableError(Exception):
     exit_code = 1
 
 
-class UsageError(BeableError):
-    """An argument, option or configuration that cannot be meant."""
+class UsageError(BeableError, ValueError):
+    """An argument, option or setting that is invalid."""
 
     exit_code = 2
 
 
-class DataError(BeableError):
+class DataError(BeableError, ValueError):
     """Data that cannot be used: wrong shape, not finite, too few rows, constant."""
 
     exit_code = 3
@@ -47,6 +47,23 @@ class LockedError(BeableError):
     """An output that another process is writing."""
 
     exit_code = 75
+
+
+class LeftOutWarning(UserWarning):
+    """Something that was given is not used."""
+
+
+MOST_LISTED = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between, the first few where there are many.
+
+    >>> listed(["a", "b"]), listed(list("abcdefgh"))
+    ('a, b', 'a, b, c, d, e and 3 more')
+    """
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -7,6 +7,7 @@ numbers from any number of workers, in any block, before or after an interruptio
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 STREAMS = {"factors": 0, "simulation": 1, "split": 2, "start": 3, "order": 4, "noise": 5, "evaluation": 6}
 
@@ -52,3 +53,28 @@ class RowStreams:
     def generators(self, stream: str, attempt: int = 0) -> list[np.random.Generator]:
         """One generator a row, for a named stream."""
         return [generator(self.seed, stream, self.start + i, attempt) for i in range(self.rows)]
+
+
+def sobol(
+    dimensions: int, rows: int, start: int = 0, *, scrambled: np.random.Generator | None = None
+) -> NDArray[np.float64]:
+    """Rows ``start`` and on of a Sobol sequence in the unit cube, (rows, dimensions): row i is the same in any block.
+
+    Args:
+        dimensions: of the cube.
+        rows: number of rows, which need not be a power of two.
+        start: first row.
+        scrambled: generator of a scrambling after Owen (1998); none by default.
+
+    Source: Sobol (1967), by SciPy.
+
+    >>> sobol(2, 3).tolist()
+    [[0.0, 0.0], [0.5, 0.5], [0.75, 0.25]]
+    """
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(dimensions, scramble=scrambled is not None, rng=scrambled)
+    if start:
+        sequence.fast_forward(start)
+    # SciPy warns of a first draw that is no power of two
+    return np.concatenate([sequence.random(min(rows, 1)), sequence.random(max(rows - 1, 0))])

@@ -89,7 +89,7 @@ def test_a_run_gives_one_for_each_member(tmp_path):
     store = Store.from_arrays(tmp_path / "a.zarr", {"positions": x}, {"gravity": level}, dims=dims)
     settings = {
         "representation": {"kind": "coordinates", "order": "none"},
-        "model": {"latents": 2, "width": 8, "depth": 1, "condition": ["gravity"]},
+        "model": {"latents": 2, "width": 8, "depth": 1, "conditions": ["gravity"]},
         "training": {"members": 2, "steps": 20, "start": "pca"},
     }
     run = train(store, tmp_path / "run", RunSettings.model_validate(settings))

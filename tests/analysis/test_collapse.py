@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beable.analysis.collapse import collapsed_level, critical_beta, most_latents, regularisation
+from beable.analysis.collapse import collapsed_level, regularisation
 
 ROWS, LATENTS = 50, 2
 
@@ -36,8 +36,3 @@ def test_the_collapsed_level_is_that_of_the_mean_and_variance_of_the_data(shared
     variance = y.var(0).mean() if shared else np.array([y[:, :2].var(0).mean()] * 2 + [y[:, 2].var()])
     expected = 0.5 * (((y - y.mean(0)) ** 2 / variance) + np.log(2 * np.pi * variance)).sum(1).mean()
     assert collapsed_level(energy, dimension, shared) == pytest.approx(expected)
-
-
-def test_thresholds():
-    assert critical_beta(4.0, 0.1) == 40
-    assert [most_latents(6, beta) for beta in (1.6, 2.5, 4.0, 7.5)] == [3, 2, 1, 0]

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -90,15 +89,6 @@ def place(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def process():
-    """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    warnings.formatwarning = form
-
-
 def contents(folder):
     """Every file under a folder with its bytes."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
@@ -122,13 +112,21 @@ CASES = [
     ("fit three.zarr -o new --latents 2", DATA, "2 latents need 2 independent directions"),
     ("fit good.zarr -o new --modes 99", DATA, "99 modes need at least 100 training rows, got 30"),
     ("fit good.zarr -o new --modes 20", DATA, "the training rows hold only"),
-    ("fit good.zarr -o new --latents 50", DATA, "ask for fewer latents"),
-    ("fit good.zarr -o new --held-out 2000", DATA, "keep at least 2"),
+    ("fit good.zarr -o new --latents 50", DATA, "lower model.latents"),
+    (
+        "fit good.zarr -o new --held-out 2000",
+        DATA,
+        "set training.held_out so that at least 1 is held out and 2 are kept",
+    ),
     ("fit good.zarr -o new --config zeroth.toml", DATA, "one number from 1 to 30"),
     # fields without anything in them, and of other shapes
     (f"fit constant.zarr -o new {SHORT}", DATA, "pressure is the same in all 30 training rows"),
-    (f"fit still.zarr -o new {SHORT}", DATA, "heat is the same in all 30 training rows: leave it out"),
-    (f"fit grids.zarr -o new {SHORT}", DATA, "give variables on one grid"),
+    (
+        f"fit still.zarr -o new {SHORT}",
+        DATA,
+        "heat is the same in all 30 training rows and has nothing to learn: leave it out",
+    ),
+    (f"fit grids.zarr -o new {SHORT}", DATA, "name those on one grid in variables"),
     (f"fit masses.zarr -o new {SHORT}", DATA, "mass is the same in all 30 training rows"),
     ("rd constant.zarr -o new", DATA, "nothing to learn"),
     ("evaluate run coarse.zarr", DATA, "give what the model was trained on"),
@@ -158,7 +156,7 @@ CASES = [
     ("fit good.zarr -o new --config misspelt.toml", USAGE, "did you mean 'training.steps'? known: "),
     ("fit good.zarr -o new --config flat.toml", USAGE, "did you mean 'model'? known: "),
     ("evaluate run other.zarr", USAGE, "unknown variable 'pressure': known: heat"),
-    # numbers that cannot be meant
+    # invalid numbers
     ("simulate darcy --rows -3 -o new", USAGE, "rows must be a whole number of at least 1, not -3"),
     ("simulate darcy --rows 0 -o new", USAGE, "rows must be"),
     ("simulate darcy --rows many -o new", USAGE, 'unable to convert "many"'),
@@ -345,7 +343,7 @@ def refusing_disk(number, after):
 
 @pytest.mark.parametrize(("line", "after", "number"), [*FIRST, *LATER, (REPORT, 0, errno.ENOSPC)])
 def test_a_disk_that_refuses_costs_one_line_and_the_same_command_goes_on(
-    place, tmp_path, monkeypatch, capsys, line, after, number
+    blank, place, tmp_path, monkeypatch, capsys, line, after, number
 ):
     monkeypatch.chdir(place)
     before, out = contents(place), tmp_path / "out"

@@ -10,39 +10,16 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 from cyclopts import App, CycloptsError
 
 from beable import cli, errors
-from beable.commands import doctor, simulate
+from beable.commands import doctor
 from beable.console import output, progress
+from beable.console.options import matrix
 from beable.datasets.store import Store
-from beable.systems.darcy.factor_laws import LAWS, READINGS, options_of
-from beable.systems.darcy.karhunen_loeve import QUADRATURES
-from beable.systems.darcy.simulator import SCHEMES, WELL_EDGES, Darcy
-
-
-@pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
-    """The handler of SIGTERM and the form of warnings, which a command line sets, as they were."""
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def beable(capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def call(*words):
-        code = cli.run([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def verbs(app=cli.app, path=()):
@@ -147,7 +124,10 @@ ERRORS = [error for error in vars(errors).values() if inspect.isclass(error) and
         (["simulat"], "did you mean 'simulate'"),
         (["data", "verfy"], "did you mean 'verify'"),
         (["simulate", "darcy", "--rwos", "3", "-o", "x"], "--rows"),
-        (["simulate", "darcy", "--rows", "3", "-o", "x", "--factors", "mixtrue"], '"mixture"'),
+        (
+            ["simulate", "darcy", "--rows", "3", "-o", "x", "--factors", "mixtrue"],
+            "unknown factors 'mixtrue': did you mean 'mixture'",
+        ),
         (["simulate", "darcy", "--rows", "three", "-o", "x"], '"three"'),
         (["simulate", "darcy", "--rows", "3"], "--output"),
         (["data", "info"], "PATH"),
@@ -246,33 +226,6 @@ def small(tmp_path_factory):
     return path
 
 
-def test_darcy_offers_every_setting_with_its_default():
-    offered = {name: p.default for name, p in inspect.signature(simulate.darcy).parameters.items()}
-    settings = {n: p.default for n, p in inspect.signature(Darcy).parameters.items() if p.kind is p.KEYWORD_ONLY}
-    assert {name: offered.get(name) for name in settings} == settings
-
-
-@pytest.mark.parametrize("law", LAWS)
-def test_darcy_offers_every_option_of_the_laws(law):
-    assert set(options_of(law)) <= set(inspect.signature(simulate.darcy).parameters)
-
-
-@pytest.mark.parametrize(
-    ("option", "known"),
-    [
-        ("factors", LAWS),
-        ("reading", READINGS),
-        ("quadrature", QUADRATURES),
-        ("scheme", SCHEMES),
-        ("well_edge", WELL_EDGES),
-    ],
-)
-def test_darcy_offers_every_choice(option, known):
-    choices = get_args(inspect.signature(simulate.darcy).parameters[option].annotation)[0]
-    literal = next((part for part in get_args(choices) if get_args(part)), choices)
-    assert set(get_args(literal)) == set(known)
-
-
 def test_simulate_makes_what_it_says(beable, tmp_path):
     words = ("--rows", 4, "--seed", 7, "--factors", "uniform", "--low", -1, "--high", 2, "--json", "-o", tmp_path / "d")
     code, out, err = beable(*SMALL, *words)
@@ -292,9 +245,9 @@ def test_simulate_again_changes_nothing(beable, small):
 
 
 def test_simulate_refuses_what_belongs_to_another_law(beable, tmp_path):
-    code, _, err = beable(*SMALL, "--rows", 3, "--factors", "uniform", "--agreement", 0.3, "-o", tmp_path / "d")
+    code, _, err = beable(*SMALL, "--rows", 3, "--factors", "uniform", "--sign-agreement", 0.3, "-o", tmp_path / "d")
     assert code == 2
-    assert "agreement" in err
+    assert "sign_agreement has no meaning for the law 'uniform': leave it out, or choose correlated-mixture" in err
     assert not (tmp_path / "d").exists()
 
 
@@ -358,7 +311,7 @@ def test_what_is_no_data_set_is_refused(beable, tmp_path):
 
 @pytest.mark.parametrize("text", ["1,0.5;0.5,2", "1, 0.5 ; 0.5, 2;"])
 def test_matrix_of_words(text):
-    assert simulate.matrix("covariance", text).tolist() == [[1, 0.5], [0.5, 2]]
+    assert matrix("covariance", text) == [[1, 0.5], [0.5, 2]]
 
 
 def test_matrix_of_files(tmp_path):
@@ -366,30 +319,30 @@ def test_matrix_of_files(tmp_path):
     np.save(tmp_path / "t.npy", values)
     (tmp_path / "t.csv").write_text("1,2\n3,4\n\n5,6\n")
     for name in ("t.npy", "t.csv"):
-        assert simulate.matrix("table", str(tmp_path / name)).tolist() == values.tolist()
+        assert matrix("table", str(tmp_path / name)) == values.tolist()
 
 
 def test_one_column_is_a_table(tmp_path):
     np.save(tmp_path / "t.npy", np.arange(3))
-    assert simulate.matrix("table", str(tmp_path / "t.npy")).shape == (3, 1)
+    assert matrix("table", str(tmp_path / "t.npy")) == [[0], [1], [2]]
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"1,2\n3\n", b"\xff\xfe\x00"])
 def test_matrix_of_other_things_is_refused(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(errors.DataError, match="rows of numbers"):
-        simulate.matrix("table", str(tmp_path / "t.csv"))
+        matrix("table", str(tmp_path / "t.csv"))
 
 
 def test_a_matrix_that_carries_code_is_refused(tmp_path):
     np.save(tmp_path / "t.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(errors.DataError, match="rows of numbers"):
-        simulate.matrix("table", str(tmp_path / "t.npy"))
+        matrix("table", str(tmp_path / "t.npy"))
 
 
 def test_a_matrix_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(errors.UsageError, match="No such file"):
-        simulate.matrix("table", str(tmp_path / "t.npy"))
+        matrix("table", str(tmp_path / "t.npy"))
 
 
 # Interruption

@@ -1,43 +1,20 @@
 """The way of a particle on the command line: simulate lennard-jones, fit, sample, score."""
 
-import inspect
 import json
-import signal
 import warnings
-from typing import get_args
 
 import numpy as np
 import pytest
 
 from beable import cli
-from beable.commands import simulate
 from beable.datasets.store import Store
-from beable.systems.lennard_jones.simulator import MOVES, PROTOCOLS, SOURCE_PROTOCOL, STARTS, WALLS, LennardJones
+from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
+from beable.systems.lennard_jones.simulator import LennardJones
 from beable.training.run import Run
 
 USAGE, DATA, CORRUPT, OUTPUT = 2, 3, 5, 73
 SMALL = ("simulate", "lennard-jones", "--particles", 5, "--box", 4, "--sweeps", 40, "--workers", 1)
 QUICK = (*SMALL, "--spacing", 10, "--samples", 4)
-
-
-@pytest.fixture(autouse=True)
-def process():
-    """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    warnings.formatwarning = form
-
-
-@pytest.fixture
-def beable(capsys):
-    """Run a command line in this process: exit code, standard output, standard error."""
-
-    def call(*words):
-        code = cli.run([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
@@ -59,7 +36,7 @@ def folder(tmp_path_factory):
     fit = ["fit", f"{path}/gas.zarr", "--members", "2", "--steps", "40", "--batch", "16", "--json"]
     for words in (
         [*QUICK, "--rows", 64, "-o", f"{path}/gas.zarr", "--json"],
-        [*fit, "-o", f"{path}/told", "--condition", "gravity"],
+        [*fit, "-o", f"{path}/told", "--conditions", "gravity"],
         [*fit, "-o", f"{path}/untold"],
     ):
         with warnings.catch_warnings():
@@ -82,7 +59,7 @@ def refused(answered, code, words):
 
 
 def test_samples_are_a_data_set_of_what_the_run_learned(answer, folder, tmp_path):
-    told = answer("sample", folder / "told", "-o", tmp_path / "new", "--rows", 7, "--given", "gravity=0.4")
+    told = answer("sample", folder / "told", "-o", tmp_path / "new", "--rows", 7, "--conditions", "gravity=0.4")
     made = Store.open(tmp_path / "new")
     assert (told["rows"], told["id"], told["variables"]) == (7, made.id, ["positions"])
     assert made.read("positions").shape == (7, 5, 2)
@@ -102,12 +79,12 @@ def test_samples_are_those_of_the_member_the_condition_and_the_seed(answer, fold
 
     run = Run.load(folder / "told")
     decoded = list(run.decode(run.sample(5, 3), np.full((5, 1), 0.4)))
-    second = positions("second", "--given", "gravity=0.4", "--seed", 3, "--member", 1)
+    second = positions("second", "--conditions", "gravity=0.4", "--seed", 3, "--member", 1)
     np.testing.assert_array_equal(second, decoded[1]["positions"])
     for other in (
-        positions("member", "--given", "gravity=0.4", "--seed", 3),
-        positions("condition", "--given", "gravity=0.9", "--seed", 3, "--member", 1),
-        positions("seed", "--given", "gravity=0.4", "--member", 1),
+        positions("member", "--conditions", "gravity=0.4", "--seed", 3),
+        positions("conditions", "--conditions", "gravity=0.9", "--seed", 3, "--member", 1),
+        positions("seed", "--conditions", "gravity=0.4", "--member", 1),
     ):
         assert np.abs(other - second).max() > 1e-3
 
@@ -119,7 +96,7 @@ def test_a_run_that_is_told_nothing_needs_nothing(answer, folder, tmp_path):
 
 
 def test_samples_can_be_scored_and_read_by_people(beable, folder, tmp_path):
-    code, out, _ = beable("sample", folder / "told", "-o", tmp_path / "new", "--rows", 3, "--given", "gravity=0.4")
+    code, out, _ = beable("sample", folder / "told", "-o", tmp_path / "new", "--rows", 3, "--conditions", "gravity=0.4")
     assert code == 0
     assert "rows: 3" in out
     code, out, _ = beable("score", folder / "told", tmp_path / "new")
@@ -131,15 +108,15 @@ def test_samples_can_be_scored_and_read_by_people(beable, folder, tmp_path):
     ("run", "words", "told"),
     [
         ("told", "", "the model is told gravity=VALUE, not none"),
-        ("told", "--given temperature=1", "the model is told gravity=VALUE, not temperature=1"),
-        ("told", "--given gravity=0.4 box=3", "give --given gravity=VALUE"),
-        ("told", "--given gravity=much", "each must be a name, =, and a number"),
-        ("told", "--given gravity", "each must be a name, =, and a number"),
-        ("untold", "--given gravity=0.4", "the model is told none, not gravity=0.4"),
-        ("told", "--given gravity=0.4 --rows 0", "rows must be at least 1"),
-        ("told", "--given gravity=0.4 --seed -1", "seed at least 0, not 1000 and -1"),
-        ("told", "--given gravity=0.4 --member 2", "member must be from 0 to 1, not 2"),
-        ("told", "--given gravity=0.4 --member -1", "member must be from 0 to 1, not -1"),
+        ("told", "--conditions temperature=1", "the model is conditioned on gravity=VALUE, not temperature=1"),
+        ("told", "--conditions gravity=0.4 box=3", "give --conditions gravity=VALUE"),
+        ("told", "--conditions gravity=much", "each must be a name, =, and a number"),
+        ("told", "--conditions gravity", "each must be a name, =, and a number"),
+        ("untold", "--conditions gravity=0.4", "the model is conditioned on none, not gravity=0.4"),
+        ("told", "--conditions gravity=0.4 --rows 0", "rows must be at least 1"),
+        ("told", "--conditions gravity=0.4 --seed -1", "seed at least 0, not 1000 and -1"),
+        ("told", "--conditions gravity=0.4 --member 2", "member must be from 0 to 1, not 2"),
+        ("told", "--conditions gravity=0.4 --member -1", "member must be from 0 to 1, not -1"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(beable, folder, tmp_path, run, words, told):
@@ -149,7 +126,7 @@ def test_what_cannot_be_sampled_is_refused(beable, folder, tmp_path, run, words,
 
 def test_samples_go_nowhere_else(beable, folder, tmp_path):
     before = (folder / "gas.zarr" / "zarr.json").read_bytes()
-    words = ("--given", "gravity=0.4", "--rows", 3)
+    words = ("--conditions", "gravity=0.4", "--rows", 3)
     refused(beable("sample", folder / "told", "-o", folder / "gas.zarr", *words), OUTPUT, "exists already")
     refused(beable("sample", folder / "gas.zarr", "-o", tmp_path / "new", *words), CORRUPT, "a beable-run is expected")
     assert (folder / "gas.zarr" / "zarr.json").read_bytes() == before
@@ -206,39 +183,6 @@ def test_what_cannot_be_scored_is_refused(beable, folder, tmp_path):
 # simulate lennard-jones
 
 
-def test_the_fluid_offers_every_setting_with_its_default():
-    def plain(value):
-        return list(value) if isinstance(value, tuple) else value
-
-    offered = {name: p.default for name, p in inspect.signature(simulate.lennard_jones).parameters.items()}
-    settings = {n: p.default for n, p in inspect.signature(LennardJones).parameters.items() if p.kind is p.KEYWORD_ONLY}
-    lists = {"box": [settings["box"]], "temperature": [settings["temperature"]], "spacing": str(settings["spacing"])}
-    sweeps = f"[{settings.pop('sweeps')}; source {SOURCE_PROTOCOL['sweeps']}]"
-    assert sweeps in simulate.lennard_jones.__doc__
-    assert {name: offered.get(name) for name in settings} == {n: plain(v) for n, v in (settings | lists).items()}
-
-
-@pytest.mark.parametrize(
-    ("option", "known"),
-    [("walls", WALLS), ("moves", MOVES), ("protocol", (*PROTOCOLS, "source")), ("start", STARTS)],
-)
-def test_the_fluid_offers_every_choice(option, known):
-    choices = get_args(inspect.signature(simulate.lennard_jones).parameters[option].annotation)[0]
-    literal = next((part for part in get_args(choices) if get_args(part)), choices)
-    assert set(get_args(literal)) == set(known)
-
-
-def test_the_default_call_is_the_default_class(monkeypatch, tmp_path):
-    made = []
-    monkeypatch.setattr(simulate, "_simulate", lambda simulator, *words, **more: made.append(simulator))
-    simulate.lennard_jones(output=tmp_path / "new", rows=1)
-    simulate.lennard_jones(output=tmp_path / "new", rows=1, protocol="source")
-    simulate.lennard_jones(output=tmp_path / "new", rows=1, protocol="source", sweeps=100)
-    simulate.lennard_jones(output=tmp_path / "new", rows=1, protocol="restart")
-    expected = [{}, SOURCE_PROTOCOL, SOURCE_PROTOCOL | {"sweeps": 100}, {"protocol": "restart"}]
-    assert [s.settings() for s in made] == [LennardJones(**given).settings() for given in expected]
-
-
 def test_the_verdict_is_printed(beable, answer, tmp_path):
     code, out, _ = beable(*QUICK, "--rows", 8, "-o", tmp_path / "fluid")
     assert code == 0
@@ -252,7 +196,7 @@ def test_the_verdict_is_printed(beable, answer, tmp_path):
 
 def test_options_reach_the_simulator(answer, tmp_path):
     words = "--temperature 0.7 0.9 --walls mirror --moves random --potential fake --cutoff 2.5 --shift"
-    answer(*QUICK, "--rows", 8, "-o", tmp_path / "fluid", "--gravity-range", 0.2, 0.6, *words.split())
+    answer(*QUICK, "--rows", 8, "-o", tmp_path / "fluid", "--gravity.low", 0.2, "--gravity.high", 0.6, *words.split())
     made = Store.open(tmp_path / "fluid")
     asked = {
         "gravity": {"low": 0.2, "high": 0.6},
@@ -292,25 +236,28 @@ def test_automatic_spacing_is_measured(answer, tmp_path):
 MISTAKES = {
     "--particles 60 --box 4": "do not fit",
     "--particles 0": "particles must be",
-    "--dimensions 4": "dimensions must be",
+    "--dimensions 4": "unknown dimensions",
     "--gravity -0.1": "gravity must be",
-    "--gravity-range 0.6 0.2": "gravity",
+    "--gravity.low 0.6 --gravity.high 0.2": "low less than high",
     "--temperature 0": "temperature must be greater than 0",
     "--box -1": "box must be",
     "--potential nowhere:energy": "nowhere",
     "--potential lenard-jones": "did you mean 'lennard-jones'",
     "--potential math:sqrt": "numba",
-    "--walls mirrored": 'Did you mean "mirror"',
+    "--walls mirrored": "did you mean 'mirror'",
     "--walls periodic": "gravity must be 0 with periodic walls",
-    "--protocol longrun": 'Did you mean "long-run"',
+    "--protocol longrun": "did you mean 'long-run'",
     "--spacing often": "spacing must be",
     "--spacing 0": "spacing must be",
     "--samples 0": "samples must be",
     "--step 0": "step must be",
     "--teleport 2": "teleport must be",
     "--sweeps 1": "sweeps must be",
-    "--shift --no-cutoff": "shift needs a cut-off",
-    "--bonds 1": "--bonds",
+    "--shift --cutoff none": "shift needs a cut-off",
+    "--bonds.length 0.1": "bonds.length must be at least 1",
+    "--set bonds=3": "bonds must be a table of stiffness, length",
+    "--gravity 1 --gravity.low 0.1": "give --gravity or --gravity.low, not both",
+    "--protocol restart --samples 4": "samples is for long runs",
     "--rows 0": "rows must be",
     "--gravty 1": "Did you mean --gravity",
 }
@@ -327,9 +274,9 @@ def test_a_mistake_costs_one_line(beable, tmp_path, words):
 # report
 
 
-def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(answer, folder, tmp_path):
+def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(blank, answer, folder, tmp_path):
     answer("report", folder / "told", folder / "gas.zarr", "-o", tmp_path / "told.html")
-    page = (tmp_path / "told.html").read_text()
-    assert "positions, discs of diameter 1." in page
-    assert "Held-out configurations above their reconstruction" in page
-    assert "Vectors: magnitude" not in page
+    html = (tmp_path / "told.html").read_text()
+    assert "positions, discs of diameter 1." in html
+    assert "Held-out configurations above their reconstruction" in html
+    assert "Vectors: magnitude" not in html

@@ -22,7 +22,7 @@ import pytest
 
 from beable import files
 from beable.datasets import generate as module
-from beable.datasets.generate import Interrupted, generate
+from beable.datasets.generate import GRACE_SECONDS, Interrupted, generate
 from beable.datasets.store import Store, verify
 from beable.errors import BeableError, CorruptError, DataError, LockedError, OutputError, UsageError
 from beable.systems.darcy.simulator import Darcy
@@ -167,14 +167,12 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(whole, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_request_to_stop_is_met_in_seconds_and_nothing_is_lost(whole, tmp_path, number, workers):
+def test_a_request_to_stop_is_met_between_blocks_and_nothing_is_lost(whole, tmp_path, number, workers):
     path = tmp_path / "waves.zarr"
     with start(path, workers, pause=0.02) as process:
         wait_for_notes(process, path, 2)
-        asked = time.monotonic()
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         said, complaints = process.communicate(timeout=30)
-    assert time.monotonic() - asked < 5
     assert process.returncode == 128 + number
     assert complaints == ""
     assert f"of {ROWS} rows: what is done is kept, run the same command again" in said
@@ -184,21 +182,25 @@ def test_a_request_to_stop_is_met_in_seconds_and_nothing_is_lost(whole, tmp_path
     assert tree(waves(path).path) == tree(whole.path)
 
 
-def test_slow_blocks_are_given_up_and_a_second_request_is_met_at_once(tmp_path):
+def test_slow_blocks_are_given_up_and_a_second_request_is_met_sooner(tmp_path):
+    """A block takes an hour; the first request leaves it some seconds, the second none."""
+    seconds = {}
     for requests in (1, 2):
         path = tmp_path / f"{requests}.zarr"
-        with start(path, 2, pause=5) as process:
+        with start(path, 2, pause=900) as process:
             while deaf(process.pid) < 3:
                 time.sleep(0.01)
             asked = time.monotonic()
             for _ in range(requests):
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(0.1)
-            said, _ = process.communicate(timeout=30)
-        assert time.monotonic() - asked < (6 if requests == 1 else 2)
+            said, _ = process.communicate(timeout=120)
+        seconds[requests] = time.monotonic() - asked
         assert process.returncode == 130
         assert "run the same command again" in said
         assert vanish(process.pid)
+    assert seconds[1] > GRACE_SECONDS
+    assert seconds[2] < seconds[1]
 
 
 def test_workers_do_not_outlive_their_parent(tmp_path):
@@ -368,6 +370,21 @@ def test_a_limit_on_the_size_of_files_stops_it_and_then_it_goes_on(whole, tmp_pa
     assert tree(path) == tree(whole.path)
 
 
+class Ripple(Waves):
+    """One field with its coordinates, a constant and a factor: a file of each kind."""
+
+    factors, variables, constant = Waves().factors[:1], Waves().variables[:1], Waves().constants()["depth"]
+
+    def constants(self):
+        return {"depth": self.constant}
+
+    def draw(self, streams):
+        return super().draw(streams)[:, :1]
+
+    def simulate(self, values, streams):
+        return {"level": super().simulate(np.c_[values, values], streams)["level"]}
+
+
 CALLS = ("open", "write", "fsync", "replace", "mkdir", "unlink", "ftruncate")
 
 
@@ -390,21 +407,21 @@ def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch):
     def survives(path):
         counts.clear()
         try:
-            waves(path, rows=BLOCK)
+            waves(path, BLOCK, Ripple())
         except (OutputError, CorruptError):
             return False
         return True
 
     for call in CALLS:
         monkeypatch.setattr(files.os, call, functools.partial(act, call))
-    reference = tree(waves(tmp_path / "whole.zarr", rows=BLOCK).path)
+    reference = tree(waves(tmp_path / "whole.zarr", BLOCK, Ripple()).path)
     moments = [(call, at) for call, total in counts.items() for at in range(1, total + 1)]
     for fatal in moments:
         path = tmp_path / f"{fatal[0]}{fatal[1]}.zarr"
         assert survives(path) == (fatal[0] == "unlink")  # of the lock, which then stops nobody
-        assert tree(waves(path, rows=BLOCK).path) == reference, fatal
+        assert tree(waves(path, BLOCK, Ripple()).path) == reference, fatal
         shutil.rmtree(path)
-    assert len(moments) > 100
+    assert len(moments) > 60
     assert {call for call, _ in moments} == set(CALLS)
 
 

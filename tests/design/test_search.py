@@ -13,29 +13,42 @@ from beable.commands.design import design
 from beable.datasets.generate import generate
 from beable.design import proposals as design_proposals
 from beable.design.comparison import compare_methods
+from beable.design.designable import Designable
 from beable.design.latents import factor_values
 from beable.design.outcomes import Outcome, Target
 from beable.design.proposals import Known
 from beable.design.search import find_designs
-from beable.design.space import DesignSpace, numbered, sobol
+from beable.design.space import DesignSpace, numbered, shifted_sobol
 from beable.design.surrogate import MOST_ROWS, Prediction, Surrogate, leading
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
+from beable.settings import Number, SettingsModel
 from beable.simulator import Factor, Simulator, Variable
 from beable.streams import RowStreams
 from beable.systems.darcy.simulator import Darcy
+from beable.systems.lennard_jones.simulator import LennardJones
 from beable.systems.packing.simulator import Packing
 
 NAMES = ("size_1", "size_2", "share_1", "share_2", "share_3")
+
+
+class PowderSettings(SettingsModel):
+    """What a record of powders holds."""
+
+    noise: Number = 0.002
 
 
 class Powder(Simulator):
     """Two sizes and three shares; the outcome is known in closed form."""
 
     name = "powder"
-    coordinates = MappingProxyType({})
+    Settings = PowderSettings
 
     def __init__(self, noise=0.002, fails_above=np.inf, stops_after=np.inf):
+        super().__init__(noise=noise)
         self.noise, self.fails_above, self.stops_after, self.called = noise, fails_above, stops_after, 0
+
+    def __reduce__(self):
+        return Powder, (self.noise, self.fails_above, self.stops_after)
 
     errors = MappingProxyType({"density": "standard_error"})
 
@@ -53,12 +66,6 @@ class Powder(Simulator):
             Variable("density", (), (), dtype="float64"),
             Variable("standard_error", (), (), diagnostic=True, dtype="float64"),
         )
-
-    def settings(self):
-        return {"noise": self.noise}
-
-    def constants(self):
-        return {}
 
     def draw(self, streams):
         return self.design(np.array([g.random(4) for g in streams.generators("factors")]))
@@ -79,9 +86,6 @@ class Powder(Simulator):
         density = self.exact(values) + self.noise * noise
         density[values[:, 0] > self.fails_above] = np.nan
         return {"density": density, "standard_error": np.full(len(values), self.noise)}
-
-    def residual(self, snapshot):
-        return 0.0
 
 
 def target(value, tolerance=0.01, simulator=None):
@@ -144,7 +148,7 @@ def test_search_beats_inversion_and_chance_at_equal_calls():
 
 def test_known_rows_cost_no_calls_and_serve_every_method():
     powder = Powder()
-    values = powder.design(sobol(200, 4, 9))
+    values = powder.design(shifted_sobol(200, 4, 9))
     known = Known(values, powder.exact(values)[:, None], np.zeros(200))
     d = found(powder, target(0.7), known=known, calls=16)
     assert d.proposed.all()
@@ -264,11 +268,10 @@ def test_a_search_without_freedom_simulates_its_one_design():
 
 
 def test_a_simulator_without_designs_is_refused():
-    class Fixed(Powder):
-        design_dimensions = 0
-
-    with pytest.raises(UsageError, match="offers no designs"):
-        DesignSpace(Fixed())
+    fluid = LennardJones(particles=5, box=4.0)
+    assert not isinstance(fluid, Designable)
+    with pytest.raises(UsageError, match="lennard-jones offers no designs: choose a simulator"):
+        DesignSpace(fluid)
 
 
 def same(a, b):
@@ -346,7 +349,7 @@ def test_chances_are_those_of_a_normal_even_where_they_are_tiny():
 
 def test_an_emulator_knows_how_far_it_is_off():
     rng, powder = np.random.default_rng(0), Powder(0.01)
-    train, test = (powder.design(sobol(n, 4, s)) for n, s in ((60, 0), (400, 1)))
+    train, test = (powder.design(shifted_sobol(n, 4, s)) for n, s in ((60, 0), (400, 1)))
     y = powder.exact(train) + 0.01 * rng.standard_normal(60)
     predicted = Surrogate(train, y[:, None], np.full(60, 0.01)).predict(test)
     z = (powder.exact(test) + 0.01 * rng.standard_normal(400) - predicted.mean) / predicted.std
@@ -358,7 +361,7 @@ def test_an_emulator_knows_how_far_it_is_off():
 
 def test_a_norm_is_emulated_through_its_parts():
     """Where the norm has a kink, its parts have none: the zero is found to a hundredth of the scale."""
-    x = sobol(20, 2, 0)
+    x = shifted_sobol(20, 2, 0)
     basis = np.random.default_rng(0).standard_normal((2, 30)) / 30**0.5
     zero = np.array([[0.33, 0.71]])
     predicted = Surrogate(x, (x - zero) @ basis, np.zeros(20)).predict(np.concatenate([zero, x + 0.1]))
@@ -489,15 +492,15 @@ def test_the_verb_learns_from_a_data_set_and_matches_a_field(tmp_path, capsys, s
         ({"target": "pressure.max=0.3", "within": ["theta_1"]}, UsageError, "--within theta_1"),
         ({"target": "pressure.max=0.3", "within": ["theta_1=80:90"]}, DataError, "no design keeps theta_1=80:90"),
         ({"target": "pressure.max=0.3", "set": ["gird=9"]}, UsageError, "gird"),
-        ({"target": "pressure.max=0.3", "settings": "none.toml"}, UsageError, "give a TOML file"),
+        ({"target": "pressure.max=0.3", "config": "none.toml"}, UsageError, "give a TOML file"),
         ({"match": "none.npy"}, UsageError, "give a .npy file"),
         ({"target": "pressure.max=0.3", "tolerance": -1}, UsageError, "tolerance must be greater than 0"),
     ],
 )
 def test_what_the_verb_cannot_do_is_one_line(options, error, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if "settings" in options:
-        options = options | {"settings": tmp_path / options["settings"]}
+    if "config" in options:
+        options = options | {"config": tmp_path / options["config"]}
     with pytest.raises(error, match=words) as caught:
         verb(tmp_path, **options)
     assert "\n" not in str(caught.value)
@@ -506,7 +509,7 @@ def test_what_the_verb_cannot_do_is_one_line(options, error, words, tmp_path, mo
 
 def test_settings_come_from_a_file_and_words_win(tmp_path, capsys):
     (tmp_path / "settings.toml").write_text('grid = 17\nfactors = "uniform"\n')
-    verb(tmp_path, target="pressure.max=0.3", settings=tmp_path / "settings.toml", set=["grid=9"], designs=1, json=True)
+    verb(tmp_path, target="pressure.max=0.3", config=tmp_path / "settings.toml", set=["grid=9"], designs=1, json=True)
     assert json.loads(capsys.readouterr().out)["found"] == 1
     assert json.loads((tmp_path / "out" / "designs.json").read_text())["settings"]["grid"] == 9
     with pytest.raises(UsageError, match="unknown simulator"):
@@ -523,7 +526,7 @@ def test_data_of_other_factors_are_refused(store):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_packings_of_a_wanted_density_are_found():
-    packing = Packing(median=(1, 5), coarse=30)
+    packing = Packing(median=(1, 5), min_coarse_spheres=30)
     outcome = Outcome.of(packing, "packing_fraction")
     targets = [Target.around(outcome, value) for value in (0.59, 0.63, 0.67)]
     compared = compare_methods(packing, targets, calls=40)

@@ -78,6 +78,21 @@ def test_equivalence_asks_the_other_question() -> None:
     assert found.score == max(found.lower, found.upper)
 
 
+def test_equal_means_are_equivalent_whatever_the_rounding_of_their_difference() -> None:
+    for seed in range(20):
+        x = draw(seed).normal(0.68, 0.01, size=12).round(3)
+        assert equivalence(x, x[::-1], margin=0.02).score == pytest.approx(
+            stats.t.sf(0.02 / (np.std(x - x[::-1], ddof=1) / np.sqrt(12)), 11)
+        )
+
+
+def test_student_test_of_one_variance_is_the_library_s() -> None:
+    x, y = draw(0).normal(size=10), draw(1).normal(size=17) + 0.5
+    found, expected = t_test(x, y, paired=False, equal_variance=True), stats.ttest_ind(x, y)
+    assert (found.score, found.p) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue))
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
 def test_equivalence_by_hand() -> None:
     x = draw().normal(size=20)
     noise = draw(1).normal(size=20)
@@ -154,6 +169,7 @@ def test_nmi_of_equal_labels_and_of_a_constant() -> None:
     ("call", "words"),
     [
         (lambda: parity([1, 1, 1], [1, 2, 3]), "constant"),
+        (lambda: parity([0.3, 0.1 + 0.2, 0.3], [1, 2, 3]), "constant"),
         (lambda: parity([1, 2], [1, 2]), "at least 3"),
         (lambda: parity([1, 2, np.nan], [1, 2, 3]), "NaN"),
         (lambda: t_test([1, 2, 3], [1, 2, 3, 4]), "shapes"),

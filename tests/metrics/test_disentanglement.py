@@ -166,6 +166,21 @@ def test_rotation_by_a_known_angle(degrees: float) -> None:
     assert explicitness(z, θ).score == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_two_copies_of_a_latent_leave_no_latent_for_the_other_factor(seed: int) -> None:
+    """The matrix has rank 1: which way rounding would complete it says nothing."""
+    θ = draw(seed).normal(size=(5000, 2))
+    z = (θ @ turn(20))[:, [0, 0]] * (1 + 1e-15 * draw(seed + 1).normal(size=(5000, 2)))
+    found = rotation_angle(z, θ)
+    assert np.linalg.norm(found.matrix) == pytest.approx(1)
+    assert sorted(found.angles) == pytest.approx(
+        np.rad2deg(np.arccos(np.sqrt(0.5) * np.cos(np.deg2rad([20, 70])))), abs=2
+    )
+    nearly = rotation_angle(z + 1e-3 * draw(seed + 2).normal(size=z.shape), θ)  # the twin
+    assert np.linalg.norm(nearly.matrix) == pytest.approx(np.sqrt(2))
+
+
 def test_floor_of_s_d_is_one_over_factors() -> None:
     θ = draw().normal(size=(4000, 4))
     even = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2

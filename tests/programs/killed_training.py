@@ -1,7 +1,7 @@
 """Train in children that are killed at random moments; the last one is left to finish.
 
-usage: killed_training.py STORE RUN THREADS KILLS SEED
-Prints how the last child ended and the step that each killed one had reached on disk.
+usage: killed_training.py STORE FOLDER THREADS RUN:KILLS ...
+Prints by run how the last child ended and the step that each killed one had reached on disk.
 """
 
 import json
@@ -43,10 +43,9 @@ def wait_for_progress(run: str, reached: list[str], patience: float) -> None:
         time.sleep(0.005)
 
 
-def main() -> None:
-    store, run, threads, kills, seed = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
-    rng = random.Random(seed)
-    reached = []
+def finish(store: str, run: str, threads: int, kills: int, rng: random.Random) -> dict[str, object]:
+    """Train with so many kills on the way."""
+    reached: list[str] = []
     for _ in range(kills):
         child = train_in_child(store, run, threads)
         wait_for_progress(run, reached, patience=rng.choice([0.1, 20.0, 20.0]))
@@ -55,7 +54,15 @@ def main() -> None:
         os.waitpid(child, 0)
         reached.append(newest(run))
     _, status = os.waitpid(train_in_child(store, run, threads), 0)
-    print(json.dumps({"status": status, "reached": reached}))
+    return {"status": status, "reached": reached}
+
+
+def main() -> None:
+    store, folder, threads, *jobs = sys.argv[1:]
+    rng, answers = random.Random(0), {}
+    for name, kills in (job.split(":") for job in jobs):
+        answers[name] = finish(store, f"{folder}/{name}", int(threads), int(kills), rng)
+    print(json.dumps(answers))
 
 
 main()

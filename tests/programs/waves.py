@@ -18,10 +18,17 @@ import numpy as np
 
 from beable.datasets.generate import Interrupted, generate
 from beable.errors import BeableError
+from beable.settings import Number, SettingsModel
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams
 
 GRID = (6, 5)
+
+
+class WaveSettings(SettingsModel):
+    """What a record of waves holds: not their faults."""
+
+    noise: Number = 0.1
 
 
 class Waves(Simulator):
@@ -37,6 +44,7 @@ class Waves(Simulator):
     """
 
     name = "waves"
+    Settings = WaveSettings
 
     def __init__(
         self,
@@ -47,8 +55,13 @@ class Waves(Simulator):
         mercy: str = "",
         pause: float = 0.0,
     ) -> None:
+        super().__init__(noise=noise)
         self.noise, self.failing, self.breaking, self.killing = noise, failing, breaking, killing
         self.mercy, self.pause = mercy, pause
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Faults go to other processes too."""
+        return Waves, (self.noise, self.failing, self.breaking, self.killing, self.mercy, self.pause)
 
     @property
     def factors(self) -> tuple[Factor, ...]:
@@ -66,9 +79,6 @@ class Waves(Simulator):
     @property
     def coordinates(self) -> Mapping[str, tuple[FloatArray, str]]:
         return {dim: (np.linspace(0, 1, n), "m") for dim, n in zip(("x", "y"), GRID, strict=True)}
-
-    def settings(self) -> dict[str, object]:
-        return {"noise": self.noise}
 
     def constants(self) -> Mapping[str, FloatArray]:
         return {"depth": np.outer(*(np.linspace(1, 2, n) for n in GRID)), "gravity": np.array(9.81)}
@@ -95,9 +105,6 @@ class Waves(Simulator):
             os.kill(os.getpid(), signal.SIGKILL)
         if row in self.failing:
             level[0, 0] = np.nan
-
-    def residual(self, snapshot: Mapping[str, FloatArray]) -> float:
-        return 0.0
 
 
 def main(path: str, rows: str, workers: str, settings: str = "{}") -> int:

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, StepPatch
+from matplotlib.patches import Ellipse
 
-from beable.errors import DataError
 from beable.metrics.anomaly import roc_auc
 from beable.report.figures.parity import parity
 from beable.report.figures.style import PALETTE, WIDTH
 from beable.report.figures.sweeps import rate_distortion, sweep
-from beable.systems.lennard_jones.figures.anomalies import auc_by_size, roc_curves, score_distributions
+from beable.systems.lennard_jones.figures.anomalies import auc_by_size, roc_curves
 from beable.systems.lennard_jones.figures.latents import accuracies, confusion, latent_map
 
 RNG = np.random.default_rng(13)
@@ -29,7 +28,6 @@ FIGURES = {
     "a scale": lambda: latent_map(Z, Z[:, 0], "mean height (σ)"),
     "confusion": lambda: confusion(COUNTS, ["0.1", "0.4"], "γ"),
     "accuracies": lambda: accuracies({"a": (0.8, 0.7, 0.9), "b": (0.3, 0.2, 0.3)}, ceiling=0.825, chance=0.25),
-    "scores": lambda: score_distributions(SCORES),
     "roc": lambda: roc_curves(SCORES),
     "auc": lambda: auc_by_size(SIZES, {"rate": (AUC, AUC - 0.1, AUC), "energy": (AUC, AUC, AUC)}),
     "sweep": lambda: sweep({"a": (SWEEP, ERROR), "b": (SWEEP, np.stack([ERROR, 2 * ERROR], 1))}, "latents", "RMSE (σ)",
@@ -37,14 +35,6 @@ FIGURES = {
     "rate": lambda: rate_distortion({"a": (SWEEP, ERROR)}, notes={"a": SWEEP}, source={"b": (SWEEP, ERROR)}),
     "parity": lambda: parity({"energy (ε)": (S, S + RNG.normal(size=300))}),
 }  # fmt: skip
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> None:
-    figure = FIGURES[name]()
-    figure.draw_without_rendering()
-    assert isinstance(figure, Figure)
-    assert figure.get_size_inches()[0] <= WIDTH
 
 
 DEGENERATE = {
@@ -55,9 +45,6 @@ DEGENERATE = {
     "a level without rows": lambda: confusion(COUNTS * [[1], [0]], ["a", "b"]),
     "many levels": lambda: confusion(np.eye(14), [f"level {i}" for i in range(14)]),
     "one accuracy": lambda: accuracies({"a": (1.0, 1.0, 1.0)}),
-    "equal scores": lambda: score_distributions({"a": {"normal": np.ones(9), "b": np.ones(9)}}),
-    "infinite scores": lambda: score_distributions({"a": {"normal": S, "b": np.full(9, np.inf)}}),
-    "scores over decades": lambda: score_distributions({"a": {"normal": np.exp(S), "b": 1e6 * np.exp(S)}}),
     "roc of equal scores": lambda: roc_curves({"a": {"normal": np.ones(9), "b": np.ones(9)}}),
     "roc of infinite scores": lambda: roc_curves({"a": {"normal": S, "b": np.full(9, np.inf)}}),
     "one row against one": lambda: roc_curves({"a": {"normal": S[:1], "b": S[:1] + 1}}),
@@ -72,61 +59,12 @@ DEGENERATE = {
 }
 
 
-@pytest.mark.parametrize("name", DEGENERATE)
-def test_degenerate_input_is_drawn_without_a_warning(name: str) -> None:
-    DEGENERATE[name]().draw_without_rendering()
-
-
-NOT_FINITE = {
-    "codes": lambda bad: latent_map(Z * bad, GAMMA, "γ"),
-    "levels": lambda bad: latent_map(Z, GAMMA * bad, "γ"),
-    "confusion": lambda bad: confusion(COUNTS * bad, ["a", "b"]),
-    "accuracies": lambda bad: accuracies({"a": (bad, bad, bad)}),
-    "ordinary scores": lambda bad: score_distributions({"a": {"normal": S * bad, "b": S}}),
-    "sizes": lambda bad: auc_by_size(SIZES * bad, {"a": (AUC, AUC, AUC)}),
-    "auc": lambda bad: auc_by_size(SIZES, {"a": (AUC * bad, AUC, AUC)}),
-    "sweep": lambda bad: sweep({"a": (SWEEP, ERROR * bad)}, "x", "y"),
-    "source": lambda bad: sweep({"a": (SWEEP, ERROR)}, "x", "y", source={"a": (SWEEP, ERROR * bad)}),
-    "levels of a sweep": lambda bad: sweep({"a": (SWEEP, ERROR)}, "x", "y", levels={"PCA": bad}),
-    "rates": lambda bad: rate_distortion({"a": (SWEEP * bad, ERROR)}),
-    "parity": lambda bad: parity({"a": (S, S * bad)}),
-}
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("name", NOT_FINITE)
-def test_numbers_that_are_not_finite_are_refused(name: str, bad: float) -> None:
-    with pytest.raises(DataError, match=r"finite|NaN"):
-        NOT_FINITE[name](bad)
-
-
-WRONG = {
-    "three latents": lambda: latent_map(np.ones((5, 3)), np.ones(5), "γ"),
-    "values of other rows": lambda: latent_map(Z, GAMMA[1:], "γ"),
-    "confusion that is not square": lambda: confusion(COUNTS[1:], ["a"]),
-    "negative counts": lambda: confusion(-COUNTS, ["a", "b"]),
-    "a missing name": lambda: confusion(COUNTS, ["a"]),
-    "an accuracy outside its interval": lambda: accuracies({"a": (0.5, 0.6, 0.7)}),
-    "no accuracy": lambda: accuracies({}),
-    "no scores": lambda: score_distributions({}),
-    "no ordinary rows": lambda: roc_curves({"a": {"uniform": S}}),
-    "no anomaly": lambda: roc_curves({"a": {"normal": S}}),
-    "too many scores": lambda: roc_curves({str(i): SCORES["rate"] for i in range(7)}),
-    "no auc": lambda: auc_by_size(SIZES, {}),
-    "auc of other sizes": lambda: auc_by_size(SIZES, {"a": (AUC[1:], AUC, AUC)}),
-    "no line": lambda: sweep({}, "x", "y"),
-    "a line of two lengths": lambda: sweep({"a": (SWEEP, ERROR[1:])}, "x", "y"),
-    "no points": lambda: rate_distortion({}),
-    "notes of other points": lambda: rate_distortion({"a": (SWEEP, ERROR)}, notes={"a": SWEEP[1:]}),
-    "no pairs": lambda: parity({}),
-    "predictions of other rows": lambda: parity({"a": (S, S[1:])}),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_what_cannot_be_drawn_is_refused(name: str) -> None:
-    with pytest.raises(DataError):
-        WRONG[name]()
+@pytest.mark.parametrize("name", FIGURES | DEGENERATE)
+def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> None:
+    figure = (FIGURES | DEGENERATE)[name]()
+    figure.draw_without_rendering()
+    assert isinstance(figure, Figure)
+    assert figure.get_size_inches()[0] <= WIDTH + 1e-9
 
 
 # what is shown
@@ -170,18 +108,6 @@ def test_accuracies_stand_beside_chance_and_ceiling() -> None:
     assert {float(line.get_xdata()[0]) for line in axes.lines} == {0.825, 0.25}
     assert axes.patches[0].get_width() == pytest.approx(0.81)
     assert axes.collections[0].get_segments()[0][:, 0] == pytest.approx([0.80, 0.82])
-
-
-def test_ordinary_rows_are_an_area_and_anomalies_are_lines() -> None:
-    axes = score_distributions(SCORES).axes[0]
-    filled = [patch.get_fill() for patch in axes.patches if isinstance(patch, StepPatch)]
-    assert filled == [True, False, False]
-
-
-def test_scores_beyond_all_measure_are_counted_at_the_end() -> None:
-    axes = score_distributions({"a": {"normal": S, "odd": np.append(S, np.full(300, 1e9))}}).axes[0]
-    assert axes.texts[0].get_text() == "50 % →"
-    assert axes.get_xlim()[1] < 30
 
 
 def test_roc_curves_carry_their_area_and_its_interval() -> None:
@@ -232,7 +158,6 @@ def test_names_are_words_whatever_stands_in_them(word: str) -> None:
     for figure in (
         confusion(COUNTS, [word, word]),
         accuracies({word: (0.5, 0.4, 0.6)}, ceiling=0.8, ceiling_name=word),
-        score_distributions({word: {"normal": S, word: S}}),
         roc_curves({word: {"normal": S, word: S}}),
         auc_by_size(SIZES, {word: (AUC, AUC, AUC)}, size_label=word, label=word),
         sweep({word: (SWEEP, ERROR)}, word, word, source={word: (SWEEP, ERROR)}, levels={word: 0.1}),

@@ -1,20 +1,22 @@
 """From distances back to points, onto references and onto the floor."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.sparse.csgraph import shortest_path
+from scipy.sparse.csgraph import connected_components, shortest_path
 from scipy.stats import special_ortho_group
 
 from beable.errors import DataError, UsageError
-from beable.representations.completion import complete
+from beable.representations.completion import complete, trilaterate
 from beable.representations.distance_geometry import (
     Embedding,
     as_distances,
     classical_scaling,
     distances_of,
+    laplacian_inverse,
     refine,
 )
 from beable.representations.orientation import align, settle
@@ -82,6 +84,14 @@ def test_too_few_dimensions_are_told() -> None:
     assert found.negative_mass.max() < 1e-12
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_points_on_a_line_need_no_third_dimension(seed: int) -> None:
+    """Their second eigenvalue and their third are rounding: their ratio would be any number."""
+    line = np.matmul(gas(20, 30, 1, seed) * [1.0, 0.0], turns(20, 2, seed))
+    assert not classical_scaling(distances_of(line)).third_ratio.any()
+    assert classical_scaling(distances_of(line + 1e-3 * gas(20, seed=seed)), 1).third_ratio.min() > 1e-8
+
+
 def test_negative_eigenvalues_do_not_become_dimensions() -> None:
     """Three points and one in the middle at no distance from any: −1/8 is the largest eigenvalue but one by size."""
     impossible = np.array([[[0, 2, 2, 0.1], [2, 0, 2, 0.1], [2, 2, 0, 0.1], [0.1, 0.1, 0.1, 0]]])
@@ -114,6 +124,69 @@ def test_fewer_points_than_dimensions(particles: int) -> None:
     assert found.third_ratio.tolist() == [0, 0, 0]
 
 
+# The pseudo-inverse behind every step
+
+SIZES = range(3, 131)
+
+
+def even(particles: int) -> np.ndarray:
+    return 1.0 - np.eye(particles)
+
+
+def uneven(particles: int, seed: int = 0) -> np.ndarray:
+    weights = np.triu(draw(seed).uniform(0.1, 3, size=(particles, particles)), 1)
+    return weights + weights.T
+
+
+def parted(particles: int) -> np.ndarray:
+    """Two groups of points, one with weights in another unit, and a point on its own where three would be left."""
+    weights = uneven(particles)
+    group = np.arange(particles) % 2 + 1
+    group[4:5] = 0
+    return np.where(group == group[:, None], weights, 0) * np.where(group == 1, 1e-9, 1)
+
+
+def inverse_error(weights: np.ndarray, inverse: np.ndarray) -> float:
+    """Largest entry of V V⁺ − J, and of V⁺ − V⁺ J beside V⁺; J takes out the mean of each part that weights tie."""
+    part = connected_components(weights > 0, directed=False)[1]
+    same = part == part[:, None]
+    centring = np.eye(len(weights)) - same / same.sum(axis=0)
+    laplacian = np.diag(weights.sum(axis=0)) - weights
+    constants = np.abs(inverse - inverse @ centring).max() / np.abs(inverse).max()
+    return max(float(np.abs(laplacian @ inverse - centring).max()), float(constants))
+
+
+@pytest.mark.parametrize("weights", [even, uneven, parted, lambda n: 1e-9 * even(n), lambda n: 1e9 * uneven(n)])
+def test_the_inverse_of_the_laplacian_inverts_all_but_constants(weights: Callable[[int], np.ndarray]) -> None:
+    errors = [inverse_error(w, laplacian_inverse(w[None])[0]) for w in map(weights, SIZES)]
+    assert max(errors) < 1e-10
+
+
+def test_a_null_vector_that_rounding_lifts_over_a_cut_off_spoils_the_inverse() -> None:
+    """The twin: a zero eigenvalue of 1e-13 is divided by."""
+    weights = even(12)
+    laplacian = np.diag(weights.sum(axis=0)) - weights
+    assert inverse_error(weights, np.linalg.pinv(laplacian + 1e-13 / 12, hermitian=True)) > 0.01
+
+
+def test_each_row_has_the_inverse_of_its_own_weights() -> None:
+    rows = np.stack([even(9), uneven(9), parted(9)])
+    together = laplacian_inverse(rows)
+    for weights, inverse in zip(rows, together, strict=True):
+        assert np.array_equal(inverse, laplacian_inverse(weights[None])[0])
+        assert inverse_error(weights, inverse) < 1e-10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_of_the_weights_does_not_change_the_inverse(seed: int) -> None:
+    weights = uneven(40, seed) * (draw(seed).random((40, 40)) < 0.1)
+    weights += weights.T
+    noise = np.triu(1 + 1e-15 * draw(seed).normal(size=(40, 40)))
+    nudged = weights * np.triu(noise, 1) + weights * np.triu(noise, 1).T
+    there, here = (laplacian_inverse(w[None]) for w in (nudged, weights))
+    assert np.abs(there - here).max() < 1e-10 * np.abs(here).max()
+
+
 # Least stress
 
 
@@ -140,11 +213,13 @@ def test_the_default_tolerance_is_enough() -> None:
     assert exact.steps.mean() > 2 * quick.steps.mean()
 
 
-def test_no_step_raises_the_stress() -> None:
-    given, start = noisy(distances_of(gas(6)), 2.0), gas(6, seed=3)
+@pytest.mark.parametrize("seed", range(5))
+def test_no_step_raises_the_stress(seed: int) -> None:
+    given, start = noisy(distances_of(gas(6, seed=seed)), 2.0, seed + 5), gas(6, seed=seed + 30)
     stress = np.array([refine(given, start, steps=k, tolerance=0).stress for k in range(1, 40)])
     assert (np.diff(stress, axis=0) < 1e-12).all()
-    assert (stress[-1] < 0.6 * stress[0]).all()
+    assert (stress[-1] < 0.9 * stress[0]).all()
+    assert np.median(stress[-1] / stress[0]) < 0.75  # 0.6 of a typical row
 
 
 def test_the_size_of_the_start_does_not_matter() -> None:
@@ -266,6 +341,37 @@ def test_each_point_on_three_known_distances() -> None:
     paths = np.array([shortest_path(np.where(known, row, 0)) for row in true])
     alone = refine(true, classical_scaling(paths).positions, weights=known, steps=3000).positions
     assert np.median(np.abs(distances_of(alone) - true).max(axis=(1, 2))) > 1  # another valley
+
+
+@pytest.mark.parametrize("unit", [1.0, 3.4e-10])
+def test_points_that_coincide_and_the_unit_do_not_matter(unit: float) -> None:
+    """All points tied, some through others that they coincide with; distances of atoms in metres are tiny numbers."""
+    x = gas(20, 12)
+    x[:, 6:9] = x[:, :3]
+    true, known = distances_of(x), hidden(0, 5, 12)
+    found = complete(unit * true, known).positions
+    assert np.abs(distances_of(found) - unit * true).max() < 1e-6 * unit
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("off", [0.0, 1e-15, 1e-12, 1e-9])
+def test_anchors_on_a_line_put_a_point_onto_it(off: float, seed: int) -> None:
+    """Whatever rounding, or the root of it, takes them off the line: on which side the point lies, they do not tell."""
+    x = gas(50, 7, seed=seed)
+    foot = x[:, 6].copy()
+    x[:, :6, 1] = BOX * off * draw(seed).normal(size=(50, 6))
+    foot[:, 1] = 0
+    turn = turns(50, 2, seed)
+    radii = np.linalg.norm(x[:, :6] - x[:, 6:], axis=2)
+    found = trilaterate(np.matmul(x[:, :6], turn), radii)
+    assert np.abs(found - np.matmul(foot[:, None], turn)[:, 0]).max() < 1e-5
+
+
+def test_anchors_a_little_off_a_line_place_a_point_exactly() -> None:
+    x = gas(50, 7)
+    x[:, :6, 1] *= 1e-3
+    radii = np.linalg.norm(x[:, :6] - x[:, 6:], axis=2)
+    assert np.abs(trilaterate(x[:, :6], radii) - x[:, 6]).max() < 1e-6
 
 
 def test_completion_of_noisy_distances_is_refined() -> None:
@@ -398,6 +504,26 @@ def test_flat_sets_lie_flat(points: np.ndarray, rule: str) -> None:
     found = settle(points, 20.0, rule)
     assert found[..., -1] == pytest.approx(0, abs=1e-9)
     assert np.abs(distances_of(found) - distances_of(points)).max() < 1e-9
+
+
+NEARLY_TIED = {
+    "gas in space": gas(8, 12, 3),
+    "two": gas(8, 2),
+    "two in space": gas(8, 2, 3),
+    "line": gas(8, 9, 1) * [0.6, 0.8],
+    "line at half a right angle": gas(8, 9, 1) * [0.5, 0.5, 0.1],
+    "plane": np.concatenate([gas(8, 9), np.ones((8, 9, 1))], axis=2) @ turns(2, 3)[1],
+}
+
+
+@pytest.mark.parametrize("rule", ["hull", "height"])
+@pytest.mark.parametrize("points", NEARLY_TIED.values(), ids=NEARLY_TIED.keys())
+def test_rounding_does_not_choose_between_turns_that_are_as_good(points: np.ndarray, rule: str) -> None:
+    """All turns about the vertical that fit, and both sides of a flat set, are as good: the first is taken."""
+    settled = settle(points, 20.0, rule)
+    for seed in range(5):
+        nudged = points * (1 + 1e-15 * draw(seed).normal(size=points.shape))
+        assert np.abs(settle(nudged, 20.0, rule) - settled).max() < 1e-6
 
 
 # Bad input

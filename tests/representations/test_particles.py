@@ -254,17 +254,20 @@ def test_an_image_is_symmetric_with_a_zero_diagonal_and_noise_becomes_so():
     assert clean.shape == image.shape
 
 
-def test_refined_positions_are_nearer_to_the_true_distances():
-    data = gas(100, particles=12)
-    error = {}
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("particles", [12, 29])
+def test_refined_positions_are_as_near_to_the_true_distances_as_numbers_allow(particles, seed):
+    """Of the noise that part stays that 2N − 3 coordinates can follow; unrefined ones leave half as much again."""
+    data, error = gas(100, particles=particles, seed=seed), {}
     for refine in (False, True):
         matrix = DistanceMatrix("assignment", "triangle", "none", box=BOX, refine=refine, orientation="mean").fit(data)
         values = matrix.transform(data).values
-        noisy = values + np.random.default_rng(0).normal(0, 0.3, size=values.shape)
+        noisy = values + np.random.default_rng(seed).normal(0, 0.3, size=values.shape)
         back = DistanceMatrix("none", "triangle", "none", BOX).fit(data).transform(matrix.inverse(noisy)).values
         error[refine] = np.sqrt(((back - values) ** 2).mean())
-    assert error[True] < 0.85 * error[False]
-    assert error[False] < 0.3
+    assert error[True] == pytest.approx(0.3 * np.sqrt((2 * particles - 3) / values.shape[1]), rel=0.1)
+    assert error[True] < 0.75 * error[False]
 
 
 @pytest.mark.parametrize("orientation", ["floor", "mean"])

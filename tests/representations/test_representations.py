@@ -7,6 +7,7 @@ import torch
 
 from beable.errors import DataError, UsageError
 from beable.representations import REPRESENTATIONS, Modes, make
+from beable.representations.modes import RESOLVED
 from beable.representations.orders import ORDERS
 from beable.vae.distributions import GroupedNormal
 
@@ -154,6 +155,34 @@ def test_modes_are_orthonormal_and_their_energies_fall():
     (basis,), (energies,) = modes.bases, modes.energies
     np.testing.assert_allclose(basis.T @ basis, np.eye(basis.shape[1]), atol=1e-10)
     assert (np.diff(energies) <= 0).all()
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_is_no_mode(kind, seed):
+    """Fields of five factors have five modes, however the eigenvalues of the others round."""
+    rng = np.random.default_rng(seed)
+    field = np.tensordot(rng.normal(size=(300, 5)), rng.normal(size=(5, *GRID)), 1).astype(kind)
+    modes = Modes(energy=1.0, scaling="none").fit({"pressure": field})
+    assert modes.code.shape == (5,)
+    with pytest.raises(DataError, match="hold only 5"):
+        Modes(modes=6).fit({"pressure": field})
+    centred = (field - field.mean(0)).reshape(300, -1).astype(np.float64)
+    energies = np.linalg.eigvalsh(centred @ centred.T)
+    assert (energies > 0).sum() > 5
+    assert energies[-5] > 100 * RESOLVED * energies[-1] > 1e4 * energies[-6]
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_does_not_turn_a_mode_whose_ends_are_alike(seed):
+    """A sine is largest at two nodes, with different signs: the first makes the mode positive."""
+    x = np.linspace(0, 1, 17)
+    rng = np.random.default_rng(seed)
+    field = np.outer(rng.normal(size=20), np.sin(2 * np.pi * x)) * (1 + 1e-15 * rng.normal(size=(20, 17)))
+    (basis,) = Modes(modes=1).fit({"pressure": field}).bases
+    np.testing.assert_allclose(basis[:, 0], np.sin(2 * np.pi * x) / np.sqrt(8), atol=1e-12)
 
 
 BAD = {
@@ -334,9 +363,9 @@ def test_other_particles_and_other_variables_are_refused(kind):
     [
         ("coordinates", {"order": "heigth"}, "did you mean 'height'"),
         ("coordinates", {"scaling": "diagonal"}, "unknown scaling"),
-        ("coordinates", {"scaling": "box"}, "give box"),
+        ("coordinates", {"scaling": "box"}, "representation.box"),
         ("coordinates", {"scaling": "box", "box": -1.0}, "greater than 0"),
-        ("distances", {}, "give box"),
+        ("distances", {}, "representation.box"),
         ("distances", {"scaling": "none"}, "orientation 'floor'"),
         ("distances", {"form": "matrix", "box": BOX}, "unknown form"),
         ("distances", {"orientation": "up", "box": BOX}, "unknown orientation"),

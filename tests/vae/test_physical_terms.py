@@ -157,10 +157,10 @@ def test_a_condition_belongs_to_the_nearest_level():
 
 def test_more_levels_than_their_moments_can_tell_apart_are_refused():
     positions = torch.from_numpy(gas(MOST_LEVELS + 1)[0])
-    condition = torch.arange(MOST_LEVELS + 1.0)[:, None]
-    assert len(Moments.of(positions[:-1], condition[:-1], BOX).levels) == MOST_LEVELS
+    conditions = torch.arange(MOST_LEVELS + 1.0)[:, None]
+    assert len(Moments.of(positions[:-1], conditions[:-1], BOX).levels) == MOST_LEVELS
     with pytest.raises(UsageError, match=f"at most {MOST_LEVELS} distinct values .* got {MOST_LEVELS + 1}") as caught:
-        Moments.of(positions, condition, BOX)
+        Moments.of(positions, conditions, BOX)
     assert "\n" not in str(caught.value)
 
 
@@ -171,41 +171,41 @@ def settled():
     rows = Rows(torch.from_numpy(positions).flatten(1), torch.zeros(200, 1), torch.from_numpy(gravity)[:, None])
     made = penalty()
     made.settle(rows)
-    return made, rows.values, rows.condition
+    return made, rows.values, rows.conditions
 
 
-def mismatch(made, *locations, condition):
+def mismatch(made, *locations, conditions):
     """M of sets of rows, one a member."""
-    return made.mismatch(torch.stack(locations), condition.expand(len(locations), *condition.shape)).tolist()
+    return made.mismatch(torch.stack(locations), conditions.expand(len(locations), *conditions.shape)).tolist()
 
 
 def test_training_rows_match_themselves_and_others_do_not(settled):
-    made, rows, condition = settled
+    made, rows, conditions = settled
     higher = rows + torch.tensor([0.0, 0.5]).repeat(PARTICLES)
     denser = BOX / 2 + (rows - BOX / 2) / 2
     swapped = rows.roll(1, 0)
     fresh = torch.from_numpy(gas(seed=1)[0]).flatten(1)
-    own, new, *others = mismatch(made, rows, fresh, higher, denser, swapped, condition=condition)
+    own, new, *others = mismatch(made, rows, fresh, higher, denser, swapped, conditions=conditions)
     assert own < 1e-6
     assert new < 1.0
     assert min(others) > 10 * new
 
 
 def test_rows_that_are_all_alike_do_not_match_though_their_mean_does(settled):
-    made, rows, condition = settled
+    made, rows, conditions = settled
     heights = rows.reshape(200, PARTICLES, 2)[..., 1].mean(1)
-    level = made.moments.level(condition)
+    level = made.moments.level(conditions)
     still = rows.reshape(200, PARTICLES, 2).clone()
     still[..., 1] += (made.moments.height[level] - heights)[:, None]
-    (found,) = mismatch(made, still.flatten(1), condition=condition)
+    (found,) = mismatch(made, still.flatten(1), conditions=conditions)
     assert found > 10 * 0.5 * 0.99, "the variance of the mean height alone costs w_h / 2"
 
 
 def test_members_do_not_see_each_other(settled):
-    made, rows, condition = settled
+    made, rows, conditions = settled
     one, two = rows.clone().requires_grad_(), (rows + 0.3).requires_grad_()
-    together = made.mismatch(torch.stack([one, two]), condition.expand(2, *condition.shape))
-    alone = [made.mismatch(x[None], condition[None])[0] for x in (one, two)]
+    together = made.mismatch(torch.stack([one, two]), conditions.expand(2, *conditions.shape))
+    alone = [made.mismatch(x[None], conditions[None])[0] for x in (one, two)]
     np.testing.assert_allclose(together.detach(), torch.stack(alone).detach(), rtol=1e-4, atol=1e-6)
     one_from_two, from_itself = torch.autograd.grad(together[1], (one, two))
     assert not one_from_two.any()
@@ -213,11 +213,11 @@ def test_members_do_not_see_each_other(settled):
 
 
 def test_levels_count_by_their_share_of_the_rows(settled):
-    made, rows, condition = settled
-    first = (made.moments.level(condition) == 0)[:, None]
+    made, rows, conditions = settled
+    first = (made.moments.level(conditions) == 0)[:, None]
     spoilt = torch.where(first, rows + torch.tensor([0.0, 0.5]).repeat(PARTICLES), rows)
-    (half,) = mismatch(made, spoilt, condition=condition)
-    (whole,) = mismatch(made, spoilt[first[:, 0]], condition=condition[first[:, 0]])
+    (half,) = mismatch(made, spoilt, conditions=conditions)
+    (whole,) = mismatch(made, spoilt[first[:, 0]], conditions=conditions[first[:, 0]])
     assert half == pytest.approx(whole / 2, rel=1e-3)
 
 
@@ -227,11 +227,11 @@ def test_levels_count_by_their_share_of_the_rows(settled):
 def small_vae(members=2, **settings):
     positions, gravity = gas(40)
     coordinates = make("coordinates").fit({"positions": positions})
-    model = ModelSettings(latents=2, width=8, condition=("gravity",), **settings)
+    model = ModelSettings(latents=2, width=8, conditions=("gravity",), **settings)
     vae = VAE(coordinates.code, model, Noise(0, range(members), "start", 1))
     values = torch.from_numpy(coordinates.transform({"positions": positions}).values)
     rows = Rows(values, torch.zeros(40, 1), torch.from_numpy(gravity)[:, None])
-    vae.settle_conditions(rows.condition)
+    vae.settle_conditions(rows.conditions)
     return vae, coordinates, rows
 
 
@@ -257,7 +257,7 @@ def test_posterior_and_prior_both_pay():
     ):
         assert changed[0] == near[0]
         assert changed[1] > 100 * near[1]
-    sampled = vae.decoder.location(vae.prior.sample(40, Noise(1, range(2))), rows.condition.expand(2, -1, -1))
+    sampled = vae.decoder.location(vae.prior.sample(40, Noise(1, range(2))), rows.conditions.expand(2, -1, -1))
     np.testing.assert_allclose(near, torch.cat([made(location), made(sampled)], 1).mean(1), rtol=1e-5)
 
 
@@ -269,7 +269,7 @@ def test_samples_are_matched_at_the_conditions_of_the_batch():
     location = rows.values.expand(2, -1, -1)
     terms = of_batch(vae, made, rows, location)
     assert list(terms) == ["penalty", "mismatch"]
-    known = rows.condition[:16].expand(2, -1, -1)
+    known = rows.conditions[:16].expand(2, -1, -1)
     sampled = vae.decoder.location(vae.prior.sample(16, Noise(1, range(2))), known)
     np.testing.assert_allclose(terms["mismatch"], 3 * made.mismatch(sampled, known), rtol=1e-5)
     assert list(of_batch(vae, made, rows, location, moment=False)) == ["penalty"]
@@ -278,8 +278,8 @@ def test_samples_are_matched_at_the_conditions_of_the_batch():
 def test_without_matching_no_moments_are_taken():
     positions, _ = gas(MOST_LEVELS + 5)
     made = penalty(matching=0)
-    condition = torch.arange(MOST_LEVELS + 5.0)[:, None]
-    made.settle(Rows(torch.from_numpy(positions).flatten(1), torch.zeros(1), condition))
+    conditions = torch.arange(MOST_LEVELS + 5.0)[:, None]
+    made.settle(Rows(torch.from_numpy(positions).flatten(1), torch.zeros(1), conditions))
     assert made.moments is None
 
 
@@ -333,7 +333,7 @@ def settings(**particles):
     return RunSettings.model_validate(
         {
             "representation": {"kind": "coordinates"},
-            "model": {"latents": 2, "width": 8, "condition": ("gravity",)},
+            "model": {"latents": 2, "width": 8, "conditions": ("gravity",)},
             "objective": {"particles": {"box": BOX, **particles}},
             "training": {"members": 2, "steps": 60, "batch": 16, "start": "pca"},
         }

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats, Ints, Seed, columns, discrete_columns
 from beable.training.run import FloatArray, Run
@@ -42,6 +43,7 @@ class _Conditioned(NamedTuple):
     root: Floats
 
 
+@readable
 @dataclass(frozen=True)
 class Aggregate:
     """A mixture of normals of latents, given a condition or not.
@@ -226,11 +228,11 @@ def of_run(
 
     Args:
         run: a finished training.
-        snapshots: what it learned from and what it was told, as ``training.data.read`` gives them.
+        snapshots: what it learned from and its conditions, as ``training.data.read`` gives them.
         components: numbers of normals to try.
         seed: of the draws.
     """
-    codes, condition = run.encode(snapshots), run.condition(snapshots)
+    codes, condition = run.encode(snapshots), run.conditions_of(snapshots)
     return [
         fit_aggregate(mean, std, condition, components=components, rng=seed)
         for mean, std in zip(codes.mean, codes.std, strict=True)

@@ -1,4 +1,4 @@
-r"""Which configurations are odd, by which score, and which particle is to blame.
+r"""Which rows are anomalous, and by which score.
 
 The model's score of a row y is deterministic: it is taken at the mean m of the posterior, so that the same row always
 gets the same number,
@@ -6,67 +6,46 @@ gets the same number,
 .. math:: s(y) = \underbrace{-\log p(y|m)}_{\text{distortion}} + \underbrace{\mathrm{KL}[q(z|y) \,\|\, p(z)]}_{
           \text{rate}}
 
-Neither part is enough. A denser or colder fluid than any of the training can be *easier* to decode: its distortion
-lies below that of ordinary rows, and it is its rate, or its height, that is odd. So every score is asked on both
-sides too, as its distance from the median of ordinary rows in units of their spread on that side, and "typicality"
-asks for both parts at once. The model's distortion counts every output alike; "residual" weighs what the decoding
-leaves, r = y − y'(m), by its covariance over ordinary rows, :math:`\tfrac12 (r^\top \Sigma^{-1} r + \log|\Sigma|)`.
+Neither part is enough. Rows that are simpler than any of the training, such as a denser fluid, can be *easier* to
+decode: their distortion lies below that of ordinary rows, and it is their rate that is unusual. So every score is also
+taken on both sides, as its distance from the median of ordinary rows in units of their spread on that side, and
+"typicality" takes both parts at once. The model's distortion counts every output alike; "residual" weighs what the
+decoding leaves, r = y − y'(m), by its covariance over ordinary rows,
+:math:`\tfrac12 (r^\top \Sigma^{-1} r + \log|\Sigma|)`.
 Where rows claim a known factor, such as their gravity, median and covariance are those of ordinary rows with the
 nearest claim.
 
-Judged beside the model, on the same rows: the energy itself, the smallest distance, the sum of heights, the
-Mahalanobis distance of the code with a shrunk covariance, an isolation forest, and what principal components leave.
+Judged beside the model, on the same rows: the Mahalanobis distance of the code with a shrunk covariance, an isolation
+forest, what principal components leave, and the physical scores that a system gives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
-from beable.files import fields
 from beable.metrics.anomaly import Auc, roc_auc
-from beable.metrics.columns import Bools, Floats, Ints
-from beable.representations import Representation
-from beable.representations.distance_geometry import as_positions, distances_of
-from beable.representations.joint import Joint
-from beable.representations.particles import Coordinates, DistanceMatrix
+from beable.metrics.columns import Floats
 from beable.representations.representation import Snapshots
-from beable.systems.lennard_jones import corruptions
-from beable.systems.lennard_jones.configurations import smallest_distance
-from beable.systems.lennard_jones.pair_potentials import pair_potential
 from beable.training.ensemble import in_blocks
-from beable.training.run import Run
-from beable.vae.distributions import Noise
+from beable.training.run import BLOCK_ROWS, Run
+from beable.vae.distributions import ZeroNoise
 from beable.vae.vae import Rows
 
-BLOCK_ROWS = 2048
 FIT_ROWS = 4096
-CUTOFF = 3.0
 LEVEL = 0.95
-#: finite for those who rank: the energy of two particles at one point
-LARGEST = 1e300
 
 
-class Still(Noise):
-    """Noise that is always zero: what is drawn with it is the mean.
-
-    >>> Still(0, [0]).normal(3).tolist()
-    [[0.0, 0.0, 0.0]]
-    """
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.zeros(len(self.members), *shape)
-
-
+@readable
 class RowScores(NamedTuple):
-    """How each row fares at the mean of its posterior, each (members, rows).
+    """How well each row is described at the mean of its posterior, each (members, rows).
 
     Args:
         distortion: −log p(y|m) of all outputs in physical units, in nats.
@@ -89,9 +68,9 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
     """The deterministic score of rows by every member.
 
     Args:
-        run: a finished training. One that is told factors scores rows *given what they claim*: a row of a wrong
-            claim is odd, one of an honest claim need not be.
-        snapshots: rows, with the claimed factors where the run is told some.
+        run: a finished training. One conditioned on factors scores rows *given what they claim*: a row of a wrong
+            claim is anomalous, one of an honest claim need not be.
+        snapshots: rows, with the claimed factors where the run is conditioned on some.
     """
     parts = [_at_the_mean(run, rows) for rows in in_blocks(run.rows(snapshots), BLOCK_ROWS)]
     distortion, rate, error = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
@@ -99,11 +78,11 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
 
 
 def _at_the_mean(run: Run, rows: Rows) -> RowScores:
-    """In code space."""
+    """Scores of rows that are given as codes."""
     vae, code = run.vae, run.representation.code
-    q = vae.encoder(rows.values, rows.condition)
-    p = vae.decoder(q.mean, condition=rows.condition)
-    rates = vae.prior.rate(q, q.mean, vae.encoder, Still(0, vae.members))
+    q = vae.encoder(rows.values, rows.conditions)
+    p = vae.decoder(q.mean, conditions=rows.conditions)
+    rates = vae.prior.rate(q, q.mean, vae.encoder, ZeroNoise(0, vae.members))
     squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.leftover.sum(-1)
     outputs = float(code.dimension.sum())
     error = (squared / outputs).sqrt() * np.exp(code.log_volume / outputs)
@@ -115,88 +94,7 @@ def _float64(values: Tensor) -> Floats:
     return values.numpy().astype(np.float64)
 
 
-class Claimed(NamedTuple):
-    """Rows scored under the claim that suits each best.
-
-    Args:
-        scores: under that claim.
-        choice: its number among the claims, (members, rows).
-    """
-
-    scores: RowScores
-    choice: Ints
-
-
-def most_favourable(run: Run, snapshots: Snapshots, claims: ArrayLike) -> Claimed:
-    """Rows that claim nothing, scored by a run that is told factors: the claim with the least −ELBO counts.
-
-    Args:
-        run: told one or more factors.
-        snapshots: rows; what they hold of those factors is not looked at.
-        claims: values to try, (choices, factors).
-
-    Raises:
-        UsageError: a run that is told nothing, claims of another width.
-    """
-    values = np.asarray(claims, dtype=np.float64)
-    if not run.known or values.ndim != 2 or not len(values) or values.shape[1] != len(run.known):
-        told = ", ".join(run.known) or "nothing"
-        raise UsageError(f"claims must be (choices, factors) for a run that is told {told}, got shape {values.shape}")
-    rows = len(snapshots[run.variables[0]])
-    tried = [
-        row_scores(run, {**snapshots, **{name: np.full(rows, v) for name, v in zip(run.known, claim, strict=True)}})
-        for claim in values
-    ]
-    choice = np.argmin([t.loss for t in tried], axis=0)
-    best = (np.take_along_axis(np.stack(each), choice[None], axis=0)[0] for each in zip(*tried, strict=True))
-    return Claimed(RowScores(*best), choice)
-
-
-def pair_energies(positions: ArrayLike, cutoff: float = CUTOFF) -> Floats:
-    r"""Lennard-Jones energy by particle, :math:`e_i = \tfrac12 \sum_j u(r_{ij})`, (rows, particles): its sum is U.
-
-    Args:
-        positions: X, (rows, N, d), in units of σ.
-        cutoff: truncated, not shifted.
-
-    >>> pair_energies([[[0, 0], [2 ** (1 / 6), 0]]]).round(6).tolist()
-    [[-0.5, -0.5]]
-    """
-    squared = distances_of(positions) ** 2
-    squared[:, np.arange(squared.shape[1]), np.arange(squared.shape[1])] = np.inf
-    near = squared <= cutoff**2
-    u = np.where(near, pair_potential("lennard-jones").energy(np.where(near, squared, 1.0)), 0.0)
-    each: Floats = np.clip(u.sum(axis=2) / 2, -LARGEST, LARGEST)
-    return each
-
-
-def _positions(snapshots: Snapshots) -> Floats:
-    if "positions" not in snapshots:
-        raise DataError(f"configurations of particles have positions, got {', '.join(snapshots)}: give positions")
-    return as_positions(snapshots["positions"])
-
-
-def _height(snapshots: Snapshots) -> Floats:
-    total: Floats = _positions(snapshots)[..., -1].sum(axis=1)
-    return total
-
-
-def _energy(snapshots: Snapshots) -> Floats:
-    """Of the pairs, and of the height where gravity is claimed."""
-    pairs: Floats = pair_energies(_positions(snapshots)).sum(axis=1).clip(-LARGEST, LARGEST)
-    if "gravity" not in snapshots:
-        return pairs
-    gravity: Floats = np.asarray(snapshots["gravity"], dtype=np.float64)
-    return pairs + gravity * _height(snapshots)
-
-
-def _overlap(snapshots: Snapshots) -> Floats:
-    return -smallest_distance(_positions(snapshots))
-
-
 Score = Callable[[Snapshots], Floats]
-#: of positions alone, nothing is fitted
-PHYSICAL: dict[str, Score] = {"energy": _energy, "overlap": _overlap, "height": _height}
 #: of the code, fitted to ordinary rows: the code (rows, m), number of latents and seed to a score of codes
 CodeScore = Callable[[Floats], Floats]
 
@@ -233,7 +131,7 @@ FITTED: dict[str, Callable[[Floats, int, int], CodeScore]] = {
     "pca_error": _principal_components,
 }
 MODEL = ("distortion", "rate", "loss")
-TWO_SIDED = ("distortion", "rate", "loss", "residual", "energy", "height")
+TWO_SIDED = ("distortion", "rate", "loss", "residual")
 SIDES = "_two_sided"
 
 
@@ -255,7 +153,7 @@ class Sides(NamedTuple):
     def of(cls, scores: Floats, claimed: Floats) -> "Sides":
         claims, which = np.unique(claimed, return_inverse=True)
         low, middle, high = np.array([np.quantile(scores[which == i], ENDS) for i in range(len(claims))]).T
-        return cls(claims, middle, _not_zero(middle - low), _not_zero(high - middle))
+        return cls(claims, middle, not_zero(middle - low), not_zero(high - middle))
 
     def distance(self, scores: Floats, claimed: Floats) -> Floats:
         """In units of the spread on that side."""
@@ -267,7 +165,8 @@ class Sides(NamedTuple):
 ENDS = stats.norm.cdf([-1.0, 0.0, 1.0])
 
 
-def _not_zero(x: Floats) -> Floats:
+def not_zero(x: Floats) -> Floats:
+    """At least the smallest positive number, to divide by."""
     return np.maximum(x, np.finfo(np.float64).tiny)
 
 
@@ -281,13 +180,27 @@ def nearest(known: Floats, values: Floats) -> NDArray[np.intp]:
     return number
 
 
-class Plane(NamedTuple):
+def _precision(points: Floats) -> Floats:
+    """Inverse covariance of two columns; nothing for one that varies by no more than single precision rounds.
+
+    Their correlation counts as ±(1 − 1e-6) at most, so that rounding alone is odd nowhere.
+    """
+    deviation = points.std(axis=0, ddof=1)
+    varied = deviation > 1e-6 * np.abs(points).max(axis=0)
+    unit = np.where(varied, 1 / np.where(varied, deviation, 1.0), 0.0)
+    x, y = ((points - points.mean(axis=0)) * unit).T
+    r = float(np.clip(x @ y / (len(points) - 1), 1e-6 - 1, 1 - 1e-6))
+    inverse: Floats = np.outer(unit, unit) * np.array([[1, -r], [-r, 1]]) / (1 - r * r)
+    return inverse
+
+
+class RatePlane(NamedTuple):
     """Ordinary rows in the plane of distortion and rate.
 
     Args:
         claims: see `Sides`.
         centre: (claims, 2).
-        inverse: of the covariance, (claims, 2, 2).
+        inverse: of the covariance, (claims, 2, 2); see `_precision`.
     """
 
     claims: Floats
@@ -295,11 +208,10 @@ class Plane(NamedTuple):
     inverse: Floats
 
     @classmethod
-    def of(cls, points: Floats, claimed: Floats) -> "Plane":
+    def of(cls, points: Floats, claimed: Floats) -> "RatePlane":
         claims, which = np.unique(claimed, return_inverse=True)
         parts = [points[which == i] for i in range(len(claims))]
-        inverse = np.array([np.linalg.pinv(np.cov(p, rowvar=False)) for p in parts])
-        return cls(claims, np.array([p.mean(axis=0) for p in parts]), inverse)
+        return cls(claims, np.array([p.mean(axis=0) for p in parts]), np.array([_precision(p) for p in parts]))
 
     def distance(self, points: Floats, claimed: Floats) -> Floats:
         k = nearest(self.claims, claimed)
@@ -342,7 +254,7 @@ class Detectors:
     Args:
         run: whose scores they are.
         claim: name of the factor that rows claim; None: they claim nothing.
-        physical: baselines on the positions, by name.
+        physical: baselines on the snapshots, by name.
         fitted: baselines on the code, by name.
         sides: of each two-sided score, one a member for those of the model.
         planes: of typicality, one a member.
@@ -354,7 +266,7 @@ class Detectors:
     physical: Mapping[str, Score]
     fitted: Mapping[str, CodeScore]
     sides: Mapping[str, Sequence[Sides]]
-    planes: Sequence[Plane]
+    planes: Sequence[RatePlane]
     whiteners: Sequence[Whitener]
 
     @classmethod
@@ -364,7 +276,8 @@ class Detectors:
         reference: Snapshots,
         *,
         claim: str | None = None,
-        physical: Mapping[str, Score] = PHYSICAL,
+        physical: Mapping[str, Score] | None = None,
+        two_sided: Sequence[str] = (),
         seed: int = 0,
     ) -> "Detectors":
         """Fit to ordinary rows that no test uses, such as those of the training.
@@ -373,7 +286,8 @@ class Detectors:
             run: a finished training.
             reference: ordinary rows; of many, ``FIT_ROWS`` are taken evenly.
             claim: factor in whose knowledge rows are judged, such as "gravity", of few distinct values.
-            physical: scores of snapshots that need no fit, in place of ``PHYSICAL``.
+            physical: scores of snapshots that need no fit, such as the energy, by name.
+            two_sided: names of those physical scores that are also judged on both sides.
             seed: of the isolation forest.
         """
         rows = len(reference[run.variables[0]])
@@ -381,10 +295,10 @@ class Detectors:
         codes, claimed, latents = _codes(run, few), _claimed(few, claim, run), run.settings.model.latents
         fitted = {name: make(codes, latents, seed) for name, make in FITTED.items()}
         whiteners = [Whitener.of(r, claimed) for r in _residuals(run, few)]
-        detectors = cls(run, claim, physical, fitted, {}, (), whiteners)
+        detectors = cls(run, claim, physical or {}, fitted, {}, (), whiteners)
         plain = detectors._one_sided(few, claimed)
-        sides = {name: [Sides.of(s, claimed) for s in plain[name]] for name in TWO_SIDED if name in plain}
-        return replace(detectors, sides=sides, planes=[Plane.of(p, claimed) for p in _points(plain)])
+        sides = {name: [Sides.of(s, claimed) for s in plain[name]] for name in (*TWO_SIDED, *two_sided)}
+        return replace(detectors, sides=sides, planes=[RatePlane.of(p, claimed) for p in _points(plain)])
 
     def scores(self, snapshots: Snapshots) -> dict[str, Floats]:
         """Every score of rows by name: (members, rows) for those of the model, (1, rows) for baselines."""
@@ -406,7 +320,7 @@ class Detectors:
 
 def _residuals(run: Run, snapshots: Snapshots) -> Floats:
     """Codes less what is decoded at the posterior means, (members, rows, m)."""
-    found = run.locations(run.encode(snapshots).mean, run.condition(snapshots))
+    found = run.locations(run.encode(snapshots).mean, run.conditions_of(snapshots))
     return _codes(run, snapshots) - found.astype(np.float64)
 
 
@@ -432,8 +346,9 @@ def _claimed(snapshots: Snapshots, claim: str | None, run: Run) -> Floats:
     return np.asarray(snapshots[claim], dtype=np.float64)
 
 
+@readable
 class Separation(NamedTuple):
-    """One score against one kind of odd rows.
+    """One score against one kind of anomalous rows.
 
     Args:
         auc: of the mean over the members, with its interval.
@@ -444,18 +359,18 @@ class Separation(NamedTuple):
     members: Floats
 
 
-def separation(normal: Floats, odd: Floats, level: float = LEVEL) -> Separation:
-    """AUC of one score, (members, rows) of ordinary rows and of odd ones."""
-    one = [roc_auc(a, b).score for a, b in zip(normal, odd, strict=True)]
-    return Separation(roc_auc(normal.mean(axis=0), odd.mean(axis=0), level=level), np.array(one))
+def separation(normal: Floats, anomalous: Floats, level: float = LEVEL) -> Separation:
+    """AUC of one score, (members, rows) of ordinary rows and of anomalous ones."""
+    one = [roc_auc(a, b).score for a, b in zip(normal, anomalous, strict=True)]
+    return Separation(roc_auc(normal.mean(axis=0), anomalous.mean(axis=0), level=level), np.array(one))
 
 
 @dataclass(frozen=True)
 class AnomalyTable:
-    """Every score against every kind of odd rows.
+    """Every score against every kind of anomalous rows.
 
     Args:
-        found: by kind of odd rows, then by score.
+        found: by kind of anomalous rows, then by score.
         scores: of all rows judged, "normal" among the kinds: (members or 1, rows) by kind, then by score.
         level: of the intervals.
     """
@@ -465,7 +380,7 @@ class AnomalyTable:
     level: float
 
     def best(self, kind: str, among: Sequence[str] | None = None) -> str:
-        """The score with the highest AUC for a kind of odd rows."""
+        """The score with the highest AUC for a kind of anomalous rows."""
         return max(among or self.found[kind], key=lambda name: self.found[kind][name].auc.score)
 
     def as_json(self) -> dict[str, Any]:
@@ -487,196 +402,24 @@ def _auc_json(auc: Auc) -> dict[str, float]:
 
 
 def anomaly_table(
-    detectors: Detectors, normal: Snapshots, odd: Mapping[str, Snapshots], *, level: float = LEVEL
+    detectors: Detectors, normal: Snapshots, anomalous: Mapping[str, Snapshots], *, level: float = LEVEL
 ) -> AnomalyTable:
-    """How well each score tells each kind of odd rows from ordinary ones.
+    """How well each score tells each kind of anomalous rows from ordinary ones.
 
     Args:
         detectors: fitted to other rows.
         normal: ordinary rows that neither the training nor the detectors saw.
-        odd: rows by kind, with the claims that the run or the detectors need.
+        anomalous: rows by kind, with the claims that the run or the detectors need.
         level: of the intervals.
 
     Raises:
         UsageError: no kind, or one called "normal".
     """
-    if not odd or "normal" in odd:
-        raise UsageError("give one or more kinds of odd rows, none of them called 'normal'")
-    scores = {kind: detectors.scores(rows) for kind, rows in {"normal": normal, **odd}.items()}
+    if not anomalous or "normal" in anomalous:
+        raise UsageError("give one or more kinds of anomalous rows, none of them called 'normal'")
+    scores = {kind: detectors.scores(rows) for kind, rows in {"normal": normal, **anomalous}.items()}
     found = {
-        kind: {name: separation(s, scores[kind][name], level) for name, s in scores["normal"].items()} for kind in odd
+        kind: {name: separation(s, scores[kind][name], level) for name, s in scores["normal"].items()}
+        for kind in anomalous
     }
     return AnomalyTable(found, scores, level)
-
-
-class DisplacementCurve(NamedTuple):
-    """AUC against the size of a displacement.
-
-    Args:
-        sizes: largest displacement of a coordinate, ascending, (sizes,).
-        auc: of each score at each size.
-        particles: how many were displaced.
-    """
-
-    sizes: Floats
-    auc: Mapping[str, Sequence[Auc]]
-    particles: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Every number, ready for JSON."""
-        curves = {
-            name: {end: [getattr(a, field) for a in curve] for end, field in CURVE_ENDS.items()}
-            for name, curve in self.auc.items()
-        }
-        return fields(self) | {"auc": curves}
-
-
-CURVE_ENDS = {"auc": "score", "low": "low", "high": "high"}
-
-
-def displacement_curve(
-    detectors: Detectors,
-    normal: Snapshots,
-    others: Snapshots,
-    sizes: Sequence[float],
-    *,
-    particles: int = 4,
-    box: float | None = None,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> DisplacementCurve:
-    """How far particles must be moved before each score notices.
-
-    Args:
-        detectors: fitted to other rows.
-        normal: ordinary rows.
-        others: other ordinary rows, whose particles are moved: the two samples are independent.
-        sizes: largest displacements of a coordinate.
-        particles: how many are moved in each row.
-        box: see `corruptions.moved`.
-        level: of the intervals.
-        seed: of the displacements.
-    """
-    ascending = sorted(sizes)
-    draw, ordinary = np.random.default_rng(seed), detectors.scores(normal)
-    shift = partial(corruptions.moved, _positions(others), particles=particles, box=box, rng=draw)
-    found = [detectors.scores({**others, "positions": _single(shift(size).positions)}) for size in ascending]
-    auc = {name: [separation(s, f[name], level).auc for f in found] for name, s in ordinary.items()}
-    return DisplacementCurve(np.array(ascending), auc, particles)
-
-
-def _single(positions: Floats) -> NDArray[np.float32]:
-    return positions.astype(np.float32)
-
-
-class HitRate(NamedTuple):
-    """How often the blame falls on particles that were moved.
-
-    Args:
-        score: share of the k most blamed particles that were moved, k of them in each row; mean over rows.
-        low, high: interval of that mean.
-        first: share of the rows in which the most blamed particle was moved.
-    """
-
-    score: float
-    low: float
-    high: float
-    first: float
-
-
-@dataclass(frozen=True)
-class Blame:
-    """Which particle makes a row odd.
-
-    Args:
-        share: of the model's squared error that falls on each particle, in the order given, (members, rows, particles).
-        model: hit rate of the mean share over the members.
-        members: hit rate of each member.
-        energy: hit rate of each particle's own pair energy.
-        chance: k/N.
-        level: of the intervals.
-    """
-
-    share: Floats
-    model: HitRate
-    members: Sequence[HitRate]
-    energy: HitRate
-    chance: float
-    level: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Every number but the shares, ready for JSON."""
-        return fields(self, "share")
-
-
-def blame(run: Run, snapshots: Snapshots, moved: ArrayLike, *, level: float = LEVEL) -> Blame:
-    r"""Share of the distortion by particle, :math:`e_i/\sum_j e_j`, and whether it finds the particles moved.
-
-    e is the squared distance of a particle from its decoding; for a matrix of distances the squared errors of its
-    row. An order that depends on the positions hides a moved particle: another may take its place.
-
-    Args:
-        run: on coordinates, distances, or both.
-        snapshots: rows with particles out of place.
-        moved: which, the same number in each row, (rows, particles).
-        level: of the intervals.
-
-    Raises:
-        DataError: another shape, or numbers of moved particles that differ or leave none to tell.
-        UsageError: a representation without particles.
-    """
-    positions, truth = _positions(snapshots), np.asarray(moved, dtype=bool)
-    if truth.shape != positions.shape[:2] or len(set(truth.sum(axis=1).tolist()) - {0, truth.shape[1]}) != 1:
-        raise DataError(f"moved must mark as many, not all, of the particles in each row of {positions.shape[:2]}")
-    errors = particle_errors(run, snapshots)
-    share = errors / _not_zero(errors.sum(axis=2, keepdims=True))
-    members = [_hits(s, truth, level) for s in share]
-    by_energy = _hits(pair_energies(positions), truth, level)
-    chance = float(truth[0].mean())
-    return Blame(share, _hits(share.mean(axis=0), truth, level), members, by_energy, chance, level)
-
-
-def _hits(blamed: Floats, truth: Bools, level: float) -> HitRate:
-    k = int(truth[0].sum())
-    worst = np.argsort(-blamed, axis=1, kind="stable")[:, :k]
-    hit = np.take_along_axis(truth, worst, axis=1)
-    each = hit.mean(axis=1)
-    reach = float(stats.norm.ppf(0.5 + level / 2) * each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else np.inf
-    score = float(each.mean())
-    return HitRate(score, max(0.0, score - reach), min(1.0, score + reach), float(hit[:, 0].mean()))
-
-
-def particle_errors(run: Run, snapshots: Snapshots) -> Floats:
-    """Squared error of each particle, in the data's unit, in the order given, (members, rows, particles).
-
-    Args, Raises: see `blame`.
-    """
-    positions = np.asarray(snapshots["positions"])
-    ordered, errors = _ordered(run.representation, positions), _ordered_errors(run, snapshots)
-    squared = np.square(ordered[:, :, None].astype(np.float64) - positions[:, None]).sum(axis=-1)
-    place = np.broadcast_to(squared.argmin(axis=1), errors.shape)
-    return np.take_along_axis(errors, place, axis=2)
-
-
-def _ordered(representation: Representation, positions: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Positions in the order that the representation gives them, not moved."""
-    if isinstance(representation, DistanceMatrix):
-        return representation.order.apply(positions)
-    if isinstance(representation, Coordinates | Joint):
-        return next(iter(representation.canonical({"positions": positions}).values()))
-    raise UsageError("no particle can be blamed where the representation has none: use coordinates or distances")
-
-
-def _ordered_errors(run: Run, snapshots: Snapshots) -> Floats:
-    representation = run.representation
-    ordered = _ordered(representation, np.asarray(snapshots["positions"])).astype(np.float64)
-    locations = run.locations(run.encode(snapshots).mean, run.condition(snapshots))
-    if isinstance(representation, DistanceMatrix):
-        truth = distances_of(ordered)
-        return np.array([np.square(representation.matrices(x) - truth).sum(axis=2) / 2 for x in locations])
-    decoded = np.array([next(iter(representation.inverse(x).values())) for x in locations])
-    off = decoded - ordered
-    if isinstance(representation, Coordinates) and (representation.centred or representation.polar):
-        off = off - off.mean(axis=2, keepdims=True)
-    errors: Floats = np.square(off).sum(axis=-1)
-    return errors

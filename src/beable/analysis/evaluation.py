@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
+from beable.analysis.residuals import Residuals, residuals
+from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.files import fields, plain
 from beable.metrics.context import score_in_context
@@ -32,6 +34,7 @@ ROTATIONS = 500
 FEWEST_ROWS = 9
 
 
+@readable
 class Disentanglement(NamedTuple):
     """Latents against factors, each score one number a member.
 
@@ -57,6 +60,7 @@ class Disentanglement(NamedTuple):
         return np.asarray(self.s_d >= DISENTANGLED * self.s_d_ceiling)
 
 
+@readable
 class Evaluation(NamedTuple):
     """Latents and reconstructions judged on rows.
 
@@ -67,6 +71,8 @@ class Evaluation(NamedTuple):
         error_by_channel: relative error of each channel in physical units, (members).
         regularisation: what the latents carry; None without a VAE.
         disentanglement: latents against factors; None for data without factors.
+        residuals: how far decoded rows violate the simulator's equations; None for data without a simulator, or of
+            one without equations.
     """
 
     rows: NDArray[np.int64]
@@ -76,6 +82,7 @@ class Evaluation(NamedTuple):
     error_by_channel: dict[str, FloatArray]
     regularisation: Regularisation | None
     disentanglement: Disentanglement | None
+    residuals: Residuals | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON; lists hold one number a member."""
@@ -88,6 +95,8 @@ class Evaluation(NamedTuple):
             numbers |= fields(r) | {"rate": r.rate_per_latent.sum(1)}
         if (d := self.disentanglement) is not None:
             numbers |= fields(d) | {"disentangled": d.disentangled}
+        if self.residuals is not None:
+            numbers["residual"] = self.residuals
         return plain(numbers)
 
 
@@ -98,15 +107,39 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         run: a finished training.
         store: the data set of the training, or one with the same variables.
         rows: numbers of the rows.
+
+    >>> import tempfile
+    >>> from beable import RunSettings, TrainingSettings, train
+    >>> wave = np.sin(np.arange(12) + np.random.default_rng(0).uniform(0, 6, (40, 1)))
+    >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/waves.zarr", {"height": wave})
+    >>> run = train(store, store.path.with_name("run"), RunSettings(training=TrainingSettings(members=3, steps=5)))
+    >>> found = evaluate(run, store)
+    >>> found.relative_error.shape, bool(found.relative_error.max() < 0.1)
+    ((3,), True)
+    >>> print(found)  # doctest: +ELLIPSIS
+    Evaluation
+      rows: 11 (0 to 38), shape (10,)
+      codes: ..., shape (3, 10, 2)
+      code_std: ..., shape (3, 10, 2)
+      relative_error: ..., shape (3,)
+      error_by_channel:
+        height: ..., shape (3,)
+      regularisation: Regularisation
+        rate_per_latent: ..., shape (3, 2)
+        active: 2, shape (3,)
+        distortion: ..., shape (3,)
+        collapsed_level: ...
+        over_regularised: 0 of 3 yes
+      disentanglement: None
     """
     rows = run.held_rows if rows is None else rows
-    snapshots = read(store, run.variables, rows, run.known)
+    snapshots = read(store, run.variables, rows, run.conditions)
     codes = run.encode(snapshots)
     fields = {name: snapshots[name] for name in run.variables}
     coded = run.representation.transform(fields)
     scores = run.score(snapshots)
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
-    found = _Reconstructions(coded, run.locations(codes.mean, run.condition(snapshots)), run.representation)
+    found = _Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
     error = found.relative_error()
     return Evaluation(
         rows,
@@ -115,7 +148,8 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         error,
         found.error_by_channel(fields, store.variables),
         regularisation(scores.distortion, scores.rate, error, _level(run, coded, fields)),
-        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.known),
+        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.conditions),
+        residuals(run, store, rows),
     )
 
 
@@ -201,7 +235,7 @@ def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable
 def disentanglement(
     means: FloatArray, samples: FloatArray, store: Store, rows: NDArray[np.int64], known: Sequence[str] = ()
 ) -> Disentanglement | None:
-    """Latents (members, rows, latents) against the factors of rows that the model was not told.
+    """Latents (members, rows, latents) against the factors of rows that the model is not conditioned on.
 
     None for few rows, and with fewer than two factors: one has nothing to be told from.
     """

@@ -25,17 +25,20 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from beable.analysis.collapse import ACTIVE_NATS
+from beable.console.records import readable
 from beable.errors import UsageError
 from beable.files import fields, plain
 from beable.streams import generator
-from beable.training.run import Run, RunSettings
+from beable.training.run import Run
+from beable.training.settings import RunSettings
 from beable.vae.distributions import LOG_2PI
-from beable.vae.objectives import Constant, ObjectiveSettings
+from beable.vae.settings import Constant, ObjectiveSettings
 
 FloatArray = NDArray[np.floating]
 SPLIT_ROWS = 512
 
 
+@readable
 class Split(NamedTuple):
     """What a mean rate is made of, in nats, one number a member.
 
@@ -50,6 +53,7 @@ class Split(NamedTuple):
     dimensionwise: FloatArray
 
 
+@readable
 class RateDistortion(NamedTuple):
     """A sweep over β, one number a member.
 
@@ -78,6 +82,7 @@ class RateDistortion(NamedTuple):
         return plain(fields(self, "split") | fields(self.split))
 
 
+@readable
 class GaussianCurve(NamedTuple):
     """The closed form for a linear model on normal data, one number a β.
 
@@ -157,7 +162,7 @@ def _noise(shape: tuple[int, ...]) -> FloatArray:
 def _squared_error(run: Run, snapshots: dict[str, FloatArray], z: FloatArray) -> FloatArray:
     coded = run.representation.transform({name: snapshots[name] for name in run.variables})
     values = coded.values.reshape(len(coded.values), -1)
-    found = run.locations(z, run.condition(snapshots)).reshape(run.members, *values.shape)
+    found = run.locations(z, run.conditions_of(snapshots)).reshape(run.members, *values.shape)
     error = ((found - values) ** 2).sum(2).mean(1)
     return np.asarray(error + coded.leftover.sum(1).mean())
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from beable.files import fields, plain
 from beable.metrics import METRICS
-from beable.metrics.context import Context, score_in_context
+from beable.metrics.context import ScoreContext, score_in_context
 
 FloatArray = NDArray[np.floating]
 MEMBERS, DRAWS, FEWEST_ROWS = 4, 15, 30
@@ -73,7 +73,7 @@ def _evenly(codes: FloatArray, members: int) -> FloatArray:
     return np.asarray(codes[np.linspace(0, len(codes) - 1, min(members, len(codes))).round().astype(int)])
 
 
-def _against(context: Context) -> str:
+def _against(context: ScoreContext) -> str:
     """Rotation, unless it leaves the metric near its ceiling compared with what shuffling does."""
     turned, shuffled = (abs(context.ceiling - null.mean) for null in (context.rotation, context.permutation))
     return "rotation" if turned > ROTATION_COUNTS * shuffled else "permutation"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable.console.numbers import typed
 from beable.console.output import printable, show
 from beable.console.progress import progress
+from beable.console.settings import given
 from beable.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def design(
     designs: int = 8,
     calls: int = 200,
     within: Words = [],  # noqa: B006
-    settings: Path | None = None,
+    config: Path | None = None,
     set: Words = [],  # noqa: B006
     data: Path | None = None,
     run: Path | None = None,
@@ -63,10 +65,10 @@ def design(
         Simulations at most.
     within
         Constraints on factors, such as median_1=1:2, mass_fraction_3=0.2 or median_3/median_1=1:4.
-    settings
+    config
         TOML file with settings of the simulator.
     set
-        Settings of the simulator, such as grid=33.
+        Settings of the simulator, such as grid=33; they win over the file.
     data
         Data set of the same factors to learn from.
     run
@@ -88,7 +90,7 @@ def design(
     from beable.workers import dask as at
 
     store = _store(data)
-    model = _simulator(simulator, settings, set, store)
+    model = _simulator(simulator, given(config, set), store)
     aim = _target(model, target, match, tolerance)
     names = [factor.name for factor in model.factors]
     with at(dask, workers) as place, progress("calls", quiet=json) as report:
@@ -118,38 +120,15 @@ def _store(path: Path | None) -> "Store | None":
     return None if path is None else Store.open(path)
 
 
-def _simulator(name: str, file: Path | None, words: list[str], store: "Store | None") -> "Simulator":
-    """The simulator with settings from the file, then from words; without any, those of its data set."""
-    from beable.systems import SYSTEMS
+def _simulator(name: str, settings: Mapping[str, Any], store: "Store | None") -> "Simulator":
+    """The simulator with the settings; without any, with those of its data set."""
+    from beable.system import SYSTEMS
 
     make = SYSTEMS.simulator(name)
-    given = (_toml(file) if file else {}) | dict(map(_setting, words))
-    if not given and store is not None and store.simulator == name:
-        given = store.settings
-    made: Simulator = make(**given)
+    if not settings and store is not None and store.simulator == name:
+        settings = store.settings
+    made: Simulator = make(**settings)
     return made
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"settings {path}: {error.strerror or error}: give a TOML file") from None
-    except ValueError as error:
-        raise UsageError(f"settings {path}: not TOML ({error})") from None
-
-
-def _setting(word: str) -> tuple[str, Any]:
-    """A value as TOML writes it; anything else is a word."""
-    import tomllib
-
-    name, value = _pair("--set", word)
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except ValueError:
-        return name, value
 
 
 def _pair(option: str, word: str) -> tuple[str, str]:
@@ -217,7 +196,8 @@ def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:
     from beable.files import atomic_write, write_json
 
     write_json(
-        folder / "designs.json", {"simulator": simulator.name, "settings": simulator.settings(), **found.as_json()}
+        folder / "designs.json",
+        {"simulator": simulator.name, "settings": simulator.settings.model_dump(mode="json"), **found.as_json()},
     )
     text = io.StringIO()
     rows = found.as_json()["calls"]
@@ -233,7 +213,7 @@ def _refuse_nothing(found: "Designs") -> None:
         target = found.target
         raise DataError(
             f"no design with {target.outcome.name} from {target.low:.4g} to {target.high:.4g} in {len(found)} calls, "
-            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen constraints, or allow more calls"
+            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen --within, or allow more --calls"
         )
 
 
@@ -260,6 +240,6 @@ def _table(calls: list[Mapping[str, Any]], outcome: str) -> list[str]:
     rows = [[*factors, outcome]]
     for call in filter(lambda c: c["found"], calls):
         error = f" ± {call['error']:.2g}" if call["error"] else ""
-        rows.append([*(f"{call[name]:.4g}" for name in factors), f"{call['outcome']:.4g}{error}"])
+        rows.append([*(typed(call[name]) for name in factors), f"{call['outcome']:.4g}{error}"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(printable(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

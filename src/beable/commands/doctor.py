@@ -17,14 +17,13 @@ REQUIRED = (
     "torch",
     "numpy",
     "scipy",
-    "zarr",
     "scikit-learn",
     "matplotlib",
     "pydantic",
     "safetensors",
     "cyclopts",
 )
-OPTIONAL = ("xarray", "h5py", "distributed", "dask-jobqueue")
+OPTIONAL = ("xarray", "zarr", "h5py", "distributed", "dask-jobqueue")
 
 
 def doctor(*, json: bool = False) -> None:

@@ -24,7 +24,7 @@ def sample(
     output: Output,
     rows: int = 1000,
     member: int = 0,
-    given: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+    conditions: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
     seed: int = 0,
     json: bool = False,
 ) -> None:
@@ -40,8 +40,8 @@ def sample(
         Number of snapshots.
     member
         Which VAE of the ensemble.
-    given
-        Factors that the model is told, such as gravity=0.4.
+    conditions
+        Values of the factors that the model is conditioned on, such as gravity=0.4.
     seed
         Seed of the samples.
     json
@@ -54,10 +54,10 @@ def sample(
 
     loaded = Run.load(run)
     _check_counts(loaded, rows, member, seed)
-    known = _known(loaded, given)
-    condition = np.tile([list(known.values())], (rows, 1)) if known else None
+    known = _known(loaded, conditions)
     z = loaded.sample(rows, seed)
-    snapshots = next(s for k, s in enumerate(loaded.decode(z, condition)) if k == member)
+    every = np.tile([list(known.values())], (rows, 1)) if known else None
+    snapshots = next(s for k, s in enumerate(loaded.decode(z, every)) if k == member)
     store = Store.from_arrays(
         output,
         snapshots,
@@ -77,15 +77,17 @@ def _check_counts(run: "Run", rows: int, member: int, seed: int) -> None:
 
 
 def _known(run: "Run", given: list[str]) -> dict[str, float]:
-    """Values of the factors that a model is told, in its order, from words such as gravity=0.4."""
+    """Values of the factors that a model is conditioned on, in its order, from words such as gravity=0.4."""
     pairs = dict(word.partition("=")[::2] for word in given)
-    if set(pairs) != set(run.known) or len(given) != len(pairs):
-        wanted = " ".join(f"{name}=VALUE" for name in run.known) or "none"
-        raise UsageError(f"the model is told {wanted}, not {' '.join(given) or 'none'}: give --given {wanted}")
+    if set(pairs) != set(run.conditions) or len(given) != len(pairs):
+        wanted = " ".join(f"{name}=VALUE" for name in run.conditions) or "none"
+        got = " ".join(given) or "none"
+        raise UsageError(f"the model is conditioned on {wanted}, not {got}: give --conditions {wanted}")
     try:
-        return {name: number(name, float(pairs[name])) for name in run.known}
+        values = {name: float(pairs[name]) for name in run.conditions}
     except ValueError:
-        raise UsageError(f"--given {' '.join(given)}: each must be a name, =, and a number") from None
+        raise UsageError(f"--conditions {' '.join(given)}: each must be a name, =, and a number") from None
+    return {name: number(name, value) for name, value in values.items()}
 
 
 def score(run: Path, store: Path, /, *, top: int = 10, json: bool = False) -> None:
@@ -110,7 +112,7 @@ def score(run: Path, store: Path, /, *, top: int = 10, json: bool = False) -> No
 
     loaded, data = Run.load(run), Store.open(store)
     rows = np.asarray(data.good)
-    scores = loaded.score(read(data, loaded.variables, rows, loaded.known))
+    scores = loaded.score(read(data, loaded.variables, rows, loaded.conditions))
     distortion, rate = (np.median(part, axis=0) for part in (scores.distortion, scores.rate.sum(2)))
     if json:
         numbers = {"row": rows, "distortion": distortion, "rate": rate, "total": distortion + rate}

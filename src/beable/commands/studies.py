@@ -1,20 +1,18 @@
-"""The verbs of `study`: list what there is, show one, run one."""
+"""The verbs of `study`: list what there is, show one, run one, and make its report again."""
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from beable.console.numbers import typed
 from beable.console.output import show
 from beable.console.progress import progress
 from beable.errors import UsageError
 from beable.studies import study as pages
 
 if TYPE_CHECKING:
-    from beable.report.page import Page
-
-    Done = tuple[Page, dict[str, Any], list[str]]
+    from beable.studies.run import Finished
 
 
 def list_(*, json: bool = False) -> None:
@@ -51,8 +49,10 @@ def show_(name: str, /, *, json: bool = False) -> None:
             "question": study.question,
             "arms": {arm.name: arm.label for arm in study.arms},
             "presets": ", ".join(study.presets),
-            **({"parts": {part.name: part.title for part in study.parts}} if study.parts else {}),
-            "the source says": [f"{e.count} of {e.trials} {e.measure}: {e.words}" for e in study.expected]
+            "parts": {part.name: part.title for part in study.parts},
+            "the source says": [
+                f"{c.count} of {c.trials} {c.measure}: {c.words}" for p in study.parts for c in p.counts
+            ]
             + [e.words for part in study.parts for e in part.expected if e.by == "source"],
         },
         json=False,
@@ -80,48 +80,63 @@ def run(
     output
         Folder for everything; by default named after study and preset.
     file
-        Files that a study asks for, such as table=packing-fraction.csv; without them their parts are left out.
+        Files that a study asks for, such as table=mine.csv; without them their parts are left out.
     workers
         Processes; all cores by default.
     json
         Print results as JSON.
     """
-    from beable.files import atomic_write
-    from beable.report.page import render
+    from beable.studies.run import run_study
 
     out = output or Path(f"{name}-{preset}")
     study, given = pages.load(name).with_preset(preset), _named_files(file)
     if given and not study.files:
         raise UsageError(f"study {name} asks for no file: leave out --file")
-    if study.parts:
-        page, results, lines = _run_parts(study, preset, out, workers, json, given)
-    else:
-        page, results, lines = _run_arms(study, preset, out, workers, json)
+    stage = lambda label: progress(label, quiet=json)  # noqa: E731
+    _report(run_study(study, preset, out, given=given, workers=workers, stage=stage), out, json)
+
+
+def report(folder: Path, /, *, json: bool = False) -> None:
+    """Make the report of a finished study again, from the answers in its folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the study.
+    json
+        Print results as JSON.
+    """
+    from beable.studies.run import read_study
+
+    _report(read_study(folder), folder, json)
+
+
+def _report(finished: "Finished", out: Path, json: bool) -> None:
+    """Write the page of a study, and print its numbers beside the source's."""
+    from beable.files import atomic_write
+    from beable.report.page import render
+    from beable.report.study import study_page
+
     path = out / "report.html"
-    atomic_write(path, render(page).encode())
+    atomic_write(path, render(study_page(finished, out)).encode())
     if json:
-        show(results | {"report": str(path.resolve())}, json=True)
+        show(finished.results | {"report": str(path.resolve())}, json=True)
         return
-    for line in lines:
+    for line in [*_lines(finished), path.resolve()]:
         print(line)
-    print(path.resolve())
 
 
-def _command(study: pages.Study, preset: str, files: Iterable[str] = ()) -> str:
-    """The command of a page; files by the names that the study has for them, wherever they lie."""
-    return " ".join([f"beable study run {study.name} --preset {preset}", *(f"--file {name}=PATH" for name in files)])
-
-
-def _run_arms(study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool) -> "Done":
-    from beable.report.of_study import study_page
-    from beable.studies.run import run_study
-
-    finished = run_study(study, preset, out, workers=workers, stage=lambda label: progress(label, quiet=quiet))
-    lines = [
-        f"{e['arm']}: {e['measure']}: source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}"
-        for e in finished.results["expected"]
+def _lines(finished: "Finished") -> list[str]:
+    compared, counted = finished.results["expected"], finished.results["counts"]
+    shares = [f"source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}" for e in counted]
+    return [
+        *(f"{e['arm']}: {e['measure']}: {share}" for e, share in zip(counted, shares, strict=True)),
+        *(f"{e['part']}: {e['words']}: {e['by']} {typed(e['source'])}, ours {typed(e['ours'])}" for e in compared),
+        *(
+            f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
+            for title, wanted in finished.left_out.items()
+        ),
     ]
-    return study_page(study, finished, _command(study, preset)), finished.results, lines
 
 
 def _named_files(words: list[str]) -> dict[str, Path]:
@@ -139,29 +154,5 @@ def _named_file(words: str) -> tuple[str, Path]:
     """
     name, sign, path = words.partition("=")
     if not (name and sign and path):
-        raise UsageError(f"file {words!r}: give a name and a path, such as table=packing-fraction.csv")
+        raise UsageError(f"file {words!r}: give a name and a path, such as table=mine.csv")
     return name, Path(path)
-
-
-def _run_parts(
-    study: pages.Study, preset: str, out: Path, workers: int | None, quiet: bool, given: Mapping[str, Path]
-) -> "Done":
-    from beable.report.of_parts import parts_page
-    from beable.studies.parts import run_parts
-
-    finished = run_parts(
-        study, preset, out, given=given, workers=workers, stage=lambda label: progress(label, quiet=quiet)
-    )
-    lines = [
-        f"{e['part']}: {e['words']}: {e['by']} {_digits(e['source'])}, ours {_digits(e['ours'])}"
-        for e in finished.results["expected"]
-    ]
-    lines += [
-        f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
-        for title, wanted in finished.left_out.items()
-    ]
-    return parts_page(study, finished, _command(study, preset, given)), finished.results, lines
-
-
-def _digits(value: float | None) -> str:
-    return "–" if value is None else format(value, ".4g")

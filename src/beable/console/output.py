@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from beable.console.numbers import typed
 from beable.files import plain
 
 _INDENT = "  "
@@ -101,7 +102,7 @@ def _inline(item: Any) -> str:
         return _summary(list(item)) or ", ".join(_inline(entry) for entry in _shortened(list(item))) or "none"
     if isinstance(item, bool) or item is None:
         return {True: "yes", False: "no", None: "none"}[item]
-    return f"{item:.4g}" if isinstance(item, float) else printable(str(item))
+    return typed(item) if isinstance(item, float) else printable(str(item))
 
 
 def _summary(items: list[Any]) -> str:
@@ -112,5 +113,5 @@ def _summary(items: list[Any]) -> str:
         return f"{sum(items)} of {len(items)} yes"
     if not all(_is_number(item) and math.isfinite(item) for item in items):
         return ""
-    low, middle, high = (f"{value:.4g}" for value in (min(items), statistics.median(items), max(items)))
+    low, middle, high = (typed(value) for value in (min(items), statistics.median(items), max(items)))
     return f"{middle} ({low} to {high}, {len(items)} values)" if low != high else f"{middle} ({len(items)} values)"

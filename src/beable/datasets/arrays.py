@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable.datasets.layout import Plan, block_rows
+from beable.datasets.readings import axes_of
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Factor, Variable
 
 Array = NDArray[Any]
-AXES = ("x", "y", "z")
 
 
 class Snapshots(NamedTuple):
@@ -61,7 +61,9 @@ def snapshots_of(
     for name in (*units, *symbols, *dims):
         if name not in {**numbers, **causes}:
             raise unknown("variable or factor", name, {**numbers, **causes})
-    variables = _variables(numbers, dims, units)
+    variables = _variables(
+        numbers, dims, units, {dim: int(np.size(values)) for dim, (values, _) in coordinates.items()}
+    )
     named = tuple(Factor(name, symbols.get(name, name), units.get(name, "1")) for name in causes)
     axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
     size = block_rows(variables, rows) if block is None else block
@@ -101,31 +103,37 @@ def _rows(variables: Mapping[str, Array], factors: Mapping[str, Array]) -> int:
 
 
 def _variables(
-    arrays: Mapping[str, Array], dims: Mapping[str, Sequence[str]], units: Mapping[str, str]
+    arrays: Mapping[str, Array],
+    dims: Mapping[str, Sequence[str]],
+    units: Mapping[str, str],
+    coordinates: Mapping[str, int],
 ) -> tuple[Variable, ...]:
     shapes = {name: array.shape[1:] for name, array in arrays.items()}
-    names = _dims({name: shape for name, shape in shapes.items() if name not in dims}) | {
-        name: tuple(given) for name, given in dims.items()
-    }
+    names = _dims(shapes, {name: tuple(given) for name, given in dims.items()}, coordinates)
     return tuple(
         Variable(name, names[name], shapes[name], units.get(name, "1"), dtype=array.dtype.name)
         for name, array in arrays.items()
     )
 
 
-def _dims(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
-    """Names of dimensions that nobody named.
+def _dims(
+    shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[str, ...]], coordinates: Mapping[str, int]
+) -> dict[str, tuple[str, ...]]:
+    """Names of all dimensions, those that nobody named included.
 
-    >>> _dims({"pressure": (9, 7), "flux": (2, 9, 7), "wall": (5,)})
+    >>> _dims({"pressure": (9, 7), "flux": (2, 9, 7), "wall": (5,)}, {}, {})
     {'pressure': ('x', 'y'), 'flux': ('component', 'x', 'y'), 'wall': ('wall_x',)}
     """
-    lengths: dict[str, int] = {}
-    names = {}
+    lengths = {dim: n for name, dims in given.items() for dim, n in zip(dims, shapes[name], strict=False)}
+    names = dict(given)
     for name, shape in shapes.items():
-        vector = len(shape) > 1 and shape[1:] in shapes.values()
-        axes = ("component", *AXES) if vector else AXES
+        if name in given:
+            continue
+        axes = axes_of(name, shape, shapes.values(), coordinates)
         if len(shape) > len(axes):
-            raise UsageError(f"{name}: name its {len(shape)} dimensions after the rows by dims={{{name!r}: (...)}}")
+            raise UsageError(
+                f"{name}: name its {len(shape)} dimensions after the rows: dims={{{name!r}: (...)}} (--dims {name}=...)"
+            )
         names[name] = tuple(_dim(axis, n, name, lengths) for axis, n in zip(axes, shape, strict=False))
     return names
 

@@ -77,14 +77,14 @@ def generate(
         failure_limit: share of rows that may fail.
 
     Raises:
-        UsageError: numbers that cannot be meant.
+        UsageError: invalid numbers.
         DataError: more rows failed than allowed; what is done is kept.
         OutputError: the folder holds another data set, or there is no room.
         LockedError: another process is writing there.
         Interrupted: Ctrl-C or a request to end; the same call takes up what is there.
 
     >>> import tempfile
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> store = generate(Darcy(grid=9), tempfile.mkdtemp() + "/darcy.zarr", 3, workers=1)
     >>> store.read("flux").shape
     (3, 2, 9, 9)
@@ -111,7 +111,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
     """What the store of a simulator's snapshots will hold.
 
     Raises:
-        UsageError: a number that cannot be meant.
+        UsageError: an invalid number.
     """
     if type(seed) is not int or seed < 0:
         raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
@@ -128,7 +128,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
         coordinates=simulator.coordinates,
         constants=constants,
         simulator=simulator.name,
-        settings=simulator.settings(),
+        settings=simulator.settings.model_dump(mode="json"),
         seed=seed,
     )
 
@@ -230,7 +230,7 @@ def _check_failures(blocks: Blocks, notes: dict[int, Note], limit: float) -> Non
         row, why = min(failures.items(), key=lambda item: int(item[0]))
         raise DataError(
             f"{blocks.path}: {len(failures)} of {_rows(blocks, notes)} rows failed, more than {limit:.2g} of "
-            f"{blocks.rows} (row {row}: {why}): look at the settings, or allow a larger share of failures; "
+            f"{blocks.rows} (row {row}: {why}): look at the settings, or raise failure_limit (--failure-limit); "
             "what is done is kept"
         )
 

@@ -83,8 +83,8 @@ class ArrayLayout:
         return math.prod(self.chunk_shape) * int(np.dtype(self.dtype).itemsize) + SUM_BYTES
 
     @property
-    def _fill(self) -> float | int:
-        return math.nan if np.dtype(self.dtype).kind == "f" else 0
+    def _floating(self) -> bool:
+        return np.dtype(self.dtype).kind == "f"
 
     def file(self, block: int) -> str:
         """Name of a chunk's file in the store."""
@@ -93,7 +93,6 @@ class ArrayLayout:
 
     def metadata(self) -> dict[str, Any]:
         """The array's zarr.json."""
-        floating = np.dtype(self.dtype).kind == "f"
         return {
             "zarr_format": 3,
             "node_type": "array",
@@ -101,10 +100,10 @@ class ArrayLayout:
             "data_type": self.dtype,
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunk_shape)}},
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
-            "fill_value": "NaN" if floating else 0,
+            "fill_value": "NaN" if self._floating else 0,
             "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
             "dimension_names": list(self.dims),
-            "attributes": {**self.attributes, **({"_FillValue": NAN} if floating else {})},
+            "attributes": {**self.attributes, **({"_FillValue": NAN} if self._floating else {})},
             "storage_transformers": [],
         }
 
@@ -129,7 +128,7 @@ class ArrayLayout:
 
     def encode(self, values: Array) -> bytes:
         """The file of a chunk that starts with these rows; what is missing at the end is filled."""
-        chunk = np.full(self.chunk_shape, self._fill, np.dtype(self.dtype).newbyteorder("<"))
+        chunk = np.full(self.chunk_shape, math.nan if self._floating else 0, np.dtype(self.dtype).newbyteorder("<"))
         place = chunk[: len(values)] if self.shape else chunk
         place[...] = values
         numbers = chunk.tobytes()
@@ -147,6 +146,9 @@ class ArrayLayout:
         if _crc32c(numbers) != data[-SUM_BYTES:]:
             raise ValueError("its crc32c differs")
         return numbers.view(np.dtype(self.dtype).newbyteorder("<")).reshape(self.chunk_shape)
+
+
+FixedArray = tuple[ArrayLayout, Array]
 
 
 def _crc32c(numbers: bytes | Array) -> bytes:
@@ -232,16 +234,12 @@ class Plan:
         """Length of each dimension of a snapshot."""
         return dict(chain.from_iterable(zip(v.dims, v.shape, strict=True) for v in self.variables))
 
-    @property
-    def blocks(self) -> int:
-        return -(-self.rows // self.block)
-
     def row_arrays(self) -> dict[str, ArrayLayout]:
         """The arrays that are cut into blocks: variables and factor values."""
         arrays = {v.name: self._variable(v) for v in self.variables}
         return arrays | ({"factors": self._factors()} if self.factors else {})
 
-    def fixed_arrays(self) -> dict[str, tuple[ArrayLayout, Array]]:
+    def fixed_arrays(self) -> dict[str, FixedArray]:
         """The arrays that stand there from the beginning, with their numbers."""
         coordinates = {d: _coordinate(d, *self.coordinates[d]) for d in sorted(self.coordinates)}
         constants = {f"constants/{name}": _constant(name, self.constants[name]) for name in sorted(self.constants)}
@@ -266,7 +264,7 @@ class Plan:
         shape = (self.rows, len(self.factors))
         return ArrayLayout("factors", ("row", "factor"), shape, self.block, "float64", attributes)
 
-    def _labels(self) -> dict[str, tuple[ArrayLayout, Array]]:
+    def _labels(self) -> dict[str, FixedArray]:
         """Names along a dimension, the CF way: numbers whose meaning an attribute gives."""
         components = {v.components for v in self.variables if v.components}
         labels = {"component": components.pop()} if len(components) == 1 else {}
@@ -304,23 +302,24 @@ class Plan:
 GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {}}
 
 
-def _coordinate(dim: str, values: Array, unit: str) -> tuple[ArrayLayout, Array]:
-    numbers = np.asarray(values, np.float64)
-    attributes = {"units": unit, "long_name": dim}
-    return ArrayLayout(dim, (dim,), numbers.shape, len(numbers), "float64", attributes), numbers
+def _coordinate(dim: str, values: Array, unit: str) -> FixedArray:
+    return _fixed(dim, (dim,), np.asarray(values, np.float64), {"units": unit, "long_name": dim})
 
 
-def _label(dim: str, names: Sequence[str]) -> tuple[ArrayLayout, Array]:
+def _label(dim: str, names: Sequence[str]) -> FixedArray:
     numbers = np.arange(len(names), dtype=np.int32)
     attributes = {"long_name": dim, "flag_values": numbers.tolist(), "flag_meanings": " ".join(names)}
-    return ArrayLayout(dim, (dim,), numbers.shape, len(numbers), "int32", attributes), numbers
+    return _fixed(dim, (dim,), numbers, attributes)
 
 
-def _constant(name: str, values: Array) -> tuple[ArrayLayout, Array]:
+def _constant(name: str, values: Array) -> FixedArray:
     numbers = np.asarray(values)
-    dims = tuple(f"{name}_{i}" for i in range(numbers.ndim))
-    chunk = len(numbers) if numbers.ndim else 1
-    return ArrayLayout(f"constants/{name}", dims, numbers.shape, chunk, numbers.dtype.name, {}), numbers
+    return _fixed(f"constants/{name}", tuple(f"{name}_{i}" for i in range(numbers.ndim)), numbers, {})
+
+
+def _fixed(name: str, dims: tuple[str, ...], numbers: Array, attributes: Mapping[str, Any]) -> FixedArray:
+    """An array in one chunk, with its numbers."""
+    return ArrayLayout(name, dims, numbers.shape, len(numbers) if dims else 1, numbers.dtype.name, attributes), numbers
 
 
 def _check_count(name: str, value: object) -> None:

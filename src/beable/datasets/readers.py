@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.checks import library
 from beable.datasets.layout import RESERVED
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError, unknown
@@ -118,7 +118,7 @@ def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
 @contextmanager
 def hdf5(path: Path) -> Iterator[Contents]:
     """Arrays of an HDF5 file, those in groups under their path; the layout of the Darcy paper is known."""
-    h5py = _extra("h5py", "hdf5")
+    h5py = library("h5py", "hdf5")
     with h5py.File(path, "r", locking=False) as file:
         sets: dict[str, Any] = {}
         file.visititems(lambda name, item: sets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
@@ -160,7 +160,9 @@ def labelled(path: Path) -> Iterator[Contents]:
     """Variables of a NetCDF file or of a Zarr group, with dimensions, units and coordinates, as xarray reads them."""
     if (path / MANIFEST).exists():
         raise UsageError(f"{path}: a beable data set already: use it as it is")
-    xarray = _extra("xarray", "xarray")
+    xarray = library("xarray", "xarray")
+    if path.is_dir():
+        library("zarr", "xarray")
     options = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": _engine(path)}
     with xarray.open_dataset(path, decode_times=False, chunks=None, **options) as data:
         sources = {str(name): _labelled(variable) for name, variable in data.data_vars.items()}
@@ -172,7 +174,7 @@ def _engine(path: Path) -> str:
     with path.open("rb") as file:
         if file.read(len(HDF5)) != HDF5:
             return "scipy"
-    return str(_extra("h5netcdf", "xarray").__name__)
+    return str(library("h5netcdf", "xarray").__name__)
 
 
 def _labelled(variable: Any) -> Source:
@@ -337,6 +339,7 @@ def import_file(
     variables: Sequence[str] | None = None,
     factors: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
     drop_invalid: bool = False,
 ) -> Store:
     """Make a data set from a file of arrays whose first axis is the rows.
@@ -349,6 +352,8 @@ def import_file(
         variables: names of the arrays to take; all but the factors by default.
         factors: names of arrays (rows,) or (rows, p) that are known generative factors.
         units: UDUNITS strings of variables and factors, in place of the file's own.
+        dims: names of a variable's dimensions after the rows, in place of the file's own or of those of
+            `Store.from_arrays`.
         drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
 
     Raises:
@@ -374,12 +379,13 @@ def import_file(
     if not drop_invalid:
         _refuse_bad(path, chosen.sources)
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
+    axes = {name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays}
     return Store.from_arrays(
         output,
         chosen.arrays,
         chosen.factors,
         units=known | dict(units or {}),
-        dims={name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays},
+        dims=axes | dict(dims or {}),
         coordinates=chosen.coordinates,
         title=f"Imported from {path.name}",
         allow_failed=drop_invalid,
@@ -391,7 +397,7 @@ def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
         if source.bad:
             raise DataError(
                 f"{path}: {name} is {source.bad}, a finite number is expected: mend it, keep such rows out with "
-                "drop_invalid, or name the columns to take"
+                "drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
             )
 
 
@@ -452,7 +458,10 @@ def _check(path: Path, sources: Mapping[str, Source]) -> None:
     """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
     for name, source in sources.items():
         if source.dtype.kind not in "fiub":
-            raise DataError(f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take")
+            raise DataError(
+                f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
+                "(variables, --variables)"
+            )
     _check_room(path, sum(source.bytes for source in sources.values()))
 
 
@@ -460,7 +469,8 @@ def _check_room(path: Path, asked: int) -> None:
     room = _memory() * MEMORY_SHARE
     if asked > room:
         raise DataError(
-            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take"
+            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take "
+            "(variables, --variables)"
         )
 
 
@@ -480,11 +490,3 @@ def _columns(name: str, array: Array) -> dict[str, Array]:
     if array.ndim != 2:
         raise DataError(f"factors {name}: shape {array.shape}: one number a row, or (rows, factors), is expected")
     return {f"{name}_{i + 1}": column for i, column in enumerate(array.T)}
-
-
-def _extra(name: str, extra: str) -> Any:
-    """A library that is not always installed."""
-    try:
-        return import_module(name)
-    except ImportError:
-        raise UsageError(f"{name} is not installed: pip install 'beable[{extra}]'") from None

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable import files
+from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
-from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError, unknown
+from beable.datasets.readings import readings, taken_for
+from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.floating]
 ROOT, DONE = "zarr.json", "done"
-MOST_NAMED = 3
+MOST_NAMED, MOST_SHOWN = 3, 12
 
 
 def create(path: Path, plan: Plan) -> None:
@@ -239,7 +241,7 @@ def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mappin
         notes: of all blocks.
         assessment: what the whole set says about itself.
     """
-    missing = [block for block in range(plan.blocks) if block not in notes]
+    missing = [block for block in range(len(Blocks.of(path, plan))) if block not in notes]
     if missing:
         raise CorruptError(f"{path}: block {missing[0]} is not written: run the same command again")
     failures = {row: reason for block in sorted(notes) for row, reason in notes[block].failures.items()}
@@ -306,7 +308,9 @@ class Store:
             factors: known generative factors (rows,), by name.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
-                that another variable has alone.
+                that another variable has alone. Short vectors beside numbers become ("component",), numbers of a table,
+                and arrays (rows, N, 2 or 3) named position or positions ("particle", "dimension"). The answer of
+                ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
             title: one line.
@@ -323,6 +327,10 @@ class Store:
         >>> store = Store.from_arrays(f"{folder}/mine.zarr", {"heat": np.ones((4, 8, 8))}, units={"heat": "J"})
         >>> store.rows, store.variables[0].unit, store.read("heat", [2]).shape
         (4, 'J', (1, 8, 8))
+        >>> Store.from_arrays(f"{folder}/powders.zarr", {"sizes": np.ones((4, 3)), "density": np.ones(4)})
+        Store powders.zarr of 4 rows
+          sizes [1]: 3 numbers that lie on no grid; for a field give dims={'sizes': ('x',)} (--dims sizes=x)
+          density [1]: one number
         """
         path = Path(path)
         if os.path.lexists(path):
@@ -339,6 +347,15 @@ class Store:
         )
         _publish(path, given, allow_failed)
         return cls.open(path)
+
+    def __repr__(self) -> str:
+        good = f", of which {len(self.failures)} failed" if self.failures else ""
+        learned = [v for v in self.variables if not v.diagnostic]
+        said = readings(learned, self.simulator is None)
+        lines = [f"{v.name} [{v.unit}]: {said.get(v.name, taken_for(v))}" for v in learned[:MOST_SHOWN]]
+        more = [f"and {len(learned) - MOST_SHOWN} more"] * (len(learned) > MOST_SHOWN)
+        factors = [f"factors: {', '.join(f.name for f in self.factors)}"] * bool(self.factors)
+        return "\n  ".join([f"Store {self.name} of {self.rows} rows{good}", *lines, *more, *factors])
 
     @property
     def name(self) -> str:
@@ -442,7 +459,8 @@ class Store:
 
     def _chunk(self, layout: ArrayLayout, block: int) -> Array:
         """A whole chunk, read-only."""
-        name, advice = layout.file(block), _advice(layout.file(block), self.simulator is not None)
+        name = layout.file(block)
+        advice = _advice(name, self.simulator is not None)
         try:
             if name in self._seen:
                 return layout.decode(files.read_bytes(self.path / name, layout.chunk_bytes))
@@ -472,6 +490,7 @@ class Store:
             "block": self._attributes["block"],
             "bytes": sum(record["bytes"] for record in self._manifest.files.values()),
             "variables": [_about_variable(v) for v in self.variables],
+            "taken_for": readings(self.variables, self.simulator is None),
             "factors": [_about_factor(f) for f in self.factors],
             "coordinates": {dim: {"unit": u, "length": len(v)} for dim, (v, u) in self.coordinates.items()},
             "constants": {name: list(array.shape) for name, array in self.constants.items()},
@@ -483,13 +502,10 @@ class Store:
         """The data set as xarray sees it, read when used; components and factors carry their names.
 
         Raises:
-            UsageError: xarray is not installed.
+            UsageError: xarray or zarr is not installed.
         """
-        try:
-            import xarray
-        except ImportError:
-            raise UsageError("xarray is not installed: pip install 'beable[xarray]'") from None
-        data: xarray.Dataset = xarray.open_zarr(self.path, consolidated=True, chunks=None)
+        library("zarr", "xarray")
+        data: xarray.Dataset = library("xarray", "xarray").open_zarr(self.path, consolidated=True, chunks=None)
         labels = {d: list(meanings.split(" ")) for d in data.coords if (meanings := data[d].attrs.get("flag_meanings"))}
         data.attrs = _portable(data.attrs)
         for name in data.variables:
@@ -534,7 +550,7 @@ def _refuse_failures(failures: Mapping[str, str], blocks: Blocks, allowed: bool)
     if not allowed:
         raise DataError(
             f"{len(failures)} of {blocks.rows} rows are not finite ({named}): mend them, or keep them out by name "
-            "with allow_failed=True"
+            "with allow_failed=True (for a file drop_invalid=True, --drop-invalid)"
         )
 
 

@@ -28,7 +28,7 @@ REQUEST, CALLS = "request.json", "calls.safetensors"
 AGAIN = 2**31
 
 
-class Answer(NamedTuple):
+class CallResult(NamedTuple):
     """What one simulation gives.
 
     Args:
@@ -57,14 +57,14 @@ class Task(NamedTuple):
     seed: int
     outcome: Outcome
 
-    def answer(self, simulator: Simulator) -> Answer:
+    def answer(self, simulator: Simulator) -> CallResult:
         """Simulate the design as a row of its own."""
         with threadpool_limits(1):
             snapshots = simulator.simulate(self.values[None], RowStreams(self.seed, self.row, 1))
-        return Answer(self.outcome.parts(snapshots)[0], float(self.outcome.errors(snapshots)[0]))
+        return CallResult(self.outcome.parts(snapshots)[0], float(self.outcome.errors(snapshots)[0]))
 
 
-Make = Callable[[list[Task]], Iterator[tuple[int, Answer]]]
+Make = Callable[[list[Task]], Iterator[tuple[int, CallResult]]]
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def calling(simulator: Simulator, workers: int | None = None, executor: Executor
             yield partial(_drive, lambda task: executor.submit(task.answer, simulator))
 
 
-def _drive(submit: Callable[[Task], "Future[Answer]"], tasks: list[Task]) -> Iterator[tuple[int, Answer]]:
+def _drive(submit: Callable[[Task], "Future[CallResult]"], tasks: list[Task]) -> Iterator[tuple[int, CallResult]]:
     futures = {submit(task): task.number for task in tasks}
     for future in as_completed(futures):
         yield futures[future], future.result()
@@ -104,7 +104,7 @@ def _begin(simulator: Simulator) -> None:
     _simulator = simulator
 
 
-def _answer(task: Task) -> Answer:
+def _answer(task: Task) -> CallResult:
     assert _simulator is not None
     return task.answer(_simulator)
 
@@ -124,8 +124,8 @@ class Calls:
     units: Floats
     values: Floats
     proposed: NDArray[np.bool_]
-    answers: dict[int, Answer] = field(default_factory=dict)
-    again: dict[int, Answer] = field(default_factory=dict)
+    answers: dict[int, CallResult] = field(default_factory=dict)
+    again: dict[int, CallResult] = field(default_factory=dict)
 
     @classmethod
     def none(cls, dimensions: int, factors: int) -> "Calls":
@@ -220,8 +220,8 @@ def _decoded(path: Path) -> Calls:
         raise CorruptError(f"{path}: not calls of a search ({error}): remove the folder and begin again") from error
 
 
-def _answers(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[int, Answer]:
+def _answers(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[int, CallResult]:
     if f"{name}_call" not in arrays:
         return {}
     columns = (arrays[f"{name}_{part}"] for part in ("call", "parts", "error"))
-    return {int(call): Answer(parts, float(error)) for call, parts, error in zip(*columns, strict=True)}
+    return {int(call): CallResult(parts, float(error)) for call, parts, error in zip(*columns, strict=True)}

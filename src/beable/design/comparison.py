@@ -143,7 +143,7 @@ def compare_methods(
             progress: called with attempts done and attempts in all.
 
     >>> from beable.design.outcomes import Outcome
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> darcy = Darcy(grid=9)
     >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
     >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)

@@ -25,11 +25,11 @@ def decoded(run: Run, factors: Sequence[str], rows: int = 512, seed: int = 0) ->
         seed: of the samples.
 
     Raises:
-        UsageError: a run that must be told something before it decodes.
+        UsageError: a run that needs conditions to decode.
         DataError: a factor is none of its variables.
     """
-    if run.known:
-        raise UsageError(f"the run is told {', '.join(run.known)}: give one that is told nothing")
+    if run.conditions:
+        raise UsageError(f"the run is conditioned on {', '.join(run.conditions)}: give one without conditions")
     values = [factor_values(snapshots, factors) for snapshots in run.decode(run.sample(rows, seed))]
     found = np.concatenate(values)
     return found[np.isfinite(found).all(1)]

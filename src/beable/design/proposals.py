@@ -242,4 +242,4 @@ def _from_values(space: DesignSpace, values: Floats) -> Candidates:
     """Designs that do not come from the cube, as far as they keep the constraints."""
     settled = space.settled(np.asarray(values, dtype=float))
     kept = settled[space.keeps(settled)]
-    return Candidates(np.full((len(kept), space.simulator.design_dimensions), np.nan), kept)
+    return Candidates(np.full((len(kept), space.dimensions), np.nan), kept)

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from beable.checks import choice, count
-from beable.design.calls import AGAIN, Answer, Calls, Folder, Make, Task, calling
+from beable.console.records import readable
+from beable.design.calls import AGAIN, CallResult, Calls, Folder, Make, Task, calling
 from beable.design.outcomes import Floats, Outcome, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
 from beable.design.space import DesignSpace, Range
@@ -41,6 +42,7 @@ from beable.simulator import Simulator
 Progress = Callable[[int, int], None]
 
 
+@readable
 @dataclass(frozen=True)
 class Designs:
     """Every call of a search and what it gave.
@@ -156,12 +158,12 @@ def find_designs(
         progress: called with calls done and calls at most.
 
     Raises:
-        UsageError: numbers that cannot be meant, a simulator without designs, unknown factors.
+        UsageError: invalid numbers, a simulator without designs, unknown factors.
         DataError: no design keeps the constraints, or every simulation fails.
         OutputError: the folder holds something else.
 
     >>> from beable.design.outcomes import Outcome
-    >>> from beable.systems.darcy.simulator import Darcy
+    >>> from beable import Darcy
     >>> darcy = Darcy(grid=9)
     >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
     >>> bool(find_designs(darcy, target, designs=2, calls=30, workers=1).found.sum() == 2)
@@ -172,12 +174,12 @@ def find_designs(
     count("seed", seed, 0)
     wanted = calls if designs is None else count("designs", designs, 1)
     space = DesignSpace(simulator, constraints, seed)
-    first = _survey_calls(simulator, survey, known)
+    first = _survey_calls(space.dimensions, survey, known)
     proposer = METHODS[choice("method", method, METHODS)](space, target, first, seed, known, latent, diversity)
     ways = {"survey": first, "batch": batch, "seed": seed, "diversity": diversity, "method": method}
     request = _request(simulator, target, constraints, known, latent) | ways
     where = Folder(None if folder is None else Path(folder), request)
-    empty = Calls.none(simulator.design_dimensions, len(simulator.factors))
+    empty = Calls.none(space.dimensions, len(simulator.factors))
     making = nullcontext(make) if make else calling(simulator, workers, executor)
     with where.open(empty) as made, making as run:
         keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
@@ -214,10 +216,10 @@ def _designs(made: Calls, target: Target, space: DesignSpace) -> Designs:
     )
 
 
-def _survey_calls(simulator: Simulator, survey: int | None, known: Known | None) -> int:
+def _survey_calls(dimensions: int, survey: int | None, known: Known | None) -> int:
     if survey is not None:
         return count("survey", survey, 0 if known is not None and len(known.values) >= LEAST_ROWS else LEAST_ROWS)
-    enough = max(simulator.design_dimensions + 2, LEAST_ROWS)
+    enough = max(dimensions + 2, LEAST_ROWS)
     return max(enough - (0 if known is None else len(known.values)), 0)
 
 
@@ -233,7 +235,7 @@ def _request(
     arrays = {"known": rows, "latent": latent, "match": target.outcome.reference}
     return {
         "simulator": simulator.name,
-        "settings": simulator.settings(),
+        "settings": simulator.settings.model_dump(mode="json"),
         "target": target.as_json(),
         "constraints": {k: list(v) if isinstance(v, tuple) else v for k, v in sorted((constraints or {}).items())},
         **{n: None if a is None else sha256(np.ascontiguousarray(a).tobytes()) for n, a in arrays.items()},
@@ -258,7 +260,7 @@ class _Keeper:
     def confirm(self, calls: NDArray[np.intp]) -> None:
         self._fill(self.made.again, [int(call) for call in calls if int(call) not in self.made.again], AGAIN)
 
-    def _fill(self, answers: dict[int, Answer], calls: list[int], first: int) -> None:
+    def _fill(self, answers: dict[int, CallResult], calls: list[int], first: int) -> None:
         """Answers of calls; call i draws from the streams of row ``first`` + i."""
         if calls:
             self.where.keep(self.made)

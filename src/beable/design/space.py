@@ -26,11 +26,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from beable.checks import number
+from beable.design.designable import designable, features
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Simulator
+from beable.streams import sobol
 
 Floats = NDArray[np.float64]
 Range = float | tuple[float, float]
@@ -102,17 +103,16 @@ class DesignSpace:
         seed: of the candidates.
 
     Raises:
-        UsageError: a simulator without designs, a factor that does not exist, bounds that cannot be meant.
+        UsageError: a simulator without designs, a factor that does not exist, invalid bounds.
         DataError: no design keeps the constraints.
     """
 
     def __init__(self, simulator: Simulator, constraints: Mapping[str, Range] | None = None, seed: int = 0) -> None:
-        if not simulator.design_dimensions:
-            raise UsageError(f"{simulator.name} offers no designs: choose a simulator whose factors can be set freely")
-        self.simulator = simulator
+        self._designable = designable(simulator)
+        self.simulator, self.dimensions = simulator, self._designable.design_dimensions
         self.names = [factor.name for factor in simulator.factors]
         self.bounds = [bound(self.names, name, limits) for name, limits in (constraints or {}).items()]
-        self._survey = self._designed(sobol(SURVEY, simulator.design_dimensions, seed))
+        self._survey = self._designed(shifted_sobol(SURVEY, self.dimensions, seed))
         self._sorted = np.sort(self._survey, axis=0)
         self.shares = [group for group in numbered(self.names) if _add_up(self._survey[:, group])]
         self._marginals = [np.sort(b.quantity(self._survey)) for b in self.bounds]
@@ -131,7 +131,7 @@ class DesignSpace:
         Raises:
             DataError: there are none.
         """
-        units = sobol(max(rows, SURVEY if self.bounds else 0), self.simulator.design_dimensions, seed)
+        units = shifted_sobol(max(rows, SURVEY if self.bounds else 0), self.dimensions, seed)
         found = _unique([self._keeping(units)])
         if len(found.units) < rows:
             found = self._searched(units, rows, np.random.default_rng([seed, 1]))
@@ -169,7 +169,7 @@ class DesignSpace:
 
     def features(self, values: Floats) -> Floats:
         """Descriptors of designs for an emulator, (rows, p)."""
-        return np.asarray(self.simulator.features(values), dtype=float)
+        return features(self.simulator, values)
 
     def ranks(self, values: Floats) -> Floats:
         """Each factor as the share of designs with a lower one, (rows, factors): a scale that all factors have."""
@@ -178,7 +178,7 @@ class DesignSpace:
         return np.stack([np.interp(column, known, grid) for column, known in columns], axis=1)
 
     def _designed(self, units: Floats) -> Floats:
-        return np.asarray(self.simulator.design(units), dtype=float)
+        return np.asarray(self._designable.design(units), dtype=float)
 
     def _keeping(self, units: Floats) -> Candidates:
         raw = self._designed(units)
@@ -320,11 +320,9 @@ def bound(names: Sequence[str], name: str, limits: Range) -> Bound:
     return Bound(name, tuple(names.index(part) for part in parts), float(low), float(high))
 
 
-def sobol(rows: int, dimensions: int, seed: int) -> Floats:
+def shifted_sobol(rows: int, dimensions: int, seed: int) -> Floats:
     """A Sobol sequence moved by a random shift, (rows, dimensions): the same first rows for any number of them."""
-    power = max(rows - 1, 1).bit_length()
-    points = qmc.Sobol(dimensions, scramble=False).random_base2(power)[:rows]
-    shifted: Floats = (points + np.random.default_rng([seed, 0]).random(dimensions)) % 1
+    shifted: Floats = (sobol(dimensions, rows) + np.random.default_rng([seed, 0]).random(dimensions)) % 1
     return shifted
 
 

@@ -11,17 +11,13 @@ from typing import Any
 from beable.metrics.agreement import ami, equivalence, nmi, parity, permutation_test, t_test
 from beable.metrics.alignment import linear_matching, rotation_angle, s_kl
 from beable.metrics.anomaly import average_precision, conformal_pvalues, power, roc_auc
-from beable.metrics.context import Context, Interval, Null, score_in_context
+from beable.metrics.context import Interval, Null, ScoreContext, score_in_context
 from beable.metrics.disentanglement import Share, infomec, mig, modularity, s_d, s_r, sap
 from beable.metrics.information import (
-    discrete_entropy,
-    gaussian_entropy,
     kl_knn,
-    knn_entropy,
     mi_binned,
     mi_gaussian,
     mi_knn,
-    total_correlation_gaussian,
     total_correlation_knn,
 )
 from beable.metrics.interventions import beta_vae_score, factor_vae_score, irs
@@ -33,7 +29,6 @@ from beable.metrics.reconstruction import (
     calibration,
     reconstruction_error,
     spectral_error,
-    spectrum,
     two_point,
 )
 
@@ -63,10 +58,10 @@ METRICS: dict[str, Callable[..., Any]] = {
 
 __all__ = [
     "METRICS",
-    "Context",
     "Interval",
     "Null",
     "ReconstructionError",
+    "ScoreContext",
     "Share",
     "VariableError",
     "agreement_of",
@@ -76,16 +71,13 @@ __all__ = [
     "calibration",
     "conformal_pvalues",
     "dci",
-    "discrete_entropy",
     "equivalence",
     "explicitness",
     "explicitness_auc",
     "factor_vae_score",
-    "gaussian_entropy",
     "infomec",
     "irs",
     "kl_knn",
-    "knn_entropy",
     "linear_matching",
     "mi_binned",
     "mi_gaussian",
@@ -106,9 +98,7 @@ __all__ = [
     "sap",
     "score_in_context",
     "spectral_error",
-    "spectrum",
     "t_test",
-    "total_correlation_gaussian",
     "total_correlation_knn",
     "two_point",
     "udr",

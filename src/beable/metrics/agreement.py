@@ -1,4 +1,4 @@
-r"""Do two columns of numbers agree, and could that be luck?
+r"""Do two columns of numbers agree, and could that be chance?
 
 x and y (rows,), such as computed and reconstructed packing fractions. A test that fails to find a difference has not
 shown agreement: with few rows or a wide scatter it finds none. `equivalence` turns the question round and asks whether
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
-from beable.metrics.columns import Floats, Ints, Seed
+from beable.metrics.columns import Floats, Ints, Seed, distinct
+from beable.metrics.information import binned_matrix
 
 Side = Literal["two-sided", "greater", "less"]
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Parity(NamedTuple):
@@ -53,11 +56,11 @@ def parity(truth: ArrayLike, predicted: ArrayLike) -> Parity:
     0.992
     """
     x, y = _pair(truth, predicted)
-    if np.ptp(x) == 0:
+    if distinct(x) == 1:
         raise DataError("the truth is constant: there is no variance to explain")
     error, cov = y - x, np.cov(x, y)
     slope = cov[0, 1] / cov[0, 0]
-    r = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]) if np.ptp(y) > 0 else float("nan")
+    r = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]) if distinct(y) > 1 else float("nan")
     return Parity(
         float(1 - np.square(error).sum() / np.square(x - x.mean()).sum()),
         float(np.abs(error).mean()),
@@ -89,7 +92,7 @@ class TTest(NamedTuple):
     high: float
 
 
-def t_test(first: ArrayLike, second: ArrayLike, *, paired: bool = True) -> TTest:
+def t_test(first: ArrayLike, second: ArrayLike, *, paired: bool = True, equal_variance: bool = False) -> TTest:
     r"""Student's test of paired rows, or Welch's of two samples, :math:`t = (\bar x - \bar y) / s`.
 
     Blind to: agreement row by row (unpaired); and a large p is no evidence of agreement, see `equivalence`.
@@ -98,6 +101,7 @@ def t_test(first: ArrayLike, second: ArrayLike, *, paired: bool = True) -> TTest
         first: x, (rows,).
         second: y, (rows,); of another length if not paired.
         paired: whether row i of one belongs to row i of the other.
+        equal_variance: Student's test of two samples of one variance in place of Welch's.
 
     Raises:
         DataError: shapes, NaN, fewer than 3 rows, no scatter.
@@ -105,11 +109,38 @@ def t_test(first: ArrayLike, second: ArrayLike, *, paired: bool = True) -> TTest
     Reference: Student, Biometrika 6, 1 (1908); B. L. Welch, Biometrika 34, 28 (1947).
     """
     x, y = _pair(first, second, paired)
-    if np.ptp(x - y if paired else np.concatenate([x - x.mean(), y - y.mean()])) <= 1e-12 * np.abs([*x, *y]).max():
+    difference = float(x.mean() - y.mean())
+    error, freedom = _standard_error(x, y, paired, equal_variance)
+    t, reach = difference / error, critical_t(freedom) * error
+    p = float(2 * stats.t.sf(abs(t), freedom))
+    return TTest(t, p, freedom, difference, difference - reach, difference + reach)
+
+
+def critical_t(freedom: float, level: float = 0.05) -> float:
+    """|t| beyond which a two-sided test rejects.
+
+    >>> round(critical_t(24), 3), round(critical_t(48), 3)
+    (2.064, 2.011)
+    """
+    return float(stats.t.ppf(1 - level / 2, freedom))
+
+
+def _standard_error(x: Floats, y: Floats, paired: bool, equal_variance: bool) -> tuple[float, float]:
+    """Standard error of the difference of the means, and its degrees of freedom."""
+    n, m = len(x), len(y)
+    parts = [np.var(x - y, ddof=1) / n] if paired else [np.var(x, ddof=1) / n, np.var(y, ddof=1) / m]
+    if paired:
+        freedom = n - 1.0
+    elif equal_variance:
+        freedom = n + m - 2.0
+        pooled = (n * (n - 1) * parts[0] + m * (m - 1) * parts[1]) / freedom
+        parts = [pooled / n, pooled / m]
+    variance = float(sum(parts))
+    if np.sqrt(variance) <= 1e-12 * np.abs([*x, *y]).max():
         raise DataError("the differences have no scatter: a t-test needs some")
-    found = stats.ttest_rel(x, y) if paired else stats.ttest_ind(x, y, equal_var=False)
-    ends = found.confidence_interval(0.95)
-    return TTest(*map(float, (found.statistic, found.pvalue, found.df, x.mean() - y.mean(), ends.low, ends.high)))
+    if not (paired or equal_variance):
+        freedom = variance**2 / float(parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
+    return float(np.sqrt(variance)), freedom
 
 
 class Equivalence(NamedTuple):
@@ -160,7 +191,7 @@ def equivalence(
     if not 0 < level < 0.5:
         raise UsageError(f"level must lie between 0 and 0.5, got {level}")
     t = t_test(first, second, paired=paired)
-    error = t.difference / t.score if t.score else (t.high - t.low) / 2 / stats.t.ppf(0.975, t.freedom)
+    error = (t.high - t.low) / 2 / critical_t(t.freedom)
     lower, upper = (float(stats.t.sf((margin + sign * t.difference) / error, t.freedom)) for sign in (1, -1))
     reach = stats.t.ppf(1 - level, t.freedom) * error
     p = max(lower, upper)
@@ -168,8 +199,9 @@ def equivalence(
     return Equivalence(p, lower, upper, t.difference, *ends, p < level, float(margin), level)
 
 
+@readable
 class Permutation(NamedTuple):
-    """A statistic against what luck gives.
+    """A statistic against what chance gives.
 
     Args:
         score: the statistic.
@@ -222,11 +254,35 @@ def permutation_test(
     draw = np.random.default_rng(rng)
     seen = float(statistic(x, y))
     values = np.array([statistic(*NULLS[null](x, y, draw)) for _ in range(repeats)], dtype=np.float64)
-    slack = 1e-12 * max(abs(seen), 1e-300)
-    above, below = ((1 + np.sum(s * values >= s * seen - slack)) / (1 + repeats) for s in (1, -1))
+    above, below = (share_above(s * np.array([seen, *values])) for s in (1, -1))
     p = {"greater": above, "less": below, "two-sided": min(1.0, 2 * min(above, below))}[side]
+    return _permutation(seen, p, values)
+
+
+def _permutation(seen: float, p: float, values: Floats) -> Permutation:
     low, high = np.quantile(values, [0.025, 0.975])
-    return Permutation(seen, float(p), float(values.mean()), float(low), float(high), values)
+    return Permutation(seen, p, float(values.mean()), float(low), float(high), values)
+
+
+def share_above(scores: Floats) -> float:
+    """Share of all scores, (1 + repeats,), that are at least the first, up to rounding: p of a permutation test.
+
+    >>> share_above(np.array([2.0, 1.0, 3.0, 2.0]))
+    0.75
+    """
+    return float(np.mean(scores >= scores[0] - 1e-12 * max(abs(float(scores[0])), 1e-300)))
+
+
+def row_orders(rows: int, repeats: int, rng: Seed = 0) -> Ints:
+    """The rows as they are, and shuffled, (rows, 1 + repeats).
+
+    >>> row_orders(3, 2)[:, 0].tolist()
+    [0, 1, 2]
+    """
+    if repeats < 1:
+        raise UsageError(f"repeats must be positive, got {repeats}")
+    draw = np.random.default_rng(rng)
+    return np.column_stack([np.arange(rows), *(draw.permutation(rows) for _ in range(repeats))])
 
 
 def _shuffle(x: Floats, y: Floats, draw: np.random.Generator) -> tuple[Floats, Floats]:
@@ -259,7 +315,7 @@ def nmi(
 
     The number that the packing study calls MIG. It measures how many distinct values there are: for *independent*
     columns of 25 rows with three decimals it grows from 0.2 to 0.95 with their spread alone, and it is 1 for any two
-    columns without repeated values. Read ``score`` beside ``mean``, its value by luck, or take `ami`.
+    columns without repeated values. Read ``score`` beside ``mean``, its value by chance, or take `ami`.
 
     Args:
         first: x, (rows,).
@@ -273,15 +329,14 @@ def nmi(
 
     Reference: Strehl and Ghosh, JMLR 3, 583 (2002), with the arithmetic mean.
     """
-    from sklearn.metrics import normalized_mutual_info_score
-
-    return _of_labels(normalized_mutual_info_score, first, second, decimals, repeats, rng)
+    x, y = _pair(first, second)
+    return label_dependence(x, y, row_orders(len(x), repeats, rng), decimals)[0]
 
 
 def ami(
     first: ArrayLike, second: ArrayLike, *, decimals: int | None = 3, repeats: int = 199, rng: Seed = 0
 ) -> Permutation:
-    r"""Adjusted mutual information, :math:`(I - E I) / (\langle H \rangle - E I)`: `nmi` with luck taken out.
+    r"""Adjusted mutual information, :math:`(I - E I) / (\langle H \rangle - E I)`: `nmi` with chance taken out.
 
     0 on average for independent columns.
 
@@ -291,26 +346,34 @@ def ami(
 
     Reference: Vinh, Epps and Bailey, JMLR 11, 2837 (2010).
     """
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    return _of_labels(adjusted_mutual_info_score, first, second, decimals, repeats, rng)
-
-
-def _of_labels(
-    score: Callable[[Ints, Ints], float],
-    first: ArrayLike,
-    second: ArrayLike,
-    decimals: int | None,
-    repeats: int,
-    rng: Seed,
-) -> Permutation:
     x, y = _pair(first, second)
-    labels = [np.unique(c if decimals is None else c.round(decimals), return_inverse=True)[1] for c in (x, y)]
+    return label_dependence(x, y, row_orders(len(x), repeats, rng), decimals)[1]
 
-    def statistic(a: Floats, b: Floats) -> float:
-        return score(a.astype(np.intp), b.astype(np.intp))
 
-    return permutation_test(statistic, *labels, side="greater", repeats=repeats, rng=rng)
+def label_dependence(x: Floats, y: Floats, order: Ints, decimals: int | None) -> tuple[Permutation, Permutation]:
+    """`nmi` and `ami` with one null. Both are 0 where one column has a single label.
+
+    With the margins given, as they are in permutations, both are functions of the mutual information I alone:
+    2I/(H + H') and (I − E)/((H + H')/2 − E). So they share one p-value.
+
+    Args:
+        x, y: (rows,).
+        order: of the rows of y, as of `row_orders`.
+        decimals: see `nmi`.
+    """
+    from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
+
+    a, b = (np.unique(c if decimals is None else c.round(decimals), return_inverse=True)[1] for c in (x, y))
+    if not (a.any() and b.any()):
+        nothing = _permutation(0.0, 1.0, np.zeros(order.shape[1] - 1))
+        return nothing, nothing
+    shared = binned_matrix(a[:, None], b[order], correction=False)[0]
+    entropy = sum(float(binned_matrix(c[:, None], c[:, None], correction=False)[0, 0]) for c in (a, b)) / 2
+    expected = expected_mutual_information(contingency_matrix(a, b, sparse=True, dtype=np.int64), len(a))
+    p, room = share_above(shared), entropy - expected
+    scores = (np.clip(shared / entropy, 0.0, 1.0), (shared - expected) / np.copysign(max(abs(room), EPSILON), room))
+    nmi, ami = (_permutation(float(values[0]), p, values[1:]) for values in scores)
+    return nmi, ami
 
 
 def _pair(first: ArrayLike, second: ArrayLike, paired: bool = True) -> tuple[Floats, Floats]:

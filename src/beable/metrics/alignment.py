@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from beable.console.records import readable
 from beable.errors import DataError
 from beable.metrics.columns import Floats, Ints, Pair, Seed, discrete_columns, explained, pair, standardised
 from beable.metrics.information import divergence, nearest
@@ -20,6 +21,7 @@ CANDIDATES = 400  # orders and signs tried at most
 STRETCH = 3.0  # of an axis: clusters in a square turned by 45° fit best when one axis pushes the spare ones out
 
 
+@readable
 class Matching(NamedTuple):
     """One latent for each factor.
 
@@ -67,6 +69,7 @@ def linear_matching(codes: ArrayLike, factors: ArrayLike, *, folds: int = 3, rng
     return Matching(float(matched.mean()), matching, float(np.sqrt(matched).mean()), linear, matrix)
 
 
+@readable
 class Rotation(NamedTuple):
     """How far latents are turned against factors.
 
@@ -75,7 +78,7 @@ class Rotation(NamedTuple):
         angles: degrees, (varied factors,); 90 for a factor that has no latent.
         matching: latent of each varied factor, −1 where there are too few.
         fit: share of the variance that the rotation explains, 0 to 1: with a low fit the angle says nothing.
-        matrix: the orthogonal matrix, (live latents, varied factors).
+        matrix: the orthogonal matrix, (live latents, varied factors); of lower rank where latents are copies.
     """
 
     score: float
@@ -108,7 +111,7 @@ def rotation_angle(codes: ArrayLike, factors: ArrayLike) -> Rotation:
     given = pair(codes, factors, rows=8, discrete=False)
     live, factor_count = given.live, len(given.varied)
     u, s, vt = np.linalg.svd(_cross(given), full_matrices=False)
-    q = u @ vt
+    q = (u * (s > 1e-10 * s.max(initial=0.0))) @ vt  # where latents are copies, nothing says how the rest is turned
     rows, columns = optimize.linear_sum_assignment(np.abs(q), maximize=True)
     angles, matching = np.full(factor_count, 90.0), np.full(factor_count, -1)
     angles[columns] = np.rad2deg(np.arccos(np.clip(np.abs(q[rows, columns]), 0.0, 1.0)))
@@ -123,6 +126,7 @@ def _cross(given: Pair) -> Floats:
     return cross
 
 
+@readable
 class LawMatch(NamedTuple):
     """How near the law of the latents comes to p(θ).
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats
 from beable.metrics.prediction import rank_auc
@@ -127,6 +128,7 @@ def conformal_pvalues(calibration: ArrayLike, scores: ArrayLike) -> Floats:
     return p
 
 
+@readable
 class Power(NamedTuple):
     """Power against the size of a perturbation.
 

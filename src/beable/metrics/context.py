@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats, Seed, columns, pair, standardised
 
@@ -46,6 +47,7 @@ class Scored(Protocol):
 Metric = Callable[[ArrayLike, ArrayLike], Scored]
 
 
+@readable
 class Null(NamedTuple):
     """A distribution of scores that luck gives.
 
@@ -68,7 +70,8 @@ class Interval(NamedTuple):
     high: float
 
 
-class Context(NamedTuple):
+@readable
+class ScoreContext(NamedTuple):
     """A score and what to hold it against; the words are those of the module.
 
     Args:
@@ -106,7 +109,7 @@ def score_in_context(
     rotations: int = 200,
     against: Literal["rotation", "permutation"] = "rotation",
     level: float = 0.95,
-) -> Context:
+) -> ScoreContext:
     """A metric's value with ceiling, chance, interval and linear baselines.
 
     Args:
@@ -142,7 +145,7 @@ def score_in_context(
     permuted = _null([metric(draw.permutation(z), θ).score for _ in range(repeats)], level)
     turned = [metric(rotated(given.factors, z.shape[1], draw), θ).score for _ in range(rotations)]
     null = {"rotation": _null(turned, level), "permutation": permuted}
-    return Context(
+    return ScoreContext(
         score,
         ceiling,
         permuted,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from beable.console.records import readable
 from beable.errors import unknown
 from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, classes, explained, pair, standardised
 from beable.metrics.information import binned_matrix, knn_matrix
@@ -24,6 +25,7 @@ from beable.metrics.prediction import linear_informativeness
 MARGIN = 1.5  # over the largest null: one entry of noise let through would make the whole of a score
 
 
+@readable
 class Share(NamedTuple):
     """How far each latent's dependence is spent on a single factor.
 
@@ -124,6 +126,7 @@ def one_to_one(matrix: Floats) -> float:
     return float(matrix[rows, columns].mean())
 
 
+@readable
 class Gap(NamedTuple):
     """How much better each factor's first latent is than its second.
 
@@ -247,6 +250,7 @@ ESTIMATORS: dict[str, Callable[[Pair, int | None], Floats]] = {
 }
 
 
+@readable
 class Modularity(NamedTuple):
     """How far each latent knows one factor only.
 
@@ -298,6 +302,7 @@ def per_latent_modularity(information: ArrayLike) -> Floats:
     return answer
 
 
+@readable
 class InfoMEC(NamedTuple):
     """Modularity, compactness and explicitness from information.
 

@@ -23,8 +23,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
-from scipy.special import digamma, gammaln
+from scipy.special import digamma
 
+from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import (
     Discrete,
@@ -33,6 +34,7 @@ from beable.metrics.columns import (
     Pair,
     classes,
     columns,
+    constant,
     explained,
     normal_scores,
     pair,
@@ -43,6 +45,7 @@ UNITS = {"nats": 1.0, "bits": float(np.log(2))}
 INSIDE = 1 - 1e-10  # of a neighbour's distance: leaves the neighbour itself out whatever the rounding
 
 
+@readable
 class MutualInformation(NamedTuple):
     """Mutual information of every latent with every factor.
 
@@ -234,54 +237,11 @@ def _reach(ordered: Floats, k: int) -> Floats:
     return reach
 
 
-def discrete_entropy(values: ArrayLike, *, correction: bool = True, unit: Unit = "nats") -> Floats:
-    r"""Entropy :math:`-\sum p \ln p` of each column of labels, (columns,).
-
-    Args:
-        values: (rows, columns); every distinct value is a label.
-        correction: Miller–Madow, + (labels − 1)/2n.
-        unit: "nats" or "bits".
-    """
-    x = columns(values, "values", 1)
-    h = [_entropy(np.unique(column, return_counts=True)[1], correction) for column in x.T]
-    return np.array(h) / _unit(unit)
-
-
 def _entropy(counts: Ints, correction: bool) -> float:
     full = counts[counts > 0]
     n = full.sum()
     plugin = np.log(n) - (full * np.log(full)).sum() / n
     return float(plugin + (len(full) - 1) / (2 * n) * correction)
-
-
-def gaussian_entropy(values: ArrayLike, *, unit: Unit = "nats") -> float:
-    r"""Differential entropy of a Gaussian with the covariance of the values, :math:`\tfrac12 \ln \det (2πe Σ)`."""
-    x = columns(values, "values", 3)
-    sign, logdet = np.linalg.slogdet(np.atleast_2d(np.cov(x.T)))
-    if sign <= 0 or not np.isfinite(logdet):
-        raise DataError("the columns are linearly dependent or constant: they have no joint density")
-    return float(0.5 * (logdet + x.shape[1] * np.log(2 * np.pi * np.e)) / _unit(unit))
-
-
-def knn_entropy(values: ArrayLike, *, k: int = 3, unit: Unit = "nats") -> float:
-    r"""Joint differential entropy of the columns by neighbours.
-
-    .. math:: H = ψ(n) - ψ(k) + \ln V_d + \frac dn \sum_i \ln r_k(i)
-
-    Args:
-        values: (rows, columns), continuous.
-        k: neighbours.
-        unit: "nats" or "bits".
-
-    Raises:
-        DataError: too few rows, or rows repeated k times, which have no density.
-
-    Reference: Kozachenko and Leonenko (1987).
-    """
-    x = columns(values, "values", _at_least(k, 1, "k") + 2).astype(np.float64)
-    n, d = x.shape
-    ball = d / 2 * np.log(np.pi) - gammaln(d / 2 + 1)
-    return float((digamma(n) - digamma(k) + ball + d * np.log(nearest(x, k)).mean()) / _unit(unit))
 
 
 def nearest(x: Floats, k: int) -> Floats:
@@ -292,51 +252,6 @@ def nearest(x: Floats, k: int) -> Floats:
             f"{(reach == 0).sum()} rows coincide with {k} others: discrete or repeated rows have no density"
         )
     return reach
-
-
-def total_correlation_gaussian(values: ArrayLike, *, unit: Unit = "nats") -> float:
-    """Total correlation of Gaussian columns, −½ ln det of their correlation matrix; infinite if they are dependent."""
-    x = columns(values, "values", 3)
-    return total_correlation_of(np.atleast_2d(np.cov(x.T)), unit=unit)
-
-
-def total_correlation_of(covariance: ArrayLike, *, unit: Unit = "nats") -> float:
-    r"""Total correlation of a Gaussian of given covariance, :math:`\tfrac12 (\sum \ln Σ_{ii} - \ln\det Σ)`.
-
-    Reference: S. Watanabe (1960).
-
-    >>> round(total_correlation_of([[1, 0.9], [0.9, 1]]), 4)
-    0.8304
-    """
-    Σ = _covariance(covariance)
-    sign, logdet = np.linalg.slogdet(Σ)
-    return float(0.5 * (np.log(np.diag(Σ)).sum() - logdet) / _unit(unit)) if sign > 0 else float("inf")
-
-
-def wasserstein_correlation_of(covariance: ArrayLike) -> float:
-    r"""Squared 2-Wasserstein distance of a centred Gaussian to the product of its margins.
-
-    .. math:: 2 \mathrm{tr} D - 2 \mathrm{tr} (D^{1/2} Σ D^{1/2})^{1/2}, \quad D = \mathrm{diag} Σ
-
-    In the squared unit of the columns. Reference: Xiao and Wang, "Disentangled representation learning with
-    Wasserstein total correlation" (2019); Dowson and Landau (1982) for the distance.
-
-    >>> round(wasserstein_correlation_of([[1, 0.9], [0.9, 1]]), 4)
-    0.6107
-    """
-    Σ = _covariance(covariance)
-    d = np.sqrt(np.diag(Σ))
-    roots = np.sqrt(np.maximum(np.linalg.eigvalsh(d[:, None] * Σ * d), 0.0))
-    return float(2 * (d**2).sum() - 2 * roots.sum())
-
-
-def _covariance(covariance: ArrayLike) -> Floats:
-    Σ = np.asarray(covariance, dtype=np.float64)
-    if Σ.ndim != 2 or Σ.shape[0] != Σ.shape[1] or not np.isfinite(Σ).all():
-        raise DataError(f"a covariance must be a finite square matrix, got shape {Σ.shape}")
-    if (np.diag(Σ) <= 0).any() or not np.allclose(Σ, Σ.T):
-        raise DataError("a covariance must be symmetric with positive variances: leave constant columns out")
-    return Σ
 
 
 def total_correlation_knn(values: ArrayLike, *, k: int = 3, unit: Unit = "nats") -> float:
@@ -379,7 +294,7 @@ def kl_knn(first: ArrayLike, second: ArrayLike, *, k: int = 5, unit: Unit = "nat
     y = columns(second, "second", k + 1).astype(np.float64)
     if x.shape[1] != y.shape[1]:
         raise DataError(f"the samples have {x.shape[1]} and {y.shape[1]} columns: a divergence needs the same space")
-    scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    scale = np.where(constant(x), 1.0, x.std(axis=0))
     return divergence(x / scale, nearest(x / scale, k), y / scale, k) / _unit(unit)
 
 

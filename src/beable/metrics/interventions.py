@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from beable.console.records import readable
 from beable.errors import DataError
 from beable.metrics.columns import Discrete, Floats, Ints, Pair, Seed, columns, few_classes, pair, standardised
 
@@ -142,6 +143,7 @@ def _least_moved(z: Floats, given: Pair) -> Ints:
     return least
 
 
+@readable
 class Robustness(NamedTuple):
     """Interventional robustness.
 

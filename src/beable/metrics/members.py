@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError, unknown
 from beable.metrics.columns import Floats, columns, constant, pair, standardised
 
 
+@readable
 class Ranking(NamedTuple):
     """Unsupervised disentanglement ranking.
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError, unknown
 from beable.metrics.columns import (
     Discrete,
@@ -35,6 +36,7 @@ Learner = Callable[[int, int, int], Any]
 CLEAR = 3.0  # standard errors above nothing: ratios of what is not there are ratios of noise
 
 
+@readable
 class Importance(NamedTuple):
     """Disentanglement and completeness of one matrix of importances.
 
@@ -48,6 +50,7 @@ class Importance(NamedTuple):
     matrix: Floats
 
 
+@readable
 class DCI(NamedTuple):
     """Disentanglement, completeness, informativeness.
 
@@ -272,6 +275,7 @@ def splits(rows: int, folds: int, draw: np.random.Generator) -> list[tuple[Ints,
     return [(np.concatenate(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(folds)]
 
 
+@readable
 class Explicitness(NamedTuple):
     """How much of the factors probes of growing capacity find.
 
@@ -357,6 +361,7 @@ def linear_informativeness(given: Pair, folds: int, draw: np.random.Generator) -
     return r2
 
 
+@readable
 class Separability(NamedTuple):
     """ROC-AUC of linear classifiers, one class against the rest.
 
@@ -413,6 +418,7 @@ def rank_auc(low: Floats, high: Floats) -> float:
     return float((ranks.mean() - (len(high) + 1) / 2) / len(low))
 
 
+@readable
 class Dependence(NamedTuple):
     """Minimality and sufficiency.
 

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from beable.console.records import readable
 from beable.errors import DataError
 from beable.metrics.columns import columns, constant
 
 Array = NDArray[np.floating]
 
 
+@readable
 class VariableError(NamedTuple):
     """Errors of one variable; the symbols are those of the module.
 
@@ -144,52 +146,13 @@ def _table(array: Array, name: str) -> Array:
     return columns(array.reshape(len(array), -1), name, 2)
 
 
-class Spectrum(NamedTuple):
-    """Radial power spectrum.
-
-    Args:
-        wavenumber: centre of each shell, radians per unit of length, (shells,).
-        power: mean over rows of the variance in each shell; they add up to the mean variance over space, (shells,).
-        unit: of the power, the variable's squared.
-    """
-
-    wavenumber: Array
-    power: Array
-    unit: str
-
-
-def spectrum(fields: ArrayLike, *, spacing: float = 1.0, unit: str = "1") -> Spectrum:
-    r"""Power by wavenumber of fields on a regular grid.
-
-    .. math:: P(k) = \langle \sum_{|q| \in k} |\hat y_q|^2 \rangle / N^2
-
-    Each row's spatial mean is taken out. Shells are one fundamental wavenumber of the longest side wide. Fields that
-    are not periodic leak power to short waves, truth and reconstruction alike.
-
-    Args:
-        fields: (rows, n_1, ..., n_d), d >= 1.
-        spacing: distance of neighbouring nodes.
-        unit: of the values.
-
-    Raises:
-        DataError: see `two_point`.
-
-    >>> x = np.arange(64) * 2 * np.pi / 64
-    >>> found = spectrum(np.sin(3 * x)[None].repeat(2, axis=0), spacing=2 * np.pi / 64)
-    >>> int(found.power.argmax()) + 1, round(float(found.power.sum()), 6)
-    (3, 0.5)
-    """
-    y = _fields(fields)
-    shell, power, fundamental = _shells(y, spacing, np.square(np.abs(_waves(y))) / np.prod(y.shape[1:]) ** 2)
-    return Spectrum(fundamental * (1 + np.arange(shell.max())), power, f"({unit})2" if unit != "1" else "1")
-
-
+@readable
 class SpectralError(NamedTuple):
     """Truth and reconstruction by wavenumber.
 
     Args:
         score: share of the truth's power that is missed, of all shells; 0 is perfect.
-        wavenumber: see `Spectrum`.
+        wavenumber: centre of each shell, radians per unit of length, (shells,).
         missed: share of each shell's power missed, (shells,): 1 where the reconstruction is silent.
         ratio: power of the reconstruction over that of the truth, (shells,).
         coherence: correlation of the two at each wavenumber, −1 to 1, (shells,).
@@ -204,6 +167,9 @@ class SpectralError(NamedTuple):
 
 def spectral_error(truth: ArrayLike, estimate: ArrayLike, *, spacing: float = 1.0) -> SpectralError:
     """At what scales is the reconstruction wrong? Shells without power in the truth are NaN.
+
+    Each row's spatial mean is taken out. Shells are one fundamental wavenumber of the longest side wide. Fields that
+    are not periodic leak power to short waves, truth and reconstruction alike.
 
     Args:
         truth, estimate: (rows, n_1, ..., n_d).
@@ -244,6 +210,7 @@ def _shells(y: Array, spacing: float, by_wave: Array) -> tuple[NDArray[np.intp],
     return shell, power, fundamental
 
 
+@readable
 class TwoPoint(NamedTuple):
     """Two-point covariance by distance.
 
@@ -309,6 +276,7 @@ def _fields(fields: ArrayLike) -> Array:
     return columns(y.reshape(len(y), -1), "fields", 1).astype(np.float64).reshape(y.shape)
 
 
+@readable
 class Calibration(NamedTuple):
     """Is the predicted variance the variance of the errors?
 

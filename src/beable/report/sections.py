@@ -3,12 +3,12 @@
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Evaluation
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
@@ -23,7 +23,6 @@ from beable.training.run import Run
 FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
 SHOWN_BOXES = 4
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
@@ -78,8 +77,8 @@ def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int) 
     """A few held-out configurations above what a member makes of them."""
     names = [v.name for v in store.variables if _of_particles(v) and v.name in run.variables]
     rows = evaluation.rows[:SHOWN_BOXES]
-    truth = read(store, run.variables, rows, run.known)
-    decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.condition(truth)))[member]
+    truth = read(store, run.variables, rows, run.conditions)
+    decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.conditions_of(truth)))[member]
     ordered = run.representation.canonical({name: truth[name] for name in run.variables})
     return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64)) for name in names]
 
@@ -121,14 +120,13 @@ def _row_label(store: Store, row: int) -> str:
 def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
     """One held-out row and its reconstruction by one member, and every member's errors."""
     row = int(evaluation.rows[0])
-    truth = read(store, run.variables, np.array([row]), run.known)
-    decoded = next(d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.condition(truth))) if k == member)
+    truth = read(store, run.variables, np.array([row]), run.conditions)
+    decoded = next(
+        d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
+    )
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
-    by_channel = errors({"members": evaluation.error_by_channel}, "relative squared error")
-    items = [
-        Figure(by_channel, "Relative squared error of held-out rows by channel, a dot a member.", "Errors by channel.")
-    ]
+    items = [_channel_errors(evaluation), *_residual_table(evaluation)]
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
         x, y = _axes(store, variables[0])
@@ -142,6 +140,31 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     return Section(
         "Reconstruction", [_error_words(evaluation)], [*items, *_decoded_boxes(run, store, evaluation, member)]
     )
+
+
+def _channel_errors(evaluation: Evaluation) -> Figure:
+    """The errors of every member by channel; those of constant channels, which have none, are named."""
+    found = {name: e for name, e in evaluation.error_by_channel.items() if np.isfinite(e).all()}
+    constant = [name for name in evaluation.error_by_channel if name not in found]
+    caption = "Relative squared error of held-out rows by channel, a dot a member."
+    if constant:
+        caption += f" Constant in these rows, and so without a relative error: {', '.join(constant)}."
+    return Figure(errors({"members": found}, "relative squared error"), caption, "Errors by channel.")
+
+
+def _residual_table(evaluation: Evaluation) -> list[Figure | Table]:
+    """How far rows, reconstructions and samples violate the simulator's equations; nothing for data without."""
+    r = evaluation.residuals
+    if r is None:
+        return []
+    caption = (
+        f"How far the simulator's equations are violated, relative, median over {r.rows} held-out rows or as many "
+        "samples; of the members, median and range. What the run did not learn is taken from the row itself. A dash: "
+        "the equations need a number that decoded snapshots do not have."
+    )
+    members = {"their reconstructions": r.reconstruction, "samples of the prior": r.samples}
+    rows = [[name, "–" if values is None else spread(values)] for name, values in members.items()]
+    return [Table(caption, ["snapshots", "residual"], [["held-out rows", number(r.data)], *rows], "lr")]
 
 
 def _planes(
@@ -196,7 +219,8 @@ def _rate_words(evaluation: Evaluation) -> Text:
     if bad:
         return (
             f"{words} Warning: {bad} of {len(r.active)} members are over-regularised, they do no better than answering "
-            "with the mean of the data: lower beta, or let a reconstruction-only phase come first."
+            "with the mean of the data: lower objective.beta, or let a phase of reconstruction alone come first "
+            "(objective.reconstruction_steps)."
         )
     return f"{words} No member is over-regularised."
 
@@ -246,20 +270,3 @@ def median_member(values: FloatArray) -> int:
 def spread(values: FloatArray) -> str:
     """Median and range over members, for a table."""
     return f"{number(np.median(values))} ({number(values.min())} to {number(values.max())})"
-
-
-def number(value: float | np.floating[Any] | None) -> str:
-    """A number for people: three digits, powers of ten written out; a dash where there is none.
-
-    >>> number(0.98349), number(12300.0), number(8.8e-08), number(None)
-    ('0.983', '12,300', '8.8 × 10⁻⁸', '–')
-    """
-    if value is None or np.isnan(value):
-        return "–"
-    size = abs(float(value))
-    if np.isinf(size):
-        return "−∞" if value < 0 else "∞"
-    if size == 0 or 1e-3 <= size < 1e5:
-        return (f"{value:,.0f}" if size >= 1000 else f"{value:.3g}").replace("-", "−")
-    digits, power = f"{value:.1e}".replace("-", "−", int(value < 0)).split("e")
-    return f"{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}"

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.rate_distortion import RateDistortion, gaussian_curve
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.style import BLUE, GREEN, GREY, ORANGE, WIDTH, style
 from beable.report.page import Cell, Figure, Page, Section, Table
-from beable.report.sections import data_section, number, provenance
+from beable.report.sections import data_section, provenance
 from beable.training.data import code_rows
 from beable.training.run import Run
 
@@ -61,7 +62,7 @@ def _spread(values: FloatArray) -> tuple[float, float, float]:
 
 def linear_limit(run: Run, store: Store) -> Limit:
     """The closed form for the covariance of the training rows, with as many latents as the run has."""
-    coded = code_rows(store, run.variables, run.train_rows, run.representation, run.known)
+    coded = code_rows(store, run.variables, run.train_rows, run.representation, run.conditions)
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     eigenvalues = np.linalg.eigvalsh(np.cov(values.T, bias=True).reshape(values.shape[1], -1))[::-1].clip(0)
     used = eigenvalues[: run.settings.model.latents]

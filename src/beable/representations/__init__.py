@@ -52,5 +52,6 @@ def make(kind: str, **settings: Any) -> Representation:
             raise unknown(f"setting of the {kind} representation", name, parameters)
     needed = [name for name, p in parameters.items() if p.default is p.empty and name not in settings]
     if needed:
-        raise UsageError(f"the {kind} representation needs {' and '.join(needed)}: set them")
+        ways = " and ".join(f"representation.{name}" for name in needed)
+        raise UsageError(f"the {kind} representation needs {' and '.join(needed)}: set {ways}")
     return REPRESENTATIONS[kind](**settings)

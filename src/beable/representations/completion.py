@@ -9,6 +9,7 @@ few they are. Distances are (rows, N, N), positions (rows, N, d).
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 
 from beable.errors import DataError
@@ -24,8 +25,9 @@ from beable.representations.distance_geometry import (
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: a path of length 0 is no path to SciPy
-TINY = 1e-300
+#: anchors whose spread in one direction is below this share of that in another lie on a line: the positions of points
+#: on a line, from roots of eigenvalues, are off it by the root of the rounding of a number, 1e-8
+FLAT = 1e-6
 
 
 def complete(
@@ -89,8 +91,9 @@ def _best(tried: list[Refined]) -> Floats:
 
 
 def _by_paths(target: Floats, mask: Bools, dimensions: int) -> Floats:
-    edges = np.where(mask, np.maximum(target, TINY), np.inf)
-    paths = [shortest_path(row, directed=False) for row in edges]
+    ends = np.nonzero(mask)
+    graphs = [csr_array((row[ends], ends), mask.shape) for row in target]  # a dense graph would lose ties below 1e-8
+    paths = [shortest_path(graph, directed=False) for graph in graphs]
     return classical_scaling(np.reshape(paths, target.shape), dimensions).positions
 
 
@@ -108,7 +111,7 @@ def _by_trilateration(target: Floats, mask: Bools, dimensions: int) -> Floats | 
         if ties[point] <= dimensions:
             return None
         anchors = [a for a in placed if mask[point, a]]
-        x[:, point] = _place(x[:, anchors], target[:, point, anchors])
+        x[:, point] = trilaterate(x[:, anchors], target[:, point, anchors])
         placed.append(point)
     return x
 
@@ -123,11 +126,24 @@ def _core(mask: Bools) -> list[int]:
     return core
 
 
-def _place(anchors: Floats, radii: Floats) -> Floats:
-    """The points (rows, d) at given distances (rows, k) from anchors (rows, k, d), by least squares."""
+def trilaterate(anchors: Floats, radii: Floats) -> Floats:
+    """Points at given distances from anchors, by the least squares of the differences of their spheres.
+
+    Anchors that lie on a line, or in space in a plane, do not decide on which side of it: the point is put onto it.
+
+    Args:
+        anchors: (rows, k, d).
+        radii: distances from them, (rows, k).
+
+    Returns:
+        Positions, (rows, d).
+
+    >>> trilaterate(np.array([[[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]]), np.sqrt([[2.0, 2.0, 2.0]])).round(6).tolist()
+    [[1.0, 1.0]]
+    """
     middle = anchors.mean(axis=1, keepdims=True)
     spread = anchors - middle
     power = np.square(spread).sum(axis=2) - np.square(radii)
     right = (power - power.mean(axis=1, keepdims=True)) / 2
-    placed: Floats = (np.linalg.pinv(spread) @ right[:, :, None])[:, :, 0] + middle[:, 0]
+    placed: Floats = (np.linalg.pinv(spread, rtol=FLAT) @ right[:, :, None])[:, :, 0] + middle[:, 0]
     return placed

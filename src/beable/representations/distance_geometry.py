@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.csgraph import connected_components
 
 from beable.errors import DataError, UsageError
 
@@ -23,6 +24,9 @@ Floats = NDArray[np.float64]
 
 #: rows refined together
 BLOCK = 256
+#: share of the largest weight below which a weight ties no points together, and of the largest eigenvalue below which
+#: one is none; sums of a hundred numbers round to 1e-14
+LOOSE = ROUNDING = 1e-12
 
 
 class Embedding(NamedTuple):
@@ -31,7 +35,8 @@ class Embedding(NamedTuple):
     Args:
         positions: centred on zero, (rows, N, d).
         negative_mass: Σ|negative eigenvalues| / Σ positive ones of B, (rows,), at most 1; 0 for distances of points.
-        third_ratio: λ_{d+1}/λ_d of B, (rows,): the third over the second in the plane; 0 for points in d dimensions.
+        third_ratio: λ_{d+1}/λ_d of B, (rows,): the third over the second in the plane; 0 for points in d dimensions or
+            fewer.
     """
 
     positions: Floats
@@ -145,7 +150,8 @@ def classical_scaling(distances: ArrayLike, dimensions: int = 2) -> Embedding:
     leading = np.pad(vectors[:, :, ::-1], ((0, 0), (0, 0), (0, missing)))[..., :dimensions]
     positions = leading * np.sqrt(values[:, None, :dimensions].clip(0))
     negative = _ratio((-values).clip(0).sum(axis=1), values.clip(0).sum(axis=1))
-    return Embedding(positions, negative, _ratio(values[:, dimensions].clip(0), values[:, dimensions - 1].clip(0)))
+    seen = np.where(values > ROUNDING * values[:, :1], values, 0.0)
+    return Embedding(positions, negative, _ratio(seen[:, dimensions], seen[:, dimensions - 1]))
 
 
 def _gram(distances: Floats) -> Floats:
@@ -204,7 +210,8 @@ def refine(
     if given.shape != w.shape:
         raise DataError(f"distances {given.shape} do not belong to positions {start.shape}: {w.shape} are needed")
     target = as_distances(np.where(w > 0, given, 0.0))
-    inverse = _laplacian_inverse(w)
+    own = w[:1] if w.strides[0] == 0 else w
+    inverse = np.broadcast_to(laplacian_inverse(own), w.shape)
     parts = [slice(i, i + BLOCK) for i in range(0, len(start), BLOCK)]
     done = [_majorise(target[p], start[p], w[p], inverse[p], steps, tolerance) for p in parts]
     return Refined(*(np.concatenate(each) for each in zip(*done, strict=True))) if done else _nothing(start)
@@ -227,11 +234,35 @@ def _weights(weights: ArrayLike | None, rows: int, particles: int) -> Floats:
     return np.broadcast_to(w, (rows, particles, particles))
 
 
-def _laplacian_inverse(w: Floats) -> Floats:
-    """V⁺ of each row, once if the rows share their weights."""
-    own = w[:1] if w.strides[0] == 0 else w
-    laplacian = own.sum(axis=2)[:, :, None] * np.eye(w.shape[1]) - own
-    return np.broadcast_to(np.linalg.pinv(laplacian, hermitian=True), w.shape)
+def laplacian_inverse(weights: Floats) -> Floats:
+    r"""Pseudo-inverse of the Laplacian V of weights, from its null vectors, which are known, and not from a cut-off.
+
+    .. math:: V^+ = (V + P S)^{-1} - P S^{-1}, \qquad V = \mathrm{diag}(w 1) - w
+
+    P takes the mean over each part that weights hold together, and S, the mean of diag V there, sets its scale.
+
+    Args:
+        weights: w, (rows, N, N), symmetric, not negative, zero on the diagonal.
+
+    >>> laplacian_inverse(np.array([[[0.0, 2.0], [2.0, 0.0]]]))[0].tolist()
+    [[0.125, -0.125], [-0.125, 0.125]]
+    """
+    degree = weights.sum(axis=2)
+    laplacian = degree[:, :, None] * np.eye(weights.shape[1]) - weights
+    means = _held_together(weights)
+    means /= means.sum(axis=2, keepdims=True)
+    scale = np.matmul(means, degree[:, :, None])
+    scale[scale == 0] = 1.0
+    inverse: Floats = np.linalg.inv(laplacian + means * scale) - means / scale
+    return inverse
+
+
+def _held_together(weights: Floats) -> Floats:
+    """1 for points of one part, (rows, N, N). Weights that rounding loses beside the largest hold nothing together."""
+    ties = weights > LOOSE * weights.max(axis=(1, 2), keepdims=True)
+    parts = np.reshape([connected_components(row, directed=False)[1] for row in ties], weights.shape[:2])
+    together: Floats = (parts[:, :, None] == parts[:, None, :]).astype(np.float64)
+    return together
 
 
 def _majorise(

@@ -26,13 +26,14 @@ class Channels:
 
     def __init__(self, shapes: Mapping[str, Sequence[int]]) -> None:
         if not shapes:
-            raise DataError("no variable to represent: name at least one of the store's")
+            raise DataError("no variable to represent: name at least one in variables")
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         self.grid = min(self.shapes.values(), key=len)
         for name, shape in self.shapes.items():
             if shape[len(shape) - len(self.grid) :] != self.grid or len(shape) > len(self.grid) + 1:
                 raise DataError(
-                    f"variable {name} has shape {shape}, others the grid {self.grid}: give variables on one grid"
+                    f"variable {name} has shape {shape}, others the grid {self.grid}: name those "
+                    "on one grid in variables"
                 )
         self.counts = [prod(s[: len(s) - len(self.grid)]) for s in self.shapes.values()]
         self.number = sum(self.counts)
@@ -75,16 +76,19 @@ class Standardisation:
         self.mean, self.scale = mean, scale
 
     @classmethod
-    def of(cls, stacked: NDArray[np.float64], scaling: str, channels: Channels, centre: bool = True) -> Self:
-        """The standardisation of training rows (rows, channels, pixels)."""
+    def of(
+        cls, stacked: NDArray[np.float64], scaling: str, channels: Channels, *, centre: bool = True, apart: bool = False
+    ) -> Self:
+        """The standardisation of training rows (rows, channels, pixels); channels coded apart must each vary."""
         mean = stacked.mean(0) if centre else np.zeros(stacked.shape[1:])
         deviation = np.sqrt(((stacked - mean) ** 2).mean(axis=(0, 2)))
         size = np.abs(stacked).max(axis=(0, 2))
         flat = deviation <= 1e-12 * np.maximum(size, np.finfo(np.float64).tiny)
-        if flat.any() and (scaling == "channel" or flat.all()):
+        if flat.any() and (scaling == "channel" or apart or flat.all()):
             names = ", ".join(np.array(channels.names)[flat])
             raise DataError(
-                f"{names} is the same in all {len(stacked)} training rows: leave it out, there is nothing to learn"
+                f"{names} is the same in all {len(stacked)} training rows and has nothing to learn: "
+                "leave it out of variables"
             )
         return cls(mean, deviation if scaling == "channel" else np.ones(len(deviation)))
 
@@ -130,8 +134,10 @@ class Fields(Representation):
     def fit(self, snapshots: Snapshots) -> Self:
         self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()})
         stacked = self.channels.stack(snapshots)
-        self.standard = Standardisation.of(stacked, self.scaling, self.channels, self.centre)
-        self._size = np.sqrt((self.standard.apply(stacked) ** 2).mean(axis=(0, 2)))
+        self.standard = Standardisation.of(stacked, self.scaling, self.channels, centre=self.centre)
+        scaled = self.standard.apply(stacked)
+        size = np.sqrt((scaled**2).mean(axis=(0, 2)))
+        self._size = np.where(size > 1e-12 * np.abs(stacked).max(axis=(0, 2)), size, 1.0)  # a constant channel has none
         return self
 
     @property

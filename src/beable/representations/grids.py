@@ -78,7 +78,9 @@ class DensityGrid(Representation):
     def _check_room(self) -> None:
         if self.value == "one" and self.number < self.configurations.particles:
             needed = self.configurations.particles
-            raise DataError(f"{needed} particles do not fit one by one into {self.number} cells: use more cells")
+            raise DataError(
+                f"{needed} particles do not fit one by one into {self.number} cells: raise representation.cells"
+            )
 
     def _where(self, snapshots: Snapshots) -> Indices:
         """The cell of each particle, sorted, (rows, particles)."""
@@ -87,7 +89,7 @@ class DensityGrid(Representation):
         if outside.size:
             raise DataError(
                 f"{self.configurations.name}: {outside.size} of {len(positions)} rows leave the box [0, {self.box}], "
-                f"first row {outside[0]}: give the box of the data"
+                f"first row {outside[0]}: give the side of theirs as representation.box"
             )
         index = np.floor(positions.astype(np.float64) * (self.cells / self.box)).astype(np.int64)
         axes = np.moveaxis(index.clip(0, self.cells - 1), -1, 0)

@@ -16,6 +16,19 @@ from beable.errors import DataError, UsageError
 from beable.representations.fields import Channels, Standardisation, check_scaling
 from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
 
+#: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
+RESOLVED = 1e-12
+
+
+def largest(columns: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Row of the largest entry of each column, by size; the first of those that rounding may put before each other.
+
+    >>> largest(np.array([[1.0, 0.0], [-2.0, 3.0], [2.0, 1.0]])).tolist()
+    [1, 1]
+    """
+    size = np.abs(columns)
+    return np.asarray((size >= (1 - 1e-6) * size.max(axis=0)).argmax(axis=0), np.intp)
+
 
 class Modes(Representation):
     """Coefficients of the leading POD modes of the training rows, with the energy that they leave out.
@@ -55,7 +68,7 @@ class Modes(Representation):
         self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()})
         stacked = self.channels.stack(snapshots)
         self._check_rows(len(stacked))
-        self.standard = Standardisation.of(stacked, self.scaling, self.channels)
+        self.standard = Standardisation.of(stacked, self.scaling, self.channels, apart=self.separate)
         scaled = self.standard.apply(stacked)
         fits = [self._pod(block) for block in self._blocks(scaled)]
         self.bases = [basis for basis, _ in fits]
@@ -66,7 +79,8 @@ class Modes(Representation):
         wanted = max(2, (self.modes or 1) + 1)
         if rows < wanted:
             raise DataError(
-                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more or ask for fewer"
+                f"{self.modes or 1} modes need at least {wanted} training rows, got {rows}: give more, or "
+                "lower representation.modes"
             )
 
     def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -81,14 +95,15 @@ class Modes(Representation):
         kept = self._kept(energies)
         basis, triangle = np.linalg.qr(block.T @ vectors[:, :kept])
         basis = basis * np.sign(np.diag(triangle))
-        tallest = np.abs(basis).argmax(axis=0)
-        return basis * np.sign(basis[tallest, np.arange(kept)]), energies[:kept]
+        return basis * np.sign(basis[largest(basis), np.arange(kept)]), energies[:kept]
 
     def _kept(self, energies: NDArray[np.float64]) -> int:
-        resolvable = int((energies > 1e-14 * energies[0]).sum())
+        resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
             if self.modes > resolvable:
-                raise DataError(f"{self.modes} modes asked, the training rows hold only {resolvable}: ask for fewer")
+                raise DataError(
+                    f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes"
+                )
             return self.modes
         share = np.cumsum(energies) / energies.sum()
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)

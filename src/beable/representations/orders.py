@@ -28,7 +28,9 @@ class Configurations:
     def __init__(self, shapes: Mapping[str, Sequence[int]]) -> None:
         if len(shapes) != 1:
             named = ", ".join(shapes) or "none"
-            raise DataError(f"expected one variable, positions (particle, dimension), got {named}: name that one")
+            raise DataError(
+                f"expected one variable, positions (particle, dimension), got {named}: name that one alone in variables"
+            )
         ((self.name, shape),) = shapes.items()
         if len(shape) != 2 or not shape[0] or shape[1] not in (1, 2, 3):
             raise DataError(

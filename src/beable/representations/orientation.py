@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 
 #: how the side to rest on is chosen
 RULES = ("hull", "height")
+#: share of the box, or of a unit vector, by which one turn must be better than another to be taken before it
+TIE = 1e-9
+#: share of the length of a set of points below which it has no thickness; coordinates round to 1e-16 of it
+FLAT = 1e-7
 
 
 class Aligned(NamedTuple):
@@ -124,8 +128,8 @@ def _best_turn(points: Floats, box: float, rule: str) -> Floats:
     turns = _turns(downs)
     moved = np.einsum("tij,cj->tci", turns, corners - points.mean(axis=0))
     overhang = (np.ptp(moved, axis=1) - box).clip(0).max(axis=1)
-    height = np.where(overhang <= overhang.min() + 1e-9 * box, -moved[:, :, -1].min(axis=1), np.inf)
-    best: Floats = turns[height.argmin()]
+    height = np.where(overhang <= overhang.min() + TIE * box, -moved[:, :, -1].min(axis=1), np.inf)
+    best: Floats = turns[(height <= height.min() + TIE * box).argmax()]
     return best
 
 
@@ -133,10 +137,19 @@ def _hull(points: Floats) -> tuple[Floats, Floats, Floats]:
     """Corners of the hull, outward normals of its facets, and the depth of the centre of mass under each."""
     centred = points - points.mean(axis=0)
     _, sizes, axes = np.linalg.svd(centred)
-    if len(points) <= points.shape[1] or sizes[-1] <= 1e-7 * sizes[0]:
-        return points, axes[-1:], np.zeros(1)
+    rank = int((sizes > FLAT * sizes[0]).sum())
+    if rank < points.shape[1]:
+        return points, _across(axes[:rank]), np.zeros(1)
     hull = ConvexHull(centred)
     return points[hull.vertices], hull.equations[:, :-1], -hull.equations[:, -1]
+
+
+def _across(axes: Floats) -> Floats:
+    """The unit vector (1, d) across axes (k, d) that is nearest to a coordinate axis, the first of those as near."""
+    projector = np.eye(axes.shape[1]) - axes.T @ axes
+    lengths = np.diag(projector)
+    nearest: Floats = projector[[(lengths > lengths.max() - TIE).argmax()]]
+    return nearest / np.linalg.norm(nearest)
 
 
 def _directions(dimensions: int) -> Floats:

@@ -191,7 +191,9 @@ class DistanceMatrix(Representation):
         if orientation not in ORIENTATIONS:
             raise unknown("orientation", str(orientation), ORIENTATIONS)
         if orientation == "floor" and box is None:
-            raise UsageError("orientation 'floor' lays configurations into the box: give box, its side")
+            raise UsageError(
+                "orientation 'floor' lays configurations into the box: give its side as representation.box"
+            )
         self.order, self.form, self.scaling, self.box = Order(order), form, scaling, box
         self.refine, self.orientation = refine, orientation
         twice = "" if form == "triangle" else " (every pair is there twice and counts once)"
@@ -223,9 +225,11 @@ class DistanceMatrix(Representation):
     def _check_pairs(self) -> None:
         c = self.configurations
         if c.particles < 2:
-            raise DataError(f"{c.name}: {c.particles} particle has no distances: use the coordinates")
+            raise DataError(
+                f"{c.name}: {c.particles} particle has no distances: set representation.kind = 'coordinates'"
+            )
         if self.orientation == "floor" and c.dimensions not in (2, 3):
-            raise DataError(f"{c.name}: no floor in {c.dimensions} dimensions: use orientation 'mean'")
+            raise DataError(f"{c.name}: no floor in {c.dimensions} dimensions: set representation.orientation = 'mean'")
         self._upper = np.triu_indices(c.particles, 1)
 
     def _pairs(self, ordered: FloatArray) -> Floats:

@@ -28,12 +28,12 @@ class Coded(NamedTuple):
     Args:
         values: codes c, (rows, *shape), float32.
         leftover: energy r that the code leaves out, by group, (rows, groups), float32.
-        condition: known factors that a model is told, (rows, conditions), float32; None for none.
+        conditions: known factors that a model is conditioned on, (rows, conditions), float32; None for none.
     """
 
     values: FloatArray
     leftover: FloatArray
-    condition: FloatArray | None = None
+    conditions: FloatArray | None = None
 
 
 class Code(NamedTuple):

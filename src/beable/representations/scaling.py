@@ -73,7 +73,7 @@ def check_scaling(scaling: str, known: tuple[str, ...], box: float | None) -> No
     if scaling not in known:
         raise unknown("scaling", str(scaling), known)
     if scaling in ("box", "diagonal") and box is None:
-        raise UsageError(f"scaling {scaling!r} divides by the diagonal of the box: give box, its side")
+        raise UsageError(f"scaling {scaling!r} divides by the diagonal of the box: give its side as representation.box")
     check_box(box)
 
 

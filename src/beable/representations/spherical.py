@@ -35,5 +35,5 @@ def from_spherical(numbers: FloatArray) -> NDArray[np.float64]:
 def _dimensions(numbers: FloatArray) -> int:
     dimensions = int(numbers.shape[-1])
     if dimensions not in (2, 3):
-        raise DataError(f"polar coordinates need 2 or 3 dimensions, got {dimensions}: use plain coordinates")
+        raise DataError(f"polar coordinates need 2 or 3 dimensions, got {dimensions}: leave out representation.polar")
     return dimensions

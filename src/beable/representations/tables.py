@@ -35,6 +35,9 @@ SUM_TOLERANCE = 1e-3
 class Plain:
     """A variable of k numbers as they are: the coordinates t are the numbers."""
 
+    #: size of a coordinate with which its rounding compares, if it is smaller itself: 1 for logarithms
+    unit = 0.0
+
     def __init__(self, name: str, width: int) -> None:
         self.name, self.width = name, width
 
@@ -74,8 +77,12 @@ class Plain:
 class Logarithm(Plain):
     """t = ln y."""
 
+    unit = 1.0
+
     def settle(self, values: Floats) -> Floats:
-        self.refuse(values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of log")
+        self.refuse(
+            values, values <= 0, "a logarithm needs a number above 0: mend the row or take it out of representation.log"
+        )
         return values
 
     def apply(self, values: Floats) -> Floats:
@@ -92,12 +99,14 @@ class Logarithm(Plain):
 class Between(Plain):
     """t = ln (y - a) - ln (b - y) between bounds a and b."""
 
+    unit = 1.0
+
     def __init__(self, name: str, width: int, low: float, high: float) -> None:
         super().__init__(name, width)
         self.low, self.high = low, high
 
     def settle(self, values: Floats) -> Floats:
-        advice = f"it must lie inside ({self.low:g}, {self.high:g}): mend the row or widen its bounds"
+        advice = f"it must lie inside ({self.low:g}, {self.high:g}): mend the row or widen it in representation.bounded"
         self.refuse(values, (values <= self.low) | (values >= self.high), advice)
         return values
 
@@ -137,11 +146,16 @@ class LogRatios(Plain):
     their ratios stay (multiplicative replacement; Martín-Fernández et al., 2003).
     """
 
+    unit = 1.0
+
     def __init__(self, name: str, width: int, smallest: float) -> None:
         if width < 2:
-            raise DataError(f"{name} holds one number a row: shares of a whole are at least two: take it out")
+            raise DataError(
+                f"{name} holds one number a row: shares of a whole are at least two: take it out of "
+                "representation.composition"
+            )
         if smallest * width >= 1:
-            raise DataError(f"{name} holds {width} shares: the smallest told from none must be below {1 / width:.3g}")
+            raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
         self.smallest, self.basis = smallest, np.asarray(scipy.linalg.helmert(width))
 
@@ -156,7 +170,7 @@ class LogRatios(Plain):
         if bad.size:
             raise DataError(
                 f"{self.name} sums to {sums[bad[0]]:.6g} in row {bad[0]}: shares of a whole sum to 1 within "
-                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set simplex to 'rescale'"
+                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'rescale'"
             )
         return self._detected(values / sums[:, None])
 
@@ -193,7 +207,7 @@ class Table(Representation):
         simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
             (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
             density is that of k numbers that are free of each other.
-        bounded: bounds of variables that are taken as log-odds between them, such as "packing_fraction=0:1".
+        bounded: bounds of variables that are taken as log-odds between them, such as "porosity=0:1".
         constant: "refuse" columns that are the same in all training rows, or "keep" them out of the code and decode
             their value.
         smallest: share of a whole that is told from none, for "ilr".
@@ -229,7 +243,7 @@ class Table(Representation):
         _check_choice("treatment of constant columns", constant, CONSTANTS)
         _check_choice("groups of a table", groups, GROUPS)
         if not 0 < smallest < 0.5:
-            raise UsageError(f"the smallest share told from none must lie in (0, 0.5), got {smallest}")
+            raise UsageError(f"representation.smallest must lie in (0, 0.5), got {smallest}")
         self.scaling, self.log, self.composition, self.simplex = scaling, log, composition, simplex
         self.bounded, self.constant, self.smallest, self.groups = bounded, constant, smallest, groups
         self._logs, self._compositions, self._bounds = _names(log), _names(composition), _bounds(bounded)
@@ -262,31 +276,40 @@ class Table(Representation):
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
         self.offset, self.scale = _affine(coordinates, self.scaling)
-        constant = _constant(coordinates)
+        constant = self._constant(coordinates)
         self._check_constant(constant, len(coordinates))
         self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
         self._size = np.sqrt((self._scaled(coordinates) ** 2).mean(0))
         return self
 
+    def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
+        """Columns that never change but for rounding."""
+        units = np.array([column.unit for column in self.columns.values() for _ in column.names])
+        return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
+
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
             names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[constant])
-            way = "" if constant.all() else ", or set constant to 'keep'"
+            way = "" if constant.all() else ", or set representation.constant = 'keep'"
             raise DataError(
-                f"{names} is the same in all {rows} training rows: leave it out, there is nothing to learn{way}"
+                f"{names} is the same in all {rows} training rows and has nothing to learn: "
+                f"leave it out of variables{way}"
             )
 
     def _lay_out(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """A scale of measurement for each variable."""
         if not shapes:
-            raise DataError("no variable to represent: name at least one of the store's")
+            raise DataError("no variable to represent: name at least one in variables")
         for name in (*self._logs, *self._compositions, *self._bounds):
             if name not in shapes:
                 raise unknown("variable", name, shapes)
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         for name, shape in self.shapes.items():
             if len(shape) > 1 or not prod(shape):
-                raise DataError(f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave out")
+                raise DataError(
+                    f"{name} has shape {shape} a row: a table holds numbers () and vectors (k,): leave it "
+                    "out of variables"
+                )
         self.columns = {name: self._column(name, prod(shape)) for name, shape in self.shapes.items()}
 
     def _column(self, name: str, width: int) -> Plain:
@@ -318,6 +341,10 @@ class Table(Representation):
     @property
     def _varies(self) -> NDArray[np.bool_]:
         return self.scale > 0
+
+    def codes(self, snapshots: Snapshots) -> Floats:
+        """What `transform` rounds to single precision, (rows, m)."""
+        return self._scaled(self._coordinates(self._settled(snapshots)))
 
     def _scaled(self, coordinates: Floats) -> Floats:
         kept = self._varies
@@ -354,7 +381,7 @@ class Table(Representation):
         return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in coded))
 
     def transform(self, snapshots: Snapshots) -> Coded:
-        values = self._scaled(self._coordinates(self._settled(snapshots))).astype(np.float32)
+        values = self.codes(snapshots).astype(np.float32)
         return Coded(values, np.zeros((len(values), len(self.code.dimension)), np.float32))
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
@@ -373,11 +400,6 @@ class Table(Representation):
         self._lay_out(shapes)
         self.offset, self.scale, self._size = (np.asarray(state[n], np.float64) for n in ("offset", "scale", "size"))
         return self
-
-
-def _constant(coordinates: Floats) -> NDArray[np.bool_]:
-    """Columns that never change."""
-    return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.abs(coordinates).max(0))
 
 
 def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
@@ -407,8 +429,8 @@ def _names(text: str) -> list[str]:
 def _bounds(text: str) -> dict[str, tuple[float, float]]:
     """Bounds by name.
 
-    >>> _bounds("packing_fraction=0:1")
-    {'packing_fraction': (0.0, 1.0)}
+    >>> _bounds("porosity=0:1")
+    {'porosity': (0.0, 1.0)}
     """
     return dict(map(_bound, _names(text)))
 
@@ -421,7 +443,7 @@ def _bound(text: str) -> tuple[str, tuple[float, float]]:
     except ValueError:
         bounds = (np.nan, np.nan)
     if not (name.strip() and np.isfinite(bounds).all() and bounds[0] < bounds[1]):
-        raise UsageError(f"bounds {text!r}: give a name and two numbers that rise, such as packing_fraction=0:1")
+        raise UsageError(f"bounds {text!r}: give a name and two numbers that rise, such as porosity=0:1")
     return name.strip(), bounds
 
 

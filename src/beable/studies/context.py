@@ -4,21 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from beable.datasets.store import Store
-from beable.errors import UsageError
+from beable.errors import UsageError, unknown
 from beable.simulator import Simulator
-from beable.studies.study import Arm, Part, Study
-from beable.systems import SYSTEMS
+from beable.studies.part import Part, part_of
+from beable.studies.study import Arm, PartSettings, Study
+from beable.system import SYSTEMS
 from beable.training.run import Run
-
-
-class Answer(Protocol):
-    """What the measure of a part finds: numbers for the record, and arrays for figures in fields of its own."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Every number, ready for JSON."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +23,37 @@ class Context:
         study: preset in place.
         part: the question at hand.
         out: folder of the study.
+        workers: processes that the measure may have.
     """
 
     study: Study
-    part: Part
+    part: PartSettings
     out: Path
+    workers: int = 1
+
+    @cached_property
+    def code(self) -> Part:
+        """What answers the part."""
+        return part_of(self.study.system, self.part)
 
     @cached_property
     def store(self) -> Store:
         """The snapshots that arms are trained on."""
         return Store.open(data_path(self.out))
 
-    def further(self, name: str) -> Store:
-        """Other snapshots of the study."""
-        return Store.open(further_path(self.out, name))
+    def dataset(self, name: str) -> Store:
+        """Other snapshots of the study.
+
+        Raises:
+            UsageError: a data set that neither the part names nor one of its arms is trained on.
+        """
+        if name not in (known := self.study.data_of(self.part)):
+            raise unknown(f"data set of part {self.part.name}", name, known)
+        return Store.open(dataset_path(self.out, name))
+
+    def data_of(self, arm: Arm) -> Store:
+        """The snapshots that an arm is trained on."""
+        return self.dataset(arm.data) if arm.data else self.store
 
     @cached_property
     def simulator(self) -> Simulator:
@@ -50,22 +61,29 @@ class Context:
         made: Simulator = SYSTEMS.simulator(self.study.data.simulator)(**self.study.data.settings)
         return made
 
-    @property
-    def arms(self) -> list[Arm]:
-        """The arms of the part, in its order."""
-        return [next(arm for arm in self.study.arms if arm.name == name) for name in self.part.arms]
+    def arms(self, role: str) -> list[Arm]:
+        """The arms in a role, in the order of the part; none for a role that is left open."""
+        names = self.part.arms.get(role, ())
+        names = (names,) if isinstance(names, str) else names
+        return [next(arm for arm in self.study.arms if arm.name == name) for name in names]
 
-    def run(self, arm: str) -> Run:
+    def arm(self, role: str) -> Arm:
+        """The arm in a role.
+
+        Raises:
+            UsageError: the role is left open, or for many arms.
+        """
+        if len(arms := self.arms(role)) != 1:
+            raise UsageError(f"part {self.part.name}: the role {role} needs one arm, it has {len(arms)}")
+        return arms[0]
+
+    def run(self, arm: Arm) -> Run:
         """The trained ensemble of an arm."""
-        return Run.load(run_path(self.out, arm))
+        return Run.load(run_path(self.out, arm.name))
 
-    def option(self, name: str, default: Any) -> Any:
-        """An option of the part; its type is that of the default."""
-        value = self.part.options.get(name, default)
-        wanted = (int, float) if isinstance(default, float) else type(default)
-        if default is not None and not isinstance(value, wanted):
-            raise UsageError(f"part {self.part.name}: {name} must be like {default!r}, not {value!r}")
-        return value
+    def option(self, name: str) -> Any:
+        """An option of the part, or what it is by default."""
+        return self.code.option(self.part, name)
 
 
 def data_path(out: Path) -> Path:
@@ -73,9 +91,9 @@ def data_path(out: Path) -> Path:
     return out / "data.zarr"
 
 
-def further_path(out: Path, name: str) -> Path:
-    """Where a study keeps other snapshots."""
-    return out / "further" / f"{name}.zarr"
+def dataset_path(out: Path, name: str) -> Path:
+    """Where a study keeps other snapshots, or the first ones, which are called "data"."""
+    return data_path(out) if name == "data" else out / "datasets" / f"{name}.zarr"
 
 
 def run_path(out: Path, arm: str) -> Path:
@@ -83,10 +101,10 @@ def run_path(out: Path, arm: str) -> Path:
     return out / "runs" / arm
 
 
-def reported_number(numbers: Mapping[str, Any], path: str, missing: Any = None) -> Any:
-    """What stands under dotted keys among numbers; None, or what is said, if nothing does.
+def number_at(numbers: Mapping[str, Any], path: str, missing: Any = None) -> Any:
+    """What stands under dotted keys among numbers; None, or what is given, if nothing does.
 
-    >>> reported_number({"a": [{"b": 3}]}, "a.0.b")
+    >>> number_at({"a": [{"b": 3}]}, "a.0.b")
     3
     """
     found: Any = numbers

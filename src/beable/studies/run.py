@@ -1,102 +1,217 @@
-"""Running a study: data, arms, measures, report, each step kept and taken up again after an interruption.
+"""Running a study: data, arms, then the measure of each part, each step kept and taken up again after an interruption.
 
 ::
 
     out/
-      data.zarr        the snapshots
-      runs/<arm>/      a run folder for each trained arm
-      results.json     every number of the report
-      report.html      the page
+      study.json            what was asked: the study with its preset in place
+      data.zarr             the snapshots that arms are trained on
+      datasets/<name>.zarr  other snapshots
+      runs/<arm>/           a run folder for each trained arm
+      answers/<part>/       what the measure of each part found
+      results.json          every number of the report
+      report.html           the page
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from itertools import repeat
-from multiprocessing import active_children, get_context
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import get_context
 from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from beable import files
-from beable.analysis.evaluation import Evaluation, evaluate, evaluate_linear
-from beable.analysis.score_table import FEWEST_ROWS, ScoreRow, score_row
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
-from beable.errors import unknown
-from beable.metrics import METRICS
-from beable.studies.context import further_path
-from beable.studies.study import Arm, Data, Study
-from beable.systems import SYSTEMS
-from beable.training.data import learnable, prepare
-from beable.training.run import Run, RunSettings, representation_choice, train
-from beable.training.start import paths
-from beable.workers import cores
+from beable.errors import DataError, UsageError
+from beable.studies.answers import Answered, is_kept, keep, load
+from beable.studies.check import check, check_files, source_of
+from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
+from beable.studies.source import Request
+from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study, first_problem
+from beable.system import SYSTEMS
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
+from beable.workers import number, pool
 
 Progress = Callable[[int, int], None]
 Stage = Callable[[str], AbstractContextManager[Progress]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one arm.
-
-    Args:
-        arm: the arm.
-        evaluation: on held-out rows.
-        cpu_seconds: of all members together.
-        run: the trained ensemble; None for a linear arm.
-    """
-
-    arm: Arm
-    evaluation: Evaluation
-    cpu_seconds: float
-    run: Run | None
 
 
 class Finished(NamedTuple):
     """What a study leaves.
 
     Args:
+        study: with the parts that its files allow.
+        command: that repeats it; files by the names that the study has for them, wherever they lie.
         store: the snapshots.
-        outcomes: arm by arm.
-        scores: metric by metric.
+        runs: the trained ensembles by arm.
+        left_out: titles of the parts that need files that were not given, with the names of these.
+        answers: part by part.
         results: what ``results.json`` holds.
     """
 
+    study: Study
+    command: str
     store: Store
-    outcomes: list[Outcome]
-    scores: list[ScoreRow]
+    runs: dict[str, Run]
+    left_out: dict[str, list[str]]
+    answers: list[Answered]
     results: dict[str, Any]
 
 
-def make_data(data: Data, path: Path, workers: int | None, progress: Progress | None) -> Store:
+def silent(name: str) -> AbstractContextManager[Progress]:
+    """A stage whose progress goes nowhere."""
+    return nullcontext(lambda done, total: None)
+
+
+def run_study(
+    study: Study,
+    preset: str,
+    out: Path,
+    *,
+    given: Mapping[str, Path] | None = None,
+    workers: int | None = None,
+    stage: Stage = silent,
+) -> Finished:
+    """Run a study from nothing to its results, or from where it was interrupted.
+
+    Args:
+        study: the study, preset already in place.
+        preset: its name, for the record.
+        out: folder for everything.
+        given: files of the user, by the names that the study has for them; parts that need others are left out.
+        workers: processes; all cores by default.
+        stage: called with the name of each stage; its context gives the callback for progress.
+    """
+    workers, present = number(workers), dict(given or {})
+    check(study)
+    check_files(study, present)
+    possible = _possible(study, present)
+    files.make_folder(out)
+    asked = {"study": study.model_dump(mode="json"), "preset": preset, "files": sorted(present)}
+    files.write_json(out / "study.json", asked)
+    _make_all_data(possible, out, present, workers, stage)
+    with stage("training") as progress:
+        train_arms(possible, out, workers, progress)
+    with stage("measures") as progress:
+        _measure(possible, out, workers, progress)
+    finished = read_study(out)
+    files.write_json(out / "results.json", finished.results)
+    return finished
+
+
+def read_study(out: Path) -> Finished:
+    """A finished study from its folder, from answers that are kept there; nothing is measured.
+
+    Raises:
+        UsageError: the folder of no study.
+        DataError: answers that are missing, or that other runs, options or code gave.
+    """
+    if not (out / "study.json").exists():
+        raise UsageError(f"{out}: no study.json there: give the folder of a study that was run")
+    asked = files.read_json(out / "study.json")
+    try:
+        whole = Study.model_validate(asked["study"])
+    except ValidationError as error:
+        raise DataError(f"{out / 'study.json'}: {first_problem(error)}: run the study again") from None
+    study, command = whole.without(set(whole.files) - set(asked["files"])), _command(whole, asked)
+    contexts = [Context(study, part, out) for part in study.parts]
+    missing = [context.part.name for context in contexts if not is_kept(context)]
+    if missing:
+        raise DataError(
+            f"{out}: no answer of {', '.join(missing)} from these runs and options by this code: measure them with "
+            f"{command} -o {out}"
+        )
+    store, answers = Store.open(data_path(out)), [load(context) for context in contexts]
+    runs = {arm.name: Run.load(run_path(out, arm.name)) for arm in _trained(study)}
+    lacking = {
+        part.title: sorted({whole.datasets[name].file for name in whole.data_of(part)} - {"", *asked["files"]})
+        for part in whole.parts
+        if part not in study.parts
+    }
+    results = results_of(study, asked["preset"], store, runs, answers)
+    return Finished(study, command, store, runs, lacking, answers, results)
+
+
+def _command(study: Study, asked: Mapping[str, Any]) -> str:
+    named = [f"--file {name}=PATH" for name in asked["files"]]
+    return " ".join([f"beable study run {study.name} --preset {asked['preset']}", *named])
+
+
+def _possible(study: Study, given: Mapping[str, Path]) -> Study:
+    """The study with the parts that the files allow.
+
+    Raises:
+        UsageError: no part is left.
+    """
+    possible = study.without(set(study.files) - set(given))
+    if not possible.parts:
+        raise UsageError(f"study {study.name} needs {' '.join(f'--file {name}=PATH' for name in study.files)}")
+    return possible
+
+
+# Data
+
+
+def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], workers: int, stage: Stage) -> None:
+    files.make_folder(out / "datasets")
+    for name, data in {"data": study.data, **study.datasets}.items():
+        with stage("snapshots" if name == "data" else f"snapshots, {name}") as progress:
+            path = dataset_path(out, name)
+            if data.simulator:
+                make_data(data, path, workers, progress)
+            else:
+                _draw_data(study, data, out, path, given)
+
+
+def make_data(data: Data, path: Path, workers: int, progress: Progress | None) -> Store:
     """Snapshots of a study by its simulator, generated or found complete."""
-    if data.rows is None or data.simulator not in SYSTEMS:
-        raise unknown("simulator", data.simulator, SYSTEMS)
+    assert data.rows is not None
     simulator = SYSTEMS.simulator(data.simulator)(**data.settings)
     return generate(simulator, path, data.rows, seed=data.seed, workers=workers, progress=progress)
 
 
-def train_arms(study: Study, store: Store, out: Path, workers: int, progress: Progress | None) -> None:
+def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[str, Path]) -> None:
+    """Snapshots by a data source of the system, made or found complete.
+
+    Raises:
+        OutputError: what is there was made of other data.
+    """
+    origin: Store | Path = given[data.file] if data.file else Store.open(dataset_path(out, data.of))
+    of = origin.id if isinstance(origin, Store) else files.sha256(files.read_bytes(origin))
+    asked, request = {"data": data.model_dump(mode="json"), "origin": of}, path.with_suffix(".json")
+    if path.exists():
+        files.claim(path, "table of the study", asked, request)
+        return
+    files.write_json(request, asked)
+    source = source_of(study, data)
+    source.make(Request(source.settings.model_validate(data.settings), data.rows, data.seed, origin, path))
+
+
+# Arms
+
+
+def _trained(study: Study) -> list[Arm]:
+    return [arm for arm in study.arms if arm.kind == "vae"]
+
+
+def train_arms(study: Study, out: Path, workers: int, progress: Progress | None) -> None:
     """Train every arm that is trained, as many at once as there are workers, one thread each, the longest first."""
-    arms = [arm for arm in study.arms if arm.kind == "vae"]
+    arms = sorted(_trained(study), key=lambda arm: -cost(study.settings(arm)))
     if not arms:
         return
-    arms.sort(key=lambda arm: -cost(study.settings(arm)))
     settings = [study.settings(arm) for arm in arms]
-    total = sum(s.training.steps for s in settings)
-    with _pool(min(workers, len(arms)), len(arms)) as (pool, steps):
+    steps = get_context("spawn").Array("q", len(arms))
+    with pool(min(workers, len(arms)), initializer=_begin, initargs=(steps,)) as executor:
         futures = [
-            pool.submit(_train_arm, str(_path(arm, store, out)), str(out / "runs" / arm.name), s.model_dump_json(), i)
+            executor.submit(_train_arm, dataset_path(out, arm.data or "data"), run_path(out, arm.name), s, i)
             for i, (arm, s) in enumerate(zip(arms, settings, strict=True))
         ]
-        _watch(futures, steps, total, progress)
+        _watch(futures, steps, sum(s.training.steps for s in settings), progress)
 
 
 def cost(settings: RunSettings) -> int:
@@ -105,46 +220,21 @@ def cost(settings: RunSettings) -> int:
     return t.steps * t.members * (t.batch or 1000)
 
 
-def _path(arm: Arm, store: Store, out: Path) -> Path:
-    """The data that an arm is trained on."""
-    return further_path(out, arm.data) if arm.data else store.path
-
-
-@contextmanager
-def _pool(workers: int, arms: int) -> Iterator[tuple[ProcessPoolExecutor, "SynchronizedArray[int]"]]:
-    """Processes that count the steps of each arm in shared memory."""
-    context = get_context("spawn")
-    steps = context.Array("q", arms)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(steps,))
-    try:
-        yield pool, steps
-    except BaseException:
-        end_workers()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def end_workers() -> None:
-    """End the processes at work, which would otherwise be waited for; what they have kept is taken up again."""
-    for child in active_children():
-        child.terminate()
-
-
 _steps: "SynchronizedArray[int] | None" = None
 
 
 def _begin(steps: "SynchronizedArray[int]") -> None:
+    """Steps done of each arm, in memory that the processes share."""
     global _steps
     _steps = steps
 
 
-def _train_arm(store: str, path: str, settings: str, index: int) -> None:
+def _train_arm(store: Path, path: Path, settings: RunSettings, index: int) -> None:
     def count(done: int, total: int) -> None:
         if _steps is not None:
             _steps[index] = done
 
-    train(Store.open(store), path, RunSettings.model_validate_json(settings), progress=count)
+    train(Store.open(store), path, settings, progress=count)
 
 
 def _watch(
@@ -163,132 +253,106 @@ def _watch(
             progress(total if not left else sum(steps[:]), total)
 
 
-def judge(study: Study, store: Store, out: Path, progress: Progress | None) -> list[Outcome]:
-    """Evaluate every arm on the held-out rows."""
-    outcomes = []
-    for i, arm in enumerate(study.arms):
-        settings = study.settings(arm)
-        outcomes.append(_judge_linear(arm, settings, store) if arm.kind == "linear" else _judge_vae(arm, store, out))
-        if progress:
-            progress(i + 1, len(study.arms))
-    return outcomes
+# Parts
 
 
-def _judge_vae(arm: Arm, store: Store, out: Path) -> Outcome:
-    run = Run.load(out / "runs" / arm.name)
-    return Outcome(arm, evaluate(run, store), run.cpu_seconds, run)
+def _measure(study: Study, out: Path, workers: int, progress: Progress) -> None:
+    """Answer every part whose answer is not kept, in processes; a measure that fails stops none of the others."""
+    with files.locked(out / "answers"):
+        files.sweep(out / "answers")
+        missing = [part for part in study.parts if not is_kept(Context(study, part, out))]
+        kept, every = len(study.parts) - len(missing), len(study.parts)
+        progress(kept, every)
+        if not missing:
+            return
+        with pool(min(workers, len(missing))) as executor:
+            each = max(1, workers // len(missing))
+            futures = [executor.submit(_answer, study, part.name, out, each) for part in missing]
+            for done, _ in enumerate(as_completed(futures), kept + 1):
+                progress(done, every)
+            for future in futures:
+                future.result()
 
 
-def _judge_linear(arm: Arm, settings: RunSettings, store: Store) -> Outcome:
-    started = process_time()
-    t = settings.training
-    data = prepare(store, learnable(store, settings.variables), *representation_choice(settings), t)
-    codes = data.train.values.reshape(len(data.train.values), -1)
-    linear = paths(t.start, codes, settings.model.latents, range(t.members), t.seed)
-    if linear is None:
-        raise unknown("linear arm", t.start, ["ica", "pca"])
-    return Outcome(arm, evaluate_linear(linear, data, store), process_time() - started, None)
+def _answer(study: Study, part: str, out: Path, workers: int) -> None:
+    context = Context(study, next(p for p in study.parts if p.name == part), out, workers)
+    begun = process_time()
+    answer = context.code.measure(context)
+    keep(context, answer, process_time() - begun)
 
 
-def run_study(
-    study: Study, preset: str, out: Path, *, workers: int | None = None, stage: Stage | None = None
-) -> Finished:
-    """Run a study from nothing to its results, or from where it was interrupted.
-
-    Args:
-        study: the study, preset already in place.
-        preset: its name, for the record.
-        out: folder for everything.
-        workers: processes; all cores by default.
-        stage: called with the name of each stage, answers with a context that gives its progress callback.
-    """
-    workers = workers or cores()
-    stages = stage or silent
-    files.make_folder(out)
-    with stages("snapshots") as progress:
-        store = make_data(study.data, out / "data.zarr", workers, progress)
-    with stages("training") as progress:
-        train_arms(study, store, out, workers, progress)
-    with stages("measures") as progress:
-        outcomes = judge(study, store, out, progress)
-    with stages("scores") as progress:
-        scores = score_arms(outcomes, store, workers, progress)
-    results = results_of(study, preset, store, outcomes, scores)
-    files.write_json(out / "results.json", results)
-    return Finished(store, outcomes, scores, results)
-
-
-def silent(name: str) -> AbstractContextManager[Progress]:
-    """A stage that tells nobody."""
-    return nullcontext(lambda done, total: None)
-
-
-def score_arms(outcomes: list[Outcome], store: Store, workers: int, progress: Progress | None) -> list[ScoreRow]:
-    """Every metric on every arm's latents; nothing for data without factors or with too few rows for halves of them."""
-    if not store.factors or len(outcomes[0].evaluation.rows) < FEWEST_ROWS:
-        return []
-    factors = store.values[outcomes[0].evaluation.rows]
-    codes = {o.arm.name: o.evaluation.codes for o in outcomes}
-    rows = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for row in pool.map(score_row, METRICS, repeat(codes), repeat(factors)):
-            rows.append(row)
-            if progress:
-                progress(len(rows), len(METRICS))
-    return rows
+# Numbers
 
 
 def results_of(
-    study: Study, preset: str, store: Store, outcomes: list[Outcome], scores: list[ScoreRow]
+    study: Study, preset: str, store: Store, runs: dict[str, Run], answers: list[Answered]
 ) -> dict[str, Any]:
     """Every number of the report, ready for JSON."""
+    parts = {a.part.name: files.plain(a.answer) | {"cpu_seconds": a.cpu_seconds} for a in answers}
     return {
         "study": study.name,
         "preset": preset,
         "store": store.id,
         "rows": study.data.rows,
         "seed": study.data.seed,
-        "arms": {o.arm.name: arm_results(o) for o in outcomes},
-        "scores": {row.metric: row.as_json() for row in scores},
-        "expected": [comparison(study, e, outcomes) for e in study.expected],
+        "assessment": store.assessment,
+        "arms": {
+            name: {"run": run.id, "members": run.members, "cpu_seconds": run.cpu_seconds} for name, run in runs.items()
+        },
+        "parts": parts,
+        "expected": [_compared(a.part, e, parts[a.part.name]) for a in answers for e in a.part.expected],
+        "counts": [_counted(a.part, c, parts[a.part.name]) for a in answers for c in a.part.counts],
     }
 
 
-def arm_results(outcome: Outcome) -> dict[str, Any]:
-    """One arm's numbers; lists hold one number a member."""
-    members = len(outcome.evaluation.relative_error)
-    return outcome.evaluation.as_json() | {
-        "label": outcome.arm.label,
-        "run": outcome.run.id if outcome.run else None,
-        "cpu_seconds_per_member": outcome.cpu_seconds / members,
+def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str, Any]) -> dict[str, Any]:
+    """A published number beside ours; None where ours is not defined.
+
+    Raises:
+        UsageError: the part has no number of that path.
+    """
+    ours = number_at(numbers, published.path, missing="nothing")
+    if not isinstance(ours, int | float | None):
+        raise UsageError(f"part {part.name} has no number {published.path!r}: mend the study's file")
+    return {
+        "part": part.name,
+        "path": published.path,
+        "by": published.by,
+        "words": published.words,
+        "relation": published.relation,
+        "tolerance": published.tolerance,
+        "source": published.value,
+        "ours": None if ours is None else float(ours),
+        "agrees": None if ours is None else published.agrees(float(ours)),
     }
 
 
-def comparison(study: Study, expected: Any, outcomes: list[Outcome]) -> dict[str, Any]:
-    """The source's share beside ours, with the probability of so large a difference by luck (Fisher's exact test)."""
+def _counted(part: PartSettings, published: PublishedCount, numbers: dict[str, Any]) -> dict[str, Any]:
+    """A published share beside ours.
+
+    Raises:
+        UsageError: the part does not count that of this arm.
+    """
+    hits = number_at(numbers, f"arms.{published.arm}.{published.measure}")
+    if not isinstance(hits, list):
+        raise UsageError(f"part {part.name} does not count {published.measure} of arm {published.arm}: leave it out")
+    facts = {"part": part.name, "arm": published.arm, "measure": published.measure, "words": published.words}
+    return facts | shares_compared((published.count, published.trials), (sum(hits), len(hits)))
+
+
+def shares_compared(source: tuple[int, int], ours: tuple[int, int]) -> dict[str, Any]:
+    """Two shares, each as count and trials: Wilson's interval of ours, and the p-value of Fisher's exact test.
+
+    >>> shares_compared((25, 50), (8, 16))["p_value"]
+    1.0
+    """
     from scipy.stats import binomtest, fisher_exact
 
-    outcome = next(o for o in outcomes if o.arm.name == expected.arm)
-    hits = _hits(outcome, expected.measure)
-    count, trials = int(np.sum(hits)), len(hits)
-    table = [[count, trials - count], [expected.count, expected.trials - expected.count]]
-    interval = binomtest(count, trials).proportion_ci(method="wilson")
+    table = [[count, trials - count] for count, trials in (ours, source)]
+    interval = binomtest(*ours).proportion_ci(method="wilson")
     return {
-        "arm": expected.arm,
-        "measure": expected.measure,
-        "words": expected.words,
-        "source": [expected.count, expected.trials],
-        "ours": [count, trials],
+        "source": list(source),
+        "ours": list(ours),
         "interval": [float(interval.low), float(interval.high)],
         "p_value": float(fisher_exact(table).pvalue),
     }
-
-
-def _hits(outcome: Outcome, measure: str) -> NDArray[np.bool_]:
-    """Whether the measure is true, (members)."""
-    e = outcome.evaluation
-    known = {} if e.regularisation is None else {"over_regularised": e.regularisation.over_regularised}
-    known |= {} if e.disentanglement is None else {"disentangled": e.disentanglement.disentangled}
-    if measure not in known:
-        raise unknown(f"measure of arm {outcome.arm.name}", measure, known)
-    return known[measure]

@@ -1,59 +1,60 @@
 """What a study is: the page of settings that repeats one result of a source, with the source's numbers on it.
 
 A study is a TOML file beside this module. Its arms share data and settings and differ in what they override; a
-preset overrides for all arms, to make the study quick or full. Every key is checked, none is ignored.
-
-A study that asks several questions of the same trainings has parts, each with a measure of its own; a part has a name
-and can be run on its own, with the arms that it needs and no others.
+preset overrides for all arms, to make the study quick or full. Its parts are its questions, each with a measure of
+its own; a part has a name and can be run on its own, with the arms that it needs and no others. Every key is checked,
+none is ignored: what the file itself decides here, what the system decides in `beable.studies.check`.
 """
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files as resources
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
-from beable.systems import SYSTEMS
-from beable.training.run import RunSettings
+from beable.settings import merged
+from beable.system import SYSTEMS
+from beable.training.settings import RunSettings
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 _Tree = dict[str, Any]
+_NAME = r"^[a-z0-9-]{1,40}$"
 
 
 class Data(BaseModel):
-    """Where the snapshots come from: a simulator, a subset of other data, or a file that the user gives.
+    """Where the snapshots come from: a simulator, or a data source of the study's system.
 
     Args:
         simulator: its name.
-        settings: its own settings.
-        rows: number of snapshots; None for all that there are.
+        source: name of a data source, see `System.sources`.
+        settings: of the simulator, or of the source.
+        rows: number of snapshots; None for as many as the source has.
         seed: seed of the data set, or of the choice of its rows.
-        of: name of the further data of which this is a subset, or "data".
-        file: what the file that the user gives is called; a table of packings as `datasets.packing_table` reads it.
-        subset: which rows, a name in ``datasets.packing_table.SUBSETS``.
-        densest: share of the rows of which the subset "top" is drawn; None for that of Hall & Sparks (2023).
-        keep_flagged: whether rows of a table that are no designs stay in it.
+        of: name of the data set that the source makes it of, or "data".
+        file: what the file that the user gives to the source is called.
     """
 
     model_config = _STRICT
 
     simulator: str = ""
+    source: str = ""
     settings: _Tree = {}
     rows: int | None = Field(default=None, ge=3)
     seed: int = Field(default=0, ge=0)
     of: str = ""
     file: str = ""
-    subset: Literal["gaussian", "uniform", "top"] = "gaussian"
-    densest: float | None = Field(default=None, gt=0, le=1)
-    keep_flagged: bool = False
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if sum(map(bool, (self.simulator, self.of, self.file))) != 1:
-            raise ValueError("give one of simulator, of and file")
+        if bool(self.simulator) == bool(self.source):
+            raise ValueError("give one of simulator and source")
+        if self.simulator and (self.of or self.file):
+            raise ValueError("of and file go with a source: a simulator takes neither")
+        if self.of and self.file:
+            raise ValueError("give one of of and file")
         if self.simulator and self.rows is None:
             raise ValueError("rows are missing: a simulator needs a number of them")
         return self
@@ -66,48 +67,48 @@ class Arm(BaseModel):
         name: for files.
         label: for figures and tables.
         kind: "vae", or "linear" for the start alone, without training.
-        data: name of the further data that it is trained on; the study's own by default.
+        data: name of the data set that it is trained on; the study's own data by default.
         override: settings that differ from the study's, as a tree.
     """
 
     model_config = _STRICT
 
-    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    name: str = Field(pattern=_NAME)
     label: str
     kind: Literal["vae", "linear"] = "vae"
     data: str = ""
     override: _Tree = {}
 
 
-class Expected(BaseModel):
-    """A share that the source reports.
+class PublishedCount(BaseModel):
+    """A share of trainings that the source reports.
 
     Args:
-        arm: the arm it speaks of.
-        measure: "disentangled" or "over_regularised".
+        arm: whose trainings.
+        measure: what is true of them, a name in the `counts` of the part in code.
         count, trials: of how many trainings it is true.
-        words: what the source says, in our words, with the place.
+        words: what the source reports, in our words, with the place.
     """
 
     model_config = _STRICT
 
     arm: str
-    measure: Literal["disentangled", "over_regularised"]
+    measure: str
     count: int = Field(ge=0)
     trials: int = Field(ge=1)
     words: str
 
 
-class Reported(BaseModel):
+class PublishedNumber(BaseModel):
     """A number that the source reports, or a goal.
 
     Args:
         path: where ours stands among the numbers of the part, keys joined by dots; entries of lists by number.
-        value: the source's number, in the unit of the words; None where it says something without a number.
+        value: the source's number, in the unit of the words; None where it reports no number.
         relation: what ours must be for the two to agree.
         tolerance: how far apart equal numbers may be.
         by: "source", or "goal" for a number that we set ourselves.
-        words: what the source says, in our words, with the place.
+        words: what the source reports, in our words, with the place.
     """
 
     model_config = _STRICT
@@ -129,31 +130,39 @@ class Reported(BaseModel):
         return (distance if self.relation == "at least" else -distance) >= -self.tolerance
 
 
-class Part(BaseModel):
-    """One question of a study that asks several.
+class PartSettings(BaseModel):
+    """One question of a study.
 
     Args:
         name, title: short name, under which it can be run alone, and headline.
         question: what is asked, a paragraph.
-        measure: name of what answers it.
-        arms: names of the arms that it looks at.
-        further: names of the further data that it looks at.
+        measure: name of what answers it, a part of the study's system.
+        arms: names of the arms that it looks at, by their role in the measure: one name, or a list.
+        datasets: names of the data sets that it looks at.
         options: of the measure.
         expected: the source's numbers, and goals.
+        counts: the source's shares of trainings.
         findings: what came out of the full preset, and what a reader must know, paragraphs.
     """
 
     model_config = _STRICT
 
-    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    name: str = Field(pattern=_NAME)
     title: str
     question: str
     measure: str
-    arms: tuple[str, ...] = ()
-    further: tuple[str, ...] = ()
+    arms: dict[str, str | tuple[str, ...]] = {}
+    datasets: tuple[str, ...] = ()
     options: _Tree = {}
-    expected: tuple[Reported, ...] = ()
+    expected: tuple[PublishedNumber, ...] = ()
+    counts: tuple[PublishedCount, ...] = ()
     findings: tuple[str, ...] = ()
+
+    @property
+    def arm_names(self) -> list[str]:
+        """The arms of all roles, each once."""
+        roles = [(names,) if isinstance(names, str) else names for names in self.arms.values()]
+        return list(dict.fromkeys(name for names in roles for name in names))
 
 
 class Study(BaseModel):
@@ -165,12 +174,12 @@ class Study(BaseModel):
         question: what is asked, a paragraph.
         notes: what a reader must know to judge the answer, paragraphs.
         data: the snapshots that arms are trained on.
-        further: other snapshots that parts need, by name.
+        datasets: other snapshots that arms and parts need, by name.
         run: settings common to all arms, as a tree.
         arms: the things compared.
-        presets: overrides by name: {"data": ..., "run": ..., "arms": {arm: ...}, "parts": {part: options}}.
-        expected: the source's numbers.
-        parts: the questions of a study that asks several.
+        presets: overrides by name, as `with_overrides` takes them.
+        parts: the questions.
+        system: the physical system whose parts and data sources it uses; by default that of its data's simulator.
     """
 
     model_config = _STRICT
@@ -180,26 +189,67 @@ class Study(BaseModel):
     source: str
     question: str
     notes: tuple[str, ...] = ()
+    system: str = ""
     data: Data
-    further: dict[str, Data] = {}
+    datasets: dict[str, Data] = {}
     run: _Tree
     arms: tuple[Arm, ...]
     presets: dict[str, _Tree] = {}
-    expected: tuple[Expected, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PartSettings, ...]
 
-    def with_preset(self, name: str) -> "Study":
+    @model_validator(mode="before")
+    @classmethod
+    def _system_of_the_data(cls, tree: Any) -> Any:
+        if isinstance(tree, dict) and not tree.get("system") and isinstance(tree.get("data"), dict):
+            return tree | {"system": tree["data"].get("simulator", "")}
+        return tree
+
+    def with_preset(self, name: str) -> Self:
         """The study with a preset's overrides in place."""
         if name not in self.presets:
             raise unknown("preset", name, self.presets)
-        preset, tree = dict(self.presets[name]), self.model_dump(mode="json")
-        preset["further"] = {k: v for k, v in preset.get("further", {}).items() if k in self.further}
-        for kind, key in (("arms", "override"), ("parts", "options")):
-            changes = {name: {key: change} for name, change in preset.pop(kind, {}).items()}
-            tree[kind] = [merged(item, changes.get(item["name"], {})) for item in tree[kind]]
-        return _validated(merged(tree, preset), f"{self.name}, preset {name}")
+        return self.with_overrides(self.presets[name], f", preset {name}")
 
-    def part(self, name: str) -> "Study":
+    def with_overrides(self, tree: Mapping[str, Any], where: str = "") -> Self:
+        """The study with other settings.
+
+        Args:
+            tree: {"data": ..., "datasets": {name: ...}, "run": ..., "arms": {name: override},
+                "parts": {name: options}}.
+            where: what the tree is, for errors.
+
+        Raises:
+            UsageError: a name, key or value that the study cannot have.
+        """
+        named, changed = f"{self.name}{where}", dict(tree)
+        for kind, known in self._names().items():
+            for name in changed.get(kind, {}):
+                if name not in known:
+                    raise unknown(f"entry of {kind} in study {named}", name, known)
+        whole = self.model_dump(mode="json")
+        for kind, key in (("arms", "override"), ("parts", "options")):
+            changes = {name: {key: change} for name, change in changed.pop(kind, {}).items()}
+            whole[kind] = [merged(item, changes.get(item["name"], {})) for item in whole[kind]]
+        return self._checked(merged(whole, changed), named)
+
+    @classmethod
+    def _checked(cls, tree: _Tree, name: str) -> Self:
+        """A study from its tree, with the names that it refers to and the settings of its arms."""
+        try:
+            study = cls.model_validate_json(json.dumps(tree))
+        except ValidationError as error:
+            raise UsageError(f"study {name}: {first_problem(error)}") from None
+        for arm in study.arms:
+            study.settings(arm)
+        _check_names(study)
+        return study
+
+    def _names(self) -> dict[str, list[str]]:
+        """The names of what an override can change one by one."""
+        arms, parts = [arm.name for arm in self.arms], [part.name for part in self.parts]
+        return {"arms": arms, "parts": parts, "datasets": list(self.datasets)}
+
+    def part(self, name: str) -> Self:
         """The study that asks one of the questions alone, with the arms and data that it needs.
 
         Raises:
@@ -209,39 +259,55 @@ class Study(BaseModel):
         if not found:
             raise unknown(f"part of study {self.name}", name, [p.name for p in self.parts])
         part = found[0]
-        arms = tuple(arm for arm in self.arms if arm.name in part.arms)
-        needed = self._origins({*part.further, *(arm.data for arm in arms)})
-        further = {key: data for key, data in self.further.items() if key in needed}
-        alone = {"title": part.title, "question": part.question, "arms": arms, "further": further, "parts": (part,)}
-        return self.model_copy(update={"name": name, **alone})
+        alone = self.model_copy(update={"name": name, "title": part.title, "question": part.question})
+        return alone._only(part.arm_names, self.data_of(part), [name])
 
-    def _origins(self, names: set[str]) -> set[str]:
-        """Names of further data, with those that they are subsets of."""
-        more = {self.further[name].of for name in names if name in self.further} - names
-        return self._origins(names | more) if more else names
+    def data_of(self, part: PartSettings) -> list[str]:
+        """Names of the data sets behind a part: its own, those of its arms, and those that they are made of."""
+        arms = [arm.data for arm in self.arms if arm.name in part.arm_names and arm.data]
+        return self._origins([*part.datasets, *arms])
 
-    def _files_of(self, name: str) -> list[str]:
-        """What the files that further data come from are called."""
-        return [self.further[origin].file for origin in self._origins({name}) if origin in self.further]
+    def _only(self, arms: Collection[str], datasets: Collection[str], parts: Collection[str]) -> Self:
+        """The study with these arms, data sets and parts alone, in its presets too."""
+        kept = {"arms": arms, "datasets": datasets, "parts": parts}
+
+        def chosen(kind: str, tree: Mapping[str, Any]) -> _Tree:
+            return {name: value for name, value in tree.items() if name in kept[kind]}
+
+        presets = {
+            name: {key: chosen(key, value) if key in kept else value for key, value in preset.items()}
+            for name, preset in self.presets.items()
+        }
+        update = {
+            "arms": tuple(arm for arm in self.arms if arm.name in arms),
+            "datasets": chosen("datasets", self.datasets),
+            "parts": tuple(part for part in self.parts if part.name in parts),
+            "presets": presets,
+        }
+        return self.model_copy(update=update)
+
+    def _origins(self, names: Iterable[str]) -> list[str]:
+        """Names of data sets, with those that they are made of."""
+        found, left = [], list(names)
+        while left:
+            name = left.pop(0)
+            if name in self.datasets and name not in found:
+                found.append(name)
+                left.append(self.datasets[name].of)
+        return found
 
     @property
     def files(self) -> list[str]:
-        """What the files that it asks the user for are called."""
-        return sorted({data.file for data in self.further.values() if data.file})
+        """What the files that it needs from the user are called."""
+        return sorted({data.file for data in self.datasets.values() if data.file})
 
-    def without(self, files: Iterable[str]) -> "Study":
+    def without(self, files: Iterable[str]) -> Self:
         """The study without the data of some files, and without the arms and parts that need them."""
         missing = set(files)
-        gone = {name for name, data in self.further.items() if missing & set(self._files_of(name))}
-        arms = {arm.name for arm in self.arms if arm.data in gone}
-        parts = tuple(p for p in self.parts if not (arms & set(p.arms) or gone & set(p.further)))
-        return self.model_copy(
-            update={
-                "further": {name: data for name, data in self.further.items() if name not in gone},
-                "arms": tuple(arm for arm in self.arms if arm.name not in arms),
-                "parts": parts,
-            }
-        )
+        gone = {n for n in self.datasets if missing & {self.datasets[origin].file for origin in self._origins([n])}}
+        arms = {arm.name for arm in self.arms if arm.data not in gone}
+        parts = [p.name for p in self.parts if arms.issuperset(p.arm_names) and gone.isdisjoint(p.datasets)]
+        return self._only(arms, self.datasets.keys() - gone, parts)
 
     def settings(self, arm: Arm) -> RunSettings:
         """The settings of one arm.
@@ -252,7 +318,7 @@ class Study(BaseModel):
         try:
             return RunSettings.model_validate_json(json.dumps(merged(self.run, arm.override)))
         except ValidationError as error:
-            raise UsageError(f"study {self.name}, arm {arm.name}: {_first(error)}") from None
+            raise UsageError(f"study {self.name}, arm {arm.name}: {first_problem(error)}") from None
 
 
 def names() -> list[str]:
@@ -283,62 +349,41 @@ def _texts() -> dict[str, str]:
 
 
 def parse(text: str, name: str) -> Study:
-    """A study from TOML text; every arm's settings are checked at once."""
+    """A study from TOML text; the settings of every arm, also with every preset, are checked at once."""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"study {name}: {error}: mend the file") from None
-    study = _validated(tree, name)
-    for arm in study.arms:
-        study.settings(arm)
-    known = [arm.name for arm in study.arms]
-    if not known:
-        raise UsageError(f"study {name}: arms: at least one is needed")
-    _check_presets(study, known)
-    named = [further for part in study.parts for further in part.further] + [arm.data for arm in study.arms if arm.data]
-    for further in named:
-        if further not in study.further:
-            raise unknown(f"further data of study {name}", further, study.further)
-    for i, data in enumerate(study.further.values()):
-        before = ["data", *list(study.further)[:i]]  # they are made in this order
-        if data.of and data.of not in before:
-            raise unknown(f"further data of study {name}, of which others are subsets,", data.of, before)
-    for arm_name in [e.arm for e in study.expected] + [arm_name for part in study.parts for arm_name in part.arms]:
-        if arm_name not in known:
-            raise unknown(f"arm of study {name}", arm_name, known)
+    study = Study._checked(tree, name)
+    for kind in ("arms", "parts"):
+        if not getattr(study, kind):
+            raise UsageError(f"study {name}: {kind}: at least one is needed")
+    for preset in study.presets:
+        study.with_preset(preset)
     return study
 
 
-def _check_presets(study: Study, arms: list[str]) -> None:
-    for preset in study.presets.values():
-        parts, further = [part.name for part in study.parts], list(study.further)
-        for kind, known in (("arms", arms), ("parts", parts), ("further", further)):
-            for name in preset.get(kind, {}):
-                if name not in known:
-                    raise unknown(f"entry of {kind} in a preset of study {study.name}", name, known)
+def _check_names(study: Study) -> None:
+    """That arms and data sets that the study refers to are there."""
+    data = study.datasets
+    for name in [*(name for part in study.parts for name in part.datasets), *(arm.data for arm in study.arms)]:
+        if name and name not in data:
+            raise unknown(f"data set of study {study.name}", name, data)
+    for i, each in enumerate(data.values()):
+        before = ["data", *list(data)[:i]]  # they are made in this order
+        if each.of and each.of not in before:
+            raise unknown(f"data set of study {study.name}, of which others are made,", each.of, before)
+    known = [arm.name for arm in study.arms]
+    for part in study.parts:
+        for name in part.arm_names:
+            if name not in known:
+                raise unknown(f"arm of study {study.name}", name, known)
+        for count in part.counts:
+            if count.arm not in part.arm_names:
+                raise unknown(f"arm of part {part.name}", count.arm, part.arm_names)
 
 
-def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> _Tree:
-    """A tree with another's leaves in place of its own.
-
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
-    {'a': {'b': 1, 'c': 3}}
-    """
-    result = dict(tree)
-    for key, value in override.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if both else value
-    return result
-
-
-def _validated(tree: _Tree, name: str) -> Study:
-    try:
-        return Study.model_validate_json(json.dumps(tree))
-    except ValidationError as error:
-        raise UsageError(f"study {name}: {_first(error)}") from None
-
-
-def _first(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first complaint, in one line, with its place."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])

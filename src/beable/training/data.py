@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.datasets.readings import is_number, is_particles
 from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
-from beable.simulator import Variable
 from beable.training.ensemble import split
-from beable.training.fit import TrainingSettings
+from beable.training.settings import TrainingSettings
 
 BLOCK_ROWS = 1024
 
@@ -47,10 +47,13 @@ def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
         if name not in held:
             raise unknown("variable", name, held)
     learned = [v for v in store.variables if not v.diagnostic]
-    fields = [v.name for v in learned if not _of_a_table(v)]
+    fields = [v.name for v in learned if not is_number(v)]
     chosen = list(names or fields or (v.name for v in learned))
     if not chosen:
-        raise DataError(f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from")
+        raise DataError(
+            f"{', '.join(held)}: only diagnostics among the store's variables: name the ones to learn from "
+            "(variables, --variables)"
+        )
     return chosen
 
 
@@ -58,14 +61,14 @@ def natural_representation(store: Store, names: Sequence[str] | None = None) -> 
     """The representation that suits where none is chosen: coordinates of particles, numbers as a table, modes."""
     learned = set(learnable(store, names))
     chosen = [v for v in store.variables if v.name in learned]
-    if any("particle" in v.dims for v in chosen):
+    if any(map(is_particles, chosen)):
         return "coordinates"
-    return "table" if all(map(_of_a_table, chosen)) else "modes"
+    return "table" if all(map(is_number, chosen)) else "modes"
 
 
-def _of_a_table(variable: Variable) -> bool:
-    """Whether a variable is a number, or a few of them that lie on no grid."""
-    return variable.dims in ((), ("component",))
+def left_out(store: Store, names: Sequence[str]) -> list[str]:
+    """Variables that are no diagnostics and that a training on these would not use."""
+    return [v.name for v in store.variables if v.name not in names and not v.diagnostic]
 
 
 def read(
@@ -89,7 +92,7 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
 
 
 def conditions(snapshots: Snapshots, names: Sequence[str]) -> NDArray[np.float32] | None:
-    """Known factors beside each other, (rows, conditions); None where a model is told nothing."""
+    """Known factors beside each other, (rows, conditions); None where a model has no conditions."""
     if not names:
         return None
     return np.stack([np.asarray(snapshots[name], np.float32) for name in names], axis=1)
@@ -127,7 +130,7 @@ def prepare(
         kind: a name in ``representations.REPRESENTATIONS``.
         options: the representation's own settings.
         settings: seed, held-out share and order of the split.
-        known: factors that the model is told.
+        known: factors that the model is conditioned on.
     """
     good = np.asarray(store.good)
     if len(good) < 3:

@@ -29,7 +29,8 @@ def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[
     count = round(held_out * rows) if held_out < 1 else int(held_out)
     if not 1 <= count <= rows - 2:
         raise DataError(
-            f"{count} of {rows} rows held out leaves {rows - count} to train on: hold out at least 1, keep at least 2"
+            f"{count} of {rows} rows held out leaves {rows - count} to train on: set training.held_out so "
+            "that at least 1 is held out and 2 are kept"
         )
     order = generator(seed, "split").permutation(rows) if shuffle else np.arange(rows)
     return np.sort(order[: rows - count]), np.sort(order[rows - count :])
@@ -62,7 +63,8 @@ class Batches:
         self.counts = [rows] * len(self.members) if counts is None else list(counts)
         if len(self.counts) != len(self.members) or not all(1 <= n <= rows for n in self.counts):
             raise DataError(
-                f"rows by member {self.counts}: give one number from 1 to {rows} for each of {len(members)} members"
+                f"rows by member {self.counts}: give training.rows one number from 1 to {rows} for each of "
+                f"{len(members)} members"
             )
         self.size = min(size or rows, min(self.counts))
         self.full = self.size == rows
@@ -96,9 +98,9 @@ class Batches:
 
 def whole(coded: Coded) -> Rows:
     """Coded rows as tensors, values flattened to (rows, m)."""
-    condition = None if coded.condition is None else torch.from_numpy(coded.condition)
+    conditions = None if coded.conditions is None else torch.from_numpy(coded.conditions)
     values = torch.from_numpy(coded.values.reshape(len(coded.values), -1))
-    return Rows(values, torch.from_numpy(coded.leftover), condition)
+    return Rows(values, torch.from_numpy(coded.leftover), conditions)
 
 
 def for_members(rows: Rows, members: int) -> Rows:
@@ -118,5 +120,5 @@ def in_blocks(rows: Rows, size: int) -> Iterator[Rows]:
 
 
 def _each(rows: Rows, change: Callable[[Tensor], Tensor]) -> Rows:
-    condition = None if rows.condition is None else change(rows.condition)
-    return Rows(change(rows.values), change(rows.leftover), condition)
+    conditions = None if rows.conditions is None else change(rows.conditions)
+    return Rows(change(rows.values), change(rows.leftover), conditions)

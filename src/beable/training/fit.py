@@ -7,70 +7,23 @@ that was stopped anywhere and taken up again ends with the same bits as one that
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import cos, pi
-from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from beable.errors import DivergedError
 from beable.training.ensemble import Batches, first_rows
+from beable.training.settings import TrainingSettings
 from beable.vae.distributions import Noise
-from beable.vae.objectives import Loss, ObjectiveSettings, elbo, weights
+from beable.vae.objectives import Loss, elbo, weights
 from beable.vae.physical_terms import ParticlePenalty
+from beable.vae.settings import ObjectiveSettings
 from beable.vae.vae import VAE, Rows
 
 Progress = Callable[[int, int], None]
-RECORDS = 50
 RECORD_ROWS = 512
 HELD_ROWS = 512
 SETTLE_ROWS = 4096
-Positive = Annotated[float, Field(gt=0)]
-
-
-class TrainingSettings(BaseModel):
-    """The choices that make a training.
-
-    Args:
-        members: number K of members.
-        steps: number of gradient steps.
-        batch: rows in a batch; None takes all.
-        learning_rate: of Adam; a list gives each member its own.
-        decay: "cosine" lowers it to a hundredth along half a cosine, "none" keeps it.
-        clip: largest norm of a member's gradient, per output and row; None leaves it.
-        start: "ica", "pca" or "random".
-        seed: seed of everything random in the training.
-        held_out: share, or number, of rows that training never sees.
-        shuffle: draw those at random; otherwise they are the last ones.
-        rows: how many of the training rows each member sees; None for all.
-        patience: stop when no member's held-out loss has improved for so many records, and keep each member's best.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    members: int = Field(default=16, ge=1)
-    steps: int = Field(default=4000, ge=1)
-    batch: int | None = Field(default=128, ge=1)
-    learning_rate: Positive | tuple[Positive, ...] = 3e-3
-    decay: Literal["cosine", "none"] = "cosine"
-    clip: float | None = Field(default=None, gt=0)
-    start: Literal["ica", "pca", "random"] = "ica"
-    seed: int = Field(default=0, ge=0)
-    held_out: float = Field(default=0.25, gt=0)
-    shuffle: bool = True
-    rows: tuple[int, ...] | None = None
-    patience: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _one_rate_a_member(self) -> Self:
-        if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != self.members:
-            raise ValueError(f"{len(self.learning_rate)} learning rates for {self.members} members")
-        return self
-
-    @property
-    def record_every(self) -> int:
-        """Steps between two records of the history."""
-        return max(1, self.steps // RECORDS)
 
 
 @dataclass
@@ -154,7 +107,7 @@ class Fit:
         if not self.finite():
             self._refuse_nonsense(self._loss(self.held))
             raise DivergedError(
-                f"a parameter is not finite after step {self.step}: lower the learning rate or set clip"
+                f"a parameter is not finite after step {self.step}: lower training.learning_rate or set training.clip"
             )
 
     def finite(self) -> bool:
@@ -239,7 +192,7 @@ class Fit:
         terms = ", ".join(f"{name} = {float(v[k].detach()):.4g}" for name, v in loss.terms.items())
         raise DivergedError(
             f"member {self.vae.members[k]}: the loss is not finite at step {self.step} ({terms}): "
-            f"lower the learning rate (now {self._learning_rate():.3g}) or set clip; "
+            f"lower training.learning_rate (now {self._learning_rate():.3g}) or set training.clip; "
             "the last checkpoint before it is kept"
         )
 
@@ -282,8 +235,8 @@ class Fit:
             return
         rows = self.batches.everything(SETTLE_ROWS)
         noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.settings.steps + 1)
-        z = self.vae.encoder(rows.values, rows.condition).sample(noise)
-        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z, rows.condition), rows))
+        z = self.vae.encoder(rows.values, rows.conditions).sample(noise)
+        decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z, rows.conditions), rows))
 
 
 def _by_member(values: Tensor, like: Tensor) -> Tensor:

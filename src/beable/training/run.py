@@ -15,7 +15,9 @@ The manifest makes the run: a folder without one is a training under way, which 
 
 import json
 import platform
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, process_time
@@ -24,48 +26,31 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from beable import files
+from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, UsageError
+from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
-from beable.training.data import Prepared, conditions, learnable, prepare
+from beable.settings import validated
+from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.ensemble import Batches, for_members, in_blocks, whole
-from beable.training.fit import Best, Fit, History, Progress, TrainingSettings
+from beable.training.fit import Best, Fit, History, Progress
+from beable.training.settings import RunSettings
 from beable.training.start import begin, paths
 from beable.vae.distributions import Bernoulli, Noise, Normal
-from beable.vae.objectives import ObjectiveSettings
 from beable.vae.physical_terms import particle_penalty
-from beable.vae.vae import VAE, ModelSettings, Rows
+from beable.vae.vae import VAE, Rows
 
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
 CHECKPOINT_SECONDS = 5.0
 BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
+Given = Mapping[str, FloatArray] | FloatArray
 
 
-class RunSettings(BaseModel):
-    """All the choices of a training.
-
-    Args:
-        variables: names of the variables to learn from; None for all fields of the store.
-        representation: its kind and its own settings, such as {"kind": "modes", "energy": 0.999}.
-        model: the VAE.
-        objective: what is minimised.
-        training: how.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    variables: tuple[str, ...] | None = None
-    representation: dict[str, str | int | float | bool | None] = {"kind": "modes"}
-    model: ModelSettings = ModelSettings()
-    objective: ObjectiveSettings = ObjectiveSettings()
-    training: TrainingSettings = TrainingSettings()
-
-
+@readable
 class Codes(NamedTuple):
     """The encoder's answer for each member and row.
 
@@ -77,6 +62,7 @@ class Codes(NamedTuple):
     std: FloatArray
 
 
+@readable
 class Scores(NamedTuple):
     """How a snapshot fares, in nats, for each member and row.
 
@@ -98,6 +84,20 @@ class Run:
         history: recorded steps and terms.
         about: what ``run.json`` holds.
         manifest: names and sums of the files.
+
+    >>> import tempfile
+    >>> from beable import Store, TrainingSettings, train
+    >>> wave = np.sin(np.arange(12) + np.random.default_rng(0).uniform(0, 6, (40, 1)))
+    >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/waves.zarr", {"height": wave})
+    >>> _ = train(store, store.path.with_name("run"), RunSettings(training=TrainingSettings(members=3, steps=5)))
+    >>> run = Run.load(store.path.with_name("run"))
+    >>> run
+    Run of 3 members with 2 latents: height as modes
+      rows: 30 learned from, 10 held out
+      steps: 5
+    >>> codes = run.encode({"height": wave[run.held_rows]})
+    >>> codes.mean.shape, next(run.decode(codes.mean))["height"].shape
+    ((3, 10, 2), (10, 12))
     """
 
     def __init__(
@@ -113,6 +113,16 @@ class Run:
         self.id = manifest.files["state.safetensors"]["sha256"]
         self.settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
 
+    def __repr__(self) -> str:
+        kind, latents = self.settings.representation.kind, self.settings.model.latents
+        told = f"\n  conditions: {', '.join(self.conditions)}" if self.conditions else ""
+        return (
+            f"Run of {self.members} member{'s' * (self.members > 1)} with {latents} latent{'s' * (latents > 1)}: "
+            f"{listed(self.variables)} as {kind}{told}\n"
+            f"  rows: {len(self.train_rows)} learned from, {len(self.held_rows)} held out\n"
+            f"  steps: {self.about['steps']}"
+        )
+
     @property
     def members(self) -> int:
         return len(self.vae.members)
@@ -122,9 +132,9 @@ class Run:
         return list(self.about["variables"])
 
     @property
-    def known(self) -> tuple[str, ...]:
-        """Names of the factors that the model is told."""
-        return self.settings.model.condition
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the factors that the model is conditioned on."""
+        return self.settings.model.conditions
 
     @property
     def held_rows(self) -> NDArray[np.int64]:
@@ -136,60 +146,79 @@ class Run:
         """Rows of the store that training saw."""
         return np.asarray(self.about["train_rows"], dtype=np.int64)
 
+    def _named(self, snapshots: Given) -> Mapping[str, FloatArray]:
+        """Snapshots by name; an array is the variable of a run that has learned from one alone."""
+        wanted = [*self.variables, *self.conditions]
+        if not isinstance(snapshots, Mapping) and len(wanted) == 1:
+            return {wanted[0]: np.asarray(snapshots)}
+        if not isinstance(snapshots, Mapping):
+            raise DataError(f"the run learned from {', '.join(wanted)}: give a dictionary with an array for each name")
+        return snapshots
+
     def rows(self, snapshots: Mapping[str, FloatArray]) -> Rows:
         """Snapshots as every member sees them."""
-        wanted = [*self.variables, *self.known]
+        wanted = [*self.variables, *self.conditions]
         missing = [name for name in wanted if name not in snapshots]
         if missing:
             raise DataError(f"the run learned from {', '.join(wanted)}, not all given: give {', '.join(missing)} too")
         coded = self.representation.transform({name: snapshots[name] for name in self.variables})
-        return for_members(whole(coded._replace(condition=self.condition(snapshots))), self.members)
+        return for_members(whole(coded._replace(conditions=self.conditions_of(snapshots))), self.members)
 
-    def condition(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
-        """What the model is told of snapshots, (rows, conditions); None if nothing."""
-        return conditions(snapshots, self.known)
+    def conditions_of(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
+        """The conditions of snapshots, (rows, conditions); None where the model has none."""
+        return conditions(snapshots, self.conditions)
 
     @torch.no_grad()
-    def encode(self, snapshots: Mapping[str, FloatArray]) -> Codes:
-        """Posterior mean and standard deviation of the latents of snapshots, each variable (rows, ...)."""
-        q = self._posterior(self.rows(snapshots))
+    def encode(self, snapshots: Given) -> Codes:
+        """Posterior mean and standard deviation of the latents of snapshots.
+
+        Args:
+            snapshots: each variable (rows, ...) by name; the array alone where the run learned from one variable.
+        """
+        q = self._posterior(self.rows(self._named(snapshots)))
         return Codes(q.mean.numpy(), q.std.numpy())
 
     def _posterior(self, rows: Rows) -> Normal:
-        parts = [self.vae.encoder(part.values, part.condition) for part in in_blocks(rows, BLOCK_ROWS)]
+        parts = [self.vae.encoder(part.values, part.conditions) for part in in_blocks(rows, BLOCK_ROWS)]
         return Normal(torch.cat([q.mean for q in parts], 1), torch.cat([q.log_std for q in parts], 1))
 
-    def _location(self, z: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-        rows = Rows(z, z[..., :0], condition)
-        parts = [self.vae.decoder.location(part.values, part.condition) for part in in_blocks(rows, BLOCK_ROWS)]
+    def _location(self, z: torch.Tensor, conditions: torch.Tensor | None) -> torch.Tensor:
+        rows = Rows(z, z[..., :0], conditions)
+        parts = [self.vae.decoder.location(part.values, part.conditions) for part in in_blocks(rows, BLOCK_ROWS)]
         return torch.cat(parts, 1)
 
     @torch.no_grad()
-    def locations(self, z: FloatArray, condition: FloatArray | None = None) -> FloatArray:
+    def locations(self, z: FloatArray, conditions: FloatArray | None = None) -> FloatArray:
         """Decoded means in code space, (members, rows, latents) to (members, rows, m).
 
         Args:
             z: latents.
-            condition: what the model is told of each row, (rows, conditions).
+            conditions: values of the factors of `conditions` for each row, (rows, conditions).
         """
-        known = None if condition is None else _tensor(condition).expand(self.members, *np.shape(condition))
+        known = None if conditions is None else _tensor(conditions).expand(self.members, *np.shape(conditions))
         location = self._location(_tensor(z), known)
         if self.settings.model.likelihood == "bernoulli":
             location = Bernoulli(location).mean
         return np.asarray(location.numpy())
 
-    def decode(self, z: FloatArray, condition: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
+    def decode(self, z: FloatArray, conditions: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
         """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
-        return (self.representation.inverse(location) for location in self.locations(z, condition))
+        return (self.representation.inverse(location) for location in self.locations(z, conditions))
 
     @torch.no_grad()
-    def score(self, snapshots: Mapping[str, FloatArray], seed: int = 0) -> Scores:
-        """Distortion and rate of snapshots, one sample of the latents a row."""
+    def score(self, snapshots: Given, seed: int = 0) -> Scores:
+        """Distortion and rate of snapshots, one sample of the latents a row.
+
+        Args:
+            snapshots: as `encode` takes them.
+            seed: of the sample.
+        """
+        snapshots = self._named(snapshots)
         rows = self.rows(snapshots)
         noise = Noise(seed, self.vae.members, "evaluation")
         q = self._posterior(rows)
         z = q.sample(noise)
-        p = self.vae.decoder.around(self._location(z, rows.condition))
+        p = self.vae.decoder.around(self._location(z, rows.conditions))
         distortion = self.vae.decoder.distortion(p, rows) + self.log_volume(snapshots)
         rates = self.vae.prior.rate(q, z, self.vae.encoder, noise)
         return Scores(distortion.numpy(), torch.stack(list(rates.values())).sum(0).numpy())
@@ -243,23 +272,35 @@ def train(
         path: the run folder; must be new, or hold the same training unfinished or finished.
         settings: all the choices.
         progress: called with steps done and steps in all.
-        threads: of PyTorch; a resumed training must have the same, because sums depend on it.
+        threads: of PyTorch while it trains; a resumed training must have the same, because sums depend on it.
         save_every: seconds between checkpoints.
 
     Raises:
+        UsageError: a variable, factor or setting that does not exist.
+        DataError: too few rows, or rows that the representation cannot take.
         OutputError: the folder holds something else, or cannot be written.
         DivergedError: a member's loss is no longer finite; its last checkpoint is kept.
+
+    >>> import tempfile
+    >>> from beable import ModelSettings, Store
+    >>> powders = np.random.default_rng(0).normal(size=(40, 3))
+    >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/powders.zarr", {"sizes": powders, "density": powders.sum(1)})
+    >>> settings = RunSettings(model=ModelSettings(latents=2), training=TrainingSettings(members=2, steps=5))
+    >>> train(store, store.path.with_name("run"), settings)
+    Run of 2 members with 2 latents: sizes, density as table
+      rows: 30 learned from, 10 held out
+      steps: 5
     """
     path = Path(path)
+    settings = settled(settings, store)
     request = _request(store, settings, threads)
-    torch.set_num_threads(threads)
-    with files.locked(path):
+    with _threads(threads), files.locked(path):
         if files.claim(path, "training", request, path / "request.json") and (path / files.MANIFEST).exists():
             return Run.load(path)
         files.sweep(path)
         started = process_time()
         choice = representation_choice(settings)
-        data = prepare(store, request["variables"], *choice, settings.training, settings.model.condition)
+        data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
@@ -267,6 +308,38 @@ def train(
         fit.run(saver, progress)
         _finish(path, fit, data, request | _dims_and_units(store, request["variables"]), saver.spent())
     return Run.load(path)
+
+
+def settled(settings: RunSettings, store: Store) -> RunSettings:
+    """Settings with the kind of representation that the variables decide, where none is chosen.
+
+    Warns:
+        LeftOutWarning: variables of the store are not learned from although none were named.
+    """
+    names = learnable(store, settings.variables)
+    if settings.variables is None and (left := left_out(store, names)):
+        warnings.warn(
+            f"{listed(left)}: left out, because the training learns from {listed(names)} alone and not from numbers "
+            "beside them: name the variables to learn from (variables, --variables)",
+            LeftOutWarning,
+            stacklevel=3,
+        )
+    if settings.representation.kind != "auto":
+        return settings
+    options = settings.representation.model_dump(mode="json") | {"kind": natural_representation(store, names)}
+    chosen = validated(RunSettings, {"representation": options}).representation
+    return settings.model_copy(update={"representation": chosen})
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """So many threads of PyTorch, and afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _tensor(values: FloatArray) -> torch.Tensor:
@@ -295,8 +368,9 @@ def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
 
 
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
-    options: dict[str, object] = dict(settings.representation)
-    return str(options.pop("kind", "modes")), options
+    """Kind and options of the representation of settled settings."""
+    options = settings.representation.model_dump(mode="json")
+    return str(options.pop("kind")), options
 
 
 def _make_representation(settings: RunSettings) -> Representation:
@@ -309,7 +383,7 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     t, members = settings.training, list(range(settings.training.members))
     vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
     codes = data.train.values.reshape(len(data.train.values), -1)
-    vae.settle_conditions(whole(data.train).condition)
+    vae.settle_conditions(whole(data.train).conditions)
     begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
     penalty = particle_penalty(settings.objective.particles, data.representation)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError, unknown
+from beable.representations.modes import RESOLVED, largest
 from beable.streams import generator
 from beable.vae.vae import VAE
 
@@ -54,12 +55,12 @@ def ica_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> Linea
     whitening = directions / deviation
     white = (codes - offset) @ whitening
     tries = [_fast_ica(white, rng) for _ in range(ICA_TRIES)]
-    best = max(tries, key=lambda turn: _negentropy(white @ turn.forward))
-    return _oriented(whitening @ best.forward, codes - offset, offset)._replace(converged=best.converged)
+    turn, converged = max(tries, key=lambda tried: _negentropy(white @ tried[0]))
+    return _oriented(whitening @ turn, codes - offset, offset)._replace(converged=converged)
 
 
-def _fast_ica(white: FloatArray, rng: np.random.Generator) -> LinearPath:
-    """One run of FastICA from a random rotation; it may end in a local optimum."""
+def _fast_ica(white: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, bool]:
+    """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged."""
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
@@ -68,7 +69,7 @@ def _fast_ica(white: FloatArray, rng: np.random.Generator) -> LinearPath:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         ica.fit(white)
-    return LinearPath(ica.components_.T, np.linalg.pinv(ica.components_.T), np.zeros(white.shape[1]), not caught)
+    return ica.components_.T, not caught
 
 
 def _negentropy(z: FloatArray) -> float:
@@ -82,9 +83,9 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
     small = centred @ centred.T if rows < m else centred.T @ centred
     energies, vectors = np.linalg.eigh(small / rows)
     energies, vectors = energies[::-1][:count], vectors[:, ::-1][:, :count]
-    if count > m or len(energies) < count or energies[-1] <= 1e-14 * energies[0]:
+    if count > m or len(energies) < count or energies[-1] <= RESOLVED * energies[0]:
         raise DataError(
-            f"{count} latents need {count} independent directions in the data, there are fewer: ask for fewer latents"
+            f"{count} latents need {count} independent directions in the data, there are fewer: lower model.latents"
         )
     directions = vectors if rows >= m else centred.T @ vectors / np.sqrt(rows * energies)
     return directions, np.sqrt(energies)
@@ -93,9 +94,9 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
 def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray) -> LinearPath:
     """The path with its way back, latents ordered by the energy they carry, the largest effect of each positive."""
     z = centred @ forward
-    back = np.linalg.lstsq(z, centred, rcond=None)[0]
+    back = np.linalg.lstsq(z, centred, rcond=1e-6)[0]  # z has unit variances and no correlations: the cut-off is idle
     order = np.argsort(-(back**2).sum(1) * z.var(0), kind="stable")
-    tallest = back[order, np.abs(back[order]).argmax(1)]
+    tallest = back[order, largest(back[order].T)]
     sign = np.where(tallest < 0, -1.0, 1.0)
     return LinearPath(forward[:, order] * sign, back[order] * sign[:, None], offset)
 
@@ -134,7 +135,9 @@ def begin(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
         return
     encoder, decoder = vae.encoder, vae.decoder
     if encoder.linear is None or decoder.linear is None:
-        raise UsageError("this start needs a linear path, the model has none: set linear = true or start = 'random'")
+        raise UsageError(
+            "this start needs a linear path, the model has none: set model.linear = true or training.start = 'random'"
+        )
     scale_in, scale_out = encoder.scale.numpy(), decoder.scale.numpy()
     for k, path in enumerate(linear):
         encoder.linear.weight[k] = torch.from_numpy(path.forward * scale_in[:, None])

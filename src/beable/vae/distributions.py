@@ -54,6 +54,17 @@ class Noise:
         return torch.stack([torch.rand(shape, generator=g) for g in self._generators])
 
 
+class ZeroNoise(Noise):
+    """Noise that is always zero: what is drawn with it is the mean.
+
+    >>> ZeroNoise(0, [0]).normal(3).tolist()
+    [[0.0, 0.0, 0.0]]
+    """
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.zeros(len(self.members), *shape)
+
+
 def row_sum(values: Tensor) -> Tensor:
     """Sum over everything that belongs to a row: ``(members, rows, ...)`` to ``(members, rows)``."""
     return values.flatten(2).sum(-1) if values.ndim > 2 else values

@@ -11,18 +11,15 @@ University of Padova 2023) does: both are averages. Their β is therefore not th
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from beable.errors import UsageError, unknown
+from beable.errors import unknown
 from beable.vae.distributions import Noise
-from beable.vae.physical_terms import ParticlePenalty, ParticleTerms
+from beable.vae.physical_terms import ParticlePenalty
 from beable.vae.vae import VAE, Rows
-
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Loss(NamedTuple):
@@ -119,9 +116,9 @@ def elbo(
         match: whether samples are matched to training rows as well.
     """
     w = weights(vae, scale)
-    q = vae.encoder(rows.values, rows.condition)
+    q = vae.encoder(rows.values, rows.conditions)
     z = q.sample(noise)
-    location = vae.decoder.location(z, rows.condition)
+    location = vae.decoder.location(z, rows.conditions)
     if output_std:
         location = location + output_std * noise.normal(*location.shape[1:]).to(location)
     distortion = vae.decoder.distortion(vae.decoder.around(location, rows), rows).mean(-1)
@@ -135,154 +132,3 @@ def elbo(
         total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)
         terms |= physical
     return Loss(total, terms)
-
-
-class _Beta(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    def start(self, members: int) -> Tensor:
-        """β of each member before the first regularised step."""
-        return self.value(0).expand(members).clone()
-
-    def update(self, beta: Tensor, step: int, distortion: Tensor) -> Tensor:
-        """β of each member after ``step`` regularised steps, given the last batch's weighted distortion."""
-        return self.value(step).expand(beta.shape).clone()
-
-    def value(self, step: int) -> Tensor:
-        """β as a function of the number of regularised steps taken, one number or one a member."""
-        raise AssertionError(f"{type(self).__name__} has no value of its own: it follows the distortion")
-
-
-class Constant(_Beta):
-    """The same β always; a list gives each member its own, or each so many members in turn."""
-
-    kind: Literal["constant"] = "constant"
-    beta: NotNegative | tuple[NotNegative, ...] = 1.0
-    each: int = Field(default=1, ge=1)
-
-    @property
-    def by_member(self) -> float | tuple[float, ...]:
-        """One β for all members, or one for each."""
-        if isinstance(self.beta, float):
-            return self.beta
-        return tuple(beta for beta in self.beta for _ in range(self.each))
-
-    def start(self, members: int) -> Tensor:
-        """β of each member.
-
-        Raises:
-            UsageError: a list that is not of so many numbers.
-        """
-        stated = self.value(0)
-        if stated.ndim and len(stated) != members:
-            raise UsageError(f"beta has {len(stated)} numbers for {members} members: give one number, or one a member")
-        return super().start(members)
-
-    def value(self, step: int) -> Tensor:
-        return torch.tensor(self.by_member, dtype=torch.float32)
-
-
-class Ramp(_Beta):
-    """β from ``start_beta`` to ``beta`` in equal increments over ``steps``."""
-
-    kind: Literal["linear"] = "linear"
-    beta: NotNegative = 1.0
-    start_beta: NotNegative = 0.0
-    steps: int = Field(default=1000, ge=1)
-
-    def value(self, step: int) -> Tensor:
-        return torch.tensor(self.start_beta + (self.beta - self.start_beta) * min(1.0, step / self.steps))
-
-
-class Cyclical(_Beta):
-    """β rises to ``beta`` over the first part of each period and stays there for the rest (Fu et al. 2019)."""
-
-    kind: Literal["cyclical"] = "cyclical"
-    beta: NotNegative = 1.0
-    period: int = Field(default=1000, ge=1)
-    rising: float = Field(default=0.5, gt=0, le=1)
-
-    def value(self, step: int) -> Tensor:
-        return torch.tensor(self.beta * min(1.0, (step % self.period) / self.period / self.rising))
-
-
-class Saturating(_Beta):
-    r"""The Lennard-Jones study's rule for images: a ramp that saturates, to a level that itself grows.
-
-    .. math:: \beta_e = \Big(1 - \frac{1}{1 + e/e_0}\Big)(\beta + g e)
-
-    with e the number of epochs, each of ``epoch`` steps.
-    """
-
-    kind: Literal["saturating"] = "saturating"
-    beta: NotNegative = 0.5
-    growth: NotNegative = 0.0005
-    epochs: float = Field(default=10.0, gt=0)
-    epoch: int = Field(default=100, ge=1)
-
-    def value(self, step: int) -> Tensor:
-        e = step // self.epoch
-        return torch.tensor((1 - 1 / (1 + e / self.epochs)) * (self.beta + self.growth * e))
-
-
-class Feedback(_Beta):
-    r"""The source's rule: β follows the distortion L on the scale of the objective, and never exceeds one.
-
-    .. math:: \beta \leftarrow \min\big(1, \beta \exp(\nu f L)\big), \qquad
-        f = \tanh(\tau(\beta - 1)) \text{ if } L \le 0, \text{ else } -1
-
-    Klushyn et al. (2019) without the constraint, as in the code of Jacobsen & Duraisamy. β grows only while L is
-    negative, which depends on the units of the data and on the scale.
-    """
-
-    kind: Literal["feedback"] = "feedback"
-    start_beta: float = Field(default=1e-9, gt=0)
-    nu: float = Field(default=0.005, gt=0)
-    tau: float = Field(default=1.0, gt=0)
-
-    def start(self, members: int) -> Tensor:
-        return torch.full((members,), self.start_beta)
-
-    def update(self, beta: Tensor, step: int, distortion: Tensor) -> Tensor:
-        force = torch.where(distortion <= 0, torch.tanh(self.tau * (beta - 1)), -torch.ones_like(beta))
-        return (beta * torch.exp(self.nu * force * distortion)).clamp(max=1.0)
-
-
-BetaRule = Annotated[Constant | Ramp | Cyclical | Saturating | Feedback, Field(discriminator="kind")]
-
-
-class OutputNoise(BaseModel):
-    """Noise on decoded numbers in training that fades, as the Lennard-Jones study adds to images.
-
-    Its deviation is ``std`` / (1 + e/``epochs``) at epoch e of ``epoch`` steps, in the code's units.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    std: float = Field(default=0.05, gt=0)
-    epochs: float = Field(default=10.0, gt=0)
-    epoch: int = Field(default=100, ge=1)
-
-    def at(self, step: int) -> float:
-        """Its deviation at a step."""
-        return self.std / (1 + step // self.epoch / self.epochs)
-
-
-class ObjectiveSettings(BaseModel):
-    """The choices that make an objective.
-
-    Args:
-        beta: a rule: constant, linear, cyclical, saturating or feedback.
-        scale: "nats", or "jacobsen" or "bordin" for a source's weights.
-        reconstruction_steps: length of a first phase without the rate.
-        output_noise: noise on decoded numbers; None for none.
-        particles: penalty on decoded particles that overlap or leave their box; None for none.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    beta: BetaRule = Constant()
-    scale: Literal["nats", "jacobsen", "bordin"] = "nats"
-    reconstruction_steps: int = Field(default=0, ge=0)
-    output_noise: OutputNoise | None = None
-    particles: ParticleTerms | None = None

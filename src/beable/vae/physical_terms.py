@@ -8,7 +8,7 @@ x pay for cores that overlap and for leaving the box,
 
 at latents of the posterior and at latents drawn from the prior, since those are what is decoded for new
 configurations. That makes samples valid, but leaves too few contacts. So samples of the prior are matched to training
-rows, by the method of moments: at each level l of what the model is told,
+rows, by the method of moments: at each level l of the conditions,
 
 .. math:: M = \sum_b \Big[\frac{\langle k_b \rangle' - \langle k_b \rangle}{s_b}\Big]^2
         + w_h \Big[\langle u \rangle'^2 + \tfrac12 (\langle u^2 \rangle' - 1)^2\Big]
@@ -24,7 +24,6 @@ Y. Li, K. Swersky and R. Zemel, *Generative moment matching networks*, ICML (201
 from typing import NamedTuple, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from beable.errors import UsageError
@@ -32,6 +31,7 @@ from beable.representations.particles import Coordinates
 from beable.representations.representation import Representation
 from beable.representations.scaling import Affine
 from beable.vae.distributions import Noise
+from beable.vae.settings import ParticleTerms
 from beable.vae.vae import VAE, Rows
 
 #: centres and widths of the soft counts of pairs, in σ: where the first shell of a dense fluid stands
@@ -48,42 +48,8 @@ MOMENT_ROWS = 4000
 BLOCK_ROWS = 500
 
 
-class ParticleTerms(BaseModel):
-    """The choices of a penalty on decoded particles.
-
-    Args:
-        box: L, side of the box, in σ.
-        dimensions: numbers of a particle, the last one up.
-        core: r_c, distance below which a pair pays, in σ.
-        core_weight: w_c, in nats per squared distance.
-        wall_weight: w_b, in nats per squared distance.
-        margin: δ, distance from a wall below which a particle pays.
-        matching: weight of M; 0 for none.
-        every: steps between two that count M.
-        rows: rows of a batch at whose conditions samples of the prior are decoded.
-        ramp: share of the steps over which the weight rises.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    box: float = Field(gt=0)
-    dimensions: int = Field(default=2, ge=1)
-    core: float = Field(default=1.0, gt=0)
-    core_weight: float = Field(default=30.0, ge=0)
-    wall_weight: float = Field(default=100.0, ge=0)
-    margin: float = Field(default=0.05, ge=0)
-    matching: float = Field(default=2.0, ge=0)
-    every: int = Field(default=2, ge=1)
-    rows: int = Field(default=128, ge=1)
-    ramp: float = Field(default=0.3, ge=0, le=1)
-
-    def weight(self, step: int, steps: int) -> float:
-        """Share of the full weight at a step of a training."""
-        return min(1.0, step / (self.ramp * steps)) if self.ramp else 1.0
-
-
 class Moments(NamedTuple):
-    """Statistics of training rows at each level of what a model is told.
+    """Statistics of training rows at each level of the conditions of a model.
 
     Args:
         levels: conditions, (levels, conditions).
@@ -98,18 +64,18 @@ class Moments(NamedTuple):
     height_spread: Tensor
 
     @classmethod
-    def of(cls, positions: Tensor, condition: Tensor, box: float) -> Self:
+    def of(cls, positions: Tensor, conditions: Tensor, box: float) -> Self:
         """Of training rows (rows, particles, dimensions) with conditions (rows, conditions).
 
         Raises:
             UsageError: more levels than can be told apart by their moments.
         """
-        levels, which = condition[:1], torch.zeros(len(condition), dtype=torch.int64)
-        if condition.shape[1]:
-            levels, which = torch.unique(condition, dim=0, return_inverse=True)
+        levels, which = conditions[:1], torch.zeros(len(conditions), dtype=torch.int64)
+        if conditions.shape[1]:
+            levels, which = torch.unique(conditions, dim=0, return_inverse=True)
         if len(levels) > MOST_LEVELS:
             raise UsageError(
-                f"matching needs at most {MOST_LEVELS} distinct values of what the model is told, got {len(levels)}: "
+                f"matching needs at most {MOST_LEVELS} distinct values of the conditions, got {len(levels)}: "
                 "set objective.particles.matching = 0, or simulate few levels"
             )
         parts = [positions[which == i][:MOMENT_ROWS] for i in range(len(levels))]
@@ -123,9 +89,9 @@ class Moments(NamedTuple):
             torch.stack([h.std(correction=0).clamp(min=1e-3) for h in heights]),
         )
 
-    def level(self, condition: Tensor) -> Tensor:
+    def level(self, conditions: Tensor) -> Tensor:
         """Number of the nearest level of each row, (..., conditions) to (...)."""
-        return (condition.unsqueeze(-2) - self.levels).square().sum(-1).argmin(-1)
+        return (conditions.unsqueeze(-2) - self.levels).square().sum(-1).argmin(-1)
 
 
 def pair_distances(x: Tensor) -> Tensor:
@@ -169,8 +135,8 @@ class ParticlePenalty(nn.Module):
     def settle(self, rows: Rows) -> None:
         """Take the statistics of training rows (rows, m) to match."""
         if self.settings.matching:
-            condition = rows.values[:, :0] if rows.condition is None else rows.condition
-            self.moments = Moments.of(self.positions(rows.values), condition, self.settings.box)
+            conditions = rows.values[:, :0] if rows.conditions is None else rows.conditions
+            self.moments = Moments.of(self.positions(rows.values), conditions, self.settings.box)
 
     def positions(self, location: Tensor) -> Tensor:
         """(..., m) to (..., particles, dimensions), in σ."""
@@ -185,12 +151,12 @@ class ParticlePenalty(nn.Module):
         penalty: Tensor = s.core_weight * overlap + s.wall_weight * outside
         return penalty
 
-    def mismatch(self, location: Tensor, condition: Tensor) -> Tensor:
+    def mismatch(self, location: Tensor, conditions: Tensor) -> Tensor:
         """M of samples of the prior, (members, rows, m) and (members, rows, conditions) to (members)."""
         assert self.moments is not None
         x, m = self.positions(location), self.moments
         counts = torch.unflatten(soft_counts(x.flatten(0, 1), self.settings.box), 0, tuple(x.shape[:2]))
-        member = torch.nn.functional.one_hot(m.level(condition), len(m.levels)).to(x)
+        member = torch.nn.functional.one_hot(m.level(conditions), len(m.levels)).to(x)
         number = member.sum(1).clamp(min=1)
         found = torch.einsum("krl,krb->klb", member, counts) / number.unsqueeze(-1)
         u = (x[..., -1].mean(-1).unsqueeze(-1) - m.height) / m.height_spread * member
@@ -210,12 +176,12 @@ class ParticlePenalty(nn.Module):
             moment: whether samples are matched as well.
         """
         count = min(self.settings.rows, location.shape[1])
-        known = None if rows.condition is None else rows.condition[:, :count]
+        known = None if rows.conditions is None else rows.conditions[:, :count]
         sampled = vae.decoder.location(vae.prior.sample(count, noise), known)
         terms = {"penalty": torch.cat([self(location), self(sampled)], 1).mean(-1)}
         if self.moments is not None and moment:
-            condition = sampled[..., :0] if known is None else known
-            terms["mismatch"] = self.settings.matching * self.mismatch(sampled, condition)
+            conditions = sampled[..., :0] if known is None else known
+            terms["mismatch"] = self.settings.matching * self.mismatch(sampled, conditions)
         return terms
 
 
@@ -233,7 +199,7 @@ def particle_penalty(settings: ParticleTerms | None, representation: Representat
         or representation.configurations.dimensions != settings.dimensions
     ):
         raise UsageError(
-            f"objective.particles needs positions of {settings.dimensions} dimensions: choose the representation "
-            "'coordinates', not polar"
+            f"objective.particles needs positions of {settings.dimensions} dimensions: set representation.kind = "
+            "'coordinates' without representation.polar"
         )
     return ParticlePenalty(settings, representation.affine)

@@ -161,5 +161,7 @@ def make_prior(name: str, latents: int, noise: Noise, **options: Any) -> Prior:
     if name not in PRIORS:
         raise unknown("prior", name, PRIORS)
     if name == "standard" and options:
-        raise UsageError(f"the standard prior has no options, got {', '.join(options)}: use 'gaussian' for variances")
+        raise UsageError(
+            f"the standard prior has no options, got {', '.join(options)}: set model.prior = 'gaussian' for variances"
+        )
     return PRIORS[name](latents, noise, **options)

@@ -9,10 +9,9 @@ bends it. The likelihood is the decoder's head: normal or Bernoulli.
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from beable.errors import DataError, UsageError
@@ -20,8 +19,8 @@ from beable.representations.representation import Code
 from beable.vae.distributions import Bernoulli, GroupedNormal, Noise, Normal, group_energy, row_sum
 from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid
 from beable.vae.priors import Prior, make_prior
+from beable.vae.settings import ModelSettings
 
-Positive = Annotated[int, Field(ge=1)]
 LOG_STD_RANGE = (-12.0, 3.0)
 
 
@@ -31,64 +30,12 @@ class Rows(NamedTuple):
     Args:
         values: what the encoder sees, (members, rows, m).
         leftover: squared norm of what the code leaves out, by group, (members, rows, groups).
-        condition: known factors that encoder and decoder are told, (members, rows, conditions); None for none.
+        conditions: known factors that both networks are conditioned on, (members, rows, conditions); None for none.
     """
 
     values: Tensor
     leftover: Tensor
-    condition: Tensor | None = None
-
-
-class ModelSettings(BaseModel):
-    """The choices that make a VAE.
-
-    Args:
-        latents: number of latents n.
-        prior: name of the prior.
-        prior_options: its own options.
-        condition: names of factors of the data set that encoder and decoder are told, such as ["gravity"].
-        network: "mlp" on any code, "conv" on fields, "points" on particles: an encoder that does not see their order.
-        width: hidden units of a layer ("mlp", "points").
-        depth: number of hidden layers ("mlp", "points"); 0 leaves a linear VAE.
-        hidden: hidden units of each layer of the encoder instead, mirrored in the decoder ("mlp").
-        channels: channels after each convolution ("conv"), mirrored in the decoder.
-        decoder_channels: channels before each convolution of the decoder instead.
-        stride: 2 halves the grid with each convolution, 1 keeps it ("conv").
-        head: hidden units between convolutions and latents ("conv"); four times the last channels by default.
-        point: numbers that each particle has ("points").
-        activation: name in ``nn.ACTIVATIONS``.
-        likelihood: "normal" or "bernoulli".
-        variance: of the normal likelihood: "closed" (the mean squared error of the batch, Rybkin et al. 2021),
-            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "fixed".
-        sigma: standard deviation of the outputs where the variance is fixed, in the code's units.
-        linear: whether encoder and decoder have a linear path.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    latents: int = Field(default=2, ge=1)
-    prior: Literal["standard", "gaussian", "hierarchical", "mixture"] = "standard"
-    prior_options: dict[str, int | float | bool | list[float]] = {}
-    condition: tuple[str, ...] = ()
-    network: Literal["mlp", "conv", "points"] = "mlp"
-    width: int = Field(default=32, ge=1)
-    depth: int = Field(default=2, ge=0)
-    hidden: tuple[Positive, ...] | None = None
-    channels: tuple[Positive, ...] = Field(default=(8, 16, 32), min_length=1)
-    decoder_channels: tuple[Positive, ...] | None = Field(default=None, min_length=1)
-    stride: Literal[1, 2] = 2
-    head: tuple[Positive, ...] | None = None
-    point: int = Field(default=2, ge=1)
-    activation: str = "silu"
-    likelihood: Literal["normal", "bernoulli"] = "normal"
-    variance: Literal["closed", "closed-channel", "scalar", "channel", "fixed"] = "closed"
-    sigma: float = Field(default=1.0, gt=0)
-    linear: bool = True
-
-    @property
-    def layers(self) -> list[int]:
-        """Hidden units of each layer of a dense encoder."""
-        return [self.width] * self.depth if self.hidden is None else list(self.hidden)
+    conditions: Tensor | None = None
 
 
 class Conditions(nn.Module):
@@ -112,13 +59,13 @@ class Conditions(nn.Module):
         self.offset.copy_(values.mean(0))
         self.scale.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
 
-    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, conditions: Tensor | None) -> Tensor:
         """The numbers of each row with its conditions behind them."""
         if not self.names:
             return x
-        if condition is None:
-            raise UsageError(f"the model was told {', '.join(self.names)}: give a value for each row")
-        return torch.cat([x, (condition.to(x) - self.offset) / self.scale], -1)
+        if conditions is None:
+            raise UsageError(f"the model is conditioned on {', '.join(self.names)}: give a value of each for every row")
+        return torch.cat([x, (conditions.to(x) - self.offset) / self.scale], -1)
 
 
 class Encoder(nn.Module):
@@ -131,13 +78,13 @@ class Encoder(nn.Module):
         self.scale: Tensor
         self.register_buffer("scale", torch.as_tensor(code.scale))
         self.linear = Linear(features, settings.latents, noise) if settings.linear else None
-        self.conditions = Conditions(settings.condition)
+        self.conditions = Conditions(settings.conditions)
         self.network = _encoder_network(code, settings, noise)
 
-    def forward(self, values: Tensor, condition: Tensor | None = None) -> Normal:
+    def forward(self, values: Tensor, conditions: Tensor | None = None) -> Normal:
         """(members, rows, m), and what is known of each row, to a distribution of (members, rows, latents)."""
         x = values / self.scale
-        bend, log_std = self.network(self.conditions(x, condition)).split(self.latents, dim=-1)
+        bend, log_std = self.network(self.conditions(x, conditions)).split(self.latents, dim=-1)
         mean = bend + self.linear(x) if self.linear is not None else bend
         return Normal(mean, _softly_clamped(log_std - 3.0, *LOG_STD_RANGE))
 
@@ -149,7 +96,7 @@ def _softly_clamped(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def _encoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Module:
-    outputs, gain, known = 2 * settings.latents, 0.01 if settings.linear else 1.0, len(settings.condition)
+    outputs, gain, known = 2 * settings.latents, 0.01 if settings.linear else 1.0, len(settings.conditions)
     if settings.network == "conv":
         shape = Pyramid(_grid(code), settings.channels, settings.stride, settings.head)
         return Conv(shape, outputs, noise, settings.activation, gain, known)
@@ -159,7 +106,7 @@ def _encoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Mo
 
 
 def _decoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Module:
-    gain, inputs = 0.01 if settings.linear else 1.0, settings.latents + len(settings.condition)
+    gain, inputs = 0.01 if settings.linear else 1.0, settings.latents + len(settings.conditions)
     if settings.network == "conv":
         widths = settings.decoder_channels or settings.channels[::-1]
         return ConvUp(
@@ -172,7 +119,7 @@ def _grid(code: Code) -> tuple[int, ...]:
     if len(code.shape) < 2:
         raise DataError(
             f"a conv network needs fields, got a code of shape {code.shape}: "
-            "use the 'fields' representation or network = 'mlp'"
+            "set representation.kind = 'fields' or model.network = 'mlp'"
         )
     return code.shape
 
@@ -190,7 +137,7 @@ class Decoder(nn.Module):
         self.register_buffer("group", torch.as_tensor(code.group))
         self.register_buffer("dimension", torch.as_tensor(code.dimension, dtype=torch.float32))
         self.linear = Linear(settings.latents, code.group.size, noise) if settings.linear else None
-        self.conditions = Conditions(settings.condition)
+        self.conditions = Conditions(settings.conditions)
         self.network = _decoder_network(code, settings, noise)
         level = 2 * math.log(settings.sigma) if settings.variance == "fixed" else 0.0
         start = torch.full((len(noise.members), self.dimension.numel()), level)
@@ -204,24 +151,24 @@ class Decoder(nn.Module):
         """Whether the output variance follows the errors instead of being learned."""
         return self.settings.likelihood == "normal" and self.settings.variance.startswith("closed")
 
-    def location(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+    def location(self, z: Tensor, conditions: Tensor | None = None) -> Tensor:
         """(members, rows, latents), and what is known, to the likelihood's natural location, (members, rows, m)."""
-        x: Tensor = self.network(self.conditions(z, condition))
+        x: Tensor = self.network(self.conditions(z, conditions))
         if self.linear is not None:
             x = x + self.linear(z)
         return x * self.scale if self.settings.likelihood == "normal" else x
 
     def forward(
-        self, z: Tensor, like: Rows | None = None, condition: Tensor | None = None
+        self, z: Tensor, like: Rows | None = None, conditions: Tensor | None = None
     ) -> GroupedNormal | Bernoulli:
         """The distribution of coded rows given z.
 
         Args:
             z: latents, (members, rows, latents).
             like: the rows whose errors set a closed-form variance; without them the stored variance is used.
-            condition: what is known of each row; that of ``like`` by default.
+            conditions: what is known of each row; that of ``like`` by default.
         """
-        known = like.condition if like is not None and condition is None else condition
+        known = like.conditions if like is not None and conditions is None else conditions
         return self.around(self.location(z, known), like)
 
     def around(self, location: Tensor, like: Rows | None = None) -> GroupedNormal | Bernoulli:
@@ -270,8 +217,8 @@ class VAE(nn.Module):
         self.decoder = Decoder(code, settings, noise)
         self.prior: Prior = make_prior(settings.prior, settings.latents, noise, **settings.prior_options)
 
-    def settle_conditions(self, condition: Tensor | None) -> None:
+    def settle_conditions(self, conditions: Tensor | None) -> None:
         """Take centre and spread of the known factors from training rows, (rows, conditions)."""
-        if condition is not None:
+        if conditions is not None:
             for part in (self.encoder, self.decoder):
-                part.conditions.settle(condition)
+                part.conditions.settle(conditions)

@@ -15,12 +15,12 @@ COVARIANCE = [[1.0, 0.6], [0.6, 2.0]]
 EXAMPLES = [
     ("normal", {}, [0, 0], 1.0, 0.0),
     ("shifted", {}, [1, 1], 0.25, 0.0),
-    ("shifted", {"reading": "variance"}, [1, 1], 0.5, 0.0),
+    ("shifted", {"width_is": "variance"}, [1, 1], 0.5, 0.0),
     ("mixture", {}, [0, 0], 1.0625, 0.0),
-    ("mixture", {"reading": "variance"}, [0, 0], 1.25, 0.0),
+    ("mixture", {"width_is": "variance"}, [0, 0], 1.25, 0.0),
     ("correlated-gaussian", {"covariance": COVARIANCE}, [0, 0], [1.0, 2.0], 0.6),
     ("correlated-mixture", {}, [0, 0], 1.0625, 0.5),
-    ("correlated-mixture", {"agreement": 0.1, "reading": "variance"}, [0, 0], 1.25, -0.8),
+    ("correlated-mixture", {"sign_agreement": 0.1, "width_is": "variance"}, [0, 0], 1.25, -0.8),
     ("uniform", {}, [0, 0], 3.0, 0.0),
     ("uniform", {"low": 0.0, "high": 1.0}, [0.5, 0.5], 1 / 12, 0.0),
 ]
@@ -81,23 +81,23 @@ def test_densities_are_those_of_the_draws(name, options, mean, variance, covaria
 
 @pytest.mark.parametrize("name", ["shifted", "mixture", "correlated-mixture"])
 def test_draws_of_one_reading_do_not_pass_for_the_other(name):
-    deviation, variance = (factor_law(name, 2, {"reading": reading}) for reading in ("deviation", "variance"))
+    deviation, variance = (factor_law(name, 2, {"width_is": kind}) for kind in ("deviation", "variance"))
     assert surprise(deviation, drawn(variance)) > 10
     assert surprise(variance, drawn(deviation)) > 10
 
 
 def test_weights_of_the_mixture_follow_agreement():
-    theta = drawn(CorrelatedMixture(2, agreement=0.9, number=0.1))
+    theta = drawn(CorrelatedMixture(2, sign_agreement=0.9, width=0.1))
     assert np.mean(theta.prod(axis=1) > 0) == pytest.approx(0.9, abs=0.01)
 
 
 def test_agreement_of_one_half_is_the_plain_mixture():
     theta = 2 * np.random.default_rng(0).standard_normal((50, 4))
-    np.testing.assert_allclose(CorrelatedMixture(4, agreement=0.5).log_prob(theta), Mixture(4).log_prob(theta))
+    np.testing.assert_allclose(CorrelatedMixture(4, sign_agreement=0.5).log_prob(theta), Mixture(4).log_prob(theta))
 
 
 def test_the_mixture_of_three_factors_sums_over_all_its_peaks():
-    theta, law = np.random.default_rng(1).standard_normal((20, 3)), CorrelatedMixture(3, agreement=0.8, number=0.5)
+    theta, law = np.random.default_rng(1).standard_normal((20, 3)), CorrelatedMixture(3, sign_agreement=0.8, width=0.5)
     total = np.zeros(20)
     for signs in itertools.product([-1.0, 1.0], repeat=3):
         chance = 0.5 * np.prod([0.8 if a == b else 0.2 for a, b in itertools.pairwise(signs)])
@@ -137,15 +137,17 @@ def test_arrays_become_json():
     ("name", "options", "error"),
     [
         ("cauchy", {}, UsageError),
-        ("normal", {"number": 1.0}, UsageError),
-        ("mixture", {"reading": "width"}, UsageError),
-        ("mixture", {"number": 0.0}, UsageError),
-        ("mixture", {"number": "0.25"}, UsageError),
+        ("normal", {"width": 1.0}, UsageError),
+        ("mixture", {"width_is": "reading"}, UsageError),
+        ("mixture", {"width": 0.0}, UsageError),
+        ("mixture", {"width": "0.25"}, UsageError),
         ("shifted", {"centre": float("nan")}, UsageError),
-        ("correlated-mixture", {"agreement": 1.0}, UsageError),
+        ("correlated-mixture", {"sign_agreement": 1.0}, UsageError),
         ("correlated-gaussian", {}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0]]}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0, 2.0], [2.0, 1.0]]}, DataError),
+        ("correlated-gaussian", {"covariance": [[1.0, 1.0], [1.0, 1.0]]}, DataError),
+        ("correlated-gaussian", {"covariance": [[0.0, 0.0], [0.0, 1.0]]}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0, 0.5], [0.4, 1.0]]}, DataError),
         ("correlated-gaussian", {"covariance": [["a", "b"], ["c", "d"]]}, DataError),
         ("correlated-gaussian", {"covariance": [[1.0, 0.5], [0.4]]}, DataError),
@@ -160,3 +162,15 @@ def test_laws_that_cannot_be_are_refused(name, options, error):
     with pytest.raises(error) as refusal:
         factor_law(name, 2, options)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("seed", range(5))
+def test_a_singular_covariance_is_refused_however_it_rounds_and_units_do_not_matter(seed):
+    root = np.random.default_rng(seed).normal(size=(3, 2))
+    singular = root @ root.T
+    with pytest.raises(DataError, match="positive definite"):
+        factor_law("correlated-gaussian", 3, {"covariance": (singular + singular.T) / 2})
+    units = np.outer([1e-6, 1.0, 1e6], [1e-6, 1.0, 1e6])
+    law = factor_law("correlated-gaussian", 3, {"covariance": ((singular + singular.T) / 2 + np.eye(3)) * units})
+    assert np.isfinite(law.log_prob(law.sample(9, np.random.default_rng(seed)))).all()

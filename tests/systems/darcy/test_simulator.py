@@ -306,7 +306,7 @@ def test_a_snapshot_whose_permeability_is_not_positive_is_refused():
         {"scheme": "upwind"},
         {"well_edge": "faces"},
         {"factors": "cauchy"},
-        {"reading": "variance"},
+        {"width_is": "variance"},
         {"scheme": 3},
         {"factors": None},
     ],
@@ -316,7 +316,7 @@ def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError) as refusal:
         Darcy(**wrong)
     assert "\n" not in str(refusal.value)
-    assert str(next(iter(wrong.values()))) in str(refusal.value) or "reading" in str(refusal.value)
+    assert str(next(iter(wrong.values()))) in str(refusal.value) or "width_is" in str(refusal.value)
 
 
 def test_unknown_names_come_with_the_nearest():
@@ -324,8 +324,8 @@ def test_unknown_names_come_with_the_nearest():
         Darcy(scheme="conservativ")
     with pytest.raises(UsageError, match="did you mean 'grid'"):
         Darcy(gridd=33)
-    with pytest.raises(UsageError, match="did you mean 'reading'"):
-        Darcy(factors="mixture", readin="variance")
+    with pytest.raises(UsageError, match="did you mean 'width_is'"):
+        Darcy(factors="mixture", width_si="variance")
 
 
 def test_singular_equations_are_refused():

@@ -1,6 +1,7 @@
 """Weighted draws give exact averages and partition functions; broken weights do not."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -112,6 +113,7 @@ def two(**options):
     return Particles(pair_potential("lennard-jones"), 2, BOX, TEMPERATURE, GRAVITY, **options)
 
 
+@cache
 def partition():
     """∫ exp(-U/T) of two particles in the box, by quadrature over their distance along each axis."""
     side = (np.arange(3000) + 0.5) * BOX / 3000

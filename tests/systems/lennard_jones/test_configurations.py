@@ -13,11 +13,9 @@ from beable.systems.lennard_jones.configurations import (
     contacts,
     gyration,
     height_profile,
-    hexatic,
     inside,
     jensen_shannon,
     matched_error,
-    neighbour_distance,
     pair_density,
     radial_distribution,
     smallest_distance,
@@ -34,11 +32,6 @@ def draw(seed: int = 0) -> np.random.Generator:
 def square_lattice(side: int = 4, spacing: float = 1.1) -> np.ndarray:
     x, y = np.meshgrid(*[1 + spacing * np.arange(side)] * 2)
     return np.column_stack([x.ravel(), y.ravel()])[None]
-
-
-def triangular_lattice(side: int = 8, spacing: float = 1.0) -> np.ndarray:
-    i, j = np.meshgrid(np.arange(side), np.arange(side))
-    return spacing * np.stack([(i + 0.5 * (j % 2)).ravel(), np.sqrt(0.75) * j.ravel()], axis=1)[None]
 
 
 TWO = np.array([[[0.0, 0, 0], [1, 2, 2]]])
@@ -75,20 +68,10 @@ def test_contacts_of_known_sets() -> None:
     assert contacts(TRIANGLE, low=1.01).tolist() == [0]
 
 
-def test_neighbours_and_gyration_of_known_sets() -> None:
-    assert neighbour_distance(square_lattice()) == pytest.approx([1.1])
-    assert neighbour_distance([[[0, 0], [1, 0], [3, 0]]]) == pytest.approx([4 / 3])
+def test_gyration_of_known_sets() -> None:
     assert gyration(TWO) == pytest.approx([1.5])
     assert gyration(TRIANGLE) == pytest.approx([1 / np.sqrt(3)])
     assert gyration(TRIANGLE + 7) == pytest.approx(gyration(TRIANGLE))
-
-
-def test_hexatic_order_of_lattices() -> None:
-    assert hexatic(triangular_lattice(), 1.3) == pytest.approx([1])
-    turned = triangular_lattice() @ np.array([[np.cos(1), np.sin(1)], [-np.sin(1), np.cos(1)]])
-    assert hexatic(turned, 1.3) == pytest.approx([1])
-    assert hexatic([[[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]]], 1.2) == pytest.approx([4 / 5])  # 0 in the middle
-    assert hexatic([[[0, 0], [9, 9]]]) == pytest.approx([0])
 
 
 def test_matched_error_forgets_the_order() -> None:
@@ -258,8 +241,6 @@ def test_what_is_outside_the_range_counts() -> None:
         (lambda: contacts([[[0, np.nan]]]), DataError, "not finite, first row 0"),
         (lambda: inside(TWO, 0), UsageError, "box"),
         (lambda: valid(TWO, np.inf), UsageError, "box"),
-        (lambda: neighbour_distance([[[0, 0]]]), DataError, "one particle"),
-        (lambda: hexatic(TWO), DataError, "plane"),
         (lambda: matched_error(TWO, TRIANGLE), DataError, "one shape"),
         (lambda: radial_distribution(TRIANGLE, BOX, [1, 0]), DataError, "ascend"),
         (lambda: radial_distribution(np.zeros((0, 3, 2)), BOX, [0, 1]), DataError, "no rows"),

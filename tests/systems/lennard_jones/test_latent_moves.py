@@ -203,7 +203,7 @@ def run(tmp_path_factory):
     store = Store.from_arrays(folder / "a.zarr", {"positions": x}, {"gravity": level}, dims=dims)
     settings = {
         "representation": {"kind": "coordinates"},
-        "model": {"latents": 2, "width": 8, "depth": 1, "condition": ["gravity"]},
+        "model": {"latents": 2, "width": 8, "depth": 1, "conditions": ["gravity"]},
         "training": {"members": 2, "steps": 30, "start": "pca"},
     }
     return train(store, folder / "run", RunSettings.model_validate(settings)), x
@@ -230,7 +230,7 @@ def test_what_cannot_be_meant(run):
         latent_move(MODEL, TARGET.logpdf, np.zeros((2, 3)), np.random.default_rng(0), reach=0)
     with pytest.raises(DataError, match="finite"):
         latent_move(MODEL, TARGET.logpdf, np.full((2, 3), np.nan), np.random.default_rng(0))
-    with pytest.raises(UsageError, match="condition"):
+    with pytest.raises(UsageError, match="conditions"):
         of_run(trained)
     with pytest.raises(UsageError, match="below 2"):
         of_run(trained, 2, [0.1])

@@ -12,24 +12,25 @@ import pytest
 from scipy import stats
 
 from beable.streams import RowStreams, generator
-from beable.systems.lennard_jones import monte_carlo
+from beable.systems.lennard_jones import xoshiro
 from beable.systems.lennard_jones.monte_carlo import (
     ACCEPTED,
-    LANES,
     MOVES,
     SMALLEST_STEP,
     WALLS,
     Conditions,
     Fluid,
     Systems,
+    kernel_of,
 )
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential
 from beable.systems.lennard_jones.simulator import LennardJones
+from beable.systems.lennard_jones.xoshiro import LANES
 
 # random numbers
 
 
-def xoshiro(state, words):
+def words_of(state, words):
     """The words of xoshiro128+, in whole numbers of any size."""
     a, b, c, d = map(int, state)
     for _ in range(words):
@@ -47,7 +48,7 @@ def states(seed=0):
 def numbers(draw, times):
     """(times, lanes) numbers of a kernel, and the words that belong to them."""
     state, bits, found = states(), np.empty(LANES, np.uint32), np.empty((times, LANES), np.float32)
-    words = np.array([list(xoshiro(lane, times)) for lane in state.T]).T
+    words = np.array([list(words_of(lane, times)) for lane in state.T]).T
     for row in found:
         draw(state, bits, row)
     return found, words
@@ -55,22 +56,22 @@ def numbers(draw, times):
 
 def test_words_are_those_of_xoshiro():
     state, bits = states(), np.empty(LANES, np.uint32)
-    expected = zip(*(xoshiro(lane, 50) for lane in state.T), strict=True)
+    expected = zip(*(words_of(lane, 50) for lane in state.T), strict=True)
     for words in expected:
-        monte_carlo._advance(state, bits)
+        xoshiro.advance(state, bits)
         assert bits.tolist() == list(words)
-    assert next(xoshiro([1, 2, 3, 4], 1)) == 5
+    assert next(words_of([1, 2, 3, 4], 1)) == 5
 
 
 def test_uniform_numbers():
-    found, words = numbers(monte_carlo._uniform, 200)
+    found, words = numbers(xoshiro.uniform, 200)
     assert found.astype(float).tolist() == ((words >> 8) / 2**24).tolist()
     assert stats.kstest(found.ravel(), "uniform").pvalue > 1e-3
     assert stats.kstest(np.square(found).ravel(), "uniform").pvalue < 1e-6
 
 
 def test_exponential_numbers_are_logarithms_to_single_precision():
-    found, words = numbers(monte_carlo._exponential, 200)
+    found, words = numbers(xoshiro.exponential, 200)
     exact = -np.log((words >> 8) + 0.5) + 24 * np.log(2)
     assert np.abs(found - exact).max() < 2e-6
     assert np.abs(found - exact).mean() < 1e-7
@@ -83,7 +84,7 @@ def test_ends_of_the_exponential_numbers(word):
     state = np.zeros((4, LANES), np.uint32)
     state[0] = word << 8
     found = np.empty(LANES, np.float32)
-    monte_carlo._exponential(state, np.empty(LANES, np.uint32), found)
+    xoshiro.exponential(state, np.empty(LANES, np.uint32), found)
     assert found == pytest.approx(-np.log((word + 0.5) / 2**24), abs=2e-6)
     assert (found >= 0).all()
 
@@ -91,12 +92,13 @@ def test_ends_of_the_exponential_numbers(word):
 # lanes
 
 
-def group(fluid, count, particles=6, box=4.0, seed=0, **conditions):
+def group(fluid, count, particles=6, box=4.0, seed=0, start=None, **conditions):
+    """Systems from random positions, or from what a function makes of them."""
     rows = [generator(seed, "simulation", i) for i in range(count)]
     positions = np.stack([g.random((particles, fluid.dimensions)) * box for g in rows]).astype(np.float32)
     known = {"temperature": 0.75, "gravity": 0.4, "box": box, "step": 0.4, "teleport": 0.1} | conditions
     every = Conditions(**{name: np.full(count, value, np.float32) for name, value in known.items()})
-    return Systems(fluid, positions, every, rows)
+    return Systems(fluid, start(positions) if start else positions, every, rows)
 
 
 PLAIN = Fluid(pair_potential("lennard-jones"))
@@ -112,8 +114,8 @@ def test_a_system_does_not_depend_on_the_systems_beside_it(count):
 
 
 def test_a_system_of_infinite_energy_harms_no_other():
-    well, mixed = group(PLAIN, 4), group(PLAIN, 4)
-    mixed._x[:, :, 1] = 1.0
+    on_one_point = np.arange(4)[:, None, None] == 1
+    well, mixed = group(PLAIN, 4), group(PLAIN, 4, start=lambda x: np.where(on_one_point, np.float32(1), x))
     for systems in (well, mixed):
         systems.run(40)
     assert mixed.positions[[0, 2, 3]].tobytes() == well.positions[[0, 2, 3]].tobytes()
@@ -167,8 +169,8 @@ def test_particles_stay_in_the_box(walls):
 
 
 def test_kernels_are_kept_on_disk_unless_the_potential_is_the_users():
-    assert monte_carlo._kernel(3, 2, 0, False).stats.cache_path is not None
-    user = monte_carlo._kernel(-1, 2, 0, False, pair_potential("none").energy)
+    assert kernel_of(3, 2, 0, False).stats.cache_path is not None
+    user = kernel_of(-1, 2, 0, False, pair_potential("none").energy)
     assert user.stats.cache_path is None
 
 
@@ -290,7 +292,10 @@ def test_potential_of_the_user_is_sampled(tmp_path, monkeypatch):
 def test_moves_between_three_layers_go_both_ways_equally_often():
     """Detailed balance of a particle under gravity; far from equilibrium the same counts differ."""
     fluid = Fluid(pair_potential("none"), walls="reject")
-    systems = group(fluid, LANES, particles=1, box=2.0, gravity=1.0, step=0.9)
+    high = [np.nan, 1.8]
+    systems = group(
+        fluid, LANES, particles=1, box=2.0, gravity=1.0, step=0.9, start=lambda x: np.where(np.isnan(high), x, high)
+    )
 
     def smallest_p(times):
         counts = np.zeros((3, 3), int)
@@ -302,7 +307,6 @@ def test_moves_between_three_layers_go_both_ways_equally_often():
         pairs = [(counts[i, j], counts[i, j] + counts[j, i]) for i, j in itertools.combinations(range(3), 2)]
         return min(stats.binomtest(int(one), int(both)).pvalue for one, both in pairs if both)
 
-    systems._x[1] = 1.8
     assert smallest_p(6) < 1e-6
     systems.run(100)
     assert smallest_p(400) > 1e-3
@@ -314,9 +318,9 @@ def test_a_rise_is_the_difference_of_two_energies(moves, bonded):
     fluid = replace(PLAIN, moves=moves, bonds=Bonds() if bonded else None)
     bonds = {"stiffness": 30.0, "length": 1.5} if bonded else None
     simulator = LennardJones(particles=6, box=6.0, bonds=bonds, gravity=0.4)
-    systems = group(fluid, 64, box=6.0, temperature=1e-5, step=0.2, teleport=0.0)
-    if bonded:
-        systems._x[:] = simulator._start(generator(0, "start"), 6.0).T[:, :, None]
+    chain = np.stack([np.linspace(0.5, 5.5, 6), np.full(6, 3.0)], axis=1)
+    start = (lambda x: np.broadcast_to(chain, x.shape)) if bonded else None
+    systems = group(fluid, 64, box=6.0, temperature=1e-5, step=0.2, teleport=0.0, start=start)
     gamma, energies = np.full((64, 1), 0.4), []
     for _ in range(60):
         systems.run(1)

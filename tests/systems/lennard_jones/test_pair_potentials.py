@@ -152,18 +152,3 @@ def test_bond_is_a_spring_where_the_core_has_ended():
     assert bonds.energy(r2) == pytest.approx(-4 * np.log(1 - r2 / 4), rel=1e-12)
     within = np.array([1.0])
     assert bonds.energy(within) == pytest.approx(-4 * np.log(3 / 4) + 1, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        (3, "stiffness and length"),
-        ({"spring": 3.0}, "stiffness and length"),
-        ({"stiffness": -1.0}, "stiffness must be greater than 0"),
-        ({"length": 0.5}, "length of bonds must be at least 1"),
-        ({"length": math.nan}, "length must be a finite number"),
-    ],
-)
-def test_bonds_that_cannot_be_meant(settings, words):
-    with pytest.raises(UsageError, match=words):
-        Bonds.of(settings)

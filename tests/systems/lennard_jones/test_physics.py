@@ -18,7 +18,8 @@ from scipy import integrate, stats
 
 from beable.streams import RowStreams
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential
-from beable.systems.lennard_jones.simulator import SOURCE_PROTOCOL, LennardJones, pair_energy
+from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
+from beable.systems.lennard_jones.simulator import LennardJones, pair_energy
 
 Array = np.ndarray
 Bug = Literal["none", "gravity up", "inverted cut-off", "clamped walls", "flipped acceptance"]

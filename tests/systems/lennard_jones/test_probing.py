@@ -32,12 +32,12 @@ def trained(tmp_path_factory):
     known = {"gravity": rows["gravity"]}
     store = Store.from_arrays(folder / "fluid.zarr", {"positions": rows["positions"]}, known, dims=dims)
 
-    def get(steps=300, condition=()):
-        name = f"run-{steps}-{len(condition)}"
+    def get(steps=300, conditions=()):
+        name = f"run-{steps}-{len(conditions)}"
         if name not in runs:
             settings = {
                 "representation": {"kind": "coordinates", "order": "none"},
-                "model": {"latents": 3, "width": 16, "depth": 1, "condition": condition},
+                "model": {"latents": 3, "width": 16, "depth": 1, "conditions": conditions},
                 "training": {"members": 2, "steps": steps, "batch": 64, "start": "pca"},
             }
             runs[name] = train(store, folder / name, RunSettings.model_validate(settings))
@@ -97,20 +97,22 @@ def test_walks_go_through_the_middle_and_are_measured_as_decoded(trained):
 def test_what_no_latent_knows_is_moved_by_none(trained):
     rng = np.random.default_rng(0)
     luck = {"luck": lambda x: rng.normal(size=len(x)), "still": lambda x: np.ones(len(x))}
+    luck["still but for rounding"] = lambda x: 1 + 1e-8 * rng.normal(size=len(x))
     walk = traverse(trained(), fluid(300, 1), quantities=luck)[0]
     assert all(abs(e.association) < 0.2 and e.p > 0.001 for e in walk.effects["luck"])
     assert {(e.trend, e.span, e.association) for e in walk.effects["still"]} == {(0.0, 0.0, 0.0)}
+    assert {(e.trend, e.association) for e in walk.effects["still but for rounding"]} == {(0.0, 0.0)}
     json.dumps(plain(walk), allow_nan=False)
 
 
 def test_models_that_are_told_something_are_walked_at_a_condition(trained):
     run, rows = trained(60, ("gravity",)), fluid(100, 1)
-    one, two = (traverse(run, rows, condition={"gravity": g})[0] for g in (0.1, 1.0))
+    one, two = (traverse(run, rows, conditions={"gravity": g})[0] for g in (0.1, 1.0))
     assert np.abs(one.positions - two.positions).max() > 0
     with pytest.raises(UsageError, match="told gravity"):
         traverse(run, rows)
     with pytest.raises(UsageError, match="told nothing"):
-        traverse(trained(), rows, condition={"gravity": 1.0})
+        traverse(trained(), rows, conditions={"gravity": 1.0})
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,11 @@ from beable.streams import RowStreams
 from beable.systems.lennard_jones.monte_carlo import LANES
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential
 from beable.systems.lennard_jones.reduced_units import ARGON, Substance
-from beable.systems.lennard_jones.simulator import (
-    PARAMETERS,
-    SOURCE_PROTOCOL,
-    LennardJones,
-    pair_energy,
-    preliminary_run,
-)
+from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL, GravityRange
+from beable.systems.lennard_jones.simulator import PARAMETERS, LennardJones, pair_energy, preliminary_run
 
 SMALL = {"particles": 5, "box": 4.0, "gravity": 0.4, "sweeps": 40, "samples": 3, "spacing": 5}
+RESTART = {"particles": 5, "box": 4.0, "gravity": 0.4, "sweeps": 40, "protocol": "restart"}
 BONDS = {"stiffness": 30.0, "length": 1.5}
 
 
@@ -134,17 +130,16 @@ def test_rows_of_a_chain_follow_each_other_and_chains_do_not():
 
 
 def test_restarts_are_chains_of_one_row():
-    settings = SMALL | {"protocol": "restart"}
-    restarted = simulated(LennardJones(**settings), 4)
-    alone = simulated(LennardJones(**settings), 1, start=2)
+    restarted = simulated(LennardJones(**RESTART), 4)
+    alone = simulated(LennardJones(**RESTART), 1, start=2)
     assert restarted["positions"][2].tobytes() == alone["positions"][0].tobytes()
-    assert LennardJones(**settings).samples == 1
+    assert LennardJones(**RESTART).samples == 1
 
 
 def test_a_run_does_more_sweeps_than_its_burn_in_alone():
     """The first row is one spacing after the early energy, of both protocols."""
-    for protocol in ("restart", "long-run"):
-        settings = SMALL | {"protocol": protocol, "step": 1e-6, "teleport": 0.0, "samples": 1}
+    for protocol in (RESTART, SMALL | {"samples": 1}):
+        settings = protocol | {"step": 1e-6, "teleport": 0.0}
         found = simulated(LennardJones(**settings), 4)
         assert found["early_energy"] == pytest.approx(found["energy"], rel=0.1)
         free = simulated(LennardJones(**settings | {"step": 0.5}), 4)
@@ -205,7 +200,7 @@ def test_gravity_of_a_range_is_drawn_once_a_chain():
     assert len(np.unique(chains[:, 0])) == 100
     assert 0.1 <= values.min() < 0.2 < 0.9 < values.max() <= 1.0
     assert simulator.draw(RowStreams(0, 100, 20)).tobytes() == values[100:120].tobytes()
-    assert simulator.settings()["gravity"] == {"low": 0.1, "high": 1.0}
+    assert simulator.settings.gravity == GravityRange(low=0.1, high=1.0)
     assert not np.array_equal(simulator.draw(RowStreams(1, 0, 3)), values[:3])
 
 
@@ -229,12 +224,12 @@ def test_factors_that_no_system_can_have(values, words):
 
 
 @pytest.mark.parametrize(
-    "settings", [SMALL, SMALL | SOURCE_PROTOCOL, SMALL | {"gravity": {"low": 0, "high": 1}, "bonds": BONDS}]
+    "settings", [SMALL, RESTART | SOURCE_PROTOCOL, SMALL | {"gravity": {"low": 0, "high": 1}, "bonds": BONDS}]
 )
 def test_settings_and_pickles_return(settings):
     simulator = LennardJones(**settings)
-    again = LennardJones(**json.loads(json.dumps(simulator.settings())))
-    assert again.settings() == pickle.loads(pickle.dumps(simulator)).settings() == simulator.settings()
+    again = LennardJones(**json.loads(json.dumps(simulator.settings.model_dump(mode="json"))))
+    assert again.settings == pickle.loads(pickle.dumps(simulator)).settings == simulator.settings
 
 
 def test_a_potential_of_the_user_returns_by_name(tmp_path, monkeypatch):
@@ -243,8 +238,8 @@ def test_a_potential_of_the_user_returns_by_name(tmp_path, monkeypatch):
     import potential_of_a_setting
 
     simulator = LennardJones(**SMALL | {"potential": potential_of_a_setting.u})
-    assert simulator.settings()["potential"] == "potential_of_a_setting:u"
-    again = LennardJones(**simulator.settings())
+    assert simulator.settings.potential == "potential_of_a_setting:u"
+    again = LennardJones(**simulator.settings.model_dump(mode="json"))
     assert simulated(again, 3)["energy"].tobytes() == simulated(simulator, 3)["energy"].tobytes()
 
 
@@ -369,8 +364,8 @@ def test_preliminary_run_finds_what_the_moves_make_of_the_memory():
 
 def test_spacing_is_settled_once():
     simulator = LennardJones(**SMALL | {"spacing": "auto"})
-    assert simulator.settings()["spacing"] == preliminary_run(LennardJones(**SMALL)).spacing
-    assert LennardJones(**simulator.settings()).spacing == simulator.spacing
+    assert simulator.settings.spacing == preliminary_run(LennardJones(**SMALL)).spacing
+    assert LennardJones(**simulator.settings.model_dump(mode="json")).spacing == simulator.spacing
 
 
 # bad input
@@ -381,23 +376,28 @@ def test_spacing_is_settled_once():
     [
         ({"particles": 30}, "30 particles do not fit a box of side 4: give at most 23, or a side of at least 4.61"),
         ({"particles": 300, "dimensions": 3}, "do not fit"),
-        ({"particles": 0}, "particles must be a whole number of at least 1, not 0"),
-        ({"dimensions": 1}, "dimensions must be a whole number from 2 to 3, not 1"),
+        ({"particles": 0}, "particles must be at least 1, not 0"),
+        ({"dimensions": 1}, "unknown dimensions '1': known: 2, 3"),
         ({"dimensions": 4}, "dimensions"),
         ({"box": 0.0}, "box must be greater than 0"),
-        ({"box": "wide"}, "box must be a finite number, not 'wide'"),
+        ({"box": "wide"}, "box must be a number, not 'wide'"),
         ({"temperature": 0}, "temperature must be greater than 0"),
         ({"temperature": (0.5, 0.5)}, "several different ones"),
         ({"gravity": -0.1}, "gravity must be at least 0, not -0.1"),
         ({"gravity": math.nan}, "gravity must be a finite number"),
         ({"gravity": ()}, "gravity"),
-        ({"gravity": {"low": 0.1}}, "low and high"),
+        ({"gravity": {"low": 0.1}}, "gravity.high is missing"),
         ({"gravity": {"low": 1.0, "high": 0.1}}, "low less than high"),
         ({"potential": "lenard-jones"}, "did you mean 'lennard-jones'"),
         ({"cutoff": 0.0}, "cutoff must be greater than 0"),
         ({"cutoff": None, "shift": True}, "shift needs a cut-off"),
         ({"shift": 1}, "shift must be true or false"),
-        ({"bonds": 3}, "stiffness and length"),
+        ({"bonds": 3}, "bonds must be a table of stiffness, length, not 3"),
+        ({"bonds": {"spring": 3.0}}, "unknown setting of lennard-jones 'bonds.spring'"),
+        ({"bonds": {"stiffness": -1.0}}, "bonds.stiffness must be greater than 0"),
+        ({"bonds": {"length": 0.5}}, "bonds.length must be at least 1"),
+        ({"bonds": {"length": math.nan}}, "bonds.length must be a finite number"),
+        ({"protocol": "restart"}, "samples is for long runs"),
         ({"bonds": BONDS, "start": "random"}, "start must be chain"),
         ({"bonds": BONDS, "particles": 23}, "a chain of 23 particles does not fit"),
         ({"walls": "soft"}, "unknown walls 'soft'"),
@@ -407,7 +407,7 @@ def test_spacing_is_settled_once():
         ({"moves": "cluster"}, "unknown moves 'cluster'"),
         ({"step": 0.0}, "step must be greater than 0"),
         ({"step": 2.5}, "step must be at most half the box of 4"),
-        ({"teleport": 1.1}, "teleport must be from 0 to 1"),
+        ({"teleport": 1.1}, "teleport must be at most 1"),
         ({"protocol": "short"}, "unknown protocol 'short'"),
         ({"sweeps": 0}, "sweeps"),
         ({"samples": 0}, "samples"),

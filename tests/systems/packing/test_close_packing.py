@@ -94,7 +94,7 @@ def test_ternary_mixture():
 
 @pytest.mark.parametrize(("spread", "expected"), LOGNORMAL)
 def test_lognormal_mixtures(spread, expected):
-    powder = Powder([{"median": 1, "spread": spread, "cut": 4}])
+    powder = Powder([{"median": 1, "spread": spread, "truncation": 4}])
     assert close_packing_estimate(*powder.volume_classes()) == pytest.approx(expected, abs=0.001)
 
 
@@ -231,7 +231,7 @@ def test_law_of_desmond_and_weeks():
 
 @pytest.mark.parametrize("spread", [0.3, 0.5])
 def test_law_of_santos_for_a_lognormal(spread):
-    powder = Powder([{"median": 1, "spread": spread, "cut": 6}])
+    powder = Powder([{"median": 1, "spread": spread, "truncation": 6}])
     odds = EQUAL_SPHERES / (1 - EQUAL_SPHERES) * math.exp(spread**2)
     assert santos(*powder.volume_classes(400)) == pytest.approx(odds / (1 + odds), abs=1e-5)
     assert santos([1], [1], 0.6) == pytest.approx(0.6)
@@ -240,7 +240,7 @@ def test_law_of_santos_for_a_lognormal(spread):
 @pytest.mark.parametrize("law", [desmond_weeks, santos])
 @pytest.mark.parametrize("spread", [0.1, 0.2, 0.3])
 def test_laws_agree_on_narrow_distributions(law, spread):
-    classes = Powder([{"median": 1, "spread": spread, "cut": 3}]).volume_classes()
+    classes = Powder([{"median": 1, "spread": spread, "truncation": 3}]).volume_classes()
     assert law(*classes) == pytest.approx(close_packing_estimate(*classes), abs=0.015)
 
 

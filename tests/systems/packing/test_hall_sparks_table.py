@@ -216,7 +216,7 @@ def test_a_subset_is_stored_and_seeded(tmp_path, table):
 
 
 def test_the_verb_knows_the_table_by_its_header(tmp_path, table, capsys):
-    import_(table, output=tmp_path / "store.zarr", subset="top", rows=2, seed=5)
+    import_(table, output=tmp_path / "store.zarr", set=["kind=top", "rows=2", "seed=5"])
     told = capsys.readouterr().out
     assert "left_out: 6" in told
     assert "decoded: 6" in told
@@ -231,8 +231,10 @@ def test_options_of_the_table_are_refused_for_other_files(tmp_path, table):
     assert is_packing_table(table)
     assert not is_packing_table(other)
     for file, more in ((other, {}), (table, {"variables": ["ID"]})):
-        with pytest.raises(UsageError, match="--subset, --keep-flagged: only for a table of packings"):
-            import_(file, output=tmp_path / "store.zarr", subset="top", keep_flagged=True, **more)
+        with pytest.raises(UsageError, match="--config and --set are for recognised files"):
+            import_(file, output=tmp_path / "store.zarr", set=["kind=top"], **more)
+    with pytest.raises(UsageError, match=r"unknown setting of a table of packings .* did you mean 'kind'"):
+        import_(table, output=tmp_path / "store.zarr", set=["kid=top"])
 
 
 # What is refused

@@ -2,19 +2,16 @@
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import numpy as np
 import pytest
 
-from beable.report import of_parts, page
-from beable.report.of_parts import parts_page
+from beable.console.numbers import number
+from beable.report import page
 from beable.report.page import Figure, Table
-from beable.report.sections import number
-from beable.studies import parts as running
-from beable.studies import run as training
-from beable.studies.parts import run_parts
+from beable.report.study import study_page
+from beable.studies.run import run_study
 from beable.studies.study import load
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.parts.design import _apart
@@ -23,9 +20,9 @@ from beable.systems.packing.study import PARTS as MEASURED
 ROWS = 40
 FEW = {"members": 2, "steps": 20, "batch": 16}
 SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 6}
-FURTHER = {
+DATASETS = {
     "uniform": {"rows": 24},
-    "top": {"rows": 16, "densest": 0.6},
+    "top": {"rows": 16, "settings": {"densest": 0.6}},
     "table-uniform": {"rows": 30},
     "table-top": {"rows": 3},
 }
@@ -35,10 +32,10 @@ PARTS = {
     "packing-artefact": {"draws": 4, "studies": 4},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
-    "packing-design": {"targets": [0.59], "calls": 20, "seeds": 1, "coarse": 30, "wanted": 1},
+    "packing-design": {"targets": [0.59], "calls": 20, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
 }
 #: of the β axes two arms, and of the source's table one, are enough to draw
-BETA_ARMS = {"packing-beta": ("all", "uniform")}
+BETA_ARMS = {"packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"}}
 LEFT_OUT = "packing-table"
 
 
@@ -53,8 +50,8 @@ def tiny():
     """The study with all its parts but one."""
     study = load("packing")
     preset = {
-        "data": {"rows": ROWS, "settings": {"coarse": 30, "median": [1.0, 1.5], "spread": [0.0, 0.1]}},
-        "further": FURTHER,
+        "data": {"rows": ROWS, "settings": {"min_coarse_spheres": 30, "median": [1.0, 1.5], "spread": [0.0, 0.1]}},
+        "datasets": DATASETS,
         "run": {
             "model": {"hidden": [6]},
             "training": {"members": 12, "held_out": 0.3},
@@ -69,7 +66,7 @@ def tiny():
         for part in study.parts
         if part.name != LEFT_OUT
     )
-    used = {name for part in parts for name in part.arms}
+    used = {name for part in parts for name in part.arm_names}
     return study.model_copy(update={"parts": parts, "arms": tuple(arm for arm in study.arms if arm.name in used)})
 
 
@@ -90,30 +87,20 @@ def paper_table(path):
     path.write_text("\n".join([",".join(("ID", *COLUMNS)), *lines, ""]))
 
 
-class Threads(ThreadPoolExecutor):
-    """Stands for a pool of processes, which take seconds to begin."""
-
-    def __init__(self, workers, mp_context=None, **more):
-        super().__init__(1, **more)
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(here, tmp_path_factory):
     out, study = tmp_path_factory.mktemp("study"), tiny()
     paper_table(out / "theirs.csv")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training, "ProcessPoolExecutor", Threads)
-        patched.setattr(running, "ProcessPoolExecutor", Threads)
-        done = run_parts(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
-    return study, done
+    done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
+    return study, done, out / "out"
 
 
 @pytest.fixture(scope="module")
 def drawn(finished):
     """The page, laid out when it is written."""
-    study, done = finished
+    _, done, out = finished
     left_out = done._replace(left_out={"A part without": ["table"], "One more": ["other", "table"]})
-    return parts_page(study, left_out, "beable study run packing --preset tiny")
+    return study_page(left_out, out)
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +110,6 @@ def html(drawn):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(page, "picture", lambda figure: blank)
         return unescape(page.render(drawn))
-
-
-def test_every_measure_has_its_section():
-    assert set(MEASURED) == {part.measure for part in load("packing").parts}
 
 
 def test_every_part_has_a_section(finished, drawn):
@@ -158,7 +141,7 @@ def test_the_data_are_drawn(drawn):
 
 
 def test_results_are_numbers_of_json(finished):
-    study, done = finished
+    study, done, _ = finished
     json.dumps(done.results, allow_nan=False)
     assert set(done.results["parts"]) == {part.name for part in study.parts}
     assert done.results["arms"].keys() == {arm.name for arm in study.arms}
@@ -168,7 +151,7 @@ def test_results_are_numbers_of_json(finished):
 
 
 def test_the_page_shows_every_part(finished, html):
-    study, _ = finished
+    study, _, _ = finished
     for part in study.parts:
         assert part.title in html
         assert part.question[:60] in html
@@ -180,7 +163,6 @@ def test_the_page_shows_every_part(finished, html):
 def test_the_page_names_the_parts_that_are_left_out(finished, html):
     assert "A part without: needs --file table=PATH." in html
     assert "One more: needs --file other=PATH --file table=PATH." in html
-    assert of_parts._left_out(finished[1]) == []
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_what_is_called_mig_grows_with_the_spread_of_independent_columns_and_the
     assert abs(mean["ami"][0]) < 0.1
     for name in ("ksg", "spearman"):
         assert np.abs(mean[name]).max() < 0.1
-    agree = np.mean([c.nmi.score - c.nmi.by_luck for c in wide])
+    agree = np.mean([c.nmi.score - c.nmi.chance for c in wide])
     assert abs(agree) < 0.01
 
 

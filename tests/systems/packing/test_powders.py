@@ -168,7 +168,7 @@ def farthest(diameters, spread, cut, shift):
 
 @pytest.mark.parametrize(("spread", "cut"), SHAPES[:5])
 def test_sizes_follow_the_number_distribution_to_one_sphere(spread, cut):
-    drawn = 2 * Powder([{"median": 1.0, "spread": spread, "cut": cut}]).draw(2000, 0).radii
+    drawn = 2 * Powder([{"median": 1.0, "spread": spread, "truncation": cut}]).draw(2000, 0).radii
     assert farthest(drawn, spread, cut, -3 * spread**2) <= 1 + 1e-6
     assert farthest(drawn, spread, cut, 0.0) > 50  # the law by mass
 
@@ -337,8 +337,8 @@ OF_THE_SECOND = [
     ({"spread": -0.1}, "spread must lie between 0 and 3, not -0.1"),
     ({"spread": 3.5}, "spread must lie between 0 and 3, not 3.5"),
     ({"spread": math.nan}, "spread must be a finite number"),
-    ({"spread": 1, "cut": 0}, "cut must lie between 0.1 and 10 spreads, not 0"),
-    ({"spread": 1, "cut": 11}, "cut must lie between 0.1 and 10 spreads, not 11"),
+    ({"spread": 1, "truncation": 0}, "truncation must lie between 0.1 and 10 spreads, not 0"),
+    ({"spread": 1, "truncation": 11}, "truncation must lie between 0.1 and 10 spreads, not 11"),
     ({"density": None}, "density is missing"),
     ({"density": 0}, "density must be greater than 0, not 0"),
     ({"density": -2.7}, "density must be greater than 0, not -2.7"),
@@ -411,7 +411,10 @@ def test_bad_numbers_of_spheres(spheres):
 @pytest.mark.parametrize("scale", [1e-50, 1e50])
 def test_ends_of_the_range_of_sizes(scale):
     powder = Powder(
-        [{"volume_fraction": 0.5, "median": scale, "spread": 3, "cut": 10}, {"volume_fraction": 0.5, "median": 1}]
+        [
+            {"volume_fraction": 0.5, "median": scale, "spread": 3, "truncation": 10},
+            {"volume_fraction": 0.5, "median": 1},
+        ]
     )
     assert np.isfinite([*powder.number_fractions, powder.mean_volume, *powder.coarse()]).all()
     assert powder.number_fractions.sum() == pytest.approx(1)

@@ -17,7 +17,7 @@ from beable.systems.packing.simulator import COARSE, Packing, least_spheres, pac
 
 EQUAL = [{"median": 1.0}]
 TWO = [{"volume_fraction": 0.3, "median": 1.0}, {"volume_fraction": 0.7, "median": 3.0}]
-SMALL = {"median": (1, 1.5), "spread": (0.0, 0.1), "coarse": 30}
+SMALL = {"median": (1, 1.5), "spread": (0.0, 0.1), "min_coarse_spheres": 30}
 
 
 def two_sizes(ratio, fine=0.3):
@@ -215,9 +215,9 @@ def test_densities_turn_mass_into_volume():
     row = np.array([1.0, 0.0, 2.0, 0.0, 0.5, 0.5])
     shares = {}
     for densities in ((1.0, 1.0), (1.0, 4.0)):
-        simulator = Packing(components=2, median=(1, 2), spread=0.0, densities=densities, coarse=100)
+        simulator = Packing(components=2, median=(1, 2), spread=0.0, densities=densities, min_coarse_spheres=100)
         found = simulator.simulate(row[None], RowStreams(0, 0, 1))
-        shares[densities[1]] = found["found"][0, 1]
+        shares[densities[1]] = found["bulk_volume_fraction"][0, 1]
         np.testing.assert_array_equal(found["mass_fraction"], [[0.5, 0.5]])
     assert shares[1.0] == pytest.approx(0.5, abs=0.03)
     assert shares[4.0] == pytest.approx(0.2, abs=0.03)
@@ -310,7 +310,9 @@ def test_features_see_neither_order_nor_units():
 
 def test_a_row_that_needs_too_many_spheres_fails_alone():
     values = np.array([[1, 0.0, 1.2, 0.1, 0.5, 0.5], [1, 0.0, 6.0, 0.1, 0.5, 0.5], [1, 0.0, 900.0, 0.1, 0.5, 0.5]])
-    few, many = (Packing(components=2, median=(1, 9), most=most, coarse=30) for most in (3000, 900_000))
+    few, many = (
+        Packing(components=2, median=(1, 9), max_spheres=most, min_coarse_spheres=30) for most in (3000, 900_000)
+    )
     found, without = few.simulate(values, RowStreams(0, 0, 3)), many.simulate(values[:2], RowStreams(0, 0, 2))
     assert found["spheres"].tolist() == [2000, without["spheres"][1], np.inf]
     assert without["spheres"][1] == least_spheres(few.powder(values[1])) > 3000
@@ -322,7 +324,7 @@ def test_a_row_that_needs_too_many_spheres_fails_alone():
 
 
 def test_failed_rows_of_a_store_are_named(tmp_path):
-    simulator = Packing(components=2, median=(1, 6), spread=(0.0, 0.1), most=2000, coarse=30)
+    simulator = Packing(components=2, median=(1, 6), spread=(0.0, 0.1), max_spheres=2000, min_coarse_spheres=30)
     with pytest.raises(DataError, match="failed") as caught:
         generate(simulator, tmp_path / "a.zarr", 12, workers=1)
     assert "\n" not in str(caught.value)
@@ -376,15 +378,15 @@ BAD_ROWS = {
 def test_a_bad_row_of_a_table_is_named_in_one_line(case):
     where, value, words = BAD_ROWS[case]
     table = np.array([ROW, ROW, ROW])
-    assert Packing(components=2, design="table", table=table).table.shape == (3, 6)
+    assert Packing(components=2, sampling="table", table=table).table.shape == (3, 6)
     table[1, where] = value
     with pytest.raises(BeableError, match=words) as caught:
-        Packing(components=2, design="table", table=table)
+        Packing(components=2, sampling="table", table=table)
     assert "\n" not in str(caught.value)
 
 
 def test_a_table_is_its_own_range_and_ends_where_it_ends():
-    simulator = Packing(components=2, design="table", table=[ROW, [10.0, 0.0, 30.0, 0.3, 0.5, 0.5]])
+    simulator = Packing(components=2, sampling="table", table=[ROW, [10.0, 0.0, 30.0, 0.3, 0.5, 0.5]])
     assert (simulator.median, simulator.spread) == ((10.0, 40.0), (0.0, 0.3))
     np.testing.assert_array_equal(simulator.draw(RowStreams(9, 1, 1)), [[10.0, 0.0, 30.0, 0.3, 0.5, 0.5]])
     with pytest.raises(UsageError, match="the table has 2 rows, not 3: ask for less"):
@@ -392,7 +394,7 @@ def test_a_table_is_its_own_range_and_ends_where_it_ends():
 
 
 def test_fractions_within_rounding_are_rescaled():
-    simulator = Packing(components=2, design="table", table=[[*ROW[:4], 0.4, 0.6004]])
+    simulator = Packing(components=2, sampling="table", table=[[*ROW[:4], 0.4, 0.6004]])
     assert simulator.powder(simulator.table[0]).mass_fractions.sum() == pytest.approx(1, abs=1e-12)
 
 
@@ -406,9 +408,9 @@ SETTINGS = {
     "negative spread": ({"spread": (-0.1, 0.2)}, "spread must be a lowest and a highest value, at least 0"),
     "spread too wide": ({"spread": (0.1, 4.0)}, "spread must lie between 0 and 3"),
     "spread in words": ({"spread": ("a", "b")}, "spread must be numbers"),
-    "cut": ({"cut": 0}, "cut must be greater than 0"),
-    "cut too wide": ({"cut": 50.0}, "cut must lie between"),
-    "coarse": ({"coarse": 10}, "coarse must be a whole number of at least 30"),
+    "truncation": ({"truncation": 0}, "truncation must be greater than 0"),
+    "truncation too wide": ({"truncation": 50.0}, "truncation must lie between"),
+    "coarse": ({"min_coarse_spheres": 10}, "min_coarse_spheres must be at least 30"),
     "most": ({"most": 100}, "most must be a whole number from 2000"),
     "densities": ({"densities": (1.0, 2.0)}, "densities must be 3 positive numbers"),
     "density of zero": ({"densities": 0.0}, "densities must be 3 positive numbers"),
@@ -429,10 +431,9 @@ def test_settings_that_cannot_be_meant(case):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"spread": 0.2, "median": 3.0, "densities": 2.5}, {"components": 1, "cut": 1.0}]
+    "options", [{}, {"spread": 0.2, "median": 3.0, "densities": 2.5}, {"components": 1, "truncation": 1.0}]
 )
 def test_settings_give_the_same_simulator(options):
     simulator = Packing(**options)
-    again = Packing(**json.loads(json.dumps(simulator.settings(), allow_nan=False)))
-    assert again.settings() == simulator.settings()
-    assert set(simulator.settings()) == set(Packing.__init__.__kwdefaults__)
+    again = Packing(**json.loads(json.dumps(simulator.settings.model_dump(mode="json"), allow_nan=False)))
+    assert again.settings == simulator.settings

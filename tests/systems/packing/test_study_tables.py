@@ -2,7 +2,8 @@
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +12,18 @@ from beable import cli
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, OutputError, UsageError
-from beable.studies import parts as running
-from beable.studies import run as training
-from beable.studies.context import data_path, further_path
+from beable.studies.check import check
+from beable.studies.context import Context, data_path, dataset_path
 from beable.studies.part import Part
-from beable.studies.parts import run_parts
+from beable.studies.run import _draw_data, run_study
 from beable.studies.study import Data, Study, load, parse
 from beable.systems.packing.hall_sparks_table import COLUMNS
-from beable.systems.packing.parts.rows import store_of, whole_of
+from beable.systems.packing.parts.rows import whole_of
 from beable.systems.packing.simulator import Packing
-from beable.systems.packing.tables_of_study import make_table
 from beable.vae.objectives import Constant
 
 ROWS = 60
-SETTINGS = {"median": [1.0, 2.0], "spread": [0.0, 0.1], "coarse": 30, "components": 2}
+SETTINGS = {"median": [1.0, 2.0], "spread": [0.0, 0.1], "min_coarse_spheres": 30, "components": 2}
 
 STUDY = """
 name = "small"
@@ -34,22 +33,26 @@ question = "Does it run?"
 [data]
 simulator = "packing"
 rows = 60
-settings = { median = [1.0, 2.0], spread = [0.0, 0.1], coarse = 30, components = 2 }
-[further.even]
+settings = { median = [1.0, 2.0], spread = [0.0, 0.1], min_coarse_spheres = 30, components = 2 }
+[datasets.even]
+source = "subset"
 of = "data"
-subset = "uniform"
+settings = { kind = "uniform" }
 rows = 30
-[further.theirs]
+[datasets.theirs]
+source = "table"
 file = "table"
-[further.theirs-dense]
+[datasets.theirs-dense]
+source = "subset"
 of = "theirs"
-subset = "top"
+settings = { kind = "top", densest = 0.5 }
 rows = 12
-densest = 0.5
-[further.theirs-few]
+[datasets.theirs-few]
+source = "subset"
 of = "theirs-dense"
 rows = 6
-[further.other]
+[datasets.other]
+source = "table"
 file = "other"
 [run]
 representation = { kind = "table", constant = "keep" }
@@ -72,23 +75,23 @@ name = "ours"
 title = "Ours"
 question = "?"
 measure = "rows"
-arms = ["own", "even"]
+arms = { judged = ["own", "even"] }
 [[parts]]
 name = "theirs"
 title = "Theirs"
 question = "?"
 measure = "rows"
-arms = ["own", "few"]
+arms = { judged = ["own", "few"] }
 [[parts]]
 name = "both"
 title = "Both files"
 question = "?"
 measure = "rows"
-arms = ["own"]
-further = ["other", "theirs"]
+arms = { judged = ["own"] }
+datasets = ["other", "theirs"]
 [presets.quick]
 data = { rows = 50 }
-further = { theirs-dense = { densest = 0.6 } }
+datasets = { theirs-dense = { settings = { densest = 0.6 } } }
 [presets.full]
 """
 
@@ -96,32 +99,53 @@ further = { theirs-dense = { densest = 0.6 } }
 # Where data come from
 
 DATA = {
-    "nothing": ({}, "give one of simulator, of and file"),
-    "two": ({"simulator": "packing", "of": "data", "rows": 9}, "give one of simulator, of and file"),
-    "all": ({"simulator": "packing", "of": "data", "file": "table", "rows": 9}, "give one of simulator, of and file"),
+    "nothing": ({}, "give one of simulator and source"),
+    "two": ({"simulator": "packing", "source": "subset", "rows": 9}, "give one of simulator and source"),
+    "a simulator of a file": ({"simulator": "packing", "file": "table", "rows": 9}, "of and file go with a source"),
+    "both": ({"source": "subset", "of": "data", "file": "table"}, "give one of of and file"),
     "no rows": ({"simulator": "packing"}, "rows are missing: a simulator needs a number of them"),
-    "few rows": ({"of": "data", "rows": 2}, "greater than or equal to 3"),
-    "no share": ({"of": "data", "densest": 0.0}, "greater than 0"),
-    "a large share": ({"of": "data", "densest": 1.5}, "less than or equal to 1"),
-    "a subset": ({"of": "data", "subset": "even"}, "'gaussian', 'uniform' or 'top'"),
-    "a seed": ({"of": "data", "seed": -1}, "greater than or equal to 0"),
-    "a key": ({"of": "data", "colour": "red"}, "further.more.colour"),
+    "few rows": ({"source": "subset", "of": "data", "rows": 2}, "greater than or equal to 3"),
+    "a seed": ({"source": "subset", "of": "data", "seed": -1}, "greater than or equal to 0"),
+    "a key": ({"source": "subset", "of": "data", "colour": "red"}, "datasets.more.colour"),
 }
+SETTINGS_OF_SOURCES = {
+    "no source": ({"source": "subst"}, "unknown data source of packing 'subst': did you mean 'subset'"),
+    "no origin": ({"source": "table"}, "the source table needs file: give it a name"),
+    "no share": ({"settings": {"densest": 0.0}}, "settings.densest: Input should be greater than 0"),
+    "a large share": ({"settings": {"densest": 1.5}}, "less than or equal to 1"),
+    "a kind": ({"settings": {"kind": "even"}}, "settings.kind: Input should be 'gaussian', 'uniform' or 'top'"),
+    "a key": ({"settings": {"keep_flagged": True}}, "settings.keep_flagged"),
+}
+
+
+def with_more(given):
+    more = given | {"settings": dict(given["settings"])} if "settings" in given else given
+    lines = "\n".join(f"{key} = {_toml(value)}" for key, value in more.items())
+    return STUDY.replace("[run]", f"[datasets.more]\n{lines}\n[run]")
+
+
+def _toml(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value)
 
 
 @pytest.mark.parametrize("case", DATA)
 def test_data_have_one_origin(case):
     given, words = DATA[case]
-    more = "\n".join(f"{key} = {json.dumps(value)}" for key, value in given.items())
     with pytest.raises(UsageError, match=re.escape(words)) as caught:
-        parse(STUDY.replace("[run]", f"[further.more]\n{more}\n[run]"), "small")
+        parse(with_more(given), "small")
     assert "\n" not in str(caught.value)
-    assert "further.more" in str(caught.value)
+    assert "datasets.more" in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [{"simulator": "packing", "rows": 3}, {"of": "data"}, {"file": "table", "rows": 5}])
-def test_each_origin_will_do(given):
-    assert Data.model_validate(given).subset == "gaussian"
+@pytest.mark.parametrize("case", SETTINGS_OF_SOURCES)
+def test_settings_of_a_source_are_checked_before_anything_is_made(case, monkeypatch):
+    given, words = SETTINGS_OF_SOURCES[case]
+    monkeypatch.setattr("beable.studies.part.parts_of", lambda system: LOOKING)
+    with pytest.raises(UsageError, match=re.escape(words)) as caught:
+        check(parse(with_more({"source": "subset", "of": "data"} | given), "small"))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +155,8 @@ def test_each_origin_will_do(given):
         ('of = "theirs"\n', 'of = "theirs-few"\n', "did you mean 'theirs'"),
         ('of = "theirs"\n', 'of = "theirs-dense"\n', "did you mean 'theirs'"),
         ('data = "theirs-few"', 'data = "theirs-fw"', "did you mean 'theirs-few'"),
-        ('further = ["other", "theirs"]', 'further = ["othr"]', "did you mean 'other'"),
-        ("further = { theirs-dense", "further = { theirs-dens", "did you mean 'theirs-dense'"),
+        ('datasets = ["other", "theirs"]', 'datasets = ["othr"]', "did you mean 'other'"),
+        ("datasets = { theirs-dense", "datasets = { theirs-dens", "did you mean 'theirs-dense'"),
     ],
     ids=["another name", "a circle", "itself", "of an arm", "of a part", "of a preset"],
 )
@@ -148,7 +172,7 @@ def small(preset="full") -> Study:
 
 
 def names(study):
-    return [part.name for part in study.parts], [arm.name for arm in study.arms], list(study.further)
+    return [part.name for part in study.parts], [arm.name for arm in study.arms], list(study.datasets)
 
 
 def test_files_are_those_of_all_data():
@@ -160,7 +184,7 @@ def test_files_are_those_of_all_data():
 @pytest.mark.parametrize(
     ("missing", "left"),
     [
-        ([], (["ours", "theirs", "both"], ["own", "even", "few"], [*small().further])),
+        ([], (["ours", "theirs", "both"], ["own", "even", "few"], [*small().datasets])),
         (["other"], (["ours", "theirs"], ["own", "even", "few"], ["even", "theirs", "theirs-dense", "theirs-few"])),
         (["table"], (["ours"], ["own", "even"], ["even", "other"])),
         (["other", "table"], (["ours"], ["own", "even"], ["even"])),
@@ -180,11 +204,11 @@ def test_a_part_alone_keeps_the_origins_of_its_data():
     assert load("packing-beta").files == []
 
 
-def test_a_preset_changes_further_data_and_keeps_their_origin():
+def test_a_preset_changes_data_sets_and_keeps_their_origin():
     quick = small("quick")
     assert quick.data.rows == 50
-    assert (quick.further["theirs-dense"].densest, quick.further["theirs-dense"].of) == (0.6, "theirs")
-    assert list(quick.further) == list(small().further)
+    assert (quick.datasets["theirs-dense"].settings["densest"], quick.datasets["theirs-dense"].of) == (0.6, "theirs")
+    assert list(quick.datasets) == list(small().datasets)
     assert small().part("ours").with_preset("quick").data.rows == 50
 
 
@@ -208,13 +232,16 @@ def place(tmp_path_factory):
     """A study's folder with its data, and a file of the user."""
     out = tmp_path_factory.mktemp("study")
     generate(Packing(**SETTINGS), data_path(out), ROWS, workers=1)
-    (out / "further").mkdir()
+    (out / "datasets").mkdir()
     paper_table(out / "theirs.csv")
     return out
 
 
-def made(place, name, given=None, **data):
-    return make_table(Data(**data), place, name, {"table": place / "theirs.csv"} if given is None else given)
+def made(place, name, given=None, rows=None, seed=0, of="", file="", **settings):
+    data = Data(source="subset" if of else "table", rows=rows, seed=seed, of=of, file=file, settings=settings)
+    files = {"table": place / "theirs.csv"} if given is None else given
+    _draw_data(small(), data, place, dataset_path(place, name), files)
+    return dataset(place, name)
 
 
 def rows_in(store, source, name="packing_fraction"):
@@ -239,9 +266,9 @@ def test_a_subset_holds_whole_rows_of_its_source(place):
 
 def test_subsets_have_the_distribution_that_was_asked(place):
     phi = Store.open(data_path(place)).read("packing_fraction")
-    dense = made(place, "dense", of="data", subset="top", rows=10, densest=0.25).read("packing_fraction")
+    dense = made(place, "dense", of="data", kind="top", rows=10, densest=0.25).read("packing_fraction")
     assert dense.min() >= np.quantile(phi, 0.75)
-    even = made(place, "even", of="data", subset="uniform", rows=20).read("packing_fraction")
+    even = made(place, "even", of="data", kind="uniform", rows=20).read("packing_fraction")
     plain = made(place, "plain", of="data", rows=20).read("packing_fraction")
     counts = [np.histogram(values, 5, (phi.min(), phi.max()))[0] for values in (even, plain)]
     assert np.ptp(counts[0]) < np.ptp(counts[1])
@@ -250,27 +277,27 @@ def test_subsets_have_the_distribution_that_was_asked(place):
 
 
 def test_a_subset_of_a_subset_lies_in_both(place):
-    made(place, "top-half", of="data", subset="top", rows=30, densest=0.5)
+    made(place, "top-half", of="data", kind="top", rows=30, densest=0.5)
     few = made(place, "top-few", of="top-half", rows=6)
-    assert set(few.read("packing_fraction")) < set(further(place, "top-half").read("packing_fraction"))
+    assert set(few.read("packing_fraction")) < set(dataset(place, "top-half").read("packing_fraction"))
 
 
-def further(place, name):
-    return Store.open(further_path(place, name))
+def dataset(place, name):
+    return Store.open(dataset_path(place, name))
 
 
 def test_a_file_is_read_as_its_table(place):
     assert made(place, "file", file="table").rows == 60
     assert made(place, "file-flagged", file="table", keep_flagged=True).rows == 65
-    dense = made(place, "file-dense", file="table", subset="top", rows=3)
-    assert dense.read("packing_fraction").min() > np.median(further(place, "file").read("packing_fraction"))
+    dense = made(place, "file-dense", file="table", kind="top", rows=3)
+    assert dense.read("packing_fraction").min() > np.median(dataset(place, "file").read("packing_fraction"))
 
 
 def test_what_is_there_is_not_made_again(place):
     made(place, "once", of="data", rows=10)
-    before = further_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns
+    before = dataset_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns
     assert made(place, "once", of="data", rows=10).rows == 10
-    assert further_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns == before
+    assert dataset_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns == before
 
 
 def test_another_table_of_the_same_name_is_refused(place):
@@ -294,52 +321,51 @@ def test_another_table_of_the_same_name_is_refused(place):
 
 
 def test_more_rows_than_there_are_are_refused(place):
-    for data in ({"rows": 61}, {"subset": "top", "rows": 20, "densest": 0.1}):
+    for data in ({"rows": 61}, {"kind": "top", "rows": 20, "densest": 0.1}):
         with pytest.raises(DataError, match="rows asked for") as caught:
             made(place, "too-many", of="data", **data)
         assert "\n" not in str(caught.value)
-    assert not further_path(place, "too-many").exists()
+    assert not dataset_path(place, "too-many").exists()
 
 
 # With files and without
 
 
+@dataclass(frozen=True)
 class Rows:
     """The answer of a measure that only looks: rows of the table of each arm, and of the table it was drawn of."""
 
-    def __init__(self, context):
-        self.found = {arm.name: [store_of(context, arm).rows, whole_of(context, arm).rows] for arm in context.arms}
+    rows: dict[str, list[int]]
 
-    def as_json(self):
-        return {"rows": self.found}
+    def as_json(self) -> dict[str, Any]:
+        return {"rows": self.rows}
 
 
-class Threads(ThreadPoolExecutor):
-    """Stands for a pool of processes, which take seconds to begin."""
+def rows(context: Context) -> Rows:
+    each = context.arms("judged")
+    return Rows({arm.name: [context.data_of(arm).rows, whole_of(context, arm).rows] for arm in each})
 
-    def __init__(self, workers, mp_context=None, **more):
-        super().__init__(1, **more)
+
+LOOKING = {"rows": Part(rows, lambda answer: [], roles={"judged": "many"})}
 
 
 @pytest.fixture
-def quickly(monkeypatch):
+def quickly(here, monkeypatch):
     """Everything in this process, and the measure that only looks."""
-    monkeypatch.setattr(training, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(running, "ProcessPoolExecutor", Threads)
-    monkeypatch.setattr(running, "parts_of", lambda study: {"rows": Part(Rows, lambda answer: [])})
+    monkeypatch.setattr("beable.studies.part.parts_of", lambda system: LOOKING)
 
 
 def test_parts_without_their_file_are_left_out_and_made_up_for_later(quickly, tmp_path):
     paper_table(tmp_path / "theirs.csv")
     out = tmp_path / "out"
-    first = run_parts(small(), "full", out, workers=1)
+    first = run_study(small(), "full", out, workers=1)
     assert [a.part.name for a in first.answers] == ["ours"]
     assert first.left_out == {"Theirs": ["table"], "Both files": ["other", "table"]}
     assert first.results["parts"]["ours"]["rows"] == {"own": [60, 60], "even": [30, 60]}
     assert set(first.results["arms"]) == {"own", "even"}
-    assert not further_path(out, "theirs").exists()
+    assert not dataset_path(out, "theirs").exists()
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("manifest.json")}
-    second = run_parts(small(), "full", out, given={"table": tmp_path / "theirs.csv"}, workers=1)
+    second = run_study(small(), "full", out, given={"table": tmp_path / "theirs.csv"}, workers=1)
     assert [a.part.name for a in second.answers] == ["ours", "theirs"]
     assert second.left_out == {"Both files": ["other"]}
     assert second.results["parts"]["theirs"]["rows"] == {"own": [60, 60], "few": [6, 60]}
@@ -360,14 +386,14 @@ def test_files_are_checked_before_anything_is_made(quickly, tmp_path, monkeypatc
     given, words = GIVEN[case]
     paper_table(tmp_path / "theirs.csv")
     with pytest.raises(UsageError, match=re.escape(words)) as caught:
-        run_parts(small(), "full", tmp_path / "out", given={k: tmp_path / v for k, v in given.items()}, workers=1)
+        run_study(small(), "full", tmp_path / "out", given={k: tmp_path / v for k, v in given.items()}, workers=1)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_study_that_cannot_do_without_says_what_it_needs(quickly, tmp_path):
     with pytest.raises(UsageError, match="study theirs needs --file table=PATH"):
-        run_parts(small().part("theirs"), "full", tmp_path / "out", workers=1)
+        run_study(small().part("theirs"), "full", tmp_path / "out", workers=1)
     assert not (tmp_path / "out").exists()
 
 

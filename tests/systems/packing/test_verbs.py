@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,17 +20,8 @@ from beable.training.run import Run, RunSettings, train
 
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
-TINY = "--median 1 1.5 --spread 0 0.1 --coarse 30 --workers 1"
+TINY = "--median 1 1.5 --spread 0 0.1 --min-coarse-spheres 30 --workers 1"
 SHORT = "--members 2 --steps 60"
-
-
-@pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
-    """The handler of SIGTERM and the form of warnings, which a command line sets, as they were."""
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -122,7 +112,16 @@ def test_spheres_are_written_and_drawn(answer, tmp_path):
     np.testing.assert_array_equal(lattice, np.diag([found["box"], found["box"], (z + radius).max()]))
 
 
+def test_a_powder_of_a_file_packs_like_that_of_words(answer, tmp_path):
+    (tmp_path / "powder.toml").write_text("spheres = 2100\nbox = 9.0\n[[components]]\nmedian = 1.0\n")
+    words = answer("pack d=1 --spheres 2000 --box 8")
+    assert answer(f"pack --config {tmp_path}/powder.toml --set spheres=2000 box=8.5 --box 8") == words
+    assert answer(f"pack --config {tmp_path}/powder.toml --set box=8")["spheres"] == 2100
+
+
 WRONG = {
+    "pack d=1 --set spehres=3": (USAGE, "unknown setting 'spehres': did you mean 'spheres'"),
+    "pack --set components=3": (USAGE, "components must be a list, not 3"),
     "pack": (USAGE, "give at least one component, such as median=20,spread=0.3"),
     "pack medain=1": (USAGE, "did you mean 'median'"),
     "pack median": (USAGE, "give names and numbers, such as median=20,spread=0.3"),
@@ -175,12 +174,19 @@ def test_names_of_files_are_checked_before_anything_is_dropped(refused, tmp_path
 
 
 def test_a_table_is_made_as_asked(answer, tmp_path):
-    words = f"simulate packing --rows 5 --components 2 --densities 1 4 --cut 1.5 --seed 3 -o {tmp_path}/a.zarr {TINY}"
-    found = answer(words)
+    words = "simulate packing --rows 5 --components 2 --densities 1 4 --truncation 1.5 --seed 3"
+    found = answer(f"{words} -o {tmp_path}/a.zarr {TINY}")
     assert (found["rows"], found["good"], found["failures"]) == (5, 5, {})
     store = Store.open(tmp_path / "a.zarr")
     assert (store.simulator, store.seed) == ("packing", 3)
-    expected = {"components": 2, "densities": [1, 4], "cut": 1.5, "median": [1, 1.5], "spread": [0, 0.1], "coarse": 30}
+    expected = {
+        "components": 2,
+        "densities": [1, 4],
+        "truncation": 1.5,
+        "median": [1, 1.5],
+        "spread": [0, 0.1],
+        "min_coarse_spheres": 30,
+    }
     assert {name: store.settings[name] for name in expected} == expected
     assert store.read("mass_fraction").shape == (5, 2)
     assert answer(words)["id"] == found["id"]
@@ -188,11 +194,13 @@ def test_a_table_is_made_as_asked(answer, tmp_path):
 
 def test_a_table_of_powders_is_packed_row_by_row(answer, tmp_path):
     (tmp_path / "powders.csv").write_text("20,0.1,1\n30,0.0,1\n")
-    made = f"simulate packing --rows 2 --components 1 --coarse 30 --workers 1 --table {tmp_path}/powders.csv"
+    made = (
+        f"simulate packing --rows 2 --components 1 --min-coarse-spheres 30 --workers 1 --table {tmp_path}/powders.csv"
+    )
     answer(f"{made} -o {tmp_path}/a.zarr")
     store = Store.open(tmp_path / "a.zarr")
     assert store.read("median").tolist() == [[20], [30]]
-    assert store.settings["design"] == "table"
+    assert store.settings["sampling"] == "table"
 
 
 def test_an_interrupted_table_goes_on_where_it_was(answer, refused, tmp_path, monkeypatch):
@@ -216,7 +224,7 @@ def test_an_interrupted_table_goes_on_where_it_was(answer, refused, tmp_path, mo
 
 
 WRONG_TABLES = {
-    "--components 1 --table 1,0,1;1,0,nan": (DATA, "table must be finite; index 1, 2 is not"),
+    "--components 1 --table 1,0,1;1,0,nan": (USAGE, "table.1.2 must be a finite number, not nan"),
     "--components 1 --table 1,0,1;1,0,0.5": (USAGE, "table, row 1: mass fractions must sum to 1, not 0.5"),
     "--components 1 --table 1,0,1;0,0,1": (USAGE, "table, row 1: component 1: median must be greater than 0"),
     "--components 1 --table 1,0,1;1,5,1": (USAGE, "table, row 1: component 1: spread must lie between 0 and 3"),
@@ -227,12 +235,12 @@ WRONG_TABLES = {
     "--median 2 1": (USAGE, "median must be a lowest and a highest value"),
     "--spread 0 4": (USAGE, "spread must lie between 0 and 3"),
     "--spread 2 3": (DATA, "narrow the sizes"),
-    "--spread 0.3 1 --most 2000": (DATA, "with a spread of at least 0.3 any row would need"),
-    "--coarse 3": (USAGE, "coarse must be a whole number of at least 30"),
-    "--densities 1 2": (USAGE, "densities must be 3 positive numbers"),
-    "--densities 1 0 2": (USAGE, "densities must be 3 positive numbers"),
-    "--design table": (USAGE, "a table and the design 'table' go together"),
-    "--design sobl": (USAGE, '"sobol"'),
+    "--spread 0.3 1 --max-spheres 2000": (DATA, "with a spread of at least 0.3 any row would need"),
+    "--min-coarse-spheres 3": (USAGE, "min_coarse_spheres must be at least 30"),
+    "--densities 1 2": (USAGE, "densities must be one number, or 3"),
+    "--densities 1 0 2": (USAGE, "densities must be greater than 0"),
+    "--sampling table": (USAGE, "a table and the sampling 'table' go together"),
+    "--sampling sobl": (USAGE, "did you mean 'sobol'"),
 }
 
 
@@ -298,7 +306,7 @@ def name(request):
 def test_numbers_are_learned_as_a_table(folder, name):
     run = Run.load(folder / name)
     sizes = {"ours": ["median", "spread"], "theirs": ["mean_size", "size_deviation"]}[name]
-    assert run.settings.representation["kind"] == "table"
+    assert run.settings.representation.kind == "table"
     assert run.variables == [*sizes, "mass_fraction", "packing_fraction"]
     assert isinstance(run.representation, Table)
     assert run.representation.code.shape == ({"ours": 10, "theirs": 9}[name],)

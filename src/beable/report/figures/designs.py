@@ -10,22 +10,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.console.numbers import number
+from beable.report.figures.checks import finite
 from beable.report.figures.groups import BAND
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
-from beable.report.figures.style import GREY, INK, SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, panel_title, printed_symbol, words
+from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, legend, line_style, panel_grid, styled
+from beable.report.figures.words import panel_title, tick, words
 
 Verified = tuple[FloatArray, FloatArray, FloatArray | None]  # target, achieved, its standard error
 Success = tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None]  # calls, share, its low and high end
 Mixtures = tuple[FloatArray, FloatArray]  # fractions, a number of each
-MOST_TRIANGLES = 4
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])  # of the first, second and third fraction
 GRID = (0.2, 0.4, 0.6, 0.8)
 APART = 0.012  # of the range of targets, between methods
@@ -33,7 +31,7 @@ APART = 0.012  # of the range of targets, between methods
 
 @styled
 def design_targets(
-    methods: Mapping[str, Verified], tolerance: float, *, label: str = "packing fraction φ", y_room: float = 5.0
+    methods: Mapping[str, Verified], tolerance: float, *, label: str = "outcome", y_room: float = 5.0
 ) -> Figure:
     """What was made against what was asked for, and below it the difference within the band of tolerance.
 
@@ -45,15 +43,13 @@ def design_targets(
         y_room: tolerances that the panel of differences shows to either side; arrows stand for what lies beyond.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no method, a tolerance that is not positive.
+        DataError: numbers that are not finite.
 
     >>> target = np.array([0.6, 0.65, 0.7, 0.75])
     >>> figure = design_targets({"latent space": (target, target + [0.0, 0.005, -0.002, 0.02], None)}, 0.01)
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['± 0.01', 'latent space: 75 % of 4']
     """
-    if not methods or not tolerance > 0:
-        raise DataError(f"a figure of targets needs a method and a tolerance greater than 0, got {tolerance:g}")
     found = {name: _verified(name, made) for name, made in methods.items()}
     reach = padded(extent(np.concatenate([target for target, _, _ in found.values()])), 0.06)
     figure, panels = panel_grid(2, 1, 5.6, 6.2, sharex=True, height_ratios=(1.7, 1))
@@ -80,9 +76,7 @@ def design_targets(
 
 def _verified(name: str, made: Verified) -> Verified:
     target, achieved = finite(f"targets of {name}", made[0], 1), finite(f"designs of {name}", made[1], 1)
-    same_length(f"designs of {name}", len(target), len(achieved))
     error = None if made[2] is None else finite(f"errors of {name}", made[2], 1)
-    same_length(f"errors of {name}", len(target), len(target) if error is None else len(error))
     return target, achieved, error
 
 
@@ -110,25 +104,20 @@ def design_success(
         label: what is counted.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no method.
+        DataError: numbers that are not finite.
 
     >>> figure = design_success({"random": (np.array([10, 100]), np.array([0.1, 0.5]), None, None)})
     >>> figure.axes[0].get_ylabel()
     'targets met'
     """
-    if not methods:
-        raise DataError("a figure of success needs at least one method, got none")
     figure, panels = panel_grid(1, 1, 3.3, 5.4)
     axes = panels[0, 0]
     handles: dict[str, Any] = {}
     for place, (name, (calls, share, low, high)) in enumerate(methods.items()):
         x, y = finite(f"calls of {name}", calls, 1), finite(f"shares of {name}", share, 1)
-        same_length(f"shares of {name}", len(x), len(y))
         style = line_style(place)
         if low is not None and high is not None:
             ends = [finite(f"intervals of {name}", end, 1) for end in (low, high)]
-            for end in ends:
-                same_length(f"intervals of {name}", len(x), len(end))
             axes.fill_between(x, *ends, color=style["color"], alpha=0.16, linewidth=0)
         (handles[words(name)],) = axes.plot(x, y, marker="o", markersize=3.4, linewidth=1.5, **style)
     if goal is not None:
@@ -160,7 +149,7 @@ def design_diversity(
         scale: of its colours: "linear" or "log".
 
     Raises:
-        DataError: shapes, numbers that are not finite, fractions that do not sum to one, more than four panels.
+        DataError: numbers that are not finite.
         UsageError: an unknown scale.
 
     >>> thirds = np.full((2, 3), 1 / 3)
@@ -168,9 +157,6 @@ def design_diversity(
     >>> figure.axes[0].get_title()
     'φ = 0.7 (2)'
     """
-    if not 0 < len(mixtures) <= MOST_TRIANGLES:
-        raise DataError(f"a figure of mixtures has 1 to {MOST_TRIANGLES} panels, got {len(mixtures)}: select some")
-    same_length("names of components", 3, len(names))
     found = {title: _mixtures(title, mixture) for title, mixture in mixtures.items()}
     colour = colour_scale(scale, np.concatenate([values for _, values in found.values()]))
     paint = ScalarMappable(colour.norm, colour.map)
@@ -189,9 +175,6 @@ def design_diversity(
 
 def _mixtures(title: str, mixture: Mixtures) -> Mixtures:
     fractions, values = finite(f"fractions of {title}", mixture[0], 2), finite(f"numbers of {title}", mixture[1], 1)
-    same_length(f"numbers of {title}", len(fractions), len(values))
-    if fractions.shape[1] != 3 or fractions.min() < -1e-9 or np.abs(fractions.sum(1) - 1).max() > 1e-6:
-        raise DataError(f"a triangle needs three fractions that sum to 1, got shape {fractions.shape} for {title}")
     return fractions, values
 
 
@@ -216,7 +199,7 @@ def _triangle(axes: Axes, names: Sequence[str], side: float) -> None:
 def _level(axes: Axes, level: float, end: FloatArray, corner: int) -> None:
     shift = ((-9, 3), (0, -9), (9, 3))[corner]
     axes.annotate(
-        number(level),
+        tick(level),
         (float(end[0]), float(end[1])),
         shift,
         textcoords="offset points",
@@ -225,58 +208,3 @@ def _level(axes: Axes, level: float, end: FloatArray, corner: int) -> None:
         fontsize=6.5,
         color=SOFT,
     )
-
-
-@styled
-def design_factors(
-    designs: Mapping[str, FloatArray], symbols: Sequence[str], ranges: FloatArray, *, units: Sequence[str] = ()
-) -> Figure:
-    r"""Designs as lines across their factors, each on its own range: designs that differ cross each other.
-
-    Args:
-        designs: for each group, such as a target or a method, factors ``(designs, factors)``.
-        symbols: LaTeX of each factor without dollar signs.
-        ranges: lowest and highest number of each ``(factors, 2)``.
-        units: of each factor.
-
-    Raises:
-        DataError: shapes, numbers that are not finite, empty ranges, no group.
-
-    >>> ranges = np.array([[1, 5], [0, 1]])
-    >>> figure = design_factors({"φ = 0.7": np.array([[1.0, 0.2], [3.0, 0.1]])}, ["d_1", "s_1"], ranges)
-    >>> len(figure.axes[0].collections[0].get_segments())
-    2
-    """
-    limits = finite("ranges of factors", ranges, 2)
-    if not designs or limits.shape != (len(symbols), 2) or len(symbols) < 2 or (limits[:, 0] >= limits[:, 1]).any():
-        raise DataError(f"a figure of designs needs ranges low < high ({len(symbols)}, 2), got shape {limits.shape}")
-    figure, panels = panel_grid(1, 1, 3.2)
-    axes, handles = panels[0, 0], {}
-    for place, (name, values) in enumerate(designs.items()):
-        factors = finite(f"designs of {name}", values, 2)
-        same_length(f"factors of {name}", len(symbols), factors.shape[1])
-        heights = (factors - limits[:, 0]) / (limits[:, 1] - limits[:, 0])
-        lines = [np.column_stack([np.arange(len(symbols)), row]) for row in heights]
-        opacity = float(np.clip(6 / np.sqrt(len(lines)), 0.25, 0.9))
-        drawn = LineCollection(lines, colors=line_style(place)["color"], linewidths=1.0, alpha=opacity)
-        handles[words(name)] = axes.add_collection(drawn)
-    _upright(axes, symbols, limits, units)
-    legend(figure, handles)
-    return figure
-
-
-def _upright(axes: Axes, symbols: Sequence[str], limits: FloatArray, units: Sequence[str]) -> None:
-    """An axis for each factor, its ends beside it."""
-    axes.vlines(np.arange(len(symbols)), 0, 1, color=GREY, linewidth=0.8, zorder=1)
-    style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": SOFT}
-    for place, (low, high) in enumerate(limits):
-        axes.annotate(number(float(low)), (place, 0), (0, -3), va="top", **style)
-        axes.annotate(number(float(high)), (place, 1), (0, 3), va="bottom", **style)
-    unit = [f"\n({words(unit)})" if unit not in ("", "1") else "" for unit in units or [""] * len(symbols)]
-    axes.set_xticks(range(len(symbols)), [printed_symbol(s) + u for s, u in zip(symbols, unit, strict=True)])
-    axes.tick_params(length=0, pad=12)
-    axes.set_yticks([])
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_xlim(-0.3, len(symbols) - 0.7)
-    for spine in axes.spines.values():
-        spine.set_visible(False)

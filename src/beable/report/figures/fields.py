@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from beable.console.numbers import number
 from beable.errors import DataError
 from beable.report.figures.checks import finite, same_length
 from beable.report.figures.scales import Colour, colour_bar, colour_scale, extent
 from beable.report.figures.style import WIDTH, FloatArray, Panels, panel_grid, styled
-from beable.report.figures.words import number, panel_title, printed_unit, words
+from beable.report.figures.words import panel_title, printed_unit, words
 
 FINEST = 512  # nodes drawn along an axis; more cannot be seen in a panel
 
@@ -161,7 +162,7 @@ def _percent(error: FloatArray, truth: FloatArray) -> str:
     norm = float(np.linalg.norm(truth))
     if not norm:
         return "no truth to compare with" if error.any() else "0 %"
-    return f"{number(float(f'{100 * np.linalg.norm(error) / norm:.2g}'))} %"
+    return f"{number(100 * np.linalg.norm(error) / norm, digits=2)} %"
 
 
 @styled

@@ -8,24 +8,18 @@ from typing import Any, TypeVar, cast
 
 from matplotlib.figure import Figure
 
-from beable.errors import DataError
 from beable.report.figures.style import GREY, WIDTH, Panels, panel_grid
 from beable.report.figures.words import panel_title
 
 T = TypeVar("T")
 ByPanel = Mapping[str, T] | Mapping[str, Mapping[str, T]]
 BAND: dict[str, Any] = {"color": GREY, "alpha": 0.35, "linewidth": 0}  # of the reference
-MOST_PANELS = 6
 
 
 def by_panel(curves: ByPanel[T]) -> dict[str, Mapping[str, T]]:
     """Curves by panel, also where there is one panel without a name."""
     nested = [isinstance(value, Mapping) for value in curves.values()]
-    if not curves or any(nested) != all(nested):
-        raise DataError("a figure needs {label: curve}, or {panel: {label: curve}} throughout, with at least one curve")
     panels = cast(Mapping[str, Mapping[str, T]], curves) if nested[0] else {"": cast(Mapping[str, T], curves)}
-    if len(panels) > MOST_PANELS:
-        raise DataError(f"a figure has up to {MOST_PANELS} panels side by side, got {len(panels)}: select some")
     return dict(panels)
 
 
@@ -36,14 +30,6 @@ def panel_row(panels: Mapping[str, object], **kwargs: Any) -> tuple[Figure, Pane
     for one, title in zip(axes[0], panels, strict=True):
         one.set_title(panel_title(title, len(panels)))
     return figure, axes[0]
-
-
-def known_reference(panels: Mapping[str, Mapping[str, object]], reference: str | None) -> str | None:
-    """The reference, if it is one of the labels."""
-    if reference is not None and not any(reference in curves for curves in panels.values()):
-        known = list(dict.fromkeys(label for curves in panels.values() for label in curves))
-        raise DataError(f"the reference {reference!r} must be one of the curves: {', '.join(known)}")
-    return reference
 
 
 def places(panels: Mapping[str, Mapping[str, object]], reference: str | None = None) -> dict[str, int]:

@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.console.numbers import number
+from beable.report.figures.checks import finite
 from beable.report.figures.codes import opacity
 from beable.report.figures.scales import extent, padded
 from beable.report.figures.style import BLUE, INK, WIDTH, FloatArray, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, words
 
 Pair = tuple[FloatArray, FloatArray]
 
@@ -30,20 +30,17 @@ def parity(
         truth, made: what is on the axes.
 
     Raises:
-        DataError: shapes, numbers that are not finite, not one to four quantities.
+        DataError: numbers that are not finite.
 
     >>> x = np.arange(5.0)
     >>> figure = parity({"energy (ε)": (x, x + 1)})
     >>> figure.axes[0].texts[0].get_text()
     'R² 0.50\nbias 1'
     """
-    if not 0 < len(pairs) <= 4:
-        raise DataError(f"a figure of parity has one to four panels, got {len(pairs)}: select quantities")
     side = min((WIDTH - 0.3) / len(pairs), 3.4)
     figure, panels = panel_grid(1, len(pairs), side + 0.3, 0.3 + side * len(pairs))
     for axes, (name, values) in zip(panels[0], pairs.items(), strict=True):
         x, y = (finite(name, part, 1) for part in values)
-        same_length(f"predictions of {name}", len(x), len(y))
         _panel(axes, x, y)
         axes.set_title(panel_title(name, len(pairs)))
         axes.set_xlabel(words(truth))
@@ -68,4 +65,4 @@ def _panel(axes: Axes, x: FloatArray, y: FloatArray) -> None:
 def _agreement(x: FloatArray, y: FloatArray) -> str:
     spread = float(((x - x.mean()) ** 2).sum())
     said = f"R² {1 - float(((y - x) ** 2).sum()) / spread:.2f}" if spread else "R² undefined"
-    return f"{said}\nbias {number(float(f'{(y - x).mean():.2g}'))}".replace("-", "−")
+    return f"{said}\nbias {number((y - x).mean(), digits=2)}".replace("-", "−")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 
+from beable.console.numbers import number
 from beable.errors import DataError
 from beable.report.figures.boxes import (
     Scene,
@@ -30,7 +31,7 @@ from beable.report.figures.boxes import (
 from beable.report.figures.checks import finite, same_length
 from beable.report.figures.scales import colour_bar, colour_scale
 from beable.report.figures.style import INK, WIDTH, FloatArray, Panels, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, words
 
 MOST_BOXES = 60
 WIDEST = 6  # boxes side by side
@@ -197,7 +198,7 @@ def reconstructions(truth: FloatArray, made: FloatArray, box: float, *, titles: 
 
 
 def _short(value: float) -> str:
-    return number(float(f"{value:.2g}"))
+    return number(value, digits=2)
 
 
 def _ways(axes: Any, of: Scene, start: FloatArray, end: FloatArray) -> None:

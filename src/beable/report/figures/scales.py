@@ -14,9 +14,10 @@ from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
 
+from beable.console.numbers import number
 from beable.errors import DataError, unknown
 from beable.report.figures.style import FloatArray
-from beable.report.figures.words import number, round_numbers
+from beable.report.figures.words import round_numbers, tick
 
 
 class Extent(NamedTuple):
@@ -82,7 +83,7 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
     """A few round numbers on a logarithmic axis."""
     axis.set_major_locator(FixedLocator(round_numbers(low, high)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(number))
+    axis.set_major_formatter(FuncFormatter(tick))
 
 
 def axis_scale(axes: Axes, which: str, values: FloatArray) -> None:
@@ -95,7 +96,7 @@ def axis_scale(axes: Axes, which: str, values: FloatArray) -> None:
         log_ticks(axis, low, high)
     settings = np.unique(values)
     if which == "x" and len(settings) <= 8 and _apart(np.log(settings) if log else settings):
-        axes.set_xticks(settings, [number(float(f"{value:.3g}")) for value in settings])
+        axes.set_xticks(settings, [number(value) for value in settings])
         axes.minorticks_off()
 
 
@@ -111,7 +112,7 @@ def padded(limits: Extent, share: float) -> Extent:
 def colour_bar(axes: Sequence[Axes], mappable: Any, label: str, aspect: float = 18, shrink: float = 1) -> None:
     log = isinstance(mappable.norm, LogNorm)
     ticks = FixedLocator(round_numbers(*mappable.get_clim())) if log else MaxNLocator(4, min_n_ticks=2)
-    words = FuncFormatter(number) if log else ScalarFormatter()
+    words = FuncFormatter(tick) if log else ScalarFormatter()
     if isinstance(words, ScalarFormatter):
         words.set_powerlimits((-2, 3))
     figure = axes[0].figure

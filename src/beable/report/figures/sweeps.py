@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.console.numbers import number
+from beable.report.figures.checks import finite
 from beable.report.figures.scales import axis_scale
 from beable.report.figures.style import INK, SOFT, FloatArray, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, words
+from beable.report.figures.words import words
 
 Line = tuple[FloatArray, FloatArray]
 
@@ -40,7 +40,7 @@ def sweep(
         levels: horizontal lines, such as the error of a method without a setting.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no line.
+        DataError: numbers that are not finite.
 
     >>> x = np.array([2.0, 10.0, 40.0])
     >>> y = np.array([1.2, 0.6, 0.3])
@@ -48,8 +48,6 @@ def sweep(
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['dense', 'source: dense']
     """
-    if not lines:
-        raise DataError("a figure of a sweep needs at least one line, got none")
     figure, panels = panel_grid(1, 1, 3.2, 5.8)
     axes = panels[0, 0]
     handles: dict[str, Any] = {}
@@ -73,8 +71,6 @@ def _joined(arrays: Sequence[FloatArray]) -> FloatArray:
 
 def _line(axes: Axes, name: str, line: Line, style: dict[str, Any]) -> Line2D:
     x, y = finite(f"x of {name}", line[0], 1), finite(f"y of {name}", line[1])
-    if y.ndim > 2 or len(y) != len(x):
-        raise DataError(f"the line {name} needs y of ({len(x)},) or ({len(x)}, members), got {y.shape}")
     order = np.argsort(x)
     members = y[order].reshape(len(x), -1)
     if members.shape[1] > 1:
@@ -87,7 +83,6 @@ def _source(axes: Axes, names: list[str], source: Mapping[str, Line]) -> dict[st
     handles: dict[str, Any] = {}
     for name, line in source.items():
         x, y = (finite(f"the source's {name}", part, 1) for part in line)
-        same_length(f"numbers of the source's {name}", len(x), len(y))
         colour = line_style(names.index(name))["color"] if name in names else INK
         look: dict[str, Any] = {"linestyle": "", "marker": "s", "markersize": 6, "markerfacecolor": "white"}
         (handles[f"source: {words(name)}"],) = axes.plot(x, y, **look, markeredgecolor=colour, markeredgewidth=1.3)
@@ -118,21 +113,18 @@ def rate_distortion(
         y_label: what the distortion is, with its unit.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no points.
+        DataError: numbers that are not finite.
 
     >>> rate = np.array([5.0, 10.0, 20.0])
     >>> figure = rate_distortion({"dense": (rate, 100 / rate)}, notes={"dense": np.array([4.0, 1.0, 0.25])})
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['4', '1', '0.25']
     """
-    if not points:
-        raise DataError("a figure of rate and distortion needs at least one set of points, got none")
     figure, panels = panel_grid(1, 1, 3.4, 5.8)
     axes = panels[0, 0]
     handles: dict[str, Any] = {}
     for place, (name, (rate, distortion)) in enumerate(points.items()):
         r, d = finite(f"rates of {name}", rate, 1), finite(f"distortions of {name}", distortion, 1)
-        same_length(f"distortions of {name}", len(r), len(d))
         order = np.argsort(r)
         (handles[words(name)],) = axes.plot(
             r[order], d[order], marker="o", markersize=4, linewidth=1, **line_style(place)
@@ -149,7 +141,6 @@ def rate_distortion(
 def _notes(axes: Axes, x: FloatArray, y: FloatArray, notes: FloatArray | None) -> None:
     if notes is None:
         return
-    same_length("notes", len(x), len(notes))
     for place in zip(x, y, finite("notes", notes, 1), strict=True):
-        text = number(float(f"{place[2]:.3g}"))
+        text = number(place[2])
         axes.annotate(text, place[:2], (4, 3), textcoords="offset points", fontsize=7, color=SOFT)

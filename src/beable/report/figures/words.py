@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.mathtext import MathTextParser
 
+from beable.console.numbers import SUPERSCRIPTS, number
+
 
 @lru_cache(maxsize=1)
 def _font() -> Any:
@@ -41,8 +43,7 @@ def printed_symbol(latex: str) -> str:
 
 def printed_unit(unit: str) -> str:
     """A UDUNITS string as it is printed: "m s-1" becomes "m s⁻¹"; nothing for a pure number."""
-    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    printed = re.sub(r"(?<=[A-Za-z])\^?(-?\d+)", lambda power: power[1].translate(raised), unit)
+    printed = re.sub(r"(?<=[A-Za-z])\^?(-?\d+)", lambda power: power[1].translate(SUPERSCRIPTS), unit)
     return "" if unit in ("", "1") else words(printed)
 
 
@@ -56,9 +57,6 @@ def round_numbers(low: float, high: float) -> list[float]:
     return [float(t) for t in found[:: -(-len(found) // 4)]] if found else [low, high]
 
 
-def number(value: float, _position: int | None = None) -> str:
-    """A tick's number: plain where that is short, with a power of ten otherwise."""
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:g}".replace("-", "−")
-    mantissa, power = f"{value:.0e}".split("e")
-    return ("$" if mantissa == "1" else rf"${mantissa}\times") + f"10^{{{int(power)}}}$"
+def tick(value: float, _position: int | None = None) -> str:
+    """A tick's number, which is round: 0.0625, 2,500, 3 × 10⁻⁷ or 10⁻⁷."""
+    return re.sub(r"\b1\.0 × |\.0(?= ×)", "", number(value, digits=6))

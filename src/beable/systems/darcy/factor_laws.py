@@ -1,9 +1,9 @@
 r"""Laws p(θ) from which generative factors are drawn, and their densities.
 
-Where a source gives the width of a law as a number without saying of what, ``reading`` says whether the number is
-the standard deviation ("deviation") or the variance ("variance").
+Where a source gives the width of a law without saying of what, ``width_is`` states whether it is the standard
+deviation ("deviation") or the variance ("variance").
 
-C. Jacobsen and K. Duraisamy (2022), sections 5.2, 5.3 and 6, call the numbers variances; their code uses them as
+C. Jacobsen and K. Duraisamy (2022), sections 5.2, 5.3 and 6, call the widths variances; their code uses them as
 standard deviations. The latter is the default here.
 """
 
@@ -23,7 +23,7 @@ from beable.streams import RowStreams
 
 Values = NDArray[np.float64]
 
-READINGS: dict[str, Callable[[float], float]] = {"deviation": float, "variance": math.sqrt}
+WIDTHS: dict[str, Callable[[float], float]] = {"deviation": float, "variance": math.sqrt}
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -31,6 +31,15 @@ LOG_2PI = math.log(2 * math.pi)
 def _log_normal(x: Values, deviation: float) -> Values:
     density: Values = -0.5 * ((x / deviation) ** 2 + LOG_2PI) - math.log(deviation)
     return density
+
+
+def _positive_definite(matrix: Values) -> bool:
+    """Whether the smallest eigenvalue of the correlations is more than rounding, some 1e-15, may make of a zero."""
+    variance = np.diag(matrix)
+    if not (variance > 0).all():
+        return False
+    deviation = np.sqrt(variance)
+    return bool(np.linalg.eigvalsh(matrix / np.outer(deviation, deviation))[0] > 1e-12)
 
 
 @dataclass(frozen=True)
@@ -93,23 +102,23 @@ class Peaked(FactorLaw):
 
     Args:
         centre: distance of a peak from zero along every axis.
-        number: standard deviation or variance of a peak.
-        reading: which of the two, a key of ``READINGS``.
+        width: standard deviation or variance of a peak.
+        width_is: which of the two, a key of ``WIDTHS``.
     """
 
     centre: float = 1.0
-    number: float = 0.25
-    reading: str = "deviation"
+    width: float = 0.25
+    width_is: str = "deviation"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("reading", self.reading, READINGS)
-        positive(f"number, the {self.reading} of a peak,", self.number)
+        choice("width_is", self.width_is, WIDTHS)
+        positive("width", self.width)
 
     @property
     def deviation(self) -> float:
         """Standard deviation of a peak."""
-        return READINGS[self.reading](self.number)
+        return WIDTHS[self.width_is](self.width)
 
     def _peaks(self, sign: Values, rng: np.random.Generator) -> Values:
         return self.centre * sign + self.deviation * rng.standard_normal(sign.shape)
@@ -122,11 +131,11 @@ class Peaked(FactorLaw):
 class Shifted(Peaked):
     """Independent normal factors around one centre that is not zero; arguments as in `Peaked`.
 
-    >>> Shifted(1, reading="variance").deviation
+    >>> Shifted(1, width_is="variance").deviation
     0.7071067811865476
     """
 
-    number: float = 0.5
+    width: float = 0.5
 
     def sample(self, rows: int, rng: np.random.Generator) -> Values:
         return self._peaks(np.ones((rows, self.dimension)), rng)
@@ -157,26 +166,26 @@ class Mixture(Peaked):
 class CorrelatedMixture(Peaked):
     """The mixture with unequal weights: the sign of a factor follows that of the factor before it.
 
-    Of two factors, the two peaks on the diagonal share the weight ``agreement``, the two across it the rest.
+    Of two factors, the two peaks on the diagonal share the weight ``sign_agreement``, the two across it the rest.
 
     Args:
-        agreement: probability that neighbouring signs agree; 1/2 gives `Mixture`.
+        sign_agreement: probability that neighbouring signs agree; 1/2 gives `Mixture`.
     """
 
-    agreement: float = 0.75
+    sign_agreement: float = 0.75
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.agreement < 1:
-            raise UsageError(f"agreement must lie between 0 and 1, not {self.agreement}")
+        if not 0 < self.sign_agreement < 1:
+            raise UsageError(f"sign_agreement must lie between 0 and 1, not {self.sign_agreement}")
 
     def sample(self, rows: int, rng: np.random.Generator) -> Values:
         first = rng.choice([-1.0, 1.0], size=(rows, 1))
-        turns = np.where(rng.random((rows, self.dimension - 1)) < self.agreement, 1.0, -1.0)
+        turns = np.where(rng.random((rows, self.dimension - 1)) < self.sign_agreement, 1.0, -1.0)
         return self._peaks(np.cumprod(np.concatenate([first, turns], axis=1), axis=1), rng)
 
     def log_prob(self, theta: Values) -> Values:
-        agree, differ = math.log(self.agreement), math.log1p(-self.agreement)
+        agree, differ = math.log(self.sign_agreement), math.log1p(-self.sign_agreement)
         plus, minus = self._log_peak(theta, 1).T, self._log_peak(theta, -1).T
         up, down = plus[0] - math.log(2), minus[0] - math.log(2)
         for here_up, here_down in zip(plus[1:], minus[1:], strict=True):
@@ -200,7 +209,7 @@ class CorrelatedGaussian(FactorLaw):
         matrix = array("covariance", self.covariance)
         if matrix.shape != (self.dimension, self.dimension):
             raise DataError(f"covariance must have shape {(self.dimension, self.dimension)}, not {matrix.shape}")
-        if not np.array_equal(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
+        if not np.array_equal(matrix, matrix.T) or not _positive_definite(matrix):
             raise DataError("covariance must be symmetric and positive definite")
         object.__setattr__(self, "covariance", matrix.tolist())
 
@@ -303,12 +312,15 @@ def factor_law(name: str, dimension: int, options: Mapping[str, object]) -> Fact
         UsageError: an unknown law, an option it does not have, or a value it cannot use.
         DataError: a table or covariance that it cannot use.
 
-    >>> factor_law("mixture", 2, {"reading": "variance"})
-    Mixture(dimension=2, centre=1.0, number=0.25, reading='variance')
+    >>> factor_law("mixture", 2, {"width_is": "variance"})
+    Mixture(dimension=2, centre=1.0, width=0.25, width_is='variance')
     """
     law = choice("factor law", name, LAWS)
-    for option in set(options) - set(options_of(law)):
-        raise unknown(f"option of the factor law {law!r}", option, options_of(law))
+    for option in sorted(set(options) - set(options_of(law))):
+        others = [other for other in LAWS if option in options_of(other)]
+        if not others:
+            raise unknown(f"option of the factor law {law!r}", option, options_of(law))
+        raise UsageError(f"{option} has no meaning for the law {law!r}: leave it out, or choose {', '.join(others)}")
     return LAWS[law](dimension, **options)
 
 

@@ -14,21 +14,22 @@ Frontiers in Physics 10 (2022) 890910, section 3.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
-from beable.checks import array, choice, count, number, positive
-from beable.errors import DataError, UsageError, unknown
+from beable.checks import array
+from beable.errors import DataError, UsageError
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams
-from beable.systems.darcy.factor_laws import LAWS, FactorLaw, factor_law, options_of
+from beable.systems.darcy.factor_laws import FactorLaw, factor_law
 from beable.systems.darcy.finite_differences import FiniteDifferences
 from beable.systems.darcy.finite_volumes import FiniteVolumes, face_fluxes, outflow
-from beable.systems.darcy.karhunen_loeve import QUADRATURES, KarhunenLoeve, karhunen_loeve
+from beable.systems.darcy.karhunen_loeve import KarhunenLoeve, karhunen_loeve
+from beable.systems.darcy.settings import DarcySettings
 from beable.systems.darcy.square_grid import Field, dual_norm, lengths, nodes, volumes
 
 
@@ -91,24 +92,10 @@ class Darcy(Simulator):
     """Darcy flow between two wells through a log-normal permeability field.
 
     Args:
-        modes: p, number of modes of log K, and of factors.
-        grid: n, nodes along a side, boundary included.
-        length: l, correlation length of log K, in sides of the square.
-        mean: m, mean of log K.
-        variance: σ², variance of log K.
-        quadrature: weights of the nodes in the expansion: "trapezoid", or "none" as in the source.
-        orientation: angle that turns pairs of modes of equal eigenvalue, degrees; see `karhunen_loeve`.
-        factors: name of the law p(θ), a key of ``factor_laws.LAWS``.
-        scheme: "conservative" (finite volumes), or "jacobsen" (the source's differences).
-        rate: r, injection per area.
-        well: w, side of the wells.
-        well_edge: where a well ends: "nodes" fills the control volumes of all nodes in it, as in the source, which
-            makes it wider by h/2; "cells" fills each control volume as far as the well reaches, so that r w² is
-            injected on every grid.
-        **law: options of the law by name, such as ``reading="variance"``.
+        **settings: those of `DarcySettings`, by name.
 
     Raises:
-        UsageError: a setting that is unknown or cannot be meant.
+        UsageError: a setting that is unknown or invalid.
 
     >>> simulator = Darcy(grid=17, factors="mixture")
     >>> streams = RowStreams(seed=0, start=0, rows=3)
@@ -121,45 +108,16 @@ class Darcy(Simulator):
 
     name = "darcy"
 
-    def __init__(
-        self,
-        *,
-        modes: int = 2,
-        grid: int = 65,
-        length: float = 0.1,
-        mean: float = 0.0,
-        variance: float = 1.0,
-        quadrature: str = "trapezoid",
-        orientation: float = 0.0,
-        factors: str = "normal",
-        scheme: str = "conservative",
-        rate: float = 10.0,
-        well: float = 0.125,
-        well_edge: str = "nodes",
-        **law: object,
-    ) -> None:
-        self.grid = count("grid", grid, least=3)
-        self.modes = count("modes", modes, least=1, most=self.grid**2)
-        self.length = positive("length", length)
-        self.mean = number("mean", mean)
-        self.variance = positive("variance", variance)
-        self.quadrature = choice("quadrature", quadrature, QUADRATURES)
-        self.orientation = number("orientation", orientation)
-        self.scheme = choice("scheme", scheme, SCHEMES)
-        self.rate = positive("rate", rate)
-        self.well = positive("well", well)
-        self.well_edge = choice("well edge", well_edge, WELL_EDGES)
-        self.law_name = choice("factor law", factors, LAWS)
-        for option in set(law) - set(options_of(self.law_name)):
-            known = [*(Darcy.__init__.__kwdefaults__ or ()), *options_of(self.law_name)]
-            raise unknown(f"setting of darcy with factors {self.law_name!r}", option, known)
-        self.law: FactorLaw = factor_law(self.law_name, self.modes, law)
-        if self.well >= 0.5:
-            raise UsageError(f"well must be less than 0.5, or the two wells overlap, not {self.well}")
+    Settings = DarcySettings
+    settings: DarcySettings
 
-    def __reduce__(self) -> tuple[partial["Darcy"], tuple[()]]:
-        settings: dict[str, Any] = self.settings()
-        return partial(Darcy, **settings), ()
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        self.modes, self.grid = self.settings.modes, self.settings.grid
+        if self.modes > self.grid**2:
+            raise UsageError(f"modes must be at most {self.grid**2} on a grid of {self.grid} nodes, not {self.modes}")
+        self.law: FactorLaw = factor_law(self.settings.factors, self.modes, self.settings.of_law)
+        self.settle(**self.law.options())
 
     @property
     def factors(self) -> tuple[Factor, ...]:
@@ -192,34 +150,18 @@ class Darcy(Simulator):
     def coordinates(self) -> Mapping[str, tuple[FloatArray, str]]:
         return {"x": (nodes(self.grid), "1"), "y": (nodes(self.grid), "1")}
 
-    def settings(self) -> dict[str, object]:
-        return {
-            "modes": self.modes,
-            "grid": self.grid,
-            "length": self.length,
-            "mean": self.mean,
-            "variance": self.variance,
-            "quadrature": self.quadrature,
-            "orientation": self.orientation,
-            "factors": self.law_name,
-            "scheme": self.scheme,
-            "rate": self.rate,
-            "well": self.well,
-            "well_edge": self.well_edge,
-            **self.law.options(),
-        }
-
     @cached_property
     def expansion(self) -> KarhunenLoeve:
         """The modes of log K for mean 0 and variance 1."""
-        return karhunen_loeve(self.modes, self.grid, self.length, self.quadrature, self.orientation)
+        s = self.settings
+        return karhunen_loeve(s.modes, s.grid, s.length, s.quadrature, s.orientation)
 
     @cached_property
     def source(self) -> Field:
         """The source f at the nodes, (n, n)."""
-        inside = WELL_EDGES[self.well_edge](self.grid, self.well)
+        inside = WELL_EDGES[self.settings.well_edge](self.grid, self.settings.well)
         well = np.multiply.outer(inside, inside)
-        return self.rate * (well - well[::-1, ::-1])
+        return self.settings.rate * (well - well[::-1, ::-1])
 
     def constants(self) -> Mapping[str, FloatArray]:
         """Eigenvalues (p,), modes (p, x, y), their symmetry (p, 3) as the record of orientation, source (x, y).
@@ -240,7 +182,7 @@ class Darcy(Simulator):
     def permeability(self, theta: Field) -> Field:
         """The permeability K at the nodes (n, n) of one row of factors θ (p,); infinite where it overflows."""
         with np.errstate(over="ignore", under="ignore"):
-            field: Field = np.exp(self.mean + np.sqrt(self.variance) * self.expansion.field(theta))
+            field: Field = np.exp(self.settings.mean + np.sqrt(self.settings.variance) * self.expansion.field(theta))
         return field
 
     def solve(self, permeability: Field) -> Flow:
@@ -260,7 +202,7 @@ class Darcy(Simulator):
             ) from error
 
     def _solve(self, permeability: Field) -> Flow:
-        equations = SCHEMES[self.scheme](permeability, self.source)
+        equations = SCHEMES[self.settings.scheme](permeability, self.source)
         pressure = equations.pressure()
         injected = self.source * volumes(self.grid)
         lost = outflow(face_fluxes(permeability, pressure)) - injected
@@ -326,7 +268,7 @@ class Darcy(Simulator):
         permeability, pressure, flux = (_shaped(name, snapshot[name], shape) for name, shape in shapes.items())
         _check_positive(permeability)
         with threadpool_limits(1):
-            equations = SCHEMES[self.scheme](permeability, self.source)
+            equations = SCHEMES[self.settings.scheme](permeability, self.source)
             expected = equations.flux(pressure)
             left = dual_norm(equations.imbalance(pressure)) / dual_norm(self.source * volumes(self.grid))
         return max(left, float(np.linalg.norm(flux - expected) / (np.linalg.norm(expected) or 1.0)))

@@ -82,14 +82,6 @@ def integrated_time(series: ArrayLike, window: float = 5.0) -> float:
     return autocorrelation(series, window).time
 
 
-def effective_samples(series: ArrayLike, window: float = 5.0) -> float:
-    """Independent samples that a series is worth, n/τ; see `autocorrelation`.
-
-    Args, Raises: see `autocorrelation`.
-    """
-    return autocorrelation(series, window).samples
-
-
 def first_below(series: ArrayLike, level: float = 0.1) -> int:
     """The first lag at which the autocorrelation is below a level: a spacing of records that are nearly independent.
 

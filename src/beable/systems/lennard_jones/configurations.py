@@ -18,7 +18,7 @@ from scipy.special import rel_entr
 
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Bools, Floats, Ints, Seed
-from beable.representations.distance_geometry import as_positions, distances_of
+from beable.representations.distance_geometry import as_positions
 
 
 def smallest_distance(positions: ArrayLike) -> Floats:
@@ -90,20 +90,6 @@ def contacts(positions: ArrayLike, low: float = 1.0, high: float = 1.25) -> Ints
     return touching
 
 
-def neighbour_distance(positions: ArrayLike) -> Floats:
-    """Mean distance of a particle to its nearest neighbour, (rows,).
-
-    Args:
-        positions: X, (rows, N, d) with N at least 2.
-
-    Raises:
-        DataError: shape, NaN or infinity, one particle.
-    """
-    r = distances_of(_several(positions))
-    nearest: Floats = np.where(np.eye(r.shape[1], dtype=bool), np.inf, r).min(axis=2).mean(axis=1)
-    return nearest
-
-
 def gyration(positions: ArrayLike) -> Floats:
     r"""Radius of gyration :math:`\sqrt{\sum_i |x_i - \bar x|^2 / N}`, (rows,).
 
@@ -116,30 +102,6 @@ def gyration(positions: ArrayLike) -> Floats:
     x = as_positions(positions)
     squared: Floats = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=2).mean(axis=1)
     return np.sqrt(squared)
-
-
-def hexatic(positions: ArrayLike, reach: float = 1.5) -> Floats:
-    r"""Local sixfold order :math:`\langle |\sum_{j} e^{6 i \theta_{ij}}| / n_i \rangle_i` in the plane, (rows,).
-
-    The n_i neighbours j are those within ``reach``; a particle without any counts as 0. A triangular lattice has 1.
-
-    Args:
-        positions: X, (rows, N, 2).
-        reach: in units of σ.
-
-    Raises:
-        DataError: shape, NaN or infinity, not in the plane.
-
-    Reference: D. R. Nelson and B. I. Halperin, Phys. Rev. B 19, 2457 (1979).
-    """
-    x = as_positions(positions)
-    if x.shape[2] != 2:
-        raise DataError(f"sixfold order is one of the plane, got {x.shape[2]} dimensions")
-    near = (distances_of(x) < reach) & ~np.eye(x.shape[1], dtype=bool)
-    z = x[:, :, 0] + 1j * x[:, :, 1]
-    turns = np.exp(6j * np.angle(z[:, None, :] - z[:, :, None]))
-    order: Floats = (np.abs((near * turns).sum(axis=2)) / near.sum(axis=2).clip(1)).mean(axis=1)
-    return order
 
 
 def matched_error(positions: ArrayLike, reference: ArrayLike) -> Floats:

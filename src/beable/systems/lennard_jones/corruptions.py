@@ -34,18 +34,6 @@ class Moved(NamedTuple):
     moved: Bools
 
 
-class Blackout(NamedTuple):
-    """Matrices with a block of zeros.
-
-    Args:
-        values: in the shape given.
-        hidden: which entries of a matrix were set to zero, (particles, particles).
-    """
-
-    values: Floats
-    hidden: Bools
-
-
 def uniform(rows: int, particles: int, dimensions: int, box: float, rng: Seed = 0) -> Floats:
     """Points with no law at all, uniform in the box, (rows, particles, dimensions).
 
@@ -109,34 +97,6 @@ def _reach(x: Floats, size: float, box: float | None) -> tuple[Floats, Floats]:
     if x.size and (x.min() < 0 or x.max() > positive("box", box)):
         raise DataError(f"positions from {x.min():.4g} to {x.max():.4g} are not in the box of side {box}: give no box")
     return np.maximum(-size, -x), np.minimum(size, box - x)
-
-
-def blackout(values: ArrayLike, first: int, length: int) -> Blackout:
-    """Distances among ``length`` consecutive particles set to zero, as the source takes away data.
-
-    A zero is not a missing number: a model that is fed it is told that these particles lie on each other. What is
-    hidden is returned beside it, for those who can use it.
-
-    Args:
-        values: matrices (rows, N, N) or images (rows, 1, N, N).
-        first: number of the first particle.
-        length: how many.
-
-    Raises:
-        DataError: not square.
-        UsageError: a block that is not in the matrix.
-
-    Reference: LCP-B group 9, University of Padova (2023); see ``SOURCE_BLOCKS``.
-
-    >>> blackout(np.ones((1, 3, 3)), 1, 2).values[0].tolist()
-    [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
-    """
-    given = np.array(values, dtype=np.float64)
-    if given.ndim < 3 or given.shape[-1] != given.shape[-2]:
-        raise DataError(f"values must be matrices (rows, N, N) or images (rows, 1, N, N), got shape {given.shape}")
-    hidden = block(given.shape[-1], first, length)
-    given[..., hidden] = 0.0
-    return Blackout(given, hidden)
 
 
 def block(particles: int, first: int, length: int) -> Bools:

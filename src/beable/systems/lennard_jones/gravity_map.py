@@ -344,7 +344,7 @@ def gamma_map(
 ) -> GammaMap:
     """What the latents of a run know of γ on rows that it never saw.
 
-    A run that is told γ has no need to keep it in its latents: near chance is then as it should be.
+    A run that is conditioned on γ has no need to keep it in its latents: near chance is then as it should be.
 
     Args:
         run: a finished training on configurations.

@@ -24,7 +24,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from beable.analysis.anomaly import BLOCK_ROWS, Still
 from beable.checks import count, positive
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Bools, Floats, Seed
@@ -34,8 +33,8 @@ from beable.representations.particles import DistanceMatrix
 from beable.representations.representation import Snapshots
 from beable.systems.lennard_jones.corruptions import block
 from beable.training.ensemble import for_members, in_blocks
-from beable.training.run import Run
-from beable.vae.distributions import Bernoulli, GroupedNormal, Normal
+from beable.training.run import BLOCK_ROWS, Run
+from beable.vae.distributions import Bernoulli, GroupedNormal, Normal, ZeroNoise
 from beable.vae.vae import VAE, Rows
 
 FloatArray = NDArray[np.floating]
@@ -101,7 +100,7 @@ def recover(
 
     Args:
         run: a finished training on distances.
-        snapshots: rows, with what the run is told.
+        snapshots: rows, with the conditions of the run.
         hidden: mask (N, N) over ordered particles; see `corruptions.block`. The diagonal does not matter.
         ordinary: rows for the mean matrix, such as those of the training.
         noise: standard deviation of a normal error on each known distance, in its unit.
@@ -118,10 +117,10 @@ def recover(
     seen = _with_noise(truth, noise, np.random.default_rng(rng))
     middle = mean.mean(axis=0)
     given = np.where(mask, middle, seen)
-    condition = run.condition(snapshots)
+    conditions = run.conditions_of(snapshots)
     answers = {
-        "zeroed": _decoded(run, _as_code(r, np.where(mask, 0.0, seen)), condition),
-        "latent": _best_latents(run, _as_code(r, given), _as_mask(r, ~mask), condition, steps),
+        "zeroed": _decoded(run, _as_code(r, np.where(mask, 0.0, seen)), conditions),
+        "latent": _best_latents(run, _as_code(r, given), _as_mask(r, ~mask), conditions, steps),
         "mean": given[None],
     }
     geometry, why = _by_geometry(seen, ~mask, r.configurations.dimensions)
@@ -141,7 +140,7 @@ def recover_blocks(
 
 def _distances(run: Run) -> DistanceMatrix:
     if not isinstance(run.representation, DistanceMatrix):
-        kind = run.settings.representation.get("kind")
+        kind = run.settings.representation.kind
         raise UsageError(f"hidden distances are found by a run on 'distances', this one learned {kind!r}")
     return run.representation
 
@@ -180,29 +179,29 @@ def _as_mask(r: DistanceMatrix, known: Bools) -> Bools:
     return known[np.triu_indices(len(known), 1)] if r.form == "triangle" else known.ravel()
 
 
-def _rows(run: Run, codes: FloatArray, condition: FloatArray | None) -> Rows:
+def _rows(run: Run, codes: FloatArray, conditions: FloatArray | None) -> Rows:
     rows = Rows(torch.from_numpy(codes), torch.zeros(len(codes), 1), None)
-    known = None if condition is None else torch.from_numpy(np.asarray(condition, np.float32))
-    return for_members(rows._replace(condition=known), run.members)
+    known = None if conditions is None else torch.from_numpy(np.asarray(conditions, np.float32))
+    return for_members(rows._replace(conditions=known), run.members)
 
 
 @torch.no_grad()
-def _decoded(run: Run, codes: FloatArray, condition: FloatArray | None) -> Floats:
-    rows = _rows(run, codes, condition)
-    means = [run.vae.encoder(part.values, part.condition).mean for part in in_blocks(rows, BLOCK_ROWS)]
-    return _matrices(run, torch.cat(means, 1), condition)
+def _decoded(run: Run, codes: FloatArray, conditions: FloatArray | None) -> Floats:
+    rows = _rows(run, codes, conditions)
+    means = [run.vae.encoder(part.values, part.conditions).mean for part in in_blocks(rows, BLOCK_ROWS)]
+    return _matrices(run, torch.cat(means, 1), conditions)
 
 
-def _matrices(run: Run, z: Tensor, condition: FloatArray | None) -> Floats:
+def _matrices(run: Run, z: Tensor, conditions: FloatArray | None) -> Floats:
     r = _distances(run)
-    return np.stack([r.matrices(location) for location in run.locations(z.numpy(), condition)])
+    return np.stack([r.matrices(location) for location in run.locations(z.numpy(), conditions)])
 
 
-def _best_latents(run: Run, codes: FloatArray, known: Bools, condition: FloatArray | None, steps: int) -> Floats:
+def _best_latents(run: Run, codes: FloatArray, known: Bools, conditions: FloatArray | None, steps: int) -> Floats:
     count("steps", steps, 1)
-    rows, mask = _rows(run, codes, condition), torch.from_numpy(known)
+    rows, mask = _rows(run, codes, conditions), torch.from_numpy(known)
     found = [explain(run.vae, part, mask, steps) for part in in_blocks(rows, BLOCK_ROWS)]
-    return _matrices(run, torch.cat(found, 1), condition)
+    return _matrices(run, torch.cat(found, 1), conditions)
 
 
 def explain(vae: VAE, rows: Rows, known: Tensor, steps: int = STEPS, learning_rate: float = LEARNING_RATE) -> Tensor:
@@ -218,7 +217,7 @@ def explain(vae: VAE, rows: Rows, known: Tensor, steps: int = STEPS, learning_ra
         learning_rate: of Adam, down to a hundredth along half a cosine.
     """
     with torch.no_grad():
-        q = vae.encoder(rows.values, rows.condition)
+        q = vae.encoder(rows.values, rows.conditions)
     z: Tensor = q.mean.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, learning_rate / 100)
@@ -232,8 +231,8 @@ def explain(vae: VAE, rows: Rows, known: Tensor, steps: int = STEPS, learning_ra
 
 def _cost(vae: VAE, rows: Rows, known: Tensor, z: Tensor, log_std: Tensor) -> Tensor:
     """−log p(known|z) − log p(z) of all rows together, up to a constant."""
-    p = vae.decoder(z, condition=rows.condition)
-    rates = vae.prior.rate(Normal(z, log_std), z, vae.encoder, Still(0, vae.members))
+    p = vae.decoder(z, conditions=rows.conditions)
+    rates = vae.prior.rate(Normal(z, log_std), z, vae.encoder, ZeroNoise(0, vae.members))
     cost: Tensor = (_misfit(p, rows.values) * known).sum() + torch.stack(list(rates.values())).sum()
     return cost
 

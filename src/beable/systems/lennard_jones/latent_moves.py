@@ -280,17 +280,17 @@ def _pace(series: Floats, seconds: float) -> Pace:
     return Pace(found.time, found.error, found.reliable, float(series.mean()), error, found.samples / seconds)
 
 
-def of_run(run: Run, member: int = 0, condition: ArrayLike | None = None, box: float | None = None) -> LatentModel:
+def of_run(run: Run, member: int = 0, conditions: ArrayLike | None = None, box: float | None = None) -> LatentModel:
     """A member of a run as a latent model of positions, its particles in the order of its representation.
 
     Args:
         run: learned from positions by coordinates with an offset and a scale.
         member: which of the ensemble.
-        condition: what the model is told, (conditions,), the same for all rows.
+        conditions: values of the factors that the model is conditioned on, (conditions,), the same for all rows.
         box: side L that p(x|z) is cut to; None leaves it.
 
     Raises:
-        UsageError: another representation, prior or likelihood, no such member, a condition missing.
+        UsageError: another representation, prior or likelihood, no such member, conditions missing.
     """
     representation, model = run.representation, run.settings.model
     plain = isinstance(representation, Coordinates) and not (representation.centred or representation.polar)
@@ -298,16 +298,18 @@ def of_run(run: Run, member: int = 0, condition: ArrayLike | None = None, box: f
         raise UsageError("the run must have learned coordinates that are neither centred nor polar")
     if model.prior != "standard" or model.likelihood != "normal":
         raise UsageError(f"a standard prior and a normal likelihood are needed, not {model.prior}, {model.likelihood}")
-    if not 0 <= member < run.members or (condition is None) == bool(run.known):
-        raise UsageError(f"member must be below {run.members} and condition a value of each of {list(run.known)}")
-    return _adapted(run, representation, member, condition, box)
+    if not 0 <= member < run.members or (conditions is None) == bool(run.conditions):
+        raise UsageError(f"member must be below {run.members} and conditions a value of each of {list(run.conditions)}")
+    return _adapted(run, representation, member, conditions, box)
 
 
 def _adapted(
-    run: Run, representation: Coordinates, member: int, condition: ArrayLike | None, box: float | None
+    run: Run, representation: Coordinates, member: int, conditions: ArrayLike | None, box: float | None
 ) -> LatentModel:
     affine, vae = representation.affine, _alone(run, member)
-    known = None if condition is None else torch.as_tensor(np.asarray(condition), dtype=torch.float32).reshape(1, 1, -1)
+    known = (
+        None if conditions is None else torch.as_tensor(np.asarray(conditions), dtype=torch.float32).reshape(1, 1, -1)
+    )
 
     def told(rows: int) -> torch.Tensor | None:
         return None if known is None else known.expand(1, rows, -1)

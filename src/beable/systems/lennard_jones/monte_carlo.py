@@ -7,7 +7,7 @@ few systems is filled up.
 
 A move of energy ΔU is accepted if :math:`\Delta U \le T E` with E exponential, which is Metropolis' rule with one
 logarithm of a random number instead of an exponential of the energy; the logarithm is a series that is right to
-1e-7. Each lane has a xoshiro128+ generator of its own (Blackman and Vigna 2021).
+1e-7. Each lane has a generator of its own, of `xoshiro`.
 
 With symmetric proposals each single step obeys detailed balance; a sweep in the order of the particles keeps the
 distribution, since each of its steps does (Manousiouthakis and Deem 1999).
@@ -23,8 +23,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from beable.systems.lennard_jones.pair_potentials import NEAREST2, OF_THE_USER, Bonds, PairPotential
+from beable.systems.lennard_jones.xoshiro import LANES, exponential, log, uniform
 
-LANES = 128
 WALLS = {"keep": 0, "mirror": 1, "reject": 2, "periodic": 3}
 MOVES = {"sweep": 0, "random": 1}
 #: share of local moves that tuning aims at: large steps relax a fluid faster than the half of the textbooks
@@ -33,53 +33,7 @@ TUNING_SWEEPS = 20
 SMALLEST_STEP = 0.02
 
 Singles = NDArray[np.float32]
-f4, i4, u4 = np.float32, np.int32, np.uint32
-
-
-@njit(error_model="numpy", cache=True)
-def _advance(state: Any, bits: Any) -> None:
-    """One step of every lane's generator; each operation is held to 32 bits."""
-    for w in range(LANES):
-        a, b, c, d = state[0, w], state[1, w], state[2, w], state[3, w]
-        bits[w] = u4(a + d)
-        shifted = u4(b << u4(9))
-        c, d = u4(c ^ a), u4(d ^ b)
-        b, a = u4(b ^ c), u4(a ^ d)
-        state[0, w], state[1, w], state[2, w] = a, b, u4(c ^ shifted)
-        state[3, w] = u4(u4(d << u4(11)) | u4(d >> u4(21)))
-
-
-@njit(error_model="numpy", cache=True)
-def _uniform(state: Any, bits: Any, numbers: Any) -> None:
-    """Uniform numbers in [0, 1)."""
-    _advance(state, bits)
-    for w in range(LANES):
-        numbers[w] = f4(u4(bits[w] >> u4(8))) * f4(2**-24)
-
-
-@njit(error_model="numpy", inline="always")
-def _log(x: Any) -> Any:
-    """Logarithm of a positive number, by the series of the inverse hyperbolic tangent in its mantissa."""
-    whole = np.float32(x).view(np.int32)
-    power = f4(i4((whole >> i4(23)) - i4(127)))
-    mantissa = np.int32((whole & i4(0x7FFFFF)) | i4(0x3F800000)).view(np.float32)
-    t = (mantissa - f4(1)) / (mantissa + f4(1))
-    s = t * t
-    series = f4(2 / 13) * s + f4(2 / 11)
-    series = series * s + f4(2 / 9)
-    series = series * s + f4(2 / 7)
-    series = series * s + f4(2 / 5)
-    series = series * s + f4(2 / 3)
-    series = series * s + f4(2)
-    return series * t + power * f4(0.6931471805599453)
-
-
-@njit(error_model="numpy", cache=True)
-def _exponential(state: Any, bits: Any, numbers: Any) -> None:
-    """Exponential numbers, -log u."""
-    _advance(state, bits)
-    for w in range(LANES):
-        numbers[w] = -_log((f4(u4(bits[w] >> u4(8))) + f4(0.5)) * f4(2**-24))
+f4, i4 = np.float32, np.int32
 
 
 @njit(error_model="numpy", inline="always")
@@ -111,15 +65,15 @@ def _power(q: Any, exponent: int) -> Any:
 def _bond(r2: Any, stiffness: Any, length: Any) -> Any:
     """Spring and core of a bond."""
     left = f4(1) - r2 / (length * length)
-    spring = f4(-0.5) * stiffness * length * length * _log(left if left > f4(0) else f4(1))
+    spring = f4(-0.5) * stiffness * length * length * log(left if left > f4(0) else f4(1))
     core = _power(f4(1) / r2, 3) + f4(1) if r2 < f4(2 ** (1 / 3)) else f4(0)
     return spring + core if left > f4(0) else f4(np.inf)
 
 
 @njit(error_model="numpy", inline="always")
-def _moved(old: Any, uniform: Any, step: Any, box: Any, walls: int) -> Any:
+def _moved(old: Any, drawn: Any, step: Any, box: Any, walls: int) -> Any:
     """A coordinate after a local move, and whether a wall forbids it."""
-    new = old + (f4(2) * uniform - f4(1)) * step
+    new = old + (f4(2) * drawn - f4(1)) * step
     outside = (new < f4(0)) | (new > box)
     if walls == 0:
         return (old if outside else new), False
@@ -132,7 +86,7 @@ def _moved(old: Any, uniform: Any, step: Any, box: Any, walls: int) -> Any:
 
 
 @cache
-def _kernel(exponent: int, dimensions: int, walls: int, bonded: bool, pair: Any = None) -> Any:
+def kernel_of(exponent: int, dimensions: int, walls: int, bonded: bool, pair: Any = None) -> Any:
     """The sweeps of one kind of system, compiled; kept on disk unless the pair potential is the user's."""
     solid, periodic, users = dimensions == 3, walls == WALLS["periodic"], exponent == OF_THE_USER
 
@@ -159,15 +113,15 @@ def _kernel(exponent: int, dimensions: int, walls: int, bonded: bool, pair: Any 
         index, forbidden = np.zeros(LANES, i4), np.zeros(LANES, np.bool_)
         for move in range(times * particles):
             if random_order:
-                _uniform(state, bits, rise)
+                uniform(state, bits, rise)
                 for w in range(LANES):
                     index[w] = min(i4(rise[w] * f4(particles)), particles - 1)
             else:
                 index[:] = move % particles
             for d in range(dimensions):
-                _uniform(state, bits, numbers[d])
-            _uniform(state, bits, far)
-            _exponential(state, bits, heat)
+                uniform(state, bits, numbers[d])
+            uniform(state, bits, far)
+            exponential(state, bits, heat)
             forbidden[:] = False
             for d in range(dimensions):
                 for w in range(LANES):
@@ -303,7 +257,7 @@ class Systems:
     def run(self, sweeps: int) -> None:
         """So many moves of each particle, or as many of particles drawn at random."""
         f, c, bonds = self.fluid, self.conditions, self.fluid.bonds or Bonds()
-        kernel = _kernel(f.potential.exponent, f.dimensions, WALLS[f.walls], f.bonds is not None, f.potential.pair)
+        kernel = kernel_of(f.potential.exponent, f.dimensions, WALLS[f.walls], f.bonds is not None, f.potential.pair)
         kernel(
             self._x,
             self._state,

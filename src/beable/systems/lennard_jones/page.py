@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.particles import configurations, reconstructions, traversals
 from beable.report.figures.sweeps import sweep
 from beable.report.page import Cell, Figure, Table
-from beable.report.sections import number
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
-from beable.systems.lennard_jones.figures.anomalies import auc_by_size, blame, roc_curves
+from beable.systems.lennard_jones.figures.anomalies import attribution, auc_by_size, roc_curves
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
 from beable.systems.lennard_jones.figures.latents import accuracies, latent_map
 from beable.systems.lennard_jones.figures.matrices import distance_matrices
@@ -64,12 +64,8 @@ def data_items(store: Store) -> list[Item]:
 
 def _level_row(level: Mapping[str, Any]) -> list[Cell | str]:
     plain = [f"{level['gravity']:g}", f"{level['temperature']:g}", f"{level['rows']:,}", f"{level['chains']:,}"]
-    means = [_mean(level["energy"], level["energy_error"]), _mean(level["height"], level["height_error"])]
+    means = [number(level["energy"], level["energy_error"]), number(level["height"], level["height_error"])]
     return [*plain, number(level["samples"]), *means]
-
-
-def _mean(value: float, error: float | None) -> str:
-    return number(value) if error is None else f"{value:.3f} ± {error:.3f}".replace("-", "−")
 
 
 def equilibrium_items(a: Equilibrium) -> list[Item]:
@@ -272,7 +268,7 @@ def reconstruction_items(a: Reconstruction) -> list[Item]:
 
 
 def anomaly_items(a: Anomaly) -> list[Item]:
-    """What odd rows look like, ROC curves, the tables, the curve of displacements and the blame."""
+    """What anomalous rows look like, ROC curves, the tables, the curve of displacements and the attribution."""
     kinds = [kind for kind in a.shown if kind != "ordinary"]
     first = next(iter(a.tables))
     scores = a.tables[first].scores
@@ -291,11 +287,11 @@ def anomaly_items(a: Anomaly) -> list[Item]:
         Figure(
             configurations(np.stack(list(a.shown.values())), a.box, titles=list(a.shown), columns=5),
             "One configuration of each kind.",
-            "Ordinary and odd configurations.",
+            "Ordinary and anomalous configurations.",
         ),
         Figure(
             roc_curves(curves),
-            f"ROC curves: {a.labels[first]}. Below the diagonal the odd rows score lower than ordinary ones.",
+            f"ROC curves: {a.labels[first]}. Below the diagonal the anomalous rows score lower than ordinary ones.",
             "ROC curves.",
         ),
         *(_auc_table(a, arm, kinds) for arm in a.tables),
@@ -305,11 +301,11 @@ def anomaly_items(a: Anomaly) -> list[Item]:
             "AUC against the size of a displacement.",
         ),
         Figure(
-            blame(moved, a.share[None], a.box, moved=a.moved[None], label="share of the distortion"),
-            f"Share of the distortion by particle; crosses are those that were moved. Of the four most blamed "
-            f"{a.blamed.model.score:.0%} were moved, by energy {a.blamed.energy.score:.0%}, by chance "
-            f"{a.blamed.chance:.0%}.",
-            "Which particles are to blame.",
+            attribution(moved, a.share[None], a.box, moved=a.moved[None], label="share of the distortion"),
+            f"Share of the distortion by particle; crosses are those that were moved. Of the four particles "
+            f"with the largest share {a.attribution.model.score:.0%} were moved, by energy "
+            f"{a.attribution.energy.score:.0%}, by chance {a.attribution.chance:.0%}.",
+            "Which particles are out of place.",
         ),
         Table(
             "Error of hidden distances in σ, median over members: the block set to zero as if it were data, the latent "
@@ -460,8 +456,8 @@ def _walk_row(gravity: float, name: str, walk: Walk, means: Sequence[float]) -> 
         f"{number(walk.height.time)}{mark}",
         number(walk.height.samples_per_second),
         "–" if walk.accepted is None else f"{walk.accepted:.0%}",
-        f"{_mean(walk.height.mean, walk.height.mean_error)} ({means[2]:.3f})",
-        f"{_mean(walk.energy.mean, walk.energy.mean_error)} ({means[0]:.2f})".replace("-", "−"),
+        f"{number(walk.height.mean, walk.height.mean_error)} ({means[2]:.3f})",
+        f"{number(walk.energy.mean, walk.energy.mean_error)} ({means[0]:.2f})".replace("-", "−"),
     ]
 
 
@@ -471,8 +467,8 @@ def _annealed_table(a: Exact) -> Table:
         f"{a.gravity:g}",
         str(found["steps"]),
         f"{found['effective']:.0f} of {found['rows']}",
-        f"{_mean(found['energy']['mean'], found['energy']['error'])} ({means[0]:.2f})".replace("-", "−"),
-        f"{_mean(found['height']['mean'], found['height']['error'])} ({means[2]:.3f})",
+        f"{number(found['energy']['mean'], found['energy']['error'])} ({means[0]:.2f})".replace("-", "−"),
+        f"{number(found['height']['mean'], found['height']['error'])} ({means[2]:.3f})",
     ]
     return Table(
         "Weighted draws, drawn anew by their weights on the way; they descend from few first draws, so that their "

@@ -9,7 +9,7 @@ A potential of the user's own is a numba function of r². Numba makes vector ins
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.checks import positive
 from beable.errors import UsageError, unknown
 
 Floats = NDArray[np.float64]
@@ -143,20 +142,6 @@ class Bonds:
 
     stiffness: float = 30.0
     length: float = 1.5
-
-    @classmethod
-    def of(cls, settings: object) -> "Bonds":
-        """Bonds from a mapping of their settings.
-
-        Raises:
-            UsageError: other keys, or numbers that cannot be meant.
-        """
-        if not isinstance(settings, Mapping) or set(settings) - {"stiffness", "length"}:
-            raise UsageError(f"bonds must be none or have stiffness and length, not {settings!r}")
-        bonds = cls(**{name: positive(name, value) for name, value in settings.items()})
-        if bonds.length < 1:
-            raise UsageError(f"length of bonds must be at least 1, or neighbours overlap, not {bonds.length}")
-        return bonds
 
     def energy(self, r2: Floats) -> Floats:
         """u of an array of r²; infinite beyond R."""

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from beable.analysis.anomaly import pair_energies
 from beable.errors import DataError, UsageError, unknown
 from beable.files import fields
 from beable.metrics.columns import Floats, Ints
 from beable.representations.distance_geometry import as_positions
 from beable.representations.representation import Snapshots
+from beable.systems.lennard_jones.anomaly import pair_energies
 from beable.systems.lennard_jones.configurations import contacts, gyration
 from beable.training.run import Run
 
@@ -177,7 +177,7 @@ def traverse(
     *,
     along: str = "latents",
     steps: Sequence[float] = STEPS,
-    condition: Mapping[str, float] | None = None,
+    conditions: Mapping[str, float] | None = None,
     quantities: Mapping[str, Quantity] = QUANTITIES,
 ) -> list[Traverse]:
     """Walk along every direction of every member.
@@ -187,17 +187,17 @@ def traverse(
         snapshots: real rows, positions among them, for the aggregate posterior and to compare with.
         along: "latents" or "principal".
         steps: in standard deviations, three or more different ones.
-        condition: what decoded configurations are told, by factor, where the run is told some.
+        conditions: values by factor for decoded configurations, where the run is conditioned on some.
         quantities: what to measure, by name.
 
     Raises:
         DataError: few rows, no positions.
-        UsageError: too few steps, a condition that is missing or not asked for.
+        UsageError: too few steps, conditions that are missing or that the run does not have.
     """
     at = np.asarray(sorted({*steps}), dtype=np.float64)
     if len(at) < 3 or not np.isfinite(at).all():
         raise UsageError(f"a walk needs 3 or more different steps, got {list(steps)}")
-    told = _told(run, condition)
+    told = _told(run, conditions)
     if "positions" not in snapshots:
         raise DataError(f"walks are measured on positions, got {', '.join(snapshots)}: give positions")
     real = {name: _measured(of, as_positions(snapshots["positions"])) for name, of in quantities.items()}
@@ -213,12 +213,12 @@ def traverse(
     ]
 
 
-def _told(run: Run, condition: Mapping[str, float] | None) -> Floats | None:
-    given = condition or {}
-    if sorted(given) != sorted(run.known):
-        told, got = ", ".join(run.known) or "nothing", ", ".join(given) or "nothing"
-        raise UsageError(f"the run was told {told}: give a condition for that, got one for {got}")
-    return np.array([given[name] for name in run.known], dtype=np.float64) if run.known else None
+def _told(run: Run, conditions: Mapping[str, float] | None) -> Floats | None:
+    given = conditions or {}
+    if sorted(given) != sorted(run.conditions):
+        told, got = ", ".join(run.conditions) or "nothing", ", ".join(given) or "nothing"
+        raise UsageError(f"the run is conditioned on {told}: give conditions for that, not for {got}")
+    return np.array([given[name] for name in run.conditions], dtype=np.float64) if run.conditions else None
 
 
 def _measured(of: Quantity, positions: Floats) -> Floats:
@@ -291,8 +291,8 @@ def _effect(steps: Floats, values: Floats, places: Floats, real: Floats) -> Effe
 
 
 def _spearman(x: Floats, y: Floats) -> tuple[float, float]:
-    """Correlation of ranks and its p-value; none where one does not vary."""
-    if not (np.ptp(x) > 0 and np.ptp(y) > 0):
+    """Correlation of ranks and its p-value; none where one varies by no more than single precision rounds."""
+    if any(np.ptp(a) <= 1e-6 * np.abs(a).max() for a in (x, y)):
         return 0.0, 1.0
     found = stats.spearmanr(x, y)
     return float(found.statistic), float(found.pvalue)

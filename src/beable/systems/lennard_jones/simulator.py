@@ -18,17 +18,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import pi
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable.checks import array, choice, count, number, positive
-from beable.errors import DataError, UsageError, unknown
+from beable.checks import array, count, number, positive
+from beable.errors import DataError, UsageError
 from beable.files import fields, plain
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams, generator
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential
+from beable.systems.lennard_jones.settings import GravityRange, LennardJonesSettings
 
 if TYPE_CHECKING:
     from beable.systems.lennard_jones.monte_carlo import Conditions, Fluid, Systems
@@ -41,12 +42,6 @@ PARAMETERS = {
     "sigma": Factor("sigma", r"\sigma", "m", 0.0),
     "epsilon": Factor("epsilon", r"\varepsilon", "J", 0.0),
 }
-#: how the Padova study sampled: restart from a random configuration, short, small steps
-SOURCE_PROTOCOL: dict[str, Any] = {"protocol": "restart", "sweeps": 2500, "step": 0.2, "teleport": 0.0}
-WALLS = ("keep", "mirror", "reject", "periodic")
-MOVES = ("sweep", "random")
-PROTOCOLS = ("long-run", "restart")
-STARTS = ("random", "lattice", "chain")
 #: share of moves that go anywhere, by γ/T: best for the slowest quantity, <y>
 TELEPORTS = ((0.0, 0.13, 0.53, 0.93, 1.33, 4.0), (0.4, 0.4, 0.3, 0.2, 0.1, 0.05))
 #: packing fractions of discs and spheres of diameter σ above which chains from random starts do not relax
@@ -62,28 +57,10 @@ class LennardJones(Simulator):
     """Particles in a box under gravity.
 
     Args:
-        particles: N.
-        dimensions: 2 or 3.
-        box: L, side of the box, in σ; several are given to chains in turn.
-        temperature: T; several are given to chains in turn.
-        gravity: γ; several are given to chains in turn, {"low": a, "high": b} draws from a range.
-        potential: "lennard-jones", "fake", "none", or a numba function of r², also as "module:function".
-        cutoff: distance from which pairs do not interact, in σ; None for none.
-        shift: whether the potential is shifted to 0 at the cut-off, as molecular dynamics sees it.
-        bonds: {"stiffness": k, "length": R} for a chain of all particles, or None.
-        walls: what becomes of a move that leaves the box: a coordinate keeps its old value ("keep"), is reflected
-            ("mirror"), the move is rejected ("reject"), or it comes back on the other side ("periodic").
-        moves: particles in turn ("sweep") or drawn at random ("random").
-        step: largest displacement along an axis, in σ; None tunes it.
-        teleport: probability that a move goes anywhere in the box; None takes what relaxes fastest at this γ/T.
-        protocol: "long-run" or "restart".
-        sweeps: moves of each particle before the first row of a chain; strong gravity needs more, 10,000 at γ = 3.
-        samples: rows of a chain ("long-run"); a restart has one.
-        spacing: sweeps between rows of a chain; "auto" takes what `preliminary_run` says; a restart has none.
-        start: "random", "lattice" or "chain"; by default random, and a chain where there are bonds.
+        **settings: those of `LennardJonesSettings`, by name; the potential may be a numba function of r² too.
 
     Raises:
-        UsageError: a setting that is unknown or cannot be meant.
+        UsageError: a setting that is unknown or invalid.
 
     >>> simulator = LennardJones(particles=5, box=4.0, gravity=0.4, sweeps=50, samples=2, spacing=10)
     >>> streams = RowStreams(seed=0, start=0, rows=4)
@@ -95,61 +72,33 @@ class LennardJones(Simulator):
     name = "lennard-jones"
     assessed = ("positions", "energy", "early_energy")
 
-    def __init__(
-        self,
-        *,
-        particles: int = 30,
-        dimensions: int = 2,
-        box: float | Sequence[float] = 10.0,
-        temperature: float | Sequence[float] = 0.75,
-        gravity: float | Sequence[float] | Mapping[str, float] = (0.1, 0.4, 0.7, 1.0),
-        potential: object = "lennard-jones",
-        cutoff: float | None = 3.0,
-        shift: bool = False,
-        bonds: Mapping[str, float] | None = None,
-        walls: str = "keep",
-        moves: str = "sweep",
-        step: float | None = None,
-        teleport: float | None = None,
-        protocol: str = "long-run",
-        sweeps: int = 3000,
-        samples: int = 8,
-        spacing: int | str = 600,
-        start: str | None = None,
-        **other: object,
-    ) -> None:
-        for name in other:
-            raise unknown("setting of lennard-jones", name, LennardJones.__init__.__kwdefaults__ or ())
-        self.dimensions = count("dimensions", dimensions, least=2, most=3)
-        self.particles = count("particles", particles, least=1)
-        self.boxes = _levels("box", box, least=0.0, included=False)
-        self.temperatures = _levels("temperature", temperature, least=0.0, included=False)
-        self.gravities, self.range = _gravity(gravity)
-        self.potential = pair_potential(potential)
-        self.bonds = None if bonds is None else Bonds.of(bonds)
-        self.cutoff = None if cutoff is None else positive("cutoff", cutoff)
-        self.shift = _truth("shift", shift)
-        self.walls = choice("walls", walls, dict.fromkeys(WALLS))
-        self.moves = choice("moves", moves, dict.fromkeys(MOVES))
-        self.step = None if step is None else positive("step", step)
-        self.teleport = None if teleport is None else _share("teleport", teleport)
-        self.protocol = choice("protocol", protocol, dict.fromkeys(PROTOCOLS))
-        self.sweeps = count("sweeps", sweeps, least=2)
-        self.samples = count("samples", samples, least=1) if self.protocol == "long-run" else 1
-        self.start = choice("start", start or ("chain" if self.bonds else "random"), dict.fromkeys(STARTS))
+    Settings = LennardJonesSettings
+    settings: LennardJonesSettings
+
+    def __init__(self, **settings: object) -> None:
+        if callable(potential := settings.get("potential")):
+            settings["potential"] = pair_potential(potential).name
+        super().__init__(**settings)
+        s = self.settings
+        self.particles, self.dimensions, self.boxes, self.temperatures = s.particles, s.dimensions, s.box, s.temperature
+        self.gravities, self.range = _levels_and_range(s.gravity)
+        self.potential = pair_potential(s.potential)
+        self.bonds = None if s.bonds is None else Bonds(s.bonds.stiffness, s.bonds.length)
+        self.cutoff, self.shift, self.walls = s.cutoff, s.shift, s.walls
+        self.samples = 1 if s.protocol == "restart" else s.samples
+        self.start = s.start or ("chain" if self.bonds else "random")
         self._check()
         self.spacing = 1
-        self.spacing = self._settled(spacing)
+        self.spacing = self._settled(s.spacing)
+        self.settle(samples=self.samples, start=self.start, spacing=self.spacing)
 
     def _check(self) -> None:
         """Refuse settings that do not go together."""
         small = min(self.boxes)
         if self.potential.name != "none":
             _check_room(self.particles, self.dimensions, small)
-        if self.shift and self.cutoff is None:
-            raise UsageError("shift needs a cut-off: give cutoff, or leave shift out")
-        if self.step is not None:
-            _check_step(self.step, small)
+        if self.settings.step is not None:
+            _check_step(self.settings.step, small)
         if self.walls == "periodic":
             self._check_periodic(small)
         if self.start == "chain":
@@ -166,11 +115,9 @@ class LennardJones(Simulator):
             raise UsageError("bonds need walls: choose keep, mirror or reject")
 
     def _settled(self, spacing: int | str) -> int:
-        if self.protocol == "restart":
-            return self.sweeps - self.sweeps // 2
-        if spacing == "auto":
-            return preliminary_run(self).spacing
-        return count("spacing", spacing, least=1)
+        if self.settings.protocol == "restart":
+            return self.settings.sweeps - self.settings.sweeps // 2
+        return preliminary_run(self).spacing if isinstance(spacing, str) else spacing
 
     @cached_property
     def _combinations(self) -> NDArray[np.float64]:
@@ -204,44 +151,11 @@ class LennardJones(Simulator):
         return (Variable("positions", inner, shape, long_name="positions in units of sigma"), *scalars)
 
     @property
-    def coordinates(self) -> Mapping[str, tuple[FloatArray, str]]:
-        return {}
-
-    @property
     def batch(self) -> int:
         """Rows that cost least when they are computed together."""
-        from beable.systems.lennard_jones.monte_carlo import LANES
+        from beable.systems.lennard_jones.xoshiro import LANES
 
         return LANES * self.samples
-
-    def settings(self) -> dict[str, object]:
-        gravity = dict(zip(("low", "high"), self.range, strict=True)) if not self.gravities else list(self.gravities)
-        return {
-            "particles": self.particles,
-            "dimensions": self.dimensions,
-            "box": list(self.boxes),
-            "temperature": list(self.temperatures),
-            "gravity": gravity,
-            "potential": self.potential.name,
-            "cutoff": self.cutoff,
-            "shift": self.shift,
-            "bonds": None if self.bonds is None else {"stiffness": self.bonds.stiffness, "length": self.bonds.length},
-            "walls": self.walls,
-            "moves": self.moves,
-            "step": self.step,
-            "teleport": self.teleport,
-            "protocol": self.protocol,
-            "sweeps": self.sweeps,
-            "samples": self.samples,
-            "spacing": self.spacing,
-            "start": self.start,
-        }
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (self.settings(),)
-
-    def constants(self) -> Mapping[str, FloatArray]:
-        return {}
 
     def draw(self, streams: RowStreams) -> FloatArray:
         chains = (streams.start + np.arange(streams.rows)) // self.samples
@@ -323,8 +237,9 @@ class LennardJones(Simulator):
 
         starts = np.stack([self._start(g, box) for g, box in zip(generators, known[:, 2], strict=True)])
         systems = Systems(self._fluid, starts.astype(np.float32), self._conditions(known), generators)
-        sweeps = self.sweeps // 2 if self.protocol == "restart" else self.sweeps
-        if self.step is None:
+        s = self.settings
+        sweeps = s.sweeps // 2 if s.protocol == "restart" else s.sweeps
+        if s.step is None:
             systems.tune(sweeps // 2)
             sweeps -= sweeps // 2
         systems.run(sweeps)
@@ -343,7 +258,7 @@ class LennardJones(Simulator):
         from beable.systems.lennard_jones.monte_carlo import Fluid
 
         cutoff = np.inf if self.cutoff is None else self.cutoff
-        return Fluid(self.potential, self.dimensions, cutoff, self._shift, self.walls, self.moves, self.bonds)
+        return Fluid(self.potential, self.dimensions, cutoff, self._shift, self.walls, self.settings.moves, self.bonds)
 
     @property
     def _shift(self) -> float:
@@ -356,10 +271,10 @@ class LennardJones(Simulator):
         from beable.systems.lennard_jones.monte_carlo import Conditions
 
         gravity, temperature, box = known.T
-        chosen = self.teleport if teleport is None else teleport
+        chosen = self.settings.teleport if teleport is None else teleport
         best = np.zeros(len(known)) if self.bonds else np.interp(gravity / temperature, *TELEPORTS)
         far = best if chosen is None else np.full(len(known), chosen)
-        steps = np.minimum(step or self.step or FIRST_STEP, LONGEST_STEP * box)
+        steps = np.minimum(step or self.settings.step or FIRST_STEP, LONGEST_STEP * box)
         fields = (temperature, gravity, box, steps, far)
         return Conditions(*(np.asarray(f, np.float32) for f in fields))
 
@@ -412,7 +327,7 @@ class LennardJones(Simulator):
 
         Raises:
             DataError: positions that are not finite, or of the wrong shape.
-            UsageError: sweeps, step or teleport that cannot be meant.
+            UsageError: invalid sweeps, step or teleport.
         """
         known = self.conditions(values)
         x = self._inside(self._configurations(positions, len(known)), known[:, 2, None, None])
@@ -547,7 +462,7 @@ def pair_energy(positions: ArrayLike, *, box: float | None = None, cutoff: float
 
     Raises:
         DataError: positions of the wrong shape or not finite.
-        UsageError: a box or cut-off that cannot be meant.
+        UsageError: an invalid box or cut-off.
 
     >>> round(pair_energy([[0.0, 0.0], [2 ** (1 / 6), 0.0]]), 12)
     -1.0
@@ -570,10 +485,6 @@ def _check_step(step: float, box: float) -> None:
         raise UsageError(f"step must be at most half the box of {box:g}, not {step:g}")
 
 
-def _remade(settings: dict[str, Any]) -> LennardJones:
-    return LennardJones(**settings)
-
-
 def _weight(positions: FloatArray, gravity: NDArray[np.float64]) -> NDArray[np.float64]:
     """γ Σy of configurations, (rows)."""
     return np.asarray(gravity * _row_sums(np.asarray(positions[..., -1], np.float64)))
@@ -584,38 +495,11 @@ def _row_sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([row.sum() for row in np.ascontiguousarray(numbers)])
 
 
-def _levels(name: str, given: object, least: float, included: bool) -> tuple[float, ...]:
-    """One number or several, in order of appearance."""
-    values = tuple(number(name, value) for value in _listed(given))
-    if not values or len(set(values)) < len(values):
-        raise UsageError(f"{name} must be a number or several different ones, not {given!r}")
-    for value in values:
-        if value < least or (value == least and not included):
-            raise UsageError(f"{name} must be {'at least' if included else 'greater than'} {least:g}, not {value:g}")
-    return values
-
-
-def _listed(given: object) -> list[object]:
-    return list(given) if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) else [given]
-
-
-def _gravity(given: object) -> tuple[tuple[float, ...], tuple[float, float]]:
+def _levels_and_range(gravity: tuple[float, ...] | GravityRange) -> tuple[tuple[float, ...], tuple[float, float]]:
     """Levels of γ, none for a range; and the range."""
-    if not isinstance(given, Mapping):
-        levels = _levels("gravity", given, least=0.0, included=True)
-        return levels, (min(levels), max(levels))
-    if set(given) != {"low", "high"}:
-        raise UsageError(f"a range of gravity has low and high, not {', '.join(map(str, given)) or 'nothing'}")
-    low, high = (_levels("gravity", given[key], least=0.0, included=True)[0] for key in ("low", "high"))
-    if low >= high:
-        raise UsageError(f"gravity must have low less than high, not {low:g} and {high:g}")
-    return (), (low, high)
-
-
-def _truth(name: str, value: object) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise UsageError(f"{name} must be true or false, not {value!r}")
-    return bool(value)
+    if isinstance(gravity, GravityRange):
+        return (), (gravity.low, gravity.high)
+    return gravity, (min(gravity), max(gravity))
 
 
 def _single(name: str, value: ArrayLike) -> float:

@@ -1,4 +1,4 @@
-"""The parts of the Lennard-Jones study: what each measures and how a page shows it."""
+"""The parts of the Lennard-Jones study: what each measures, what it takes and how a page shows it."""
 
 from beable.studies.part import Part
 from beable.systems.lennard_jones import page
@@ -13,13 +13,46 @@ from beable.systems.lennard_jones.parts.representations import representations
 from beable.systems.lennard_jones.parts.size_beta import size_beta
 
 PARTS = {
-    "equilibrium": Part(equilibrium, page.equilibrium_items),
-    "latent": Part(latent, page.latent_items),
-    "size-beta": Part(size_beta, page.size_beta_items),
-    "representations": Part(representations, page.representations_items),
-    "reconstruction": Part(reconstruction, page.reconstruction_items),
-    "anomaly": Part(anomaly, page.anomaly_items),
-    "probing": Part(probing, page.probing_items),
-    "generation": Part(generation, page.generation_items),
-    "exact": Part(exact, page.exact_items),
+    "equilibrium": Part(equilibrium, page.equilibrium_items, datasets=("source-protocol",)),
+    "latent": Part(latent, page.latent_items, roles={"judged": "many"}, options={"rows": 4000, "probes": ["logistic"]}),
+    "size-beta": Part(size_beta, page.size_beta_items, roles={"sizes": "many"}, options={"rows": 2000}),
+    "representations": Part(
+        representations,
+        page.representations_items,
+        roles={"judged": "many"},
+        options={"rows": 2000, "samples": 500},
+    ),
+    "reconstruction": Part(
+        reconstruction,
+        page.reconstruction_items,
+        roles={"matrices": "one", "decoded": "many"},
+        options={"rows": 400},
+    ),
+    "anomaly": Part(
+        anomaly,
+        page.anomaly_items,
+        roles={"main": "one", "others": "many", "matrices": "one"},
+        options={"rows": 2000, "hidden_rows": 200},
+        datasets=("unseen", "fake"),
+    ),
+    "probing": Part(probing, page.probing_items, roles={"probed": "one"}, options={"rows": 2000}),
+    "generation": Part(
+        generation,
+        page.generation_items,
+        roles={"main": "one", "others": "many"},
+        options={"samples": 1000, "reference": 8000, "mixture_rows": 8000},
+    ),
+    "exact": Part(
+        exact,
+        page.exact_items,
+        roles={"proposals": "one"},
+        options={
+            "reference": 16000,
+            "rounds": 100,
+            "latent_rounds": 100,
+            "annealed_at": 0.4,
+            "annealing_steps": 100,
+            "draws": 64,
+        },
+    ),
 }

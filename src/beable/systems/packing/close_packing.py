@@ -51,7 +51,7 @@ def close_packing_estimate(diameters: ArrayLike, volume_shares: ArrayLike, rods:
 
     Raises:
         DataError: values that are no finite numbers.
-        UsageError: diameters or shares that cannot be meant; sizes too far apart for 2 million rods.
+        UsageError: invalid diameters or shares; sizes too far apart for 2 million rods.
 
     Reference: R. S. Farr and R. D. Groot, J. Chem. Phys. 131, 244104 (2009).
 
@@ -182,7 +182,7 @@ def furnas_mixture(volume_shares: ArrayLike, phi0: float = EQUAL_SPHERES) -> flo
         phi0: φ₀, packing fraction of each size alone.
 
     Raises:
-        UsageError: shares that cannot be meant, φ₀ not between 0 and 1.
+        UsageError: invalid shares, φ₀ not between 0 and 1.
 
     Reference: A. E. R. Westman and H. R. Hugill, J. Am. Ceram. Soc. 13, 767 (1930).
 
@@ -202,7 +202,7 @@ def furnas_binary(fine_share: float, phi0: float = EQUAL_SPHERES) -> float:
         phi0: φ₀, packing fraction of each size alone.
 
     Raises:
-        UsageError: a share that cannot be meant, φ₀ not between 0 and 1.
+        UsageError: an invalid share, φ₀ not between 0 and 1.
 
     Reference: see `furnas_mixture`.
 

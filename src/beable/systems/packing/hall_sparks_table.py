@@ -87,8 +87,8 @@ class PackingTable(NamedTuple):
 
 
 def is_packing_table(path: Path | str) -> bool:
-    """Whether the header of a text file names the columns of this table, in any order."""
-    return set(COLUMNS) <= set(read_header(path))
+    """Whether a .csv file's header names the columns of this table, in any order."""
+    return Path(path).suffix.lower() == ".csv" and set(COLUMNS) <= set(read_header(path))
 
 
 def read_packing_table(path: Path | str) -> PackingTable:
@@ -204,7 +204,7 @@ def subset(
         Row numbers in ascending order.
 
     Raises:
-        UsageError: an unknown kind, or numbers that cannot be meant.
+        UsageError: an unknown kind, or invalid numbers.
         DataError: fewer rows than asked for, or a packing fraction that is not finite.
 
     Source: Hall & Sparks (2023), table 2.2; they do not say how rows were chosen within bins.
@@ -262,7 +262,7 @@ def _at_least(phi: Floats, least: float, rng: np.random.Generator, rows: int) ->
     if len(there) < rows:
         raise DataError(
             f"{rows} rows asked for, {len(there)} have a packing fraction of at least {least:.6g}: ask for fewer, or "
-            "give a lower threshold"
+            "give a lower threshold in Python"
         )
     return np.sort(rng.choice(there, rows, replace=False))
 

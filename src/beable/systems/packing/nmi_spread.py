@@ -233,7 +233,7 @@ def _chance(met: NDArray[np.bool_]) -> Chance:
     return Chance(shares[0], shares[1], shares[2], cells, studies)
 
 
-def share_that_looks_good(cells: Sequence[CellParity]) -> dict[str, float]:
+def naive_pass_rate(cells: Sequence[CellParity]) -> dict[str, float]:
     """Share of given cells that meet each criterion."""
     met = np.array([_met(cell) for cell in cells])
     return dict(zip(CRITERIA, map(float, met.mean(0)), strict=True))

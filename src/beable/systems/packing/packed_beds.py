@@ -22,6 +22,7 @@ from scipy.spatial import cKDTree
 from scipy.special import spherical_jn
 
 from beable import checks as settings
+from beable.console.records import readable
 from beable.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -40,6 +41,7 @@ WAVES = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])
 PAIRS = 1_000_000
 
 
+@readable
 class Bed(NamedTuple):
     """Spheres at rest.
 
@@ -93,6 +95,7 @@ class Measured(NamedTuple):
     standard_error: float
 
 
+@readable
 class HeightProfile(NamedTuple):
     """Packing fraction against height.
 
@@ -107,6 +110,7 @@ class HeightProfile(NamedTuple):
     by_component: Floats
 
 
+@readable
 class Contacts(NamedTuple):
     """Pairs of spheres that touch.
 
@@ -121,6 +125,7 @@ class Contacts(NamedTuple):
     normals: Floats
 
 
+@readable
 class RadialDistribution(NamedTuple):
     """How often pairs are found at a distance, beside spheres placed at random.
 

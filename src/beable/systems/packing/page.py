@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.designs import design_diversity, design_success, design_targets
 from beable.report.figures.parity import parity
 from beable.report.figures.training import histories
 from beable.report.page import Cell, Figure, Table
-from beable.report.sections import number
 from beable.systems.packing.figures.beds import (
     close_packing,
     coordination_histogram,
@@ -25,10 +25,10 @@ from beable.systems.packing.figures.spheres import packings
 from beable.systems.packing.figures.trends import scores_against
 from beable.systems.packing.nmi_spread import Artefact
 from beable.systems.packing.parts.artefact import ArtefactAnswer
-from beable.systems.packing.parts.beds import PUBLISHED, Bed, Beds
+from beable.systems.packing.parts.beds import PUBLISHED, Beds, RepeatedBed
 from beable.systems.packing.parts.beta import SOURCE_BETAS, Beta, BetaArm
 from beable.systems.packing.parts.calibrated import Calibrated
-from beable.systems.packing.parts.cells import Cell as ParityCell
+from beable.systems.packing.parts.cells import ParityCell
 from beable.systems.packing.parts.decoded_rows import DecodedRowsAnswer
 from beable.systems.packing.parts.design import Designed
 from beable.systems.packing.parts.trends import Trend
@@ -114,21 +114,21 @@ def beds_items(a: Beds) -> list[Item]:
     ]
 
 
-def _parts(bed: Bed) -> dict[str, Any]:
+def _parts(bed: RepeatedBed) -> dict[str, Any]:
     parts = bed.profile.by_component
     return {} if len(parts) < 2 else dict(zip(("fine", "coarse"), parts, strict=True))
 
 
-def _against(beds: Sequence[Bed]) -> tuple[Any, Any, Any]:
+def _against(beds: Sequence[RepeatedBed]) -> tuple[Any, Any, Any]:
     dense = np.array([bed.packed[0].close_packing for bed in beds])
     return dense, np.array([bed.mean for bed in beds]), np.array([bed.error for bed in beds])
 
 
-def _value(bed: Bed) -> str:
+def _value(bed: RepeatedBed) -> str:
     return f"{bed.mean:.4f} ± {bed.error:.4f}"
 
 
-def _beds_table(caption: str, what: str, beds: Mapping[str, Bed]) -> Table:
+def _beds_table(caption: str, what: str, beds: Mapping[str, RepeatedBed]) -> Table:
     columns = [what, "packing fraction", "close packing", "spheres", "contacts", "deepest overlap"]
     rows: list[Sequence[Cell | str]] = [
         [
@@ -145,7 +145,7 @@ def _beds_table(caption: str, what: str, beds: Mapping[str, Bed]) -> Table:
 
 
 def beta_items(a: Beta) -> list[Item]:
-    """The source's figures 2 and 4 to 10, with predicted thresholds and values by luck."""
+    """The source's figures 2 and 4 to 10, with predicted thresholds and values by chance."""
     arms = {arm.label: arm for arm in a.arms.values()}
     same = {label: arm for label, arm in arms.items() if arm.scaling == next(iter(arms.values())).scaling}
     return [
@@ -286,8 +286,8 @@ def _points(arms: Mapping[str, BetaArm], x: Callable[[ParityCell], float], y: Ca
 def _against_beta(arms: Mapping[str, BetaArm]) -> Figure:
     panels = {
         "as the source": _points(arms, lambda c: c.beta, lambda c: c.parity.nmi.score),
-        "by luck": _points(arms, lambda c: c.beta, lambda c: c.parity.nmi.by_luck),
-        "adjusted for luck": _points(arms, lambda c: c.beta, lambda c: c.parity.ami.score),
+        "by chance": _points(arms, lambda c: c.beta, lambda c: c.parity.nmi.chance),
+        "adjusted for chance": _points(arms, lambda c: c.beta, lambda c: c.parity.ami.score),
     }
     return Figure(
         scores_against(panels, x_label="β", y_label="mutual information, normalised", x_scale="symlog"),
@@ -300,11 +300,11 @@ def _against_beta(arms: Mapping[str, BetaArm]) -> Figure:
 def _against_spread(arms: Mapping[str, BetaArm]) -> Figure:
     panels = {
         "as the source": _points(arms, _spread, lambda c: c.parity.nmi.score),
-        "by luck": _points(arms, _spread, lambda c: c.parity.nmi.by_luck),
+        "by chance": _points(arms, _spread, lambda c: c.parity.nmi.chance),
         "spread against β": _points(arms, lambda c: c.beta, _spread),
     }
-    scales = {"as the source": "log", "by luck": "log", "spread against β": "symlog"}
-    x = {"as the source": "spread", "by luck": "spread", "spread against β": "β"}
+    scales = {"as the source": "log", "by chance": "log", "spread against β": "symlog"}
+    x = {"as the source": "spread", "by chance": "spread", "spread against β": "β"}
     y = dict.fromkeys(panels, "mutual information, normalised") | {"spread against β": "spread"}
     return Figure(
         scores_against(panels, x_label=x, y_label=y, x_scale=scales),
@@ -367,7 +367,7 @@ def _readings_table(arm: BetaArm) -> Table:
 
 
 def _levels_table(arms: Mapping[str, BetaArm]) -> Table:
-    columns = ["table", "β", "nats", "R²", "mean error", "MI", "by luck", "adjusted", "|t|", "true MIG", "best"]
+    columns = ["table", "β", "nats", "R²", "mean error", "MI", "by chance", "adjusted", "|t|", "true MIG", "best"]
     rows: list[Sequence[Cell | str]] = []
     for label, arm in arms.items():
         for beta, best in zip(arm.betas, arm.best_betas(), strict=True):
@@ -386,7 +386,7 @@ def _levels_table(arms: Mapping[str, BetaArm]) -> Table:
                     middle(lambda c: c.parity.r2),
                     middle(lambda c: c.parity.mae),
                     middle(lambda c: c.parity.nmi.score),
-                    middle(lambda c: c.parity.nmi.by_luck),
+                    middle(lambda c: c.parity.nmi.chance),
                     middle(lambda c: c.parity.ami.score),
                     middle(lambda c: abs(c.parity.two_sample.t)),
                     number(float(np.median(arm.true_mig[arm.members.betas == beta]))),
@@ -401,7 +401,7 @@ def _levels_table(arms: Mapping[str, BetaArm]) -> Table:
 
 
 def _trends_table(a: Beta) -> Table:
-    columns = ["trend, all tables", "R²", "R² by luck", "seeds with p < 5 %", "correlation, range over seeds"]
+    columns = ["trend, all tables", "R²", "R² by chance", "seeds with p < 5 %", "correlation, range over seeds"]
     rows: list[Sequence[Cell | str]] = []
     for name, t in a.trends["all"].items():
         good = np.isfinite(t.r2)
@@ -411,16 +411,16 @@ def _trends_table(a: Beta) -> Table:
 
 def _trend_cells(t: Trend, good: Any) -> list[str]:
     """Medians over the seeds that have a fit."""
-    r2, by_luck, p, correlation = (np.asarray(values)[good] for values in (t.r2, t.by_luck, t.p, t.correlation))
+    r2, chance, p, correlation = (np.asarray(values)[good] for values in (t.r2, t.chance, t.p, t.correlation))
     range_ = f"{number(correlation.min())} to {number(correlation.max())}"
-    return [number(np.median(r2)), number(np.median(by_luck)), f"{np.mean(p < 0.05):.0%}", range_]
+    return [number(np.median(r2)), number(np.median(chance)), f"{np.mean(p < 0.05):.0%}", range_]
 
 
 def artefact_items(a: ArtefactAnswer) -> list[Item]:
     """Scores of unrelated numbers against their spread, and how often collapsed models look well."""
     panels = {
         "mutual information, as the source": _chance_curves(a.means_equal, a.means_equal.nmi),
-        "adjusted for luck": _chance_curves(a.means_equal, a.means_equal.ami),
+        "adjusted for chance": _chance_curves(a.means_equal, a.means_equal.ami),
         "|t|, means 0.01 apart": _chance_curves(a.means_apart, a.means_apart.t),
     }
     columns = ["what looks like agreement", "of single cells", "studies of 27 cells with at least one"]
@@ -532,7 +532,7 @@ def design_items(a: Designed) -> list[Item]:
         )
     items: list[Item] = [
         Figure(
-            design_targets({METHODS[n]: _verified(a, n) for n in names}, a.tolerance),
+            design_targets({METHODS[n]: _verified(a, n) for n in names}, a.tolerance, label="packing fraction φ"),
             "What the simulator makes of proposed powders, against what was asked for. Arrows lie beyond the panel.",
             "Designs against targets.",
         ),

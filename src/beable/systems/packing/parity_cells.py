@@ -24,9 +24,9 @@ from scipy import stats
 
 from beable.errors import DataError, UsageError
 from beable.files import fields
-from beable.metrics.agreement import parity
+from beable.metrics.agreement import critical_t, equivalence, label_dependence, parity, row_orders, share_above, t_test
 from beable.metrics.columns import Floats, Ints, Seed, columns, constant
-from beable.metrics.information import binned_matrix, mi_knn
+from beable.metrics.information import mi_knn
 
 LEVEL = 0.05
 NOT_A_NUMBER = float("nan")
@@ -45,27 +45,37 @@ class Difference(NamedTuple):
     p: float
     critical: float
 
+    @classmethod
+    def of(cls, x: Floats, y: Floats, *, paired: bool) -> "Difference":
+        """The test of paired rows, or of two samples of one variance."""
+        critical = critical_t(len(x) - 1 if paired else 2 * len(x) - 2)
+        try:
+            found = t_test(x, y, paired=paired, equal_variance=True)
+        except DataError:
+            return cls(NOT_A_NUMBER, NOT_A_NUMBER, critical)
+        return cls(found.score, found.p, critical)
+
     @property
     def not_rejected(self) -> bool:
         """Whether the test finds no difference, which is not agreement."""
         return abs(self.t) <= self.critical
 
 
-class Dependence(NamedTuple):
-    """A dependence of two columns, and how often luck gives as much.
+class Association(NamedTuple):
+    """A dependence of two columns, and how often chance gives as much.
 
     Args:
         score: in its own unit.
         p: share of permutations of the rows with at least this score, the data counted as one.
-        by_luck: mean score of the permutations.
+        chance: mean score of the permutations.
     """
 
     score: float
     p: float
-    by_luck: float
+    chance: float
 
 
-NOTHING_SHARED = Dependence(0.0, 1.0, 0.0)
+NOTHING_SHARED = Association(0.0, 1.0, 0.0)
 
 
 class CellParity(NamedTuple):
@@ -83,7 +93,7 @@ class CellParity(NamedTuple):
         equivalence_p: that the means differ by ``margin`` or more (two one-sided paired tests).
         margin: the smallest difference that matters.
         nmi: normalised mutual information of the rounded values, from 0 to 1: "MIG" of Hall and Sparks (2023).
-        ami: the same adjusted for luck.
+        ami: the same adjusted for chance.
         ksg: mutual information by neighbours in bits, of the values as given: those of few decimals have ties that
             raise it, by 0.4 bits for independent columns.
         spearman: rank correlation; its p is that of a correlation as strong of either sign.
@@ -103,10 +113,10 @@ class CellParity(NamedTuple):
     two_sample: Difference
     equivalence_p: float
     margin: float
-    nmi: Dependence
-    ami: Dependence
-    ksg: Dependence
-    spearman: Dependence
+    nmi: Association
+    ami: Association
+    ksg: Association
+    spearman: Association
     constant_reconstructed: bool
     constant_recomputed: bool
 
@@ -154,8 +164,8 @@ def cell_parity(
     x, y = _cell(reconstructed, recomputed)
     if not (margin > 0 and np.isfinite(margin)) or repeats < 1:
         raise UsageError(f"margin and number of permutations must be positive, got {margin} and {repeats}")
-    order = _orders(len(x), repeats, np.random.default_rng(rng))
-    nmi, ami = _of_labels(x, y, decimals, order)
+    order = row_orders(len(x), repeats, rng)
+    nmi, ami = label_dependence(x, y, order, decimals)
     flat = _flat(x) or _flat(y)
     return CellParity(
         rows=len(x),
@@ -166,12 +176,12 @@ def cell_parity(
         r2=NOT_A_NUMBER if _flat(y) else parity(y, x).score,
         bias=float((x - y).mean()),
         mae=float(np.abs(x - y).mean()),
-        paired=_difference(x, y, paired=True),
-        two_sample=_difference(x, y, paired=False),
+        paired=Difference.of(x, y, paired=True),
+        two_sample=Difference.of(x, y, paired=False),
         equivalence_p=_equivalence_p(x, y, margin),
         margin=float(margin),
-        nmi=nmi,
-        ami=ami,
+        nmi=Association(nmi.score, nmi.p, nmi.mean),
+        ami=Association(ami.score, ami.p, 0.0),
         ksg=NOTHING_SHARED if flat else _by_neighbours(x, y, order),
         spearman=NOTHING_SHARED if flat else _by_ranks(x, y, order),
         constant_reconstructed=_one_label(x, decimals),
@@ -195,73 +205,21 @@ def _one_label(column: Floats, decimals: int) -> bool:
     return bool(np.ptp(column.round(decimals)) == 0)
 
 
-def _orders(rows: int, repeats: int, draw: np.random.Generator) -> Ints:
-    """The rows as they are and permuted, (rows, 1 + repeats)."""
-    given = np.arange(rows)
-    return np.column_stack([given, *(draw.permutation(rows) for _ in range(repeats))])
-
-
-def critical_t(freedom: int, level: float = LEVEL) -> float:
-    """|t| beyond which a two-sided test rejects.
-
-    >>> round(critical_t(24), 3), round(critical_t(48), 3)
-    (2.064, 2.011)
-    """
-    return float(stats.t.ppf(1 - level / 2, freedom))
-
-
-def _difference(x: Floats, y: Floats, *, paired: bool) -> Difference:
-    n = len(x)
-    freedom = n - 1 if paired else 2 * n - 2
-    variance = np.var(x - y, ddof=1) if paired else np.var(x, ddof=1) + np.var(y, ddof=1)
-    scale = max(float(np.abs([x, y]).max()), np.finfo(float).tiny)
-    if variance <= (1e-12 * scale) ** 2:
-        return Difference(NOT_A_NUMBER, NOT_A_NUMBER, critical_t(freedom))
-    t = float((x.mean() - y.mean()) / np.sqrt(variance / n))
-    return Difference(t, float(2 * stats.t.sf(abs(t), freedom)), critical_t(freedom))
-
-
 def _equivalence_p(x: Floats, y: Floats, margin: float) -> float:
     """p of two one-sided paired tests; without scatter the difference is known, and the answer yes or no."""
-    difference, freedom = float((x - y).mean()), len(x) - 1
-    if np.isnan(_difference(x, y, paired=True).t):
-        return float(abs(difference) >= margin)
-    error = np.std(x - y, ddof=1) / np.sqrt(len(x))
-    return float(stats.t.sf((margin - abs(difference)) / error, freedom))
+    try:
+        return equivalence(x, y, margin).score
+    except DataError:
+        return float(abs(float((x - y).mean())) >= margin)
 
 
-def _of_labels(x: Floats, y: Floats, decimals: int, order: Ints) -> tuple[Dependence, Dependence]:
-    """Normalised and adjusted mutual information of the rounded values.
-
-    Both are a function of the information I and of the margins: 2I/(H + H'), and (I − E)/((H + H')/2 − E).
-    """
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    if _one_label(x, decimals) or _one_label(y, decimals):
-        return NOTHING_SHARED, NOTHING_SHARED
-    a, b = (np.unique(column.round(decimals), return_inverse=True)[1].astype(np.intp) for column in (x, y))
-    shared = binned_matrix(a[:, None], b[order], correction=False)[0]
-    entropy = sum(float(binned_matrix(c[:, None], c[:, None], correction=False)[0, 0]) for c in (a, b)) / 2
-    p = _share_above(shared)
-    nmi = shared / entropy
-    return (
-        Dependence(float(np.clip(nmi[0], 0.0, 1.0)), p, float(nmi[1:].mean())),
-        Dependence(float(adjusted_mutual_info_score(a, b)), p, 0.0),
-    )
-
-
-def _share_above(scores: Floats) -> float:
-    """Share of all scores that are at least the first, up to rounding."""
-    return float(np.mean(scores >= scores[0] - 1e-12))
-
-
-def _by_neighbours(x: Floats, y: Floats, order: Ints) -> Dependence:
+def _by_neighbours(x: Floats, y: Floats, order: Ints) -> Association:
     scores = mi_knn(x[:, None], y[order], unit="bits", discrete=False).matrix[0]
-    return Dependence(float(scores[0]), _share_above(scores), float(scores[1:].mean()))
+    return Association(float(scores[0]), share_above(scores), float(scores[1:].mean()))
 
 
-def _by_ranks(x: Floats, y: Floats, order: Ints) -> Dependence:
+def _by_ranks(x: Floats, y: Floats, order: Ints) -> Association:
     a, b = (stats.rankdata(column) for column in (x, y))
     centred = (a - a.mean()) / np.linalg.norm(a - a.mean()), (b - b.mean()) / np.linalg.norm(b - b.mean())
     scores = centred[0] @ centred[1][order]
-    return Dependence(float(scores[0]), _share_above(np.abs(scores)), float(scores[1:].mean()))
+    return Association(float(scores[0]), share_above(np.abs(scores)), float(scores[1:].mean()))

@@ -34,8 +34,8 @@ Made = TypeVar("Made")
 FRACTIONS = ("mass_fraction", "volume_fraction", "number_fraction")
 #: relative error of a sum of fractions that is still taken for rounding
 ROUNDING = 1e-6
-#: at the default cut, this spread is a ratio of 160,000 between the ends of one component
-WIDEST_SPREAD, CUTS = 3.0, (0.1, 10.0)
+#: at the default truncation, this spread is a ratio of 160,000 between the ends of one component
+WIDEST_SPREAD, TRUNCATIONS = 3.0, (0.1, 10.0)
 #: cubes of diameters in this range, and ratios of them, are within double precision
 SMALLEST_DIAMETER, LARGEST_DIAMETER = 1e-50, 1e50
 #: powers of the diameter by which mass is weighted to give a distribution by mass or by number
@@ -53,7 +53,7 @@ class Component:
         density: ρ, in any unit; needed only to convert mass fractions of several components.
         median: d, diameter below which half of the component's mass lies.
         spread: s, standard deviation of ln D by mass; 0 for one size.
-        cut: c, sizes lie within :math:`d e^{-c s}` and :math:`d e^{c s}`.
+        truncation: c, sizes lie within :math:`d e^{-c s}` and :math:`d e^{c s}`.
         diameters: of a histogram, (classes).
         mass_shares: of its classes, (classes), with sum 1.
         name: for legends.
@@ -65,7 +65,7 @@ class Component:
     density: float | None = None
     median: float | None = None
     spread: float = 0.0
-    cut: float = 2.0
+    truncation: float = 2.0
     diameters: Sequence[float] | Floats | None = None
     mass_shares: Sequence[float] | Floats | None = None
     name: str = ""
@@ -77,7 +77,7 @@ class Component:
         Raises:
             UsageError: a key that is no argument, or something that is no dictionary.
 
-        >>> Component.of({"median": 20, "spread": 0.3}).cut
+        >>> Component.of({"median": 20, "spread": 0.3}).truncation
         2.0
         """
         if isinstance(described, Component):
@@ -95,7 +95,7 @@ class Component:
         """The distribution of diameters.
 
         Raises:
-            UsageError: sizes that cannot be meant.
+            UsageError: invalid sizes.
         """
         listed = self.diameters is not None or self.mass_shares is not None
         if listed and (self.median is not None or self.spread != 0):
@@ -113,26 +113,26 @@ class Lognormal(NamedTuple):
 
     median: float
     spread: float
-    cut: float
+    truncation: float
 
     @property
     def smallest(self) -> float:
         """Diameter at the lower cut."""
-        return self.median * math.exp(-self.cut * self.spread)
+        return self.median * math.exp(-self.truncation * self.spread)
 
     @property
     def largest(self) -> float:
         """Diameter at the upper cut."""
-        return self.median * math.exp(self.cut * self.spread)
+        return self.median * math.exp(self.truncation * self.spread)
 
     def _window(self, power: int) -> tuple[float, float]:
         """Ends of the window in standard deviations from the centre of what is weighted by a power."""
-        return -self.cut - power * self.spread, self.cut - power * self.spread
+        return -self.truncation - power * self.spread, self.truncation - power * self.spread
 
     def mean_power(self, power: int) -> float:
         r"""Mean over the mass, :math:`\langle D^k\rangle = d^k e^{k^2s^2/2} (Φ(c - ks) - Φ(-c - ks)) / (2Φ(c) - 1)`."""
         low, high = self._window(-abs(power))
-        inside = float((ndtr(-low) - ndtr(-high)) / (ndtr(self.cut) - ndtr(-self.cut)))
+        inside = float((ndtr(-low) - ndtr(-high)) / (ndtr(self.truncation) - ndtr(-self.truncation)))
         return self.median**power * math.exp((power * self.spread) ** 2 / 2) * inside
 
     def above(self, diameter: float, power: int) -> float:
@@ -150,7 +150,7 @@ class Lognormal(NamedTuple):
 
     def classes(self, count: int) -> "Histogram":
         """Classes of equal width in ln D, each with its exact share of the mass."""
-        edges = np.linspace(-self.cut, self.cut, count + 1)
+        edges = np.linspace(-self.truncation, self.truncation, count + 1)
         shares = np.diff(ndtr(edges))
         return Histogram(self.median * np.exp(self.spread * (edges[1:] + edges[:-1]) / 2), shares / shares.sum())
 
@@ -254,7 +254,7 @@ class Powder:
         mean_volume: of a sphere, :math:`\frac{π}{6} \langle D^3 \rangle` by number.
 
     Raises:
-        UsageError: sizes, fractions or densities that cannot be meant, with the component, counted from 1.
+        UsageError: invalid sizes, fractions or densities, with the component, counted from 1.
 
     Reference: Hatch and Choate, J. Franklin Inst. 207, 369 (1929), for the conversions.
 
@@ -492,16 +492,18 @@ def _lognormal(component: Component) -> Lognormal | Histogram:
     """A lognormal of mass, or one size."""
     if component.median is None:
         raise UsageError("sizes are missing: give median (and spread), or diameters and mass_shares")
-    median, cut = _size("median", component.median), settings.number("cut", component.cut)
+    median, truncation = _size("median", component.median), settings.number("truncation", component.truncation)
     spread = settings.number("spread", component.spread)
     if not 0 <= spread <= WIDEST_SPREAD:
         raise UsageError(
             f"spread must lie between 0 and {WIDEST_SPREAD:g}, not {spread:g}: it is the standard deviation of ln D, "
             "0 for one size and seldom above 1"
         )
-    if not CUTS[0] <= cut <= CUTS[1]:
-        raise UsageError(f"cut must lie between {CUTS[0]:g} and {CUTS[1]:g} spreads, not {cut:g}")
-    return Lognormal(median, spread, cut) if spread else Histogram(np.array([median]), np.ones(1))
+    if not TRUNCATIONS[0] <= truncation <= TRUNCATIONS[1]:
+        raise UsageError(
+            f"truncation must lie between {TRUNCATIONS[0]:g} and {TRUNCATIONS[1]:g} spreads, not {truncation:g}"
+        )
+    return Lognormal(median, spread, truncation) if spread else Histogram(np.array([median]), np.ones(1))
 
 
 def _sorted(diameters: Floats, shares: Floats) -> Histogram:

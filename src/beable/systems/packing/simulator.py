@@ -19,15 +19,17 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from beable.checks import array, choice, count, positive
-from beable.errors import BeableError, DataError, UsageError, unknown
+from beable.checks import array, count, positive
+from beable.console.records import readable
+from beable.errors import BeableError, DataError, UsageError
 from beable.simulator import Factor, FloatArray, Simulator, Variable
-from beable.streams import RowStreams
+from beable.streams import RowStreams, sobol
 from beable.systems.packing.close_packing import close_packing_estimate
 from beable.systems.packing.packed_beds import Bed, Measured, Slab, bulk_slab, composition, packing_fraction
 from beable.systems.packing.powders import Component, Powder
+from beable.systems.packing.settings import COARSE, LEAST, MOST, PackingSettings
 
 __all__ = ["Packed", "Packing", "close_packing_estimate", "least_spheres", "pack"]
 
@@ -37,20 +39,21 @@ NARROWEST, WIDE = 6.0, 7.0
 HIGH = 18.0
 #: height of a bed over its width where nothing forces another
 ASPECT = 1.5
-#: share of the volume that counts as coarse, and how many such spheres must lie in the bulk
-COARSE_SHARE, COARSE = 0.2, 30
+#: share of the volume that counts as coarse
+COARSE_SHARE = 0.2
 #: share of a bed that is measured, at least
 MEASURED = 0.4
 #: packing fraction that beds are planned with
 PLANNED = 0.62
-MOST, LEAST = 5_000_000, 2000
 #: sides that an error proposes are rounded to six digits
 ROUNDING = 2e-5
-DESIGNS = ("sobol", "uniform", "table")
+#: a deposited bed is looser than close packing of its sizes, and denser than this share of it; 0.86 to 0.91 is found
+LOOSEST = 0.8
 #: the variables that are factors
 DESCRIBED = ("median", "spread", "mass_fraction")
 
 
+@readable
 class Packed(NamedTuple):
     """A powder at rest, and what it fills.
 
@@ -100,7 +103,7 @@ def pack(
         box: L, in the unit of the sizes; a bed higher than wide if not given.
 
     Raises:
-        UsageError: a powder that cannot be meant.
+        UsageError: an invalid powder.
         DataError: too few spheres, too narrow a box or too wide a range of sizes; the error says what would do.
 
     Source: after Visscher and Bolsterli, Nature 239, 504 (1972).
@@ -195,21 +198,13 @@ class Packing(Simulator):
     r"""Packing fractions of powders of a few lognormal components.
 
     A row is a powder: median diameter and spread of each component by mass, and mass fractions. The rule of sizes is
-    that of `powders.Component`: lognormal by mass, cut at ``cut`` spreads.
+    that of `powders.Component`: lognormal by mass, cut at ``truncation`` spreads.
 
     Args:
-        components: k.
-        median: lowest and highest median diameter; log-uniform between them.
-        spread: lowest and highest standard deviation of ln d; uniform between them.
-        cut: c, sizes within :math:`e^{\pm c s}` of the median.
-        densities: of the components; one number for all of them alike.
-        coarse: coarsest spheres that each bed holds in the bulk: accuracy, for time.
-        most: spheres that a row may need at most; a row that needs more fails.
-        design: "sobol" (fills the space evenly, row by row), "uniform" (independent rows) or "table".
-        table: rows of factor values, (rows, 3 k).
+        **settings: those of `PackingSettings`, by name.
 
     Raises:
-        UsageError: a setting that is unknown or cannot be meant.
+        UsageError: a setting that is unknown or invalid.
 
     >>> simulator = Packing(median=(1, 1.5), spread=(0.0, 0.1))
     >>> streams = RowStreams(seed=0, start=0, rows=1)
@@ -224,49 +219,39 @@ class Packing(Simulator):
     block = 16
     errors = MappingProxyType({"packing_fraction": "standard_error"})
 
-    def __init__(
-        self,
-        *,
-        components: int = 3,
-        median: Sequence[float] = (1.0, 8.0),
-        spread: Sequence[float] = (0.05, 0.4),
-        cut: float = 2.0,
-        densities: float | Sequence[float] = 1.0,
-        coarse: int = 80,
-        most: int = 1_000_000,
-        design: str = "sobol",
-        table: ArrayLike | None = None,
-        **other: object,
-    ) -> None:
-        for name in other:
-            raise unknown("setting of packing", name, Packing.__init__.__kwdefaults__ or ())
-        self.components = count("components", components, least=1, most=20)
-        self.median, self.spread = _range("median", median, above=0.0), _range("spread", spread)
-        self.cut, self.coarse = positive("cut", cut), count("coarse", coarse, least=COARSE)
-        self.densities = _densities(densities, self.components)
-        self.most = count("most", most, least=LEAST, most=MOST)
-        self.design_name = choice("design", design, dict.fromkeys(DESIGNS))
-        self.table = None if table is None else array("table", table)
-        if (self.table is None) == (self.design_name == "table"):
-            raise UsageError("a table and the design 'table' go together: give both or neither")
-        if self.table is not None and (self.table.shape[1:] != (len(self.factors),) or not len(self.table)):
-            raise UsageError(f"a table must have rows of {len(self.factors)} columns, not shape {self.table.shape}")
+    Settings = PackingSettings
+    settings: PackingSettings
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        s = self.settings
+        self.components, self.median, self.spread = s.components, s.median, s.spread
+        self.densities = s.densities * (s.components if len(s.densities) == 1 else 1)
+        self.table = None if s.table is None else self._checked(array("table", s.table))
         Powder([self._component(self.median[1], self.spread[1], None, None)])
-        for i, row in enumerate(() if self.table is None else self.table):
-            self._check_row(i, row)
-        if self.table is not None:  # a table is its own range
-            medians, spreads = (self.table[:, i : 2 * self.components : 2] for i in (0, 1))
-            self.median = _range("median", [medians.min(), medians.max()])
-            self.spread = _range("spread", [spreads.min(), spreads.max()])
+        self.settle(densities=self.densities, median=self.median, spread=self.spread)
         self._check_narrowest()
+
+    def _checked(self, table: FloatArray) -> FloatArray:
+        """A table each of whose rows is a powder; it is its own range."""
+        if table.shape[1:] != (len(self.factors),):
+            raise UsageError(f"a table must have rows of {len(self.factors)} columns, not shape {table.shape}")
+        for i, row in enumerate(table):
+            self._check_row(i, row)
+        medians, spreads = (table[:, i : 2 * self.components : 2] for i in (0, 1))
+        self.median = float(medians.min()), float(medians.max())
+        self.spread = float(spreads.min()), float(spreads.max())
+        return table
 
     def _check_narrowest(self) -> None:
         """Refuse ranges in which no row can be packed."""
-        needed = least_spheres(Powder([self._component(self.median[1], self.spread[0], None, None)]), self.coarse)
-        if needed > self.most:
+        needed = least_spheres(
+            Powder([self._component(self.median[1], self.spread[0], None, None)]), self.settings.min_coarse_spheres
+        )
+        if needed > self.settings.max_spheres:
             raise DataError(
                 f"with a spread of at least {self.spread[0]:g} any row would need {needed} spheres, more than "
-                f"{self.most}: narrow the spread, or allow more"
+                f"{self.settings.max_spheres}: narrow the spread, or raise max_spheres (--max-spheres)"
             )
 
     def _check_row(self, i: int, row: FloatArray) -> None:
@@ -299,30 +284,19 @@ class Packing(Simulator):
             Variable("packing_fraction", (), (), "1", "packing fraction", dtype="float64"),
             Variable("standard_error", (), (), "1", "standard error", diagnostic=True, dtype="float64"),
             Variable("close_packing", (), (), "1", "estimate of close packing", diagnostic=True, dtype="float64"),
-            Variable("found", each, k, "1", "volume share in the bulk", names, diagnostic=True, dtype="float64"),
+            Variable(
+                "bulk_volume_fraction",
+                each,
+                k,
+                "1",
+                "volume fraction in the bulk",
+                names,
+                diagnostic=True,
+                dtype="float64",
+            ),
             Variable("spheres", (), (), "1", "number of spheres", diagnostic=True, dtype="float64"),
             Variable("overlap", (), (), "1", "deepest overlap", diagnostic=True, dtype="float64"),
         )
-
-    @property
-    def coordinates(self) -> Mapping[str, tuple[FloatArray, str]]:
-        return {}
-
-    def settings(self) -> dict[str, object]:
-        return {
-            "components": self.components,
-            "median": list(self.median),
-            "spread": list(self.spread),
-            "cut": self.cut,
-            "densities": list(self.densities),
-            "coarse": self.coarse,
-            "most": self.most,
-            "design": self.design_name,
-            "table": None if self.table is None else self.table.tolist(),
-        }
-
-    def constants(self) -> Mapping[str, FloatArray]:
-        return {}
 
     @property
     def design_dimensions(self) -> int:
@@ -361,7 +335,9 @@ class Packing(Simulator):
         return Powder([self._component(*map(float, each)) for each in sizes])
 
     def _component(self, median: float, spread: float, share: float | None, density: float | None) -> Component:
-        return Component(median=median, spread=spread, cut=self.cut, mass_fraction=share, density=density)
+        return Component(
+            median=median, spread=spread, truncation=self.settings.truncation, mass_fraction=share, density=density
+        )
 
     def draw(self, streams: RowStreams) -> FloatArray:
         if self.table is not None:
@@ -370,10 +346,13 @@ class Packing(Simulator):
                     f"the table has {len(self.table)} rows, not {streams.start + len(streams)}: ask for less"
                 )
             return self.table[streams.start : streams.start + len(streams)]
-        if self.design_name == "uniform":
+        if self.settings.sampling == "uniform":
             rows = [g.random(self.design_dimensions) for g in streams.generators("factors")]
             return self.design(np.array(rows).reshape(-1, self.design_dimensions))
-        return self.design(sobol(self.design_dimensions, streams))
+        units = sobol(
+            self.design_dimensions, len(streams), streams.start, scrambled=np.random.default_rng(streams.seed)
+        )
+        return self.design(units)
 
     def simulate(self, values: FloatArray, streams: RowStreams) -> dict[str, FloatArray]:
         """Beds of powders (rows, factors), each with as many spheres as it needs.
@@ -399,9 +378,9 @@ class Packing(Simulator):
         """What one powder fills; of one that cannot be packed only the spheres that it would need."""
         powder, spheres = self.powder(values), np.inf
         try:
-            spheres = least_spheres(powder, self.coarse)
-            if spheres > self.most:
-                raise DataError(f"{spheres} spheres would be needed, more than {self.most}")
+            spheres = least_spheres(powder, self.settings.min_coarse_spheres)
+            if spheres > self.settings.max_spheres:
+                raise DataError(f"{spheres} spheres would be needed, more than {self.settings.max_spheres}")
             packed = pack(powder, int(spheres), rng)
         except DataError:
             return {"spheres": float(spheres)}
@@ -409,13 +388,16 @@ class Packing(Simulator):
             "packing_fraction": packed.packing_fraction,
             "standard_error": packed.standard_error,
             "close_packing": packed.close_packing,
-            "found": packed.composition,
+            "bulk_volume_fraction": packed.composition,
             "spheres": float(spheres),
             "overlap": packed.overlap,
         }
 
     def residual(self, snapshot: Mapping[str, FloatArray]) -> float:
-        """The deepest overlap of two spheres, or how far the stored close packing is from that of the sizes, if more.
+        """The largest of three: the deepest overlap, errors of the close packing, and of φ beyond its limits.
+
+        The stored close packing must be that of the sizes, and φ lie between ``LOOSEST`` of it and all of it. Within
+        these limits φ is measured in a random bed that is not stored, and independent of all else in the row.
 
         Raises:
             DataError: a variable is missing, of the wrong shape or not finite.
@@ -424,21 +406,8 @@ class Packing(Simulator):
         found = {name: _shaped(name, snapshot, shape) for name, shape in shapes.items()}
         sizes = np.column_stack([found["median"], found["spread"]]).ravel()
         dense = close_packing_estimate(*self.powder(np.append(sizes, found["mass_fraction"])).volume_classes())
-        return max(float(found["overlap"]), abs(float(found["close_packing"]) / dense - 1))
-
-
-def sobol(dimensions: int, streams: RowStreams) -> FloatArray:
-    """Rows of a scrambled Sobol sequence, (rows, dimensions): row i is the same in any block.
-
-    Source: Sobol (1967), scrambled after Owen (1998), by SciPy.
-    """
-    from scipy.stats import qmc
-
-    sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(streams.seed))
-    if streams.start:
-        sequence.fast_forward(streams.start)
-    one_by_one = [sequence.random(1)[0] for _ in range(len(streams))]  # blocks need not be powers of two
-    return np.array(one_by_one).reshape(-1, dimensions)
+        share = float(found["packing_fraction"]) / dense
+        return max(float(found["overlap"]), abs(float(found["close_packing"]) / dense - 1), share - 1, LOOSEST - share)
 
 
 def _broken_stick(unit: FloatArray) -> FloatArray:
@@ -458,20 +427,3 @@ def _shaped(name: str, snapshot: Mapping[str, FloatArray], shape: tuple[int, ...
     if found.shape != shape:
         raise DataError(f"{name} must have shape {shape}, not {found.shape}")
     return found
-
-
-def _range(name: str, value: object, above: float | None = None) -> tuple[float, float]:
-    ends = array(name, value).ravel()  # type: ignore[arg-type]
-    low, high = (float(ends[0]), float(ends[-1])) if ends.size in (1, 2) else (np.inf, 0.0)
-    if low > high or low < 0 or (above is not None and low <= above):
-        least = "greater than 0" if above is not None else "at least 0"
-        raise UsageError(f"{name} must be a lowest and a highest value, {least}, not {value!r}")
-    return low, high
-
-
-def _densities(value: float | Sequence[float], components: int) -> tuple[float, ...]:
-    found = np.atleast_1d(array("densities", value))
-    found = np.repeat(found, components) if found.size == 1 else found
-    if found.shape != (components,) or (found <= 0).any():
-        raise UsageError(f"densities must be {components} positive numbers, one a component, not {value!r}")
-    return tuple(map(float, found))

@@ -1,19 +1,46 @@
-"""The parts of the packing study: what each measures and how a page shows it."""
+"""The parts of the packing study: what each measures, what it takes and how a page shows it."""
 
 from beable.studies.part import Part
 from beable.systems.packing import page
 from beable.systems.packing.parts.artefact import artefact
-from beable.systems.packing.parts.beds import beds
+from beable.systems.packing.parts.beds import RATIOS, SPREADS, beds
 from beable.systems.packing.parts.beta import beta
 from beable.systems.packing.parts.calibrated import calibrated
 from beable.systems.packing.parts.decoded_rows import decoded_rows
 from beable.systems.packing.parts.design import design
 
+CELLS = {"rows": 2000, "picked": 25, "recomputed": 25, "repeats": 199, "trees": 100}
+
 PARTS = {
-    "packing-beta": Part(beta, page.beta_items),
-    "spread-artefact": Part(artefact, page.artefact_items),
-    "decoded-rows": Part(decoded_rows, page.decoded_rows_items),
-    "calibrated": Part(calibrated, page.calibrated_items),
-    "beds": Part(beds, page.beds_items),
-    "packing-design": Part(design, page.design_items),
+    "packing-beta": Part(
+        beta,
+        page.beta_items,
+        roles={"judged": "many", "pictured": "one"},
+        options=CELLS | {"sample": True, "trend_betas": [], "planes": [], "plane_rows": 600},
+    ),
+    "spread-artefact": Part(artefact, page.artefact_items, options={"draws": 40, "gap": 0.01, "studies": 20}),
+    "decoded-rows": Part(
+        decoded_rows,
+        page.decoded_rows_items,
+        roles={"without": "one", "with": "one"},
+        options={"rows": 2000, "trees": 100},
+    ),
+    "calibrated": Part(calibrated, page.calibrated_items, roles={"judged": "many"}, options=CELLS),
+    "beds": Part(
+        beds,
+        page.beds_items,
+        options={"spheres": 20_000, "seeds": 4, "ratios": list(RATIOS), "spreads": list(SPREADS)},
+    ),
+    "packing-design": Part(
+        design,
+        page.design_items,
+        options={
+            "targets": [0.6, 0.62, 0.64, 0.66],
+            "tolerance": 0.01,
+            "calls": 40,
+            "wanted": 8,
+            "seeds": 1,
+            "min_coarse_spheres": 40,
+        },
+    ),
 }

@@ -1,61 +1,79 @@
-"""Data of a study that no simulator makes: subsets of other data, and tables that the user has."""
+"""Data of a study that no simulator makes: subsets of other tables of packings, and tables that the user has."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from beable import files
+from beable.datasets.recognised import Layout
 from beable.datasets.store import Store
-from beable.studies.context import data_path, further_path
-from beable.studies.study import Data
-from beable.systems.packing.hall_sparks_table import import_packing_table, subset
+from beable.settings import SettingsModel
+from beable.studies.source import Request, Source
+from beable.systems.packing.hall_sparks_table import import_packing_table, is_packing_table, subset
 from beable.training.data import factors, learnable, read
 
-
-def make_table(data: Data, out: Path, name: str, given: Mapping[str, Path]) -> Store:
-    """A table of a study, made or found complete.
-
-    Args:
-        data: a subset of other data, or a file.
-        out: folder of the study.
-        name: of the data.
-        given: files of the user.
-    """
-    path, request = further_path(out, name), further_path(out, f"{name}-request").with_suffix(".json")
-    source = None if data.file else Store.open(data_path(out) if data.of == "data" else further_path(out, data.of))
-    origin = source.id if source else files.sha256(files.read_bytes(given[data.file]))
-    asked = {"data": data.model_dump(mode="json"), "origin": origin}
-    if path.exists():
-        files.claim(path, "table of the study", asked, request)
-        return Store.open(path)
-    files.write_json(request, asked)
-    if source is None:
-        return import_packing_table(
-            given[data.file],
-            path,
-            subset=data.subset,
-            rows=data.rows,
-            seed=data.seed,
-            keep_flagged=data.keep_flagged,
-        )
-    return _subset(data, source, path)
+Kind = Literal["gaussian", "uniform", "top"]
 
 
-def _subset(data: Data, source: Store, path: Path) -> Store:
+class SubsetSettings(SettingsModel):
+    """Which rows of another table."""
+
+    kind: Kind = Field("gaussian", description="Distribution of packing fractions; gaussian takes all rows.")
+    densest: float | None = Field(
+        None, gt=0, le=1, description="Share of the rows of which top is drawn; by default that of Hall & Sparks."
+    )
+
+
+class TableSettings(SettingsModel):
+    """Which rows of a file as `hall_sparks_table` reads it."""
+
+    kind: Kind = Field("gaussian", description="Distribution of packing fractions; gaussian takes all rows.")
+    keep_flagged: bool = Field(False, description="Keep rows that are decoded, repeated or no mixture.")
+
+
+class FileSettings(TableSettings):
+    """Which rows of such a file a data set takes."""
+
+    rows: int | None = Field(None, ge=1, description="How many rows; by default as many as Hall & Sparks take.")
+    seed: int = Field(0, ge=0, description="Seed of the choice of rows.")
+
+
+def make_subset(request: Request) -> Store:
     """Rows of a data set of packings that have another distribution of packing fractions."""
+    source, asked = request.origin, request.settings
+    assert isinstance(source, Store)
     good = np.asarray(source.good)
     phi = source.read("packing_fraction", good)
-    threshold = None if data.densest is None else float(np.quantile(phi, 1 - data.densest))
-    rows = good[subset(phi, data.subset, data.seed, data.rows, threshold=threshold)]
+    threshold = None if asked.densest is None else float(np.quantile(phi, 1 - asked.densest))
+    rows = good[subset(phi, asked.kind, request.seed, request.rows, threshold=threshold)]
     names = learnable(source)
     variables = {v.name: v for v in source.variables}
     return Store.from_arrays(
-        path,
+        request.path,
         read(source, names, rows),
         factors(source, [f.name for f in source.factors], rows),
         units={name: variables[name].unit for name in names} | {f.name: f.unit for f in source.factors},
         dims={name: variables[name].dims for name in names},
         symbols={f.name: f.symbol for f in source.factors},
-        title=f"{len(rows)} rows, {data.subset}, of {source.name}",
+        title=f"{len(rows)} rows, {asked.kind}, of {source.name}",
     )
+
+
+def make_table(request: Request) -> Store:
+    """Rows of a table of packings that the user has."""
+    asked = request.settings
+    assert isinstance(request.origin, Path)
+    chosen = FileSettings(**asked.model_dump(), rows=request.rows, seed=request.seed)
+    return _import(request.origin, request.path, chosen, {})
+
+
+def _import(file: Path, path: Path, asked: FileSettings, units: Mapping[str, str]) -> Store:
+    options: dict[str, Any] = {"rows": asked.rows, "seed": asked.seed, "keep_flagged": asked.keep_flagged}
+    return import_packing_table(file, path, subset=asked.kind, units=units, **options)
+
+
+SUBSET = Source(SubsetSettings, "of", make_subset)
+TABLE = Source(TableSettings, "file", make_table)
+FILE = Layout("a table of packings in the layout of Hall & Sparks (2023)", FileSettings, is_packing_table, _import)

@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
+from beable.console.settings import given
 from beable.errors import OutputError, UsageError
+from beable.settings import merged, validated
+from beable.systems.packing.settings import PackSettings
 
 if TYPE_CHECKING:
     from beable.systems.packing.simulator import Packed
 
+OPTIONS = named_options(PackSettings, {"spheres": "spheres", "box": "box"})
 #: letters that a component may be described with on the command line
 SHORT = {
     "d": "median",
@@ -23,13 +28,14 @@ SHORT = {
 
 def pack(
     *components: str,
-    spheres: int | None = None,
-    box: float | None = None,
     beds: int = 1,
     seed: int = 0,
+    config: Path | None = None,
+    set: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     picture: Path | None = None,
     json: bool = False,
+    **chosen: Any,
 ) -> None:
     """Drop a powder into a box with periodic sides, and measure how densely it packs.
 
@@ -39,14 +45,14 @@ def pack(
     ----------
     components
         One or several components; fractions sum to 1.
-    spheres
-        How many to drop; the fewest that mean something by default.
-    box
-        Side of the box, in the unit of the sizes.
     beds
         Beds with seeds of their own; the standard error is then that of their spread.
     seed
         Seed of all random numbers.
+    config
+        TOML file with spheres, box and a table [[components]] for each component.
+    set
+        The same as words, such as box=12; they win over the file, options over both.
     output
         .xyz file for the spheres of the first bed, in the extended form that OVITO reads.
     picture
@@ -58,13 +64,17 @@ def pack(
     from beable.systems.packing.powders import Powder
     from beable.systems.packing.simulator import pack as drop
 
-    if not components:
+    tree = merged(given(config, set), tree_of(OPTIONS, chosen))
+    if components:
+        tree["components"] = [_component(words) for words in components]
+    if not tree.get("components"):
         raise UsageError("give at least one component, such as median=20,spread=0.3")
+    settings = validated(PackSettings, tree)
     if beds < 1 or seed < 0:
         raise UsageError(f"beds must be at least 1 and seed at least 0, not {beds} and {seed}")
     _check_names(output, picture)
-    powder = Powder([_component(words) for words in components])
-    packed = [drop(powder, spheres, seed + k, box=box) for k in range(beds)]
+    powder = Powder(settings.components)
+    packed = [drop(powder, settings.spheres, seed + k, box=settings.box) for k in range(beds)]
     first = packed[0]
     value, error = packing_fraction_of_beds([p.bed for p in packed]) if beds > 1 else first[:2]
     _write(first, output, picture)
@@ -80,6 +90,9 @@ def pack(
         "deepest_overlap": first.overlap,
     }
     show(found | {k: str(p) for k, p in {"output": output, "picture": picture}.items() if p}, json=json)
+
+
+with_options(pack, OPTIONS)
 
 
 def _component(words: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-r"""Figures of anomalies: scores of ordinary and of odd rows, ROC curves, the size that is noticed, who is to blame."""
+"""Figures of anomalies: ROC curves, the size that is noticed, which particle is out of place."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from beable.errors import DataError
 from beable.metrics.anomaly import roc_auc
-from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import MOST_PANELS, places
-from beable.report.figures.histograms import Span, histogram, sample
+from beable.report.figures.checks import finite
+from beable.report.figures.groups import places
+from beable.report.figures.histograms import sample
 from beable.report.figures.particles import configurations
 from beable.report.figures.scales import axis_scale
 from beable.report.figures.style import GREY, WIDTH, FloatArray, legend, legend_entries, line_style, panel_grid, styled
@@ -24,63 +22,9 @@ Ranks = NDArray[np.intp]
 Scores = Mapping[str, Mapping[str, FloatArray]]
 
 
-def _scores(scores: Scores, normal: str) -> dict[str, dict[str, FloatArray]]:
-    if not 0 < len(scores) <= MOST_PANELS:
-        raise DataError(f"a figure of scores has one to {MOST_PANELS} panels, got {len(scores)}: select some scores")
-    for name, groups in scores.items():
-        if normal not in groups or len(groups) < 2:
-            raise DataError(f"the score {name} needs the rows {normal!r} and at least one anomaly, got {list(groups)}")
+def _scores(scores: Scores) -> dict[str, dict[str, FloatArray]]:
     return {name: {kind: sample(f"{name} of {kind}", values) for kind, values in groups.items()}
             for name, groups in scores.items()}  # fmt: skip
-
-
-def _span(groups: Mapping[str, FloatArray], normal: str) -> Span:
-    """From the ordinary rows to most rows of every anomaly that is not beyond all measure."""
-    ends = [np.quantile(values, [0.005, 0.95], method="nearest") for values in groups.values()]
-    low, high = np.quantile(groups[normal], [0.002, 0.998], method="nearest")
-    if not np.isfinite([low, high]).all():
-        raise DataError(f"scores of {normal!r} must be finite but for a few rows")
-    width = high - low or 0.1 * abs(high) or 1.0
-    lows, highs = ([end[k] for end in ends if np.isfinite(end[k])] for k in (0, 1))
-    if low > 0 and min(lows) > 0 and max(highs) > 10 * high:
-        return Span(0.8 * min(lows), 1.2 * max(highs), log=True)
-    return Span(max(min(lows), low - 2.5 * width) - 0.05 * width, min(max(highs), high + 2.5 * width) + 0.1 * width)
-
-
-@styled
-def score_distributions(scores: Scores, *, normal: str = "normal") -> Figure:
-    """Distributions of anomaly scores, a panel a score; ordinary rows filled, what lies outside said at the end.
-
-    Args:
-        scores: for each score, for the ordinary rows and each anomaly, ``(rows,)``; higher is odder.
-        normal: the name of the ordinary rows.
-
-    Raises:
-        DataError: NaN, no ordinary rows, no anomaly.
-
-    >>> s = np.linspace(0.0, 1.0, 50)
-    >>> figure = score_distributions({"distortion": {"normal": s, "uniform": s + 1}})
-    >>> figure.axes[0].get_xlabel()
-    'distortion'
-    """
-    found = _scores(scores, normal)
-    order = places(found, normal)
-    columns = min(len(found), 3)
-    rows = -(-len(found) // columns)
-    figure, panels = panel_grid(rows, columns, 0.4 + 2.0 * rows, WIDTH if columns > 1 else 4.8)
-    handles: dict[str, Any] = {}
-    for axes, (name, groups) in zip(panels.flat, found.items(), strict=False):
-        span = _span(groups, normal)
-        handles |= histogram(axes, groups, order, span)
-        axes.set_xlabel(words(name))
-        if not span.log:
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-    for axes in panels.flat[len(found) :]:
-        axes.set_axis_off()
-    for axes in panels[:, 0]:
-        axes.set_ylabel("share of rows")
-    legend(figure, handles)
-    return figure
 
 
 @styled
@@ -88,19 +32,19 @@ def roc_curves(scores: Scores, *, normal: str = "normal", level: float = 0.95) -
     """ROC curves, a panel a score; the area under each with its interval stands below it.
 
     Args:
-        scores: for each score, for the ordinary rows and each anomaly, ``(rows,)``; higher is odder.
+        scores: for each score, for the ordinary rows and each anomaly, ``(rows,)``; higher is more anomalous.
         normal: the name of the ordinary rows.
         level: of the intervals.
 
     Raises:
-        DataError: NaN, no ordinary rows, no anomaly.
+        DataError: numbers that are not finite.
 
     >>> s = np.linspace(0.0, 1.0, 50)
     >>> figure = roc_curves({"distortion": {"normal": s, "uniform": s + 2}})
     >>> figure.axes[0].get_legend().get_texts()[0].get_text()
     'uniform: 1.00 (0.96–1.00)'
     """
-    found = _scores(scores, normal)
+    found = _scores(scores)
     order = places(found, normal)
     columns = min(len(found), 3)
     rows = -(-len(found) // columns)
@@ -166,7 +110,7 @@ def auc_by_size(
         size_label, label: what is on the axes.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no score.
+        DataError: numbers that are not finite.
 
     >>> auc = np.array([0.5, 0.7, 1.0])
     >>> figure = auc_by_size(np.array([0.1, 0.3, 1.0]), {"rate": (auc, auc - 0.05, auc)})
@@ -174,15 +118,11 @@ def auc_by_size(
     'ROC-AUC'
     """
     x = finite("sizes", sizes, 1)
-    if not found:
-        raise DataError("a figure of AUC against size needs at least one score, got none")
     figure, panels = panel_grid(1, 1, 3.1, 5.6)
     axes = panels[0, 0]
     handles: dict[str, Any] = {}
     for place, (name, parts) in enumerate(found.items()):
         auc, low, high = (finite(f"the AUC of {name}", part, 1) for part in parts)
-        for part in (auc, low, high):
-            same_length(f"values of {name}", len(x), len(part))
         style = line_style(place)
         axes.vlines(x, low, high, color=style["color"], linewidth=1.1, alpha=0.6)
         (handles[words(name)],) = axes.plot(x, auc, marker="o", markersize=3.5, linewidth=1.3, **style)
@@ -195,16 +135,16 @@ def auc_by_size(
     return figure
 
 
-def blame(
+def attribution(
     positions: FloatArray,
     shares: FloatArray,
     box: float,
     *,
     moved: NDArray[np.bool_] | None = None,
     titles: Sequence[str] = (),
-    label: str = "blame (nats)",
+    label: str = "share (nats)",
 ) -> Figure:
-    """Which particles a score holds to be odd, by colour; a cross on those that were moved.
+    """Which particles a score falls on, by colour; a cross on those that were moved.
 
     Args:
         positions: X, ``(rows, N, d)``, in units of σ.
@@ -215,13 +155,13 @@ def blame(
         label: what the shares are, with their unit.
 
     Raises:
-        DataError: shapes, numbers that are not finite.
+        DataError: numbers that are not finite.
 
     >>> x = np.array([[[1.0, 1.0], [3.0, 1.0]]])
-    >>> figure = blame(x, np.array([[0.1, 4.0]]), 5.0, moved=np.array([[False, True]]))
+    >>> figure = attribution(x, np.array([[0.1, 4.0]]), 5.0, moved=np.array([[False, True]]))
     >>> figure.axes[0].lines[-1].get_xydata().tolist()
     [[3.0, 1.0]]
     """
-    values = finite("blame", shares, 2)
+    values = finite("shares", shares, 2)
     scale = "magnitude" if values.min() >= 0 else "signed"
     return configurations(positions, box, titles=titles, colours=values, colour_label=label, scale=scale, marked=moved)

@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import BAND, ByPanel, by_panel, known_reference, panel_row, places
+from beable.report.figures.checks import finite
+from beable.report.figures.groups import BAND, ByPanel, by_panel, panel_row, places
 from beable.report.figures.histograms import histogram, sample, span_around
 from beable.report.figures.style import SOFT, FloatArray, legend, line_style, styled
 from beable.report.figures.words import words
@@ -31,7 +30,7 @@ def energies(samples: ByPanel[FloatArray], *, reference: str | None = None, labe
         label: what is on the axis, with its unit.
 
     Raises:
-        DataError: NaN, no samples, an unknown reference.
+        DataError: numbers that are not finite.
 
     >>> u = np.linspace(-10.0, 10.0, 100)
     >>> figure = energies({"equilibrium": u, "decoded": np.append(u, 100 * [np.inf])})
@@ -39,7 +38,7 @@ def energies(samples: ByPanel[FloatArray], *, reference: str | None = None, labe
     '50 % →'
     """
     panels = by_panel(samples)
-    chosen = known_reference(panels, reference or next(label for curves in panels.values() for label in curves))
+    chosen = reference or next(label for curves in panels.values() for label in curves)
     order = places(panels, chosen)
     figure, row = panel_row(panels)
     handles: dict[str, Any] = {}
@@ -71,7 +70,7 @@ def relaxations(
         label: what is on the axis, with its unit.
 
     Raises:
-        DataError: shapes, NaN.
+        DataError: numbers that are not finite.
 
     >>> sweeps = np.array([0.0, 1.0, 10.0])
     >>> figure = relaxations({"decoded": np.array([[9.0, 2.0, 1.0], [9.0, 3.0, 1.0], [np.inf, 4.0, 1.0]])}, sweeps)
@@ -87,7 +86,7 @@ def relaxations(
         known = equilibrium.get(name) if isinstance(equilibrium, Mapping) else equilibrium
         for one, values in group.items():
             style = line_style(order[one])
-            low, middle, high = _quartiles(one, values, len(times))
+            low, middle, high = _quartiles(values)
             axes.fill_between(times, low, high, color=style["color"], alpha=0.2, linewidth=0)
             (handles[words(one)],) = axes.plot(times, middle, marker="o", markersize=3, linewidth=1.4, **style)
         if known is not None:
@@ -100,12 +99,8 @@ def relaxations(
     return figure
 
 
-def _quartiles(name: str, values: object, times: int) -> FloatArray:
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 2 or not len(array) or np.isnan(array).any():
-        raise DataError(f"energies of {name} need numbers (rows, times), got shape {array.shape}, or NaN in it")
-    same_length(f"times of {name}", times, array.shape[1])
-    found: FloatArray = np.quantile(array, [0.25, 0.5, 0.75], axis=0, method="nearest")
+def _quartiles(values: FloatArray) -> FloatArray:
+    found: FloatArray = np.quantile(values, [0.25, 0.5, 0.75], axis=0, method="nearest")
     return np.where(np.isfinite(found), found, np.nan)
 
 

@@ -1,6 +1,6 @@
 r"""Figures of what else a configuration is turned into: matrices of distances, grids of densities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.console.numbers import number
+from beable.report.figures.checks import finite
 from beable.report.figures.scales import Colour, colour_bar, colour_scale
 from beable.report.figures.style import ORANGE, WIDTH, FloatArray, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
-
-MOST_ROWS = 6
+from beable.report.figures.words import panel_title, words
 
 
 @styled
@@ -41,24 +39,20 @@ def distance_matrices(
         label: what the entries are, with their unit.
 
     Raises:
-        DataError: shape, numbers that are not finite, more than six rows.
+        DataError: numbers that are not finite.
 
     >>> figure = distance_matrices(np.zeros((3, 3)), 2 - 2 * np.eye(3))
     >>> figure.axes[2].texts[0].get_text()
     'RMSE 2'
     """
     d, e = _matrices(names[0], truth), _matrices(names[1], made)
-    if d.shape != e.shape:
-        raise DataError(f"two sets of matrices must have the same shape, got {d.shape} and {e.shape}")
-    same_length("labels of rows", len(d), len(rows) if rows else len(d))
-    mask = None if hidden is None else _mask(hidden, d.shape[1])
     figure, panels = panel_grid(len(d), 3, 0.85 + len(d) * WIDTH / 3.25)
     shared, signed = colour_scale("magnitude", np.stack([d, e]).clip(0)), colour_scale("signed", e - d)
     for row, (one, other) in enumerate(zip(d, e, strict=True)):
         for axes, values in zip(panels[row, :2], (one, other), strict=True):
-            _matrix(axes, values, shared, mask)
-        _matrix(panels[row, 2], other - one, signed, mask)
-        _error(panels[row, 2], other - one, mask)
+            _matrix(axes, values, shared, hidden)
+        _matrix(panels[row, 2], other - one, signed, hidden)
+        _error(panels[row, 2], other - one, hidden)
         panels[row, 0].set_ylabel(f"{words(rows[row], 28)}\nparticle" if rows else "particle", labelpad=2)
     for axes, title in zip(panels[0], (*names, "error"), strict=True):
         axes.set_title(panel_title(title, 3))
@@ -69,19 +63,7 @@ def distance_matrices(
 
 def _matrices(name: str, values: object) -> FloatArray:
     found = finite(f"matrices ({name})", values)
-    matrices = found[None] if found.ndim == 2 else found
-    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2]:
-        raise DataError(f"a figure of matrices needs (rows, N, N), got shape {found.shape}")
-    if len(matrices) > MOST_ROWS:
-        raise DataError(f"a figure of matrices shows up to {MOST_ROWS} rows, got {len(matrices)}: select rows")
-    return matrices
-
-
-def _mask(hidden: object, size: int) -> NDArray[np.bool_]:
-    mask = np.asarray(hidden, dtype=bool)
-    if mask.shape != (size, size):
-        raise DataError(f"hidden must have the matrix's shape, {(size, size)}, got {mask.shape}")
-    return mask
+    return found[None] if found.ndim == 2 else found
 
 
 def _matrix(axes: Axes, values: FloatArray, colour: Colour, mask: NDArray[np.bool_] | None) -> None:
@@ -111,54 +93,6 @@ def _error(axes: Axes, error: FloatArray, mask: NDArray[np.bool_] | None) -> Non
     pairs = ~np.eye(len(error), dtype=bool)
     pairs = pairs if mask is None or not (pairs & mask).any() else pairs & mask
     size = float(np.sqrt(np.mean(error[pairs] ** 2))) if pairs.any() else 0.0
-    text = f"RMSE {number(float(f'{size:.2g}'))}" + ("" if mask is None else " (hidden)")
+    text = f"RMSE {number(size, digits=2)}" + ("" if mask is None else " (hidden)")
     box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     axes.text(0.97, 0.04, text, fontsize=8, bbox=box, ha="right", va="bottom", transform=axes.transAxes)
-
-
-@styled
-def density_grids(
-    grids: Mapping[str, FloatArray],
-    box: float,
-    *,
-    positions: FloatArray | None = None,
-    label: str = "particles in a cell",
-) -> Figure:
-    """Grids of densities side by side on one scale of colour; three dimensions are summed along the second.
-
-    Args:
-        grids: for each title ``(n, n)`` or ``(n, n, n)``, the last axis up.
-        box: side L in units of σ.
-        positions: particles drawn as dots on every grid ``(N, d)``.
-        label: what a cell holds.
-
-    Raises:
-        DataError: shape, numbers that are not finite.
-
-    >>> figure = density_grids({"counts": np.eye(4)}, 4.0)
-    >>> figure.axes[0].get_ylabel()
-    'y (σ)'
-    """
-    if not 0 < len(grids) <= 4:
-        raise DataError(f"a figure of grids shows one to four, got {len(grids)}")
-    flat = {name: _flat(name, values) for name, values in grids.items()}
-    dots = np.empty((0, 2)) if positions is None else finite("particles on a grid", positions, 2)[:, [0, -1]]
-    colour = colour_scale("magnitude", np.concatenate([values.clip(0).ravel() for values in flat.values()]))
-    side = min((WIDTH - 0.5) / len(flat), 3.0)
-    figure, panels = panel_grid(1, len(flat), 1.2 + side, 0.5 + side * len(flat), sharey=True)
-    for axes, (name, values) in zip(panels[0], flat.items(), strict=True):
-        image = axes.imshow(values.T, norm=colour.norm, cmap=colour.map, origin="lower", extent=(0, box, 0, box),
-                            interpolation="nearest")  # fmt: skip
-        axes.plot(dots[:, 0], dots[:, 1], "o", color=ORANGE, markersize=2.2, markeredgewidth=0)
-        axes.set_title(panel_title(name, len(flat)))
-        axes.set_xlabel("x (σ)", labelpad=1)
-    panels[0, 0].set_ylabel("z (σ)" if any(np.ndim(values) == 3 for values in grids.values()) else "y (σ)", labelpad=2)
-    colour_bar(list(panels[0]), image, words(label), 30, 1.0 if len(flat) == 1 else 0.5)
-    return figure
-
-
-def _flat(name: str, values: object) -> FloatArray:
-    grid = finite(f"the grid {name}", values)
-    if grid.ndim not in (2, 3):
-        raise DataError(f"a figure of grids needs (n, n) or (n, n, n), got shape {grid.shape} for {name}")
-    return grid if grid.ndim == 2 else grid.sum(1)

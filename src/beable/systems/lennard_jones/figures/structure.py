@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from beable.errors import DataError
 from beable.report.figures.checks import finite
-from beable.report.figures.groups import BAND, ByPanel, by_panel, known_reference, panel_row, places
+from beable.report.figures.groups import BAND, ByPanel, by_panel, panel_row, places
 from beable.report.figures.style import GREY, INK, SOFT, FloatArray, legend, line_style, styled
 from beable.report.figures.words import words
 from beable.systems.lennard_jones.configurations import HeightProfile
@@ -24,13 +23,9 @@ Curve = tuple[FloatArray, FloatArray, FloatArray]  # abscissa, value, standard e
 Profile = Curve | HeightProfile
 
 
-def _checked(label: str, curve: Profile) -> Curve:
+def _defined(label: str, curve: Profile) -> Curve:
     """A curve without the points that are not defined; an error that is not defined is none."""
-    parts = [np.asarray(part, dtype=float) for part in curve[:3]]
-    shapes = [part.shape for part in parts]
-    if len(parts) < 3 or len(set(shapes)) > 1 or parts[0].ndim != 1:
-        raise DataError(f"the curve {label} needs abscissa, value and error of one length, got shapes {shapes}")
-    x, y, error = parts
+    x, y, error = (np.asarray(part, dtype=float) for part in curve[:3])
     there = ~np.isnan(y)
     finite(f"the curve {label}", np.stack([x[there], y[there]]))
     return x[there], y[there], np.nan_to_num(error[there])
@@ -41,7 +36,7 @@ def _draw(axes: Axes, curves: Mapping[str, Profile], order: Mapping[str, int], u
     fill = axes.fill_betweenx if upright else axes.fill_between
     handles: dict[str, Any] = {}
     for label, curve in curves.items():
-        x, y, error = _checked(label, curve)
+        x, y, error = _defined(label, curve)
         points = (y, x) if upright else (x, y)
         if label not in order:
             fill(x, 0, y, **BAND)
@@ -63,7 +58,7 @@ def radial_distributions(curves: ByPanel[Curve], *, reference: str | None = None
         reference: the label drawn as a filled grey band.
 
     Raises:
-        DataError: shapes, no curve, an unknown reference.
+        DataError: numbers that are not finite.
 
     >>> r = np.linspace(0.5, 4, 8)
     >>> figure = radial_distributions({"decoded": (r, np.ones(8), 0.1 * np.ones(8))})
@@ -71,7 +66,7 @@ def radial_distributions(curves: ByPanel[Curve], *, reference: str | None = None
     'r (σ)'
     """
     panels = by_panel(curves)
-    order = places(panels, known_reference(panels, reference))
+    order = places(panels, reference)
     figure, row = panel_row(panels, sharey=True)
     handles: dict[str, Any] = {}
     for axes, group in zip(row, panels.values(), strict=True):
@@ -98,7 +93,7 @@ def height_profiles(
         ideal: the ideal gas, dashed; one for all panels, or one a panel under its name.
 
     Raises:
-        DataError: shapes, no curve, an unknown reference.
+        DataError: numbers that are not finite.
 
     >>> y = np.linspace(0, 10, 8)
     >>> figure = height_profiles({"decoded": (y, np.exp(-y), 0 * y)}, ideal=(y, np.exp(-y), 0 * y))
@@ -106,14 +101,14 @@ def height_profiles(
     'height y (σ)'
     """
     panels = by_panel(profiles)
-    order = places(panels, known_reference(panels, reference))
+    order = places(panels, reference)
     figure, row = panel_row(panels, sharey=True)
     handles: dict[str, Any] = {}
     for axes, (name, group) in zip(row, panels.items(), strict=True):
         handles |= _draw(axes, group, order, upright=True)
         gas = ideal.get(name) if isinstance(ideal, Mapping) else ideal
         if gas is not None:
-            y, density, _ = _checked("ideal gas", gas)
+            y, density, _ = _defined("ideal gas", gas)
             axes.set_xlim(right=1.3 * axes.dataLim.x1 or None)
             (handles["ideal gas"],) = axes.plot(density, y, color=INK, linewidth=0.9, linestyle=(0, (4, 2)))
         axes.set_xlim(left=0)

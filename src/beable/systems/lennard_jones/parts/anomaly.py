@@ -1,4 +1,4 @@
-"""Odd configurations: which score notices which, how small a displacement is noticed, and whom it blames."""
+"""Anomalous configurations: which score notices which, how small a displacement is noticed, which particle it was."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.anomaly import (
-    AnomalyTable,
-    Blame,
-    Detectors,
-    DisplacementCurve,
-    anomaly_table,
-    blame,
-    displacement_curve,
-)
+from beable.analysis.anomaly import AnomalyTable, anomaly_table
 from beable.files import plain
 from beable.studies.context import Context
+from beable.systems.lennard_jones.anomaly import (
+    Attribution,
+    DisplacementCurve,
+    attribution,
+    detectors,
+    displacement_curve,
+)
 from beable.systems.lennard_jones.corruptions import SOURCE_BLOCKS, moved, source_size, uniform
 from beable.systems.lennard_jones.imputation import Missing, recover_blocks
 from beable.systems.lennard_jones.parts.rows import first, fluid, held, trained
+from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
 SIZES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.83)
@@ -31,20 +31,20 @@ class Anomaly:
     """Tables of every arm.
 
     Args:
-        tables: scores against kinds of odd rows, by arm.
-        curve: of the first arm, against the size of a displacement.
-        blamed: of the first arm, on the source's displacements.
+        tables: scores against kinds of anomalous rows, by arm.
+        curve: of the main arm, the first of the tables, against the size of a displacement.
+        attribution: of the main arm, on the source's displacements.
         labels: of the arms.
         missing: hidden blocks of distance matrices, by block (first, length), of the arm that learns distances.
         shown: one configuration of each kind.
         moved: which particles of the shown displaced one were moved.
-        share: blame of each of its particles.
+        share: of the distortion, by each of its particles.
         box: L.
     """
 
     tables: dict[str, AnomalyTable]
     curve: DisplacementCurve
-    blamed: Blame
+    attribution: Attribution
     labels: dict[str, str]
     missing: dict[tuple[int, int], Missing]
     shown: dict[str, FloatArray]
@@ -55,50 +55,49 @@ class Anomaly:
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
         hidden = {f"{first}+{length}": m for (first, length), m in self.missing.items()}
-        return plain({"arms": self.tables, "curve": self.curve, "blame": self.blamed, "missing": hidden})
+        return plain({"arms": self.tables, "curve": self.curve, "attribution": self.attribution, "missing": hidden})
 
 
 def anomaly(context: Context) -> Anomaly:
-    """Odd rows by every arm but the last; displacements and blame by the first, hidden blocks by the last."""
-    system, limit = fluid(context), context.option("rows", 2000)
+    """Scores by all arms; displacements and attribution by the main one, hidden blocks by that of matrices."""
+    system, limit = fluid(context), context.option("rows")
     box, seed = system.boxes[0], context.study.data.seed
-    *judged, matrices = context.arms
-    runs = {arm.name: context.run(arm.name) for arm in judged}
-    main = next(iter(runs.values()))
+    judged = [context.arm("main"), *context.arms("others")]
+    runs = {arm.name: context.run(arm) for arm in judged}
+    main = runs[context.arm("main").name]
     normal, others = held(context, main, limit), held(context, main, limit, last=True)
     shifted = moved(others["positions"], source_size(box, system.dimensions), rng=seed)
     displaced = {**others, "positions": shifted.positions.astype(np.float32)}
-    odd = {
-        "γ = 3": first(context.further("unseen"), limit),
-        "fake potential": first(context.further("fake"), limit),
+    anomalous = {
+        "γ = 3": first(context.dataset("unseen"), limit),
+        "fake potential": first(context.dataset("fake"), limit),
         "uniform": {
             "positions": uniform(limit, system.particles, system.dimensions, box, seed).astype(np.float32),
             "gravity": others["gravity"][:limit],
         },
         "four particles moved": displaced,
     }
-    tables, detectors = {}, {}
+    tables, fitted = {}, {}
     for name, run in runs.items():
-        detectors[name] = Detectors.fit(run, trained(context, run, limit))
-        tables[name] = anomaly_table(detectors[name], normal, odd)
-    curve = displacement_curve(next(iter(detectors.values())), normal, others, SIZES, seed=seed)
-    blamed = blame(main, displaced, shifted.moved)
+        fitted[name] = detectors(run, trained(context, run, limit))
+        tables[name] = anomaly_table(fitted[name], normal, anomalous)
+    curve = displacement_curve(fitted[context.arm("main").name], normal, others, SIZES, seed=seed)
+    found = attribution(main, displaced, shifted.moved)
     return Anomaly(
         tables,
         curve,
-        blamed,
-        {arm.name: arm.label for arm in context.arms},
-        _missing(context, matrices.name),
-        {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in odd.items()},
+        found,
+        {arm.name: arm.label for arm in judged},
+        _missing(context, context.run(context.arm("matrices"))),
+        {"ordinary": normal["positions"][0]} | {kind: rows["positions"][0] for kind, rows in anomalous.items()},
         shifted.moved[0],
-        blamed.share.mean(0)[0],
+        found.share.mean(0)[0],
         box,
     )
 
 
-def _missing(context: Context, arm: str) -> dict[tuple[int, int], Missing]:
+def _missing(context: Context, run: Run) -> dict[tuple[int, int], Missing]:
     """The source's blocks, taken from distance matrices."""
-    run = context.run(arm)
-    rows = held(context, run, context.option("hidden_rows", 200))
+    rows = held(context, run, context.option("hidden_rows"))
     found = recover_blocks(run, rows, SOURCE_BLOCKS, trained(context, run, 4000))
     return dict(zip(SOURCE_BLOCKS, found, strict=True))

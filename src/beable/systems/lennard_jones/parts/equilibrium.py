@@ -57,7 +57,7 @@ def _verdict(assessment: dict[str, Any]) -> dict[str, Any]:
 
 def equilibrium(context: Context) -> Equilibrium:
     """Verdicts, energies and profiles of the data and of the source's protocol."""
-    ours, theirs, system = context.store, context.further("source-protocol"), fluid(context)
+    ours, theirs, system = context.store, context.dataset("source-protocol"), fluid(context)
     rows, other = first(ours, ours.rows), first(theirs, theirs.rows)
     box, gravities = system.boxes[0], system.gravities
     by_gravity = {g: of_gravity(rows, g) for g in gravities}

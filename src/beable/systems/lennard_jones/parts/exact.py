@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.errors import UsageError
 from beable.files import plain
 from beable.representations.particles import Coordinates
 from beable.streams import generator
@@ -94,11 +95,20 @@ def _worst(walk: Walk, means: tuple[float, float, float, float]) -> float:
 
 
 def exact(context: Context) -> Exact:
-    """Chains at every γ of the data, annealed weights at the second."""
-    run, system = context.run(context.arms[0].name), fluid(context)
-    rows = first(context.store, context.option("reference", 16000))
+    """Chains at every γ of the data, annealed weights at one.
+
+    Options of the part: reference (rows that chains start from), rounds, latent_rounds (with collective moves),
+    annealed_at (γ), annealing_steps, draws.
+
+    Raises:
+        UsageError: the data have no such γ.
+    """
+    run, system = context.run(context.arm("proposals")), fluid(context)
+    gravity = context.option("annealed_at")
+    if gravity not in system.gravities:
+        raise UsageError(f"part {context.part.name}: annealed_at must be one of {system.gravities}, not {gravity}")
+    rows = first(context.store, context.option("reference"))
     walks = {g: _walks(context, run, system, g, of_gravity(rows, g)) for g in system.gravities}
-    gravity = system.gravities[1]
     return Exact(walks, {g: _means(context, g) for g in system.gravities}, _annealed(context, run, gravity), gravity)
 
 
@@ -114,7 +124,7 @@ def _walks(
     reduced = gravity / system.temperatures[0]
     step, far = np.interp(reduced, *STEPS), np.interp(reduced, *TELEPORTS)
     start = equilibrium[:CHAINS].reshape(len(equilibrium[:CHAINS]), -1).astype(np.float64)
-    model = of_run(run, condition=[gravity], box=system.boxes[0])
+    model = of_run(run, conditions=[gravity], box=system.boxes[0])
     target = particles_of(system, [gravity])
     kinds = {"small moves": (SMALL_STEP, 0.0), "tuned moves": (float(step), float(far))}
     found = {}
@@ -153,7 +163,7 @@ def _walk(
         lambda x: (target.energy(x), x.reshape(len(x), -1, dimensions)[..., -1].mean(1)),
         start,
         generator(context.study.data.seed, "evaluation", moves),
-        rounds=context.option("latent_rounds" if moves else "rounds", 100),
+        rounds=context.option("latent_rounds" if moves else "rounds"),
         moves=moves,
         reach=REACH,
         order=ordering(run) if moves else None,
@@ -178,9 +188,9 @@ def _annealed(context: Context, run: Run, gravity: float) -> dict[str, Any]:
         raise TypeError("annealing needs a run on coordinates")
     sites = np.asarray(run.representation.order.sites, np.float64)
     target = particles_of(system, [gravity], sites=sites, teleport=0.3)
-    model = of_run(run, condition=[gravity], box=system.boxes[0])
-    stages, rng = _path(context.option("annealing_steps", 100)), generator(context.study.data.seed, "evaluation", 99)
-    found = anneal(model, target, context.option("draws", 64), stages, rng, resample=0.5)
+    model = of_run(run, conditions=[gravity], box=system.boxes[0])
+    stages, rng = _path(context.option("annealing_steps")), generator(context.study.data.seed, "evaluation", 99)
+    found = anneal(model, target, context.option("draws"), stages, rng, resample=0.5)
     return found.as_json() | {"gravity": gravity, "steps": len(stages) - 1} | _averages(found, target)
 
 

@@ -73,7 +73,7 @@ class Generated:
 
     Args:
         drawn: by arm and way.
-        aggregate: the mixture fitted to the first arm's first member.
+        aggregate: the mixture fitted to the main arm's first member.
         equilibrium_pairs, equilibrium_profiles, equilibrium_shown: of the data, by γ.
         box: L.
     """
@@ -103,16 +103,17 @@ class Generated:
 
 
 def generation(context: Context) -> Generated:
-    """Judge samples of each arm's prior, and of the first arm's aggregate posterior, at each γ of the data."""
-    system, count = fluid(context), context.option("samples", 1000)
-    reference = first(context.store, context.option("reference", 8000))
-    drawn, mixtures = {}, []
-    for i, arm in enumerate(context.arms):
-        run = context.run(arm.name)
+    """Judge samples of each arm's prior, and of the main arm's aggregate posterior, at each γ of the data."""
+    system, count = fluid(context), context.option("samples")
+    reference = first(context.store, context.option("reference"))
+    main = context.arm("main")
+    run, drawn = context.run(main), {}
+    mixtures = of_run(run, trained(context, run, context.option("mixture_rows")))
+    drawn[f"{main.name}, prior"] = _drawn(context, run, run.sample(count), None, reference)
+    drawn[f"{main.name}, mixture"] = _drawn(context, run, None, mixtures, reference)
+    for arm in context.arms("others"):
+        run = context.run(arm)
         drawn[f"{arm.name}, prior"] = _drawn(context, run, run.sample(count), None, reference)
-        if i == 0:
-            mixtures = of_run(run, trained(context, run, context.option("mixture_rows", 8000)))
-            drawn[f"{arm.name}, mixture"] = _drawn(context, run, None, mixtures, reference)
     by_gravity = {g: of_gravity(reference, g) for g in system.gravities}
     return Generated(
         drawn,
@@ -131,7 +132,7 @@ def _drawn(
     mixtures: list[Aggregate] | None,
     reference: dict[str, FloatArray],
 ) -> Drawn:
-    system, count = fluid(context), context.option("samples", 1000)
+    system, count = fluid(context), context.option("samples")
     samples = {}
     for gravity in system.gravities:
         known = np.full((count, 1), gravity)

@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.gravity_map import GammaMap, gamma_map
 from beable.systems.lennard_jones.parts.rows import fluid, held
-
-FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -21,12 +18,10 @@ class Latent:
     Args:
         maps: by arm.
         labels: of the arms.
-        gravity: of the rows judged.
     """
 
     maps: dict[str, GammaMap]
     labels: dict[str, str]
-    gravity: FloatArray
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows, and the best member's accuracy of each arm."""
@@ -41,11 +36,11 @@ class Latent:
 
 def latent(context: Context) -> Latent:
     """The map of γ in the latents of each arm, on held-out rows."""
-    rows, kinds = context.option("rows", 4000), context.option("probes", ["logistic"])
+    rows, kinds = context.option("rows"), context.option("probes")
     temperature = fluid(context).temperatures[0]
     maps = {}
-    for arm in context.arms:
-        run = context.run(arm.name)
+    for arm in context.arms("judged"):
+        run = context.run(arm)
         snapshots = held(context, run, rows)
         maps[arm.name] = gamma_map(run, snapshots, snapshots["gravity"], temperature, kinds=kinds)
-    return Latent(maps, {arm.name: arm.label for arm in context.arms}, maps[context.arms[0].name].gamma)
+    return Latent(maps, {arm.name: arm.label for arm in context.arms("judged")})

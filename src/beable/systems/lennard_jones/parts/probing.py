@@ -16,7 +16,7 @@ FloatArray = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Probing:
-    """Walks through the latent space of the first arm.
+    """Walks through the latent space of an arm.
 
     Args:
         latents, principal: walks of the first member along its latents, and along its principal directions.
@@ -40,8 +40,8 @@ class Probing:
 
 
 def probing(context: Context) -> Probing:
-    """Walk along every latent and principal direction of the first arm."""
-    run = context.run(context.arms[0].name)
-    rows = held(context, run, context.option("rows", 2000))
+    """Walk along every latent and principal direction of an arm."""
+    run = context.run(context.arm("probed"))
+    rows = held(context, run, context.option("rows"))
     members = traverse(run, rows)
     return Probing(members[0], traverse(run, rows, along="principal")[0], members, fluid(context).boxes[0])

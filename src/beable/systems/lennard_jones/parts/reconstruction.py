@@ -97,10 +97,10 @@ class Reconstruction:
 
 
 def reconstruction(context: Context) -> Reconstruction:
-    """Every way back from the arms: the first of matrices, the others of coordinates."""
+    """Every way back: from an arm that learns matrices by geometry, from others as they decode coordinates."""
     system = fluid(context)
-    matrix, *others = [context.run(arm.name) for arm in context.arms]
-    rows = held(context, matrix, context.option("rows", 400))
+    matrix = context.run(context.arm("matrices"))
+    rows = held(context, matrix, context.option("rows"))
     judge = _Judge(system, rows["positions"], rows["gravity"], context.study.data.seed)
     truth, decoded = _matrices(matrix, rows)
     scaled = classical_scaling(decoded, system.dimensions)
@@ -109,8 +109,8 @@ def reconstruction(context: Context) -> Reconstruction:
         "classical scaling": judge.way(settle(scaled.positions, system.boxes[0]), matrix, scaled.positions),
         "SMACOF": judge.way(settle(refined, system.boxes[0]), matrix, refined),
     }
-    for arm, run in zip(context.arms[1:], others, strict=True):
-        ways[arm.label] = judge.way(_decoded(run, rows), None, None)
+    for arm in context.arms("decoded"):
+        ways[arm.label] = judge.way(_decoded(context.run(arm), rows), None, None)
     labels = generator(0, "evaluation").permutation(rows["gravity"])
     wrong = system.energy(rows["positions"], factor_values(system, labels))
     upper = np.triu(np.ones(truth.shape[1:], bool), 1)
@@ -130,14 +130,14 @@ def reconstruction(context: Context) -> Reconstruction:
 def _matrices(run: Run, rows: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Distances of rows in the order of a run, and decoded from the posterior mean of its first member."""
     if not isinstance(run.representation, DistanceMatrix):
-        raise TypeError("the first arm of the reconstruction must learn distances")
-    locations = run.locations(run.encode(rows).mean, run.condition(rows))[0]
+        raise TypeError("the arm of matrices must learn distances")
+    locations = run.locations(run.encode(rows).mean, run.conditions_of(rows))[0]
     ordered = run.representation.order.apply(rows["positions"])
     return distances_of(ordered), run.representation.matrices(locations)
 
 
 def _decoded(run: Run, rows: dict[str, FloatArray]) -> FloatArray:
-    return next(run.decode(run.encode(rows).mean, run.condition(rows)))["positions"]
+    return next(run.decode(run.encode(rows).mean, run.conditions_of(rows)))["positions"]
 
 
 class _Judge:

@@ -74,10 +74,10 @@ class Representations:
 
 def representations(context: Context) -> Representations:
     """A line of the table for each arm, on held-out rows."""
-    system, limit, samples = fluid(context), context.option("rows", 2000), context.option("samples", 500)
+    system, limit, samples = fluid(context), context.option("rows"), context.option("samples")
     lines, shown = {}, {}
-    for arm in context.arms:
-        run = context.run(arm.name)
+    for arm in context.arms("judged"):
+        run = context.run(arm)
         rows = held(context, run, limit)
         drawn = [s["positions"] for s in run.decode(run.sample(samples))]
         lines[arm.name] = _line(arm.label, run, trained(context, run, limit), rows, drawn, system.boxes[0])

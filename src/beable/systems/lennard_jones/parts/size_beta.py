@@ -16,8 +16,9 @@ from beable.analysis.collapse import ACTIVE_NATS
 from beable.errors import UsageError
 from beable.files import fields, plain
 from beable.studies.context import Context
+from beable.studies.study import Arm
 from beable.systems.lennard_jones.parts.rows import held
-from beable.vae.objectives import Constant
+from beable.vae.settings import Constant
 
 FloatArray = NDArray[np.floating]
 
@@ -27,7 +28,7 @@ class SizeBeta:
     """Errors over sizes and β.
 
     Args:
-        sizes: n, (sizes,).
+        sizes: n, ascending, (sizes,).
         betas: β of each member, (sizes, members); the last is the source's λ.
         error: root-mean-square error of a coordinate in σ, (sizes, members).
         rate: nats a row, (sizes, members).
@@ -52,17 +53,17 @@ class SizeBeta:
 
 def size_beta(context: Context) -> SizeBeta:
     """Errors, rates and active latents of every arm's members on held-out rows."""
-    columns = [_column(context, arm.name) for arm in context.arms]
+    columns = sorted((_column(context, arm) for arm in context.arms("sizes")), key=lambda column: column[0])
     sizes, betas, error, rate, active = (np.array(part) for part in zip(*columns, strict=True))
     return SizeBeta(sizes, betas, error, rate, active)
 
 
-def _column(context: Context, arm: str) -> tuple[int, FloatArray, FloatArray, FloatArray, FloatArray]:
+def _column(context: Context, arm: Arm) -> tuple[int, FloatArray, FloatArray, FloatArray, FloatArray]:
     run = context.run(arm)
     rule = run.settings.objective.beta
     if not isinstance(rule, Constant):
-        raise UsageError(f"arm {arm}: the scan needs a constant beta for each member")
-    snapshots = held(context, run, context.option("rows", 2000))
+        raise UsageError(f"arm {arm.name}: the scan needs a constant beta for each member")
+    snapshots = held(context, run, context.option("rows"))
     scores, rates = row_scores(run, snapshots), run.score(snapshots).rate.mean(1)
     beta = np.broadcast_to(np.asarray(rule.by_member, float), run.members)
     error = np.sqrt(np.square(scores.error).mean(1))

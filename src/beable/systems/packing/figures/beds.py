@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import MOST_PANELS, ByPanel, by_panel, panel_row, places
+from beable.console.numbers import number
+from beable.report.figures.checks import finite
+from beable.report.figures.groups import ByPanel, by_panel, panel_row, places
 from beable.report.figures.scales import extent, log_ticks, padded
 from beable.report.figures.style import GREY, INK, SOFT, FloatArray, Limits, legend, line_style, panel_grid, styled
-from beable.report.figures.words import number, words
+from beable.report.figures.words import words
 
 Profile = tuple[FloatArray, FloatArray, Mapping[str, FloatArray]]  # z, φ, φ of each component
 Sizes = tuple[FloatArray, FloatArray]  # diameter, mass per unit of its logarithm
@@ -42,17 +42,13 @@ def packing_profiles(
         reference_label: what the reference is.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no bed or too many.
+        DataError: numbers that are not finite.
 
     >>> z, phi = np.arange(10.0), np.full(10, 0.58)
     >>> figure = packing_profiles({"bed": (z, phi, {})}, slabs={"bed": (2.0, 7.0)})
     >>> figure.axes[0].texts[0].get_text()
     'φ = 0.580'
     """
-    if not 0 < len(profiles) <= MOST_PANELS:
-        raise DataError(
-            f"a figure of profiles has 1 to {MOST_PANELS} beds side by side, got {len(profiles)}: select some"
-        )
     figure, row = panel_row(profiles, sharex=True)
     order = places({name: parts for name, (_, _, parts) in profiles.items()})
     handles: dict[str, Any] = {}
@@ -74,12 +70,10 @@ def packing_profiles(
 
 def _profile(axes: Axes, name: str, profile: Profile, order: Mapping[str, int]) -> dict[str, Any]:
     z, total = finite(f"heights of {name}", profile[0], 1), finite(f"packing fractions of {name}", profile[1], 1)
-    same_length(f"packing fractions of {name}", len(z), len(total))
     handles: dict[str, Any] = {}
     below = np.zeros(len(z))
     for part, values in (profile[2] or {"": total}).items():
         share = finite(f"{part} in {name}", values, 1)
-        same_length(f"{part} in {name}", len(z), len(share))
         above = below + share
         colour = line_style(order[part])["color"] if part else GREY
         look: dict[str, Any] = {"color": colour, "alpha": 0.55, "linewidth": 0}
@@ -119,21 +113,17 @@ def close_packing(
         estimate, simulated: what is on the axes.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no beds.
+        DataError: numbers that are not finite.
 
     >>> figure = close_packing({"two sizes": (np.array([0.65, 0.73]), np.array([0.58, 0.65]), None)})
     >>> figure.axes[0].get_xlabel()
     'close packing, estimated'
     """
-    if not beds:
-        raise DataError("a figure of close packing needs at least one kind of bed, got none")
     figure, panels = panel_grid(1, 1, 4.3, 4.4)
     axes, handles, seen = panels[0, 0], {}, []
     for place, (name, (x, y, error)) in enumerate(beds.items()):
         found = [finite(f"packing fractions of {name}", part, 1) for part in (x, y) if part is not None]
         bars = np.zeros_like(found[1]) if error is None else finite(f"errors of {name}", error, 1)
-        for part in (found[1], bars):
-            same_length(f"packing fractions of {name}", len(found[0]), len(part))
         colour = line_style(place)["color"]
         look: dict[str, Any] = {"markersize": 4, "elinewidth": 0.8, "markeredgewidth": 0, "alpha": 0.85}
         handles[words(name)] = axes.errorbar(*found, 2 * bars, fmt="o", color=colour, **look)
@@ -169,7 +159,7 @@ def size_distribution(
         label, y_label: what is on the axes, with units.
 
     Raises:
-        DataError: shapes, numbers that are not finite, diameters that are not positive, no component.
+        DataError: numbers that are not finite.
 
     >>> d = np.geomspace(5, 50, 20)
     >>> fine, coarse = (d, np.exp(-np.log(d / 15) ** 2)), (np.array([90.0]), np.ones(1))
@@ -195,9 +185,6 @@ def size_distribution(
 
 def _sizes(name: str, sizes: Sizes) -> Sizes:
     d, density = finite(f"diameters of {name}", sizes[0], 1), finite(f"mass of {name}", sizes[1], 1)
-    same_length(f"masses of {name}", len(d), len(density))
-    if d.min() <= 0:
-        raise DataError(f"diameters of {name} must be greater than 0, got {d.min():g}")
     order = np.argsort(d)
     return d[order], density[order]
 
@@ -205,7 +192,7 @@ def _sizes(name: str, sizes: Sizes) -> Sizes:
 def _component(axes: Axes, d: FloatArray, density: FloatArray, colour: str) -> Any:
     if len(d) == 1:
         (line,) = axes.plot([d[0], d[0]], [0, 0.94], color=colour, linewidth=1.8, transform=axes.get_xaxis_transform())
-        axes.annotate(number(float(f"{density[0]:.3g}")), (d[0], 0.94), (0, 2), textcoords="offset points", ha="center",
+        axes.annotate(number(density[0]), (d[0], 0.94), (0, 2), textcoords="offset points", ha="center",
                       xycoords=axes.get_xaxis_transform(), fontsize=8, color=colour)  # fmt: skip
         return line
     axes.fill_between(d, 0, density, color=colour, alpha=0.25, linewidth=0)
@@ -229,7 +216,7 @@ def coordination_histogram(contacts: ByPanel[FloatArray]) -> Figure:
         contacts: number of contacts of each sphere ``(spheres,)``, as of `packed_beds.coordination`.
 
     Raises:
-        DataError: shapes, numbers that are not whole, no spheres.
+        DataError: numbers that are not finite.
 
     >>> figure = coordination_histogram({"equal": np.array([4, 6, 6, 8])})
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
@@ -242,7 +229,7 @@ def coordination_histogram(contacts: ByPanel[FloatArray]) -> Figure:
     several = len(panels) > 1
     for axes, group in zip(row, panels.values(), strict=True):
         for name, values in group.items():
-            counts = _whole(name, values)
+            counts = finite(f"contacts of {name}", values, 1).astype(int)
             share = np.bincount(counts) / len(counts)
             said = words(name) if several else f"{words(name)}, mean {counts.mean():.2f}"
             edges, style = np.arange(len(share) + 1) - 0.5, line_style(order[name])
@@ -257,13 +244,6 @@ def coordination_histogram(contacts: ByPanel[FloatArray]) -> Figure:
     row[0].set_ylabel("share of spheres")
     legend(figure, handles)
     return figure
-
-
-def _whole(name: str, values: object) -> Any:
-    counts = finite(f"contacts of {name}", values, 1)
-    if counts.min() < 0 or (counts != counts.round()).any():
-        raise DataError(f"contacts of {name} must be whole numbers from 0")
-    return counts.astype(int)
 
 
 def _means(axes: Axes, group: Mapping[str, FloatArray], order: Mapping[str, int]) -> None:

@@ -14,12 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from beable.errors import DataError, unknown
-from beable.report.figures.checks import finite, same_length
-from beable.report.figures.groups import BAND, MOST_PANELS, ByPanel, by_panel, panel_row, places
+from beable.console.numbers import number
+from beable.errors import unknown
+from beable.report.figures.checks import finite
+from beable.report.figures.groups import BAND, ByPanel, by_panel, panel_row, places
 from beable.report.figures.scales import log_ticks
 from beable.report.figures.style import INK, SOFT, FloatArray, Limits, Panels, legend, line_style, styled
-from beable.report.figures.words import number, round_numbers, words
+from beable.report.figures.words import round_numbers, tick, words
 
 Thresholds = Mapping[str, float]
 Theory = tuple[FloatArray, FloatArray]  # beta, value
@@ -52,7 +53,7 @@ def beta_axis(
         y_scale: "linear", "log" or "symlog"; chosen from the numbers when left out.
 
     Raises:
-        DataError: shapes, negative betas, infinite numbers, no curve.
+        DataError: numbers that are not finite.
 
     >>> beta = np.array([0.0, 0.1, 1.0])
     >>> rate = np.array([9.0, 2.0, 0.0])
@@ -60,14 +61,14 @@ def beta_axis(
     >>> figure.axes[0].texts[0].get_text()
     'collapse = 0.3'
     """
-    betas, panels = _betas(beta), by_panel(curves)
+    betas, panels = finite("beta", beta, 1), by_panel(curves)
     marks, predicted = _of_panels(thresholds, panels), _of_panels(theory, panels)
     order = places(panels)
     figure, row = panel_row(panels, sharey=True)
     handles: dict[str, Any] = {}
     for axes, (panel, group) in zip(row, panels.items(), strict=True):
         for name, values in group.items():
-            handles[words(name)] = _members(axes, betas, _values(name, values, betas), line_style(order[name]))
+            handles[words(name)] = _members(axes, betas, values, line_style(order[name]))
         for name, line in predicted[panel].items():
             _predicted(axes, name, line, line_style(order.get(name, len(order)))["color"])
     _finish(row, panels, betas, marks, studied, y_scale)
@@ -98,22 +99,21 @@ def rate_spectrum(
         y_scale: "linear", "log" or "symlog".
 
     Raises:
-        DataError: shapes, negative betas, infinite numbers, no rates.
+        DataError: numbers that are not finite.
 
     >>> beta = np.array([0.01, 0.1, 1.0])
     >>> figure = rate_spectrum(beta, {"all": np.ones((3, 4, 2))})
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['latent 1', 'latent 2']
     """
-    betas, panels = _betas(beta), {name: _sorted(name, values) for name, values in rates.items()}
+    betas, panels = finite("beta", beta, 1), {name: _sorted(name, values) for name, values in rates.items()}
     curves = {name: {f"latent {i + 1}": found[..., i] for i in range(found.shape[2])} for name, found in panels.items()}
     marks = _of_panels(thresholds, curves)
-    _few(curves)
     figure, row = panel_row(curves, sharey=True)
     handles: dict[str, Any] = {}
     for axes, (panel, group) in zip(row, curves.items(), strict=True):
         for place, (name, values) in enumerate(group.items()):
-            handles[name] = _members(axes, betas, _values(name, values, betas), line_style(place))
+            handles[name] = _members(axes, betas, values, line_style(place))
         line = theory.get(panel) if isinstance(theory, Mapping) else theory
         for place, values in enumerate([] if line is None else np.asarray(line[1]).reshape(len(line[0]), -1).T):
             _predicted(axes, panel, (np.asarray(line[0]) if line else betas, values), line_style(place)["color"])
@@ -123,30 +123,9 @@ def rate_spectrum(
     return figure
 
 
-def _few(panels: Mapping[str, object]) -> None:
-    if not 0 < len(panels) <= MOST_PANELS:
-        raise DataError(f"a figure of rates has 1 to {MOST_PANELS} panels side by side, got {len(panels)}: select some")
-
-
 def _sorted(name: str, values: object) -> FloatArray:
     found = finite(f"rates of {name}", values, 3)
     return -np.sort(-found, axis=2)
-
-
-def _betas(beta: object) -> FloatArray:
-    betas = finite("beta", beta, 1)
-    if betas.min() < 0 or len(np.unique(betas)) < len(betas):
-        raise DataError(f"betas must be different numbers of at least 0, got {betas.min():g} to {betas.max():g}")
-    return betas
-
-
-def _values(name: str, values: object, betas: FloatArray) -> FloatArray:
-    array = np.asarray(values, dtype=float)
-    if array.ndim not in (1, 2) or len(array) != len(betas):
-        raise DataError(f"values of {name} need ({len(betas)},) or ({len(betas)}, members), got {array.shape}")
-    if np.isinf(array).any():
-        raise DataError(f"values of {name} are infinite in {int(np.isinf(array).sum())} places: set them to NaN")
-    return array.reshape(len(array), -1)
 
 
 def _of_panels(given: Any, panels: Mapping[str, object]) -> dict[str, Mapping[str, Any]]:
@@ -161,7 +140,7 @@ def _of_panels(given: Any, panels: Mapping[str, object]) -> dict[str, Mapping[st
 def _members(axes: Axes, betas: FloatArray, values: FloatArray, style: Mapping[str, Any]) -> Line2D:
     """Dots of members, a line through their medians, with gaps where no member has a number."""
     order = np.argsort(betas)
-    x, y = betas[order], values[order]
+    x, y = betas[order], np.asarray(values, dtype=float).reshape(len(betas), -1)[order]
     if y.shape[1] > 1:
         axes.plot(x, y, "o", color=style["color"], markersize=2.4, alpha=_opacity(y.shape[1]), markeredgewidth=0)
     middle = np.full(len(x), np.nan)
@@ -177,7 +156,6 @@ def _opacity(members: int) -> float:
 
 def _predicted(axes: Axes, name: str, line: Theory, colour: str) -> None:
     x, y = (finite(f"the prediction of {name}", part, 1) for part in line)
-    same_length(f"predictions of {name}", len(x), len(y))
     axes.plot(x, y, color=colour, linewidth=1.1, linestyle=(0, (3, 1.5)), alpha=0.9, zorder=1.5)
 
 
@@ -204,7 +182,7 @@ def _thresholds(axes: Axes, marks: Thresholds) -> None:
     """A line each, its name above it, the highest for the smallest."""
     for level, (name, beta) in enumerate(sorted(marks.items(), key=lambda mark: -mark[1])):
         axes.axvline(beta, color=INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
-        said = f"{words(name)} = {number(float(f'{beta:.2g}'))}"
+        said = f"{words(name)} = {number(beta, digits=2)}"
         place: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "center"}
         axes.annotate(said, (beta, 1.0), (0, 2 + 10 * level), va="bottom", fontsize=7.5, color=SOFT, **place)
 
@@ -233,7 +211,7 @@ def _with_zero(axes: Axes) -> None:
     ticks = [0.0, *axes.xaxis.get_major_locator()()]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(number))
+    axes.xaxis.set_major_formatter(FuncFormatter(tick))
 
 
 def _y_scale(row: Panels, named: str) -> None:
@@ -260,7 +238,7 @@ def _bent(row: Panels, drawn: FloatArray, sizes: FloatArray) -> None:
     ticks = [t for t in round_numbers(threshold, most) if t >= threshold]
     below = np.nanmin(drawn) < 0
     row[0].yaxis.set_major_locator(FixedLocator([*(-t for t in ticks if below), 0.0, *ticks]))
-    row[0].yaxis.set_major_formatter(FuncFormatter(number))
+    row[0].yaxis.set_major_formatter(FuncFormatter(tick))
     row[0].set_ylim(-1.6 * most if below else -0.12 * threshold, 1.6 * most)
 
 

@@ -22,7 +22,7 @@ def cumulative_distributions(samples: ByPanel[FloatArray], *, label: str = "pack
         label: what they are, with their unit.
 
     Raises:
-        DataError: numbers that are not finite, no sample.
+        DataError: numbers that are not finite.
 
     >>> figure = cumulative_distributions({"top": np.array([0.75, 0.8, 0.82, 0.76])})
     >>> [text.get_text() for text in figure.legends[0].get_texts()]

@@ -12,14 +12,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.console.numbers import number
+from beable.report.figures.checks import finite
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
 from beable.report.figures.style import GREY, SOFT, WIDTH, FloatArray, panel_grid, styled
-from beable.report.figures.words import number, panel_title, words
+from beable.report.figures.words import panel_title, words
 
 Layout = tuple[FloatArray, FloatArray]  # places, values
-MOST_PANELS, WIDEST = 20, 4
+WIDEST = 4
 MOST_POINTS = 3000
 
 
@@ -37,16 +37,14 @@ def embeddings(
             the largest one.
 
     Raises:
-        DataError: shapes, numbers that are not finite, no panel or too many.
+        DataError: numbers that are not finite.
 
     >>> xy = np.random.default_rng(0).normal(size=(30, 2))
     >>> figure = embeddings({"data": (xy, xy[:, 0]), "β = 10": (xy, 0.7 + 1e-9 * xy[:, 0])}, "packing fraction φ")
     >>> [axes.texts[0].get_text() for axes in figure.axes[:2]]
     ['−2.33 to 1.8', '0.7 in all rows']
     """
-    if not 0 < len(layouts) <= MOST_PANELS:
-        raise DataError(f"a figure of embeddings has 1 to {MOST_PANELS} panels, got {len(layouts)}: select some")
-    found = {title: _checked(title, layout) for title, layout in layouts.items()}
+    found = {title: _finite(title, layout) for title, layout in layouts.items()}
     colour = colour_scale("linear", np.concatenate([values for _, values in found.values()]))
     paint = ScalarMappable(colour.norm, colour.map)
     figure, panels = _panels(len(found))
@@ -61,11 +59,8 @@ def embeddings(
     return figure
 
 
-def _checked(title: str, layout: Layout) -> Layout:
+def _finite(title: str, layout: Layout) -> Layout:
     xy, values = finite(f"places of {title}", layout[0], 2), finite(f"values of {title}", layout[1], 1)
-    if xy.shape[1] != 2:
-        raise DataError(f"a figure of embeddings needs places (rows, 2), got {xy.shape} for {title}")
-    same_length(f"values of {title}", len(xy), len(values))
     return xy, values
 
 
@@ -97,9 +92,9 @@ def _mixed(rows: int) -> NDArray[np.intp]:
 
 def _say(axes: Axes, values: FloatArray, least: float, flag: str) -> None:
     """The range of the numbers, or that there is none."""
-    low, high = (number(float(f"{end:.3g}")) for end in (values.min(), values.max()))
+    low, high = (number(end) for end in (values.min(), values.max()))
     same = values.std() <= least
-    said = f"{number(float(f'{values.mean():.3g}'))} in all rows" if same else f"{low} to {high}"
+    said = f"{number(values.mean())} in all rows" if same else f"{low} to {high}"
     place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "fontsize": 7.5}
     box: dict[str, Any] = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
     axes.text(0.98, 0.02, said, color="#A84800" if same else SOFT, bbox=box, **place)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.errors import DataError
 from beable.report.figures.style import FloatArray
 from beable.systems.packing.figures.raycast import NOTHING, Block, Seen, View, cast, eye
 
@@ -32,16 +31,11 @@ def picture(block: Block, view: View, colours: FloatArray) -> NDArray[np.uint8]:
         view: rays, a multiple of ``SAMPLES`` in each direction.
         colours: of all spheres, between 0 and 1 ``(spheres, 3)``.
 
-    Raises:
-        DataError: rays that are not such a multiple.
-
     >>> from beable.systems.packing.figures.raycast import block_of, view_of
     >>> one = block_of(np.array([[2.0, 2.0, 0.5]]), np.array([0.5]), 4.0, 9.0)
     >>> picture(one, view_of(one, 0.1, 0.5, SAMPLES), np.array([[0.0, 0.4, 0.7]])).shape
     (10, 10, 3)
     """
-    if any(len(rays) % SAMPLES for rays in (view.across, view.down)):
-        raise DataError(f"a picture needs a multiple of {SAMPLES} rays, got {len(view.down)} by {len(view.across)}")
     seen = cast(block, view)
     light = _lit(seen, _light(colours).astype(np.float32), _open_sky(seen, view.step, float(block.radii.max())))
     empty = seen.sphere == NOTHING

@@ -29,9 +29,9 @@ class ArtefactAnswer:
 
 def artefact(context: Context) -> ArtefactAnswer:
     """Options of the part: draws (of each spread), studies (of 27 cells), gap (of the means)."""
-    draws, gap, seed = context.option("draws", 40), context.option("gap", 0.01), context.study.data.seed
+    draws, gap, seed = context.option("draws"), context.option("gap"), context.study.data.seed
     return ArtefactAnswer(
         spread_artefact(draws=draws, rng=seed),
         spread_artefact(gap=gap, draws=draws, rng=seed),
-        chance_of_good_parity(gap, studies=context.option("studies", 20), rng=seed),
+        chance_of_good_parity(gap, studies=context.option("studies"), rng=seed),
     )

@@ -23,7 +23,7 @@ LAYERS = 60
 MARGIN = 1.2
 
 
-class Bed(NamedTuple):
+class RepeatedBed(NamedTuple):
     """One powder with its seeds.
 
     Args:
@@ -75,9 +75,9 @@ class Beds:
         table: estimate of close packing, packing fraction and standard error of the study's own table, (rows) each.
     """
 
-    two_sizes: dict[float, Bed]
-    lognormal: dict[float, Bed]
-    published: dict[float, Bed]
+    two_sizes: dict[float, RepeatedBed]
+    lognormal: dict[float, RepeatedBed]
+    published: dict[float, RepeatedBed]
     table: dict[str, Floats]
 
     def as_json(self) -> dict[str, Any]:
@@ -113,9 +113,9 @@ class Beds:
 def beds(context: Context) -> Beds:
     """Options of the part: spheres (of each bed, at least), seeds, ratios, most (spheres of a bed)."""
     two, wide, public = {}, {}, {}
-    for ratio in context.option("ratios", list(RATIOS)):
+    for ratio in context.option("ratios"):
         two[float(ratio)] = _bed(context, _two_sizes(float(ratio)))
-    for spread in context.option("spreads", list(SPREADS)):
+    for spread in context.option("spreads"):
         wide[spread] = _bed(context, Powder([Component(median=1.0, spread=spread)]))
     for spread in PUBLISHED:
         public[spread] = _bed(context, Powder([lognormal_classes(1.0, spread)]))
@@ -131,9 +131,9 @@ def _two_sizes(ratio: float) -> Powder:
     return Powder([fine, Component(median=ratio, volume_fraction=1 - FINE_SHARE, name="coarse")])
 
 
-def _bed(context: Context, powder: Powder) -> Bed:
-    spheres = max(context.option("spheres", 20_000), int(MARGIN * least_spheres(powder)))
-    seeds = range(context.option("seeds", 4))
+def _bed(context: Context, powder: Powder) -> RepeatedBed:
+    spheres = max(context.option("spheres"), int(MARGIN * least_spheres(powder)))
+    seeds = range(context.option("seeds"))
     packed = [pack(powder, spheres, context.study.data.seed + k) for k in seeds]
     first, loose = packed[0].bed, sum(len(unsupported(p.bed, earlier=True)) for p in packed)
-    return Bed(packed, height_profile(first, LAYERS), coordination(first), loose)
+    return RepeatedBed(packed, height_profile(first, LAYERS), coordination(first), loose)

@@ -2,8 +2,8 @@ r"""The β axis of Hall and Sparks (2023), arm by arm: one table and one scaling
 
 Each member reconstructs 25 rows of its training table; the packing fraction that it decodes is held against what its
 decoded inputs really give, by the simulator or a surrogate. The source draws its conclusions from 27 such cells of one
-seed. Here every β has several seeds, every score its value by luck, and the β at which nothing is left to reconstruct
-from is known beforehand (`beable.analysis.beta_thresholds`).
+seed. Here every β has several seeds, every score its value by chance, and the β at which nothing is left to reconstruct
+from is known beforehand (`beable.analysis.collapse`).
 """
 
 from collections.abc import Sequence
@@ -14,21 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from beable.analysis.beta_thresholds import (
-    Measured,
+from beable.analysis.collapse import (
+    ACTIVE_NATS,
+    MeasuredThreshold,
     Thresholds,
     measured_threshold,
     of_eigenvalues,
     spread_of_thresholds,
 )
-from beable.analysis.collapse import ACTIVE_NATS
-from beable.errors import unknown
 from beable.files import fields, plain
+from beable.metrics.agreement import critical_t
 from beable.metrics.disentanglement import mig
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parity_cells import critical_t
-from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, columns_of, summary
+from beable.systems.packing.parts.cells import ParityCell, by_function, by_simulator, columns_of, summary
 from beable.systems.packing.parts.ensembles import (
     Judged,
     Members,
@@ -40,7 +39,7 @@ from beable.systems.packing.parts.ensembles import (
     of_picked,
     picked,
 )
-from beable.systems.packing.parts.oracles import Surrogate, Trust, oracle_of
+from beable.systems.packing.parts.oracles import Forest, Trust, oracle_of
 from beable.systems.packing.parts.planes import Plane, plane
 from beable.systems.packing.parts.rows import (
     SIZES,
@@ -50,7 +49,6 @@ from beable.systems.packing.parts.rows import (
     read_rows,
     size_names,
     some,
-    store_of,
     target,
 )
 from beable.systems.packing.parts.trends import Trend, trends
@@ -103,8 +101,8 @@ class BetaArm:
     thresholds: Thresholds
     readings: dict[str, dict[str, float]]
     surrogate: Trust
-    cells: list[Cell]
-    simulated: list[Cell]
+    cells: list[ParityCell]
+    simulated: list[ParityCell]
     true_mig: Floats
     history: History
     values: Floats
@@ -114,11 +112,11 @@ class BetaArm:
         """The different β, ascending."""
         return np.unique(self.members.betas)
 
-    def measured(self, latent: int = 0) -> Measured:
+    def measured(self, latent: int = 0) -> MeasuredThreshold:
         """Where the trained models lose a latent."""
         return measured_threshold(self.members.betas, self.trained.rate, ACTIVE_NATS, latent)
 
-    def at(self, beta: float) -> list[Cell]:
+    def at(self, beta: float) -> list[ParityCell]:
         """The cells of one β."""
         return [c for c in self.cells if c.beta == beta]
 
@@ -127,7 +125,7 @@ class BetaArm:
         """Whether trained models lose their last latent between the two β around the predicted one."""
         return self.measured().brackets(float(self.thresholds.at_rate(ACTIVE_NATS)[0]))
 
-    def side(self, collapsed: bool) -> list[Cell]:
+    def side(self, collapsed: bool) -> list[ParityCell]:
         """The cells of all β surely beyond the predicted collapse, or of those before it."""
         if collapsed:
             return [c for c in self.cells if c.beta > SURELY_COLLAPSED * self.thresholds.collapse]
@@ -224,15 +222,15 @@ class Beta:
         trends: fits by arm, and of all arms together under "all".
         planes: t-SNE of one arm's table, then of its reconstructions at some β.
         plane_arm: that arm's name.
-        explained_by_luck: R² of nmi of all cells by its own value by luck.
-        excess: mean nmi of all cells over its value by luck.
+        explained_by_chance: R² of nmi of all cells by its own value by chance.
+        excess: mean nmi of all cells over its value by chance.
     """
 
     arms: dict[str, BetaArm]
     trends: dict[str, dict[str, Trend]]
     planes: list[Plane]
     plane_arm: str
-    explained_by_luck: float
+    explained_by_chance: float
     excess: float
 
     def as_json(self) -> dict[str, Any]:
@@ -240,8 +238,8 @@ class Beta:
         collapsed = [c for arm in self.arms.values() for c in arm.side(collapsed=True)]
         alive = [c for arm in self.arms.values() for c in arm.side(collapsed=False)]
         numbers = {
-            **fields(self, "plane_arm", "explained_by_luck", "excess"),
-            "nmi": {"explained_by_luck": self.explained_by_luck, "excess": self.excess},
+            **fields(self, "plane_arm", "explained_by_chance", "excess"),
+            "nmi": {"explained_by_chance": self.explained_by_chance, "excess": self.excess},
             "collapsed": summary(collapsed),
             "alive": summary(alive),
             "brackets": float(np.mean([a.brackets for a in self.arms.values()])),
@@ -254,30 +252,27 @@ def beta(context: Context) -> Beta:
 
     Options of the part: rows (of the table judged), picked (rows of a cell), sample (of the posterior, or its mean),
     recomputed (rows of a cell that the simulator makes again, 0 for none), repeats (permutations), trees (of the
-    surrogates), trend_betas (along which trends are fitted; all by default), planes_of (arm), planes (their β),
-    plane_rows.
+    surrogates), trend_betas (along which trends are fitted; all if empty), planes (β of the reconstructions of the arm
+    pictured), plane_rows.
     """
-    oracles: dict[str, Surrogate] = {}
-    arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms}
-    within = context.option("trend_betas", SOURCE_BETAS) if "trend_betas" in context.part.options else None
+    oracles: dict[str, Forest] = {}
+    arms = {arm.name: _arm(context, arm, oracles) for arm in context.arms("judged")}
+    pictured, within = context.arm("pictured"), context.option("trend_betas") or None
     cells = columns_of([c for arm in arms.values() for c in arm.cells])
-    by_luck = np.corrcoef(cells["nmi"], cells["luck"])[0, 1] ** 2 if np.ptp(cells["luck"]) > 0 else float("nan")
-    planes_of = context.option("planes_of", context.arms[-1].name)
-    if planes_of not in arms:
-        raise unknown(f"arm of part {context.part.name}", planes_of, arms)
+    chance = np.corrcoef(cells["nmi"], cells["chance"])[0, 1] ** 2 if np.ptp(cells["chance"]) > 0 else float("nan")
     return Beta(
         arms,
-        _trends(arms, within, context.option("repeats", 199)),
-        _planes(context, next(arm for arm in context.arms if arm.name == planes_of)),
-        planes_of,
-        float(by_luck),
-        float(np.mean(cells["nmi"] - cells["luck"])),
+        _trends(arms, within, context.option("repeats")),
+        _planes(context, pictured),
+        pictured.name,
+        float(chance),
+        float(np.mean(cells["nmi"] - cells["chance"])),
     )
 
 
-def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
-    run, store, seed = context.run(arm.name), store_of(context, arm), context.study.data.seed
-    limit = context.option("rows", 2000)
+def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> BetaArm:
+    run, store, seed = context.run(arm), context.data_of(arm), context.study.data.seed
+    limit = context.option("rows")
     members = members_of(run)
     learned, others = (read_rows(store, some(rows, limit, seed)) for rows in (run.train_rows, run.held_rows))
     trained = judged(run, learned, seed)
@@ -285,7 +280,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> BetaArm:
     cells, resimulated, oracle = _cells(context, arm, run, trained, members, oracles)
     return BetaArm(
         arm.label,
-        str(run.settings.representation.get("scaling", "")),
+        str(run.settings.representation.model_dump().get("scaling", "")),
         members,
         trained,
         judged(run, others, seed),
@@ -306,13 +301,13 @@ def _spectrum(run: Run, table: Snapshots) -> Floats:
 
 
 def _cells(
-    context: Context, arm: Arm, run: Run, trained: Judged, members: Members, oracles: dict[str, Surrogate]
-) -> tuple[list[Cell], list[Cell], Surrogate]:
-    seed, repeats = context.study.data.seed, context.option("repeats", 199)
-    picks = picked(trained.codes.mean.shape[1], context.option("picked", 25), members, seed)
-    rows = decoded(run, of_picked(trained.codes, picks, seed, sample=context.option("sample", True)))
+    context: Context, arm: Arm, run: Run, trained: Judged, members: Members, oracles: dict[str, Forest]
+) -> tuple[list[ParityCell], list[ParityCell], Forest]:
+    seed, repeats = context.study.data.seed, context.option("repeats")
+    picks = picked(trained.codes.mean.shape[1], context.option("picked"), members, seed)
+    rows = decoded(run, of_picked(trained.codes, picks, seed, sample=context.option("sample")))
     oracle = oracle_of(context, arm, oracles)
-    own, few = size_names(run.variables) == SIZES[0], context.option("recomputed", 25)
+    own, few = size_names(run.variables) == SIZES[0], context.option("recomputed")
     again = by_simulator(context.simulator, first(rows, few), members, seed + 1, repeats) if own and few else []
     return by_function(oracle.predict, rows, members, repeats), again, oracle
 
@@ -351,12 +346,12 @@ def _alike(arms: dict[str, BetaArm]) -> list[str]:
 
 def _planes(context: Context, arm: Arm) -> list[Plane]:
     """The table, then the reconstructions of the first seed at the β asked for."""
-    wanted = context.option("planes", [])
+    wanted = context.option("planes")
     if not wanted:
         return []
-    run, store = context.run(arm.name), store_of(context, arm)
+    run, store = context.run(arm), context.data_of(arm)
     seed = context.study.data.seed
-    rows = read_rows(store, some(run.train_rows, context.option("plane_rows", 600), seed))
+    rows = read_rows(store, some(run.train_rows, context.option("plane_rows"), seed))
     table = run.rows(rows).values.numpy()[0].astype(np.float64)
     size, truth, members = float(np.sqrt(table.var(0).mean())), target(rows), members_of(run)
     z = drawn(run.encode(rows), seed)

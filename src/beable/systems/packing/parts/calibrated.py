@@ -18,10 +18,10 @@ from beable.metrics.agreement import parity
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.studies.study import Arm
-from beable.systems.packing.parts.cells import Cell, by_function, by_simulator, summary
+from beable.systems.packing.parts.cells import ParityCell, by_function, by_simulator, summary
 from beable.systems.packing.parts.ensembles import Members, decoded, first
-from beable.systems.packing.parts.oracles import Surrogate, oracle_of
-from beable.systems.packing.parts.rows import SIZES, FloatArray, Floats, read_rows, size_names, some, store_of, target
+from beable.systems.packing.parts.oracles import Forest, oracle_of
+from beable.systems.packing.parts.rows import SIZES, FloatArray, Floats, read_rows, size_names, some, target
 from beable.training.run import Run
 
 
@@ -51,10 +51,10 @@ class CalibratedArm(NamedTuple):
     r2_of_row: Floats
     r2_of_oracle: Floats
     surrogate_r2: float
-    reconstructed: list[Cell]
-    generated: list[Cell]
-    resimulated: list[Cell]
-    regenerated: list[Cell]
+    reconstructed: list[ParityCell]
+    generated: list[ParityCell]
+    resimulated: list[ParityCell]
+    regenerated: list[ParityCell]
     distance: Floats
     truth: Floats
     decoded: Floats
@@ -109,13 +109,13 @@ def calibrated(context: Context) -> Calibrated:
     Options of the part: rows (judged), picked (rows of a cell), recomputed (of these by the simulator, 0 for none),
     repeats (permutations), trees (of the surrogates).
     """
-    oracles: dict[str, Surrogate] = {}
-    return Calibrated({arm.name: _arm(context, arm, oracles) for arm in context.arms})
+    oracles: dict[str, Forest] = {}
+    return Calibrated({arm.name: _arm(context, arm, oracles) for arm in context.arms("judged")})
 
 
-def _arm(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> CalibratedArm:
-    run, seed = context.run(arm.name), context.study.data.seed
-    rows = read_rows(store_of(context, arm), some(run.held_rows, context.option("rows", 2000), seed))
+def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> CalibratedArm:
+    run, seed = context.run(arm), context.study.data.seed
+    rows = read_rows(context.data_of(arm), some(run.held_rows, context.option("rows"), seed))
     oracle = oracle_of(context, arm, oracles)
     scores, truth = run.score(rows, seed), target(rows)
     z, prior = run.encode(rows).mean, run.sample(len(truth), seed)
@@ -145,10 +145,10 @@ def _about(truth: Floats, predicted: Floats) -> float:
     return parity(truth, predicted).score if np.ptp(truth) > 0 else float("nan")
 
 
-def _cells(context: Context, run: Run, z: FloatArray, oracle: Surrogate) -> tuple[list[Cell], list[Cell]]:
+def _cells(context: Context, run: Run, z: FloatArray, oracle: Forest) -> tuple[list[ParityCell], list[ParityCell]]:
     """Some of the rows of latents, the same for all members, by the surrogate and by the simulator."""
-    seed, repeats = context.study.data.seed, context.option("repeats", 199)
-    count, few = context.option("picked", 25), context.option("recomputed", 25)
+    seed, repeats = context.study.data.seed, context.option("repeats")
+    count, few = context.option("picked"), context.option("recomputed")
     picks = np.sort(generator(seed, "evaluation").permutation(z.shape[1])[:count])
     rows = decoded(run, z[:, picks])
     members = Members(np.ones(run.members), np.arange(run.members))

@@ -7,7 +7,7 @@ import numpy as np
 
 from beable.files import fields
 from beable.simulator import Simulator
-from beable.systems.packing.nmi_spread import share_that_looks_good
+from beable.systems.packing.nmi_spread import naive_pass_rate
 from beable.systems.packing.parity_cells import CellParity, cell_parity
 from beable.systems.packing.parts.ensembles import Decoded, Members
 from beable.systems.packing.parts.oracles import simulated
@@ -16,7 +16,7 @@ from beable.systems.packing.parts.rows import Floats
 FEWEST = 6
 
 
-class Cell(NamedTuple):
+class ParityCell(NamedTuple):
     """One member's reconstructions and their truth.
 
     Args:
@@ -45,7 +45,7 @@ class Cell(NamedTuple):
 
 def by_function(
     oracle: Callable[[Floats], Floats], rows: Sequence[Decoded], members: Members, repeats: int
-) -> list[Cell]:
+) -> list[ParityCell]:
     """A cell for each member, recomputed by a function of inputs."""
     values = np.split(oracle(np.concatenate([d.inputs for d in rows])), len(rows))
     return [_cell(members, k, d, v, 0.0, repeats) for k, (d, v) in enumerate(zip(rows, values, strict=True))]
@@ -53,7 +53,7 @@ def by_function(
 
 def by_simulator(
     simulator: Simulator, rows: Sequence[Decoded], members: Members, seed: int, repeats: int
-) -> list[Cell]:
+) -> list[ParityCell]:
     """A cell for the first member of each β, recomputed by the simulator; none where it refuses nearly all rows."""
     cells = []
     for k in np.flatnonzero(members.seeds == 0).tolist():
@@ -65,13 +65,13 @@ def by_simulator(
     return cells
 
 
-def _cell(members: Members, k: int, rows: Decoded, values: Floats, moved: float, repeats: int) -> Cell:
+def _cell(members: Members, k: int, rows: Decoded, values: Floats, moved: float, repeats: int) -> ParityCell:
     parity = cell_parity(rows.packing_fraction, values, repeats=repeats, rng=k)
-    return Cell(float(members.betas[k]), int(members.seeds[k]), rows.packing_fraction, values, moved, parity)
+    return ParityCell(float(members.betas[k]), int(members.seeds[k]), rows.packing_fraction, values, moved, parity)
 
 
 #: numbers of a cell that are given as medians over seeds
-NUMBERS: dict[str, Callable[[Cell], float]] = {
+NUMBERS: dict[str, Callable[[ParityCell], float]] = {
     "reconstructed": lambda c: c.parity.reconstructed,
     "recomputed": lambda c: c.parity.recomputed,
     "deviation": lambda c: c.deviation,
@@ -81,7 +81,7 @@ NUMBERS: dict[str, Callable[[Cell], float]] = {
     "bias": lambda c: c.parity.bias,
     "mae": lambda c: c.parity.mae,
     "nmi": lambda c: c.parity.nmi.score,
-    "luck": lambda c: c.parity.nmi.by_luck,
+    "chance": lambda c: c.parity.nmi.chance,
     "ami": lambda c: c.parity.ami.score,
     "nmi_p": lambda c: c.parity.nmi.p,
     "ksg": lambda c: c.parity.ksg.score,
@@ -97,19 +97,19 @@ NUMBERS: dict[str, Callable[[Cell], float]] = {
 }
 
 
-def columns_of(cells: Sequence[Cell]) -> dict[str, Floats]:
+def columns_of(cells: Sequence[ParityCell]) -> dict[str, Floats]:
     """The cells' numbers by name, and β, (cells)."""
     found = {name: np.array([number(c) for c in cells], np.float64) for name, number in NUMBERS.items()}
     return found | {"beta": np.array([c.beta for c in cells])}
 
 
-def summary(cells: Sequence[Cell]) -> dict[str, Any]:
+def summary(cells: Sequence[ParityCell]) -> dict[str, Any]:
     """Medians of some cells, and the share of them that looks like agreement by each criterion."""
     if not cells:
         return {"cells": 0}
     numbers = {name: _median(values) for name, values in columns_of(cells).items() if name != "beta"}
     constant = {"constant": float(np.mean([c.parity.constant_reconstructed for c in cells]))}
-    return {"cells": len(cells)} | numbers | constant | {"looks": share_that_looks_good([c.parity for c in cells])}
+    return {"cells": len(cells)} | numbers | constant | {"naive_pass_rate": naive_pass_rate([c.parity for c in cells])}
 
 
 def _median(values: Floats) -> float:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.beta_thresholds import spread_of_thresholds
+from beable.analysis.collapse import spread_of_thresholds
 from beable.datasets.store import Store
 from beable.errors import DataError
 from beable.files import plain
@@ -19,7 +19,7 @@ from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.packing.parts.ensembles import Judged, decoded, drawn, judged, members_of
 from beable.systems.packing.parts.oracles import surrogate
-from beable.systems.packing.parts.rows import Floats, Snapshots, inputs, read_rows, some, store_of, target
+from beable.systems.packing.parts.rows import Floats, Snapshots, inputs, read_rows, some, target
 from beable.training.run import Run
 
 DECODED = "decoded"
@@ -78,7 +78,7 @@ class DecodedRowsAnswer:
 
     Args:
         found: the decoded rows.
-        arms: by name.
+        arms: by name, the one without decoded rows first.
         rows: designed rows that all arms are judged on.
         r2_by_first, r2_by_last: R² on these rows of surrogates of the first arm's training rows and of the last one's.
         low_dimensional: the three leading principal components of the decoded rows, scaled, (rows, 3).
@@ -93,7 +93,7 @@ class DecodedRowsAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, and medians over members of the first arm and of the last."""
-        first, *_, last = self.arms.values()
+        first, last = self.arms.values()
         numbers = {
             "decoded": self.found,
             "arms": self.arms,
@@ -106,26 +106,26 @@ class DecodedRowsAnswer:
 
 
 def decoded_rows(context: Context) -> DecodedRowsAnswer:
-    """The first arm was trained without decoded rows, the last one with them.
+    """One arm was trained without decoded rows, the other with them.
 
     Options of the part: rows (judged), trees (of the surrogates).
 
     Raises:
-        DataError: the last arm's table does not say which rows are decoded, or no row is new to all arms.
+        DataError: the other's table does not say which rows are decoded, or no row is new to all arms.
     """
-    stores = [store_of(context, arm) for arm in context.arms]
-    runs = [context.run(arm.name) for arm in context.arms]
-    flags = _flags(stores[-1])
-    designed, others = _unseen(stores, runs, flags, context.option("rows", 2000), context.study.data.seed)
-    seed, trees = context.study.data.seed, context.option("trees", 100)
+    both = [context.arm("without"), context.arm("with")]
+    stores, runs = [context.data_of(arm) for arm in both], [context.run(arm) for arm in both]
+    flags = _flags(stores[1])
+    designed, others = _unseen(stores, runs, flags, context.option("rows"), context.study.data.seed)
+    seed, trees = context.study.data.seed, context.option("trees")
     arms = {
         arm.name: _judged(arm, run, store, designed, others, seed, runs[0])
-        for arm, run, store in zip(context.arms, runs, stores, strict=True)
+        for arm, run, store in zip(both, runs, stores, strict=True)
     }
-    made = read_rows(stores[-1], np.flatnonzero(flags))
+    made = read_rows(stores[1], np.flatnonzero(flags))
     truth = np.column_stack([inputs(designed), target(designed)])
-    first, last = (_surrogate_r2(stores[i], runs[i], truth, trees) for i in (0, -1))
-    table = read_rows(stores[-1], np.flatnonzero(~flags))
+    first, last = (_surrogate_r2(stores[i], runs[i], truth, trees) for i in (0, 1))
+    table = read_rows(stores[1], np.flatnonzero(~flags))
     found, scores = _described(made, table, trees)
     return DecodedRowsAnswer(found, arms, len(truth), first, last, scores)
 

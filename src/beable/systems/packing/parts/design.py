@@ -46,16 +46,16 @@ class Designed:
 
 
 def design(context: Context) -> Designed:
-    """Options of the part: targets, tolerance, calls (of each attempt), wanted, seeds, coarse (accuracy of a call)."""
-    simulator = Packing(**context.study.data.settings | {"coarse": context.option("coarse", 40)})
-    tolerance, middles = context.option("tolerance", 0.01), context.option("targets", [0.6, 0.62, 0.64, 0.66])
+    """Options of the part: targets, tolerance, calls (of each attempt), wanted, seeds, min_coarse_spheres."""
+    simulator = Packing(**context.study.data.settings | {"min_coarse_spheres": context.option("min_coarse_spheres")})
+    tolerance, middles = context.option("tolerance"), context.option("targets")
     outcome = Outcome.of(simulator, "packing_fraction")
     comparison = compare_methods(
         simulator,
         [Target.around(outcome, float(m), tolerance) for m in middles],
-        calls=context.option("calls", 40),
-        wanted=context.option("wanted", 8),
-        seeds=range(context.option("seeds", 1)),
+        calls=context.option("calls"),
+        wanted=context.option("wanted"),
+        seeds=range(context.option("seeds")),
         workers=1,
     )
     ours = [(d.values[d.found], (d.target.low + d.target.high) / 2) for d in comparison.of("search")]

@@ -10,7 +10,8 @@ from beable.errors import UsageError
 from beable.streams import generator
 from beable.systems.packing.parts.rows import Floats, Snapshots, inputs, target
 from beable.training.run import Codes, Run
-from beable.vae.objectives import Constant, effective_beta
+from beable.vae.objectives import effective_beta
+from beable.vae.settings import Constant
 
 
 class Members(NamedTuple):

@@ -33,7 +33,7 @@ class Trust(NamedTuple):
     rows: int
 
 
-class Surrogate(NamedTuple):
+class Forest(NamedTuple):
     """A forest and how far to trust it.
 
     Args:
@@ -49,7 +49,7 @@ class Surrogate(NamedTuple):
         return np.asarray(self.forest.predict(given), np.float64)
 
 
-def surrogate(given: Floats, values: Floats, *, trees: int = 100, folds: int = 5, seed: int = 0) -> Surrogate:
+def surrogate(given: Floats, values: Floats, *, trees: int = 100, folds: int = 5, seed: int = 0) -> Forest:
     """A surrogate of a table.
 
     Args:
@@ -68,15 +68,15 @@ def surrogate(given: Floats, values: Floats, *, trees: int = 100, folds: int = 5
     seen = cross_val_predict(forest, given, values, cv=KFold(folds, shuffle=True, random_state=seed))
     error = float(np.square(values - seen).mean())
     trust = Trust(float(1 - error / values.var()), float(np.sqrt(error)), len(values))
-    return Surrogate(forest.fit(given, values), trust)
+    return Forest(forest.fit(given, values), trust)
 
 
-def oracle_of(context: Context, arm: Arm, oracles: dict[str, Surrogate]) -> Surrogate:
+def oracle_of(context: Context, arm: Arm, oracles: dict[str, Forest]) -> Forest:
     """The surrogate of the whole table that an arm's was drawn of, made once."""
     store = whole_of(context, arm)
     if store.id not in oracles:
         rows = read_rows(store, np.asarray(store.good))
-        oracles[store.id] = surrogate(inputs(rows), target(rows), trees=context.option("trees", 100))
+        oracles[store.id] = surrogate(inputs(rows), target(rows), trees=context.option("trees"))
     return oracles[store.id]
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from beable.metrics.columns import distinct
 from beable.systems.packing.parts.rows import Floats
 
 NEIGHBOURS, PERPLEXITY, DUST = 5, 30.0, 1e-3
@@ -77,7 +78,7 @@ def neighbours(points: Floats, values: Floats) -> float:
     >>> neighbours(x, x[:, 0]) > 0.9
     True
     """
-    if np.ptp(values) == 0:
+    if distinct(values) == 1:
         return float("nan")
     near = cKDTree(points).query(points, NEIGHBOURS + 1)[1][:, 1:]
     return float(1 - np.square(values - values[near].mean(1)).mean() / values.var())

@@ -65,14 +65,9 @@ def some(rows: NDArray[np.int64], limit: int, seed: int) -> NDArray[np.int64]:
     return np.sort(generator(seed, "evaluation").permutation(rows)[:limit])
 
 
-def store_of(context: Context, arm: Arm) -> Store:
-    """The table that an arm was trained on."""
-    return context.further(arm.data) if arm.data else context.store
-
-
 def whole_of(context: Context, arm: Arm) -> Store:
     """The table of which the arm's was drawn; its own if it was drawn of none."""
-    name, further = arm.data, context.study.further
-    while name in further and further[name].of:
-        name = further[name].of
-    return context.further(name) if name in further else context.store
+    name, datasets = arm.data, context.study.datasets
+    while name in datasets and datasets[name].of:
+        name = datasets[name].of
+    return context.dataset(name) if name in datasets else context.store

@@ -1,6 +1,6 @@
 r"""Do scores follow β, spread or each other? Polynomials through the cells of one seed, as sources fit them.
 
-With 9 points a parabola explains :math:`R^2 = 2/8` of anything by luck. Each fit therefore has the p-value of its R²
+With 9 points a parabola explains :math:`R^2 = 2/8` of anything by chance. Each fit therefore has the p-value of its R²
 under permutation of the points, and each seed gives a fit of its own: one seed's trend is a draw from their spread.
 """
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from beable.metrics.columns import distinct
 from beable.streams import generator
 from beable.systems.packing.parts.rows import Floats
 
@@ -27,11 +28,11 @@ class Pairing(NamedTuple):
     degree: int
 
 
-#: the fits of Hall and Sparks (2023), figures 7 to 10, and beside them the value that luck gives
+#: the fits of Hall and Sparks (2023), figures 7 to 10, and beside them the value that chance gives
 PAIRINGS = {
     "nmi_against_beta": Pairing("beta", "nmi", 2),
     "nmi_against_deviation": Pairing("deviation", "nmi", 2),
-    "luck_against_deviation": Pairing("deviation", "luck", 2),
+    "chance_against_deviation": Pairing("deviation", "chance", 2),
     "deviation_against_beta": Pairing("beta", "deviation", 2),
     "deviation_against_nmi": Pairing("nmi", "deviation", 2),
     "t_against_beta": Pairing("beta", "t", 2),
@@ -39,7 +40,7 @@ PAIRINGS = {
     "p_against_beta": Pairing("beta", "p", 2),
     "p_against_nmi": Pairing("nmi", "p", 1),
     "ami_against_beta": Pairing("beta", "ami", 2),
-    "nmi_against_luck": Pairing("luck", "nmi", 1),
+    "nmi_against_chance": Pairing("chance", "nmi", 1),
 }
 
 
@@ -48,8 +49,8 @@ class Trend(NamedTuple):
 
     Args:
         r2: share of variance explained, (seeds).
-        p: of as large an R² by luck, (seeds).
-        by_luck: mean R² of permuted points, (seeds).
+        p: of as large an R² by chance, (seeds).
+        chance: mean R² of permuted points, (seeds).
         correlation: Spearman's, (seeds).
         crossing: x at which the fit meets a level, (seeds); NaN without one.
         coefficients: of the polynomial, constant first, (seeds, degree + 1).
@@ -57,7 +58,7 @@ class Trend(NamedTuple):
 
     r2: Floats
     p: Floats
-    by_luck: Floats
+    chance: Floats
     correlation: Floats
     crossing: Floats
     coefficients: Floats
@@ -74,7 +75,7 @@ class Trend(NamedTuple):
             "r2": float(middle),
             "r2_low": float(low),
             "r2_high": float(high),
-            "r2_by_luck": float(np.median(self.by_luck[good])),
+            "r2_by_chance": float(np.median(self.chance[good])),
             "significant": float(np.mean(self.p[good] < 0.05)),
             "correlation": float(np.median(self.correlation[good])),
             "rising": rising,
@@ -93,7 +94,7 @@ def trends(seeds: Sequence[Mapping[str, Floats]], critical: float, repeats: int 
     """Every fit of `PAIRINGS` in every seed.
 
     Args:
-        seeds: columns of one seed's cells by name: beta, nmi, luck, ami, deviation, t, p.
+        seeds: columns of one seed's cells by name: beta, nmi, chance, ami, deviation, t, p.
         critical: t that the line of t against nmi is to meet.
         repeats: permutations.
     """
@@ -105,18 +106,18 @@ def trends(seeds: Sequence[Mapping[str, Floats]], critical: float, repeats: int 
 
 def _trend(points: Sequence[tuple[Floats, Floats]], pairing: Pairing, critical: float, repeats: int) -> Trend:
     fits = [_fit(x, y, pairing.degree, repeats, i) for i, (x, y) in enumerate(points)]
-    r2, p, by_luck, correlation = (np.array([f[k] for f in fits]) for k in range(4))
+    r2, p, chance, correlation = (np.array([f[k] for f in fits]) for k in range(4))
     coefficients = np.array([f[4] for f in fits]).reshape(len(fits), pairing.degree + 1)
     level = critical if (pairing.y, pairing.degree) == ("t", 1) else np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = (level - coefficients[:, 0]) / coefficients[:, 1]
-    return Trend(r2, p, by_luck, correlation, crossing, coefficients)
+    return Trend(r2, p, chance, correlation, crossing, coefficients)
 
 
 def _fit(x: Floats, y: Floats, degree: int, repeats: int, seed: int) -> tuple[float, float, float, float, Floats]:
     good = np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]
-    if len(np.unique(x)) < degree + 2 or np.ptp(y) == 0:
+    if not x.size or distinct(x) < degree + 2 or distinct(y) == 1:
         return (np.nan, np.nan, np.nan, np.nan, np.full(degree + 1, np.nan))
     draw = generator(seed, "evaluation")
     every = np.column_stack([y, *(draw.permutation(y) for _ in range(repeats))])

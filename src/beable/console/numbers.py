@@ -1,0 +1,40 @@
+"""How numbers are written for people: the same on a page, in a figure and in a terminal."""
+
+import math
+from typing import SupportsFloat
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: SupportsFloat | None, error: float | None = None, *, digits: int = 3) -> str:
+    """A number as it is printed: few digits, powers of ten written out; a dash where there is none.
+
+    Args:
+        value: the number.
+        error: its standard error; both then have three decimals.
+        digits: significant ones, below 1,000.
+
+    >>> number(0.98349), number(12300.0), number(8.8e-08), number(None), number(-0.512, 0.0321)
+    ('0.983', '12,300', '8.8 × 10⁻⁸', '–', '−0.512 ± 0.032')
+    """
+    x = math.nan if value is None else float(value)
+    if math.isnan(x):
+        return "–"
+    if error is not None:
+        return f"{x:.3f} ± {error:.3f}".replace("-", "−")
+    size = abs(x)
+    if math.isinf(size):
+        return "−∞" if x < 0 else "∞"
+    if size == 0 or 1e-3 <= size < 1e5:
+        return (f"{x:,.0f}" if size >= 1000 else f"{x:.{digits}g}").replace("-", "−")
+    mantissa, power = f"{x:.1e}".replace("-", "−", int(x < 0)).split("e")
+    return f"{mantissa} × 10{str(int(power)).translate(SUPERSCRIPTS)}"
+
+
+def typed(value: float | None) -> str:
+    """A number as it could be typed into an option, with four digits; a dash where there is none.
+
+    >>> typed(0.123456), typed(1e-07), typed(None)
+    ('0.1235', '1e-07', '–')
+    """
+    return "–" if value is None else f"{value:.4g}"

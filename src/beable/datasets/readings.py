@@ -1,0 +1,106 @@
+"""What the dimensions of an array are taken for where nobody named them, and how to choose otherwise.
+
+A shape allows several readings: (rows, 3) may be a field on three points or three numbers without a grid, (rows, 40, 2)
+a picture of 40 x 2 pixels or 40 particles in the plane. One is chosen, and said with the other.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from beable.simulator import Variable
+
+AXES = ("x", "y", "z")
+NUMBERS, PARTICLES = ("component",), ("particle", "dimension")
+SHORT = 16
+POSITIONS = ("position", "positions")
+SPACE = (2, 3)
+
+Shape = tuple[int, ...]
+
+
+def axes_of(name: str, shape: Shape, shapes: Collection[Shape], coordinates: Mapping[str, int]) -> tuple[str, ...]:
+    """Names for the dimensions of an array, as many as it may have.
+
+    Short vectors beside numbers are numbers of a table, an array named position or positions with 2 or 3 numbers at
+    the end holds particles, a first dimension before the grid of another array holds components; the rest are axes of
+    a grid, and so is every dimension that has coordinates.
+
+    Args:
+        name: of the array.
+        shape: of one row.
+        shapes: of one row of all arrays.
+        coordinates: number of coordinates by name of dimension.
+
+    >>> axes_of("sizes", (3,), [(3,), ()], {}), axes_of("positions", (40, 2), [(40, 2)], {})
+    (('component',), ('particle', 'dimension'))
+    >>> axes_of("sizes", (3,), [(3,), ()], {"x": 3})
+    ('x', 'y', 'z')
+    """
+    grid = any(coordinates.get(axis) == n for axis, n in zip(AXES, shape, strict=False))
+    grid = grid or any(f"{name}_{axis}" in coordinates for axis in AXES)
+    if not grid and len(shape) == 1 and shape[0] <= SHORT and () in shapes:
+        return NUMBERS
+    if not grid and len(shape) == 2 and shape[1] in SPACE and name.lower() in POSITIONS:
+        return PARTICLES
+    return (*NUMBERS, *AXES) if len(shape) > 1 and shape[1:] in shapes else AXES
+
+
+def is_number(variable: Variable) -> bool:
+    """Whether a variable is a number, or a few of them that lie on no grid."""
+    return variable.dims in ((), NUMBERS, (f"{variable.name}_{NUMBERS[0]}",))
+
+
+def is_particles(variable: Variable) -> bool:
+    """Whether a variable holds positions of particles."""
+    return PARTICLES[0] in variable.dims
+
+
+def taken_for(variable: Variable) -> str:
+    """What a model takes a variable for.
+
+    >>> taken_for(Variable("flux", ("component", "x", "y"), (2, 9, 7)))
+    'a field of 2 components on x (9), y (7)'
+    >>> taken_for(Variable("sizes", ("component",), (3,)))
+    '3 numbers that lie on no grid'
+    """
+    if is_particles(variable):
+        return f"positions of {variable.shape[0]} particles in {variable.shape[-1]} dimensions"
+    if is_number(variable):
+        return f"{variable.shape[0]} numbers that lie on no grid" if variable.shape else "one number"
+    vector = variable.dims[0].endswith(NUMBERS[0])
+    grid = list(zip(variable.dims, variable.shape, strict=True))[vector:]
+    parts = f" of {variable.shape[0]} components" if vector else ""
+    return f"a field{parts} on {', '.join(f'{dim} ({n})' for dim, n in grid)}"
+
+
+def other_reading(variable: Variable) -> str:
+    """How another reading of the same shape is asked for; empty where there is none.
+
+    >>> other_reading(Variable("sizes", ("component",), (3,)))
+    "for a field give dims={'sizes': ('x',)} (--dims sizes=x)"
+    >>> other_reading(Variable("heat", ("x", "y"), (9, 7)))
+    ''
+    """
+    words, dims = _other(variable)
+    name, own = variable.name, f"{variable.name}_"
+    if variable.dims and variable.dims[0].startswith(own):  # another array has this dimension with another length
+        dims = tuple(own + dim for dim in dims)
+    return f"for {words} give dims={{{name!r}: {dims}}} (--dims {name}={','.join(dims)})" if dims else ""
+
+
+def _other(variable: Variable) -> tuple[str, tuple[str, ...]]:
+    count, shape = len(variable.shape), variable.shape
+    if count and (is_particles(variable) or is_number(variable)):
+        return "a field", AXES[:count]
+    if count == 1 and shape[0] <= SHORT:
+        return "numbers that lie on no grid", NUMBERS
+    if count == 2 and shape[1] in SPACE:
+        return "particles", PARTICLES
+    if count > 1 and shape[0] in SPACE and variable.dims[0].endswith(AXES):
+        return "a vector field", (*NUMBERS, *AXES[: count - 1])
+    return "", ()
+
+
+def readings(variables: Sequence[Variable], chosen: bool) -> dict[str, str]:
+    """What arrays are taken for, single numbers apart, with the other reading where it could have been chosen."""
+    others = {v.name: other_reading(v) if chosen else "" for v in variables}
+    return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in variables if v.shape}

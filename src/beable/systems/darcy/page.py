@@ -1,0 +1,86 @@
+"""Figures, tables and sections of the Darcy study."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from beable.analysis.score_table import ScoreRow
+from beable.console.numbers import number
+from beable.report.figures.scores import scores
+from beable.report.page import Cell, Figure, Section, Table, symbols
+from beable.report.sections import (
+    best_member,
+    history_section,
+    latent_section,
+    median_member,
+    reconstruction_section,
+    spread,
+)
+from beable.studies.context import Context
+from beable.studies.outcomes import ArmOutcome
+from beable.systems.darcy.parts.mixture import Mixture
+
+Item = Figure | Table
+SCORE_COLUMNS = ("S_D of means", "of samples", "on correlations", "relative squared error", "CPU s a member")
+
+
+def mixture_items(a: Mixture) -> list[Item]:
+    """S_D of every member of every arm between chance and ceiling, all the numbers, and all metrics."""
+    judged = {o.label: d for o in a.arms.values() if (d := o.evaluation.disentanglement) is not None}
+    rows = [_score_row(o) for o in a.arms.values()]
+    columns = ["arm", *map(symbols, SCORE_COLUMNS)]
+    items: list[Item] = [
+        Table("Median over members (range for the first score), held-out rows.", columns, rows, "lrrrrr"),
+        *_metrics_tables(a),
+    ]
+    if not judged:
+        return items
+    first = next(iter(judged.values()))
+    values = {label: d.s_d for label, d in judged.items()}
+    figure = scores(values, first.s_d_ceiling, first.s_d_chance, first.s_d_chance_range, "$S_D$")
+    caption = symbols("S_D of every member; the bar is the arm's median.")
+    return [Figure(figure, caption, "Scores of all members between chance and ceiling."), *items]
+
+
+def _score_row(o: ArmOutcome) -> list[Cell | str]:
+    e, d = o.evaluation, o.evaluation.disentanglement
+    scores = ["–"] * 3 if d is None else [spread(d.s_d), *(number(np.median(s)) for s in (d.s_d_samples, d.s_r))]
+    return [o.label, *scores, number(np.median(e.relative_error)), number(o.cpu_seconds_per_member)]
+
+
+def _metrics_tables(a: Mixture) -> list[Table]:
+    """Every metric on every arm, where the data have factors."""
+    if not a.scores:
+        return []
+    caption = (
+        "All scores in their context, on the posterior means of held-out rows: median over members, and in brackets "
+        "the value corrected for chance, 0 at chance and 1 at the ceiling. The ceiling is the factors against "
+        "themselves, chance the mean over random rotations of the factors, or over shuffled rows (*) where "
+        "rotations change nothing."
+    )
+    columns = ["metric", "ceiling", "chance", *(o.label for o in a.arms.values())]
+    rows = [_metric_row(row, a.arms) for row in a.scores]
+    return [Table(caption, columns, rows, "l" + "r" * (len(columns) - 1))]
+
+
+def _metric_row(row: ScoreRow, arms: Mapping[str, ArmOutcome]) -> list[Cell | str]:
+    mark = "" if row.against == "rotation" else " *"
+    found = [f"{number(np.median(row.scores[name]))} ({row.corrected(name):.2f})" for name in arms]
+    return [row.metric.replace("_", " "), number(row.ceiling), number(row.chance) + mark, *found]
+
+
+def mixture_sections(a: Mixture, context: Context) -> Sequence[Section]:
+    """The best arm's reconstruction, latents and training, and the latents of the worst for contrast."""
+    by_name = {arm.name: arm for arm in context.arms("judged")}
+    best, worst = a.best, a.worst
+    run, outcome = context.run(by_name[best]), a.arms[best]
+    e, store = outcome.evaluation, context.data_of(by_name[best])
+    member = best_member(e)
+    sections = [
+        reconstruction_section(run, store, e, member),
+        latent_section(run, store, e, member, f"Latents: {outcome.label}"),
+    ]
+    if worst != best and (d := a.arms[worst].evaluation.disentanglement) is not None:
+        other, title = context.run(by_name[worst]), f"For contrast: {a.arms[worst].label}"
+        sections.append(latent_section(other, store, a.arms[worst].evaluation, median_member(d.s_d), title))
+    return [*sections, history_section(run)]

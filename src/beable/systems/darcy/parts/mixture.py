@@ -1,0 +1,55 @@
+"""Do the latents become the factors of the flow: every arm on held-out rows, and every metric in its context."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from beable.analysis.score_table import ScoreRow
+from beable.studies.context import Context
+from beable.studies.outcomes import ArmOutcome, outcome, score_table
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Arms beside each other.
+
+    Args:
+        arms: by name.
+        scores: metric by metric.
+    """
+
+    arms: dict[str, ArmOutcome]
+    scores: list[ScoreRow]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number of arms and scores."""
+        return {
+            "arms": {name: o.as_json() for name, o in self.arms.items()},
+            "scores": {row.metric: row.as_json() for row in self.scores},
+        }
+
+    @property
+    def best(self) -> str:
+        """The trained arm with the most disentangled members, or with the least error where no factors are known."""
+        return max(self._trained, key=self._success)
+
+    @property
+    def worst(self) -> str:
+        """The opposite of the best."""
+        return min(self._trained, key=self._success)
+
+    @property
+    def _trained(self) -> list[str]:
+        return [name for name, o in self.arms.items() if o.run is not None]
+
+    def _success(self, name: str) -> float:
+        e = self.arms[name].evaluation
+        hits = None if e.disentanglement is None else e.disentanglement.disentangled
+        return -float(np.median(e.relative_error)) if hits is None else float(hits.mean())
+
+
+def mixture(context: Context) -> Mixture:
+    """Every arm on its held-out rows, linear ones too."""
+    arms = {arm.name: outcome(context, arm) for arm in context.arms("judged")}
+    return Mixture(arms, score_table(arms, context.store, context.workers))

@@ -1,0 +1,75 @@
+"""The settings of a training, and of a run as a whole."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from beable.representations.settings import AutoSettings, RepresentationSettings
+from beable.settings import SettingsModel
+from beable.vae.settings import ModelSettings, ObjectiveSettings
+
+RECORDS = 50
+Positive = Annotated[float, Field(gt=0)]
+
+
+class TrainingSettings(SettingsModel):
+    """The choices that make a training.
+
+    Args:
+        members: number K of members.
+        steps: number of gradient steps.
+        batch: rows in a batch; none takes all.
+        learning_rate: learning rate of Adam; a list gives each member its own.
+        decay: "cosine" lowers it to a hundredth along half a cosine, "none" keeps it.
+        clip: largest norm of a member's gradient, per output and row; None leaves it.
+        start: what the linear paths are set to at first, by independent or principal components, or at random.
+        seed: seed of everything random in the training.
+        held_out: share, or number, of rows that training never sees.
+        shuffle: draw those at random; otherwise they are the last ones.
+        rows: how many of the training rows each member sees; None for all.
+        patience: stop when no member's held-out loss has improved for so many records, and keep each member's best.
+    """
+
+    members: int = Field(default=16, ge=1)
+    steps: int = Field(default=4000, ge=1)
+    batch: int | None = Field(default=128, ge=1)
+    learning_rate: Positive | tuple[Positive, ...] = 3e-3
+    decay: Literal["cosine", "none"] = "cosine"
+    clip: float | None = Field(default=None, gt=0)
+    start: Literal["ica", "pca", "random"] = "ica"
+    seed: int = Field(default=0, ge=0)
+    held_out: float = Field(default=0.25, gt=0)
+    shuffle: bool = True
+    rows: tuple[int, ...] | None = None
+    patience: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_rate_a_member(self) -> Self:
+        if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != self.members:
+            raise ValueError(f"{len(self.learning_rate)} learning rates for {self.members} members")
+        return self
+
+    @property
+    def record_every(self) -> int:
+        """Steps between two records of the history."""
+        return max(1, self.steps // RECORDS)
+
+
+class RunSettings(SettingsModel):
+    """All the choices of a training.
+
+    Args:
+        variables: names of the variables to learn from; all fields by default, or all numbers where there are none.
+        representation: what a snapshot becomes before the model sees it, with settings of its own, such as
+            {"kind": "modes", "energy": 0.999}; "auto" lets the variables decide: coordinates of particles, a table of
+            numbers that lie on no grid, modes of fields.
+        model: the VAE.
+        objective: what is minimised.
+        training: how.
+    """
+
+    variables: tuple[str, ...] | None = None
+    representation: RepresentationSettings = AutoSettings()
+    model: ModelSettings = ModelSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    training: TrainingSettings = TrainingSettings()

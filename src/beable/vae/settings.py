@@ -1,0 +1,260 @@
+"""The settings of a VAE and of what its training minimises; nothing here imports torch before a training needs it."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from beable.errors import UsageError
+from beable.settings import SettingsModel, kind_or
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+def _tensor(value: float | tuple[float, ...]) -> "Tensor":
+    """Numbers in single precision."""
+    import torch
+
+    return torch.tensor(value, dtype=torch.float32)
+
+
+class ModelSettings(SettingsModel):
+    """The choices that make a VAE.
+
+    Args:
+        latents: number of latents n.
+        prior: name of the prior.
+        prior_options: its own options.
+        conditions: names of factors of the data set that encoder and decoder are conditioned on, such as ["gravity"].
+        network: "mlp" on any code, "conv" on fields, "points" on particles: an encoder that does not see their order.
+        width: hidden units of a layer ("mlp", "points").
+        depth: number of hidden layers ("mlp", "points"); 0 leaves a linear VAE.
+        hidden: hidden units of each layer of the encoder instead, mirrored in the decoder ("mlp").
+        channels: channels after each convolution ("conv"), mirrored in the decoder.
+        decoder_channels: channels before each convolution of the decoder instead.
+        stride: 2 halves the grid with each convolution, 1 keeps it ("conv").
+        head: hidden units between convolutions and latents ("conv"); four times the last channels by default.
+        point: numbers that each particle has ("points").
+        activation: name in ``nn.ACTIVATIONS``.
+        likelihood: "normal" or "bernoulli".
+        variance: of the normal likelihood: "closed" (the mean squared error of the batch, Rybkin et al. 2021),
+            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "fixed".
+        sigma: fixed standard deviation of the outputs, where the variance is fixed, in the code's units.
+        linear: whether encoder and decoder have a linear path.
+    """
+
+    latents: int = Field(default=2, ge=1)
+    prior: Literal["standard", "gaussian", "hierarchical", "mixture"] = "standard"
+    prior_options: dict[str, int | float | bool | list[float]] = Field(default={})
+    conditions: tuple[str, ...] = ()
+    network: Literal["mlp", "conv", "points"] = "mlp"
+    width: int = Field(default=32, ge=1)
+    depth: int = Field(default=2, ge=0)
+    hidden: tuple[Positive, ...] | None = None
+    channels: tuple[Positive, ...] = Field(default=(8, 16, 32), min_length=1)
+    decoder_channels: tuple[Positive, ...] | None = Field(default=None, min_length=1)
+    stride: Literal[1, 2] = 2
+    head: tuple[Positive, ...] | None = None
+    point: int = Field(default=2, ge=1)
+    activation: str = "silu"
+    likelihood: Literal["normal", "bernoulli"] = "normal"
+    variance: Literal["closed", "closed-channel", "scalar", "channel", "fixed"] = "closed"
+    sigma: float = Field(default=1.0, gt=0)
+    linear: bool = True
+
+    @property
+    def layers(self) -> list[int]:
+        """Hidden units of each layer of a dense encoder."""
+        return [self.width] * self.depth if self.hidden is None else list(self.hidden)
+
+
+class ParticleTerms(SettingsModel):
+    """The choices of a penalty on decoded particles.
+
+    Args:
+        box: L, side of the box, in σ.
+        dimensions: numbers of a particle, the last one up.
+        core: r_c, distance below which a pair pays, in σ.
+        core_weight: w_c, in nats per squared distance.
+        wall_weight: w_b, in nats per squared distance.
+        margin: δ, distance from a wall below which a particle pays.
+        matching: weight of M; 0 for none.
+        every: steps between two that count M.
+        rows: rows of a batch at whose conditions samples of the prior are decoded.
+        ramp: share of the steps over which the weight rises.
+    """
+
+    box: float = Field(gt=0)
+    dimensions: int = Field(default=2, ge=1)
+    core: float = Field(default=1.0, gt=0)
+    core_weight: float = Field(default=30.0, ge=0)
+    wall_weight: float = Field(default=100.0, ge=0)
+    margin: float = Field(default=0.05, ge=0)
+    matching: float = Field(default=2.0, ge=0)
+    every: int = Field(default=2, ge=1)
+    rows: int = Field(default=128, ge=1)
+    ramp: float = Field(default=0.3, ge=0, le=1)
+
+    def weight(self, step: int, steps: int) -> float:
+        """Share of the full weight at a step of a training."""
+        return min(1.0, step / (self.ramp * steps)) if self.ramp else 1.0
+
+
+class _Beta(SettingsModel):
+    def start(self, members: int) -> "Tensor":
+        """β of each member before the first regularised step."""
+        return self.value(0).expand(members).clone()
+
+    def update(self, beta: "Tensor", step: int, distortion: "Tensor") -> "Tensor":
+        """β of each member after ``step`` regularised steps, given the last batch's weighted distortion."""
+        return self.value(step).expand(beta.shape).clone()
+
+    def value(self, step: int) -> "Tensor":
+        """β as a function of the number of regularised steps taken, one number or one a member."""
+        raise AssertionError(f"{type(self).__name__} has no value of its own: it follows the distortion")
+
+
+class Constant(_Beta):
+    """The same β always; a list gives each member its own, or each so many members in turn.
+
+    Args:
+        beta: weight of the rate; 1 is the evidence lower bound.
+        each: members in turn that each β of a list is given to.
+    """
+
+    kind: Literal["constant"] = "constant"
+    beta: NotNegative | tuple[NotNegative, ...] = 1.0
+    each: int = Field(default=1, ge=1)
+
+    @property
+    def by_member(self) -> float | tuple[float, ...]:
+        """One β for all members, or one for each."""
+        if isinstance(self.beta, float):
+            return self.beta
+        return tuple(beta for beta in self.beta for _ in range(self.each))
+
+    def start(self, members: int) -> "Tensor":
+        """β of each member.
+
+        Raises:
+            UsageError: a list that is not of so many numbers.
+        """
+        stated = self.value(0)
+        if stated.ndim and len(stated) != members:
+            raise UsageError(f"beta has {len(stated)} numbers for {members} members: give one number, or one a member")
+        return super().start(members)
+
+    def value(self, step: int) -> "Tensor":
+        return _tensor(self.by_member)
+
+
+class Ramp(_Beta):
+    """β from ``start_beta`` to ``beta`` in equal increments over ``steps``."""
+
+    kind: Literal["linear"] = "linear"
+    beta: NotNegative = 1.0
+    start_beta: NotNegative = 0.0
+    steps: int = Field(default=1000, ge=1)
+
+    def value(self, step: int) -> "Tensor":
+        return _tensor(self.start_beta + (self.beta - self.start_beta) * min(1.0, step / self.steps))
+
+
+class Cyclical(_Beta):
+    """β rises to ``beta`` over the first part of each period and stays there for the rest (Fu et al. 2019)."""
+
+    kind: Literal["cyclical"] = "cyclical"
+    beta: NotNegative = 1.0
+    period: int = Field(default=1000, ge=1)
+    rising: float = Field(default=0.5, gt=0, le=1)
+
+    def value(self, step: int) -> "Tensor":
+        return _tensor(self.beta * min(1.0, (step % self.period) / self.period / self.rising))
+
+
+class Saturating(_Beta):
+    r"""The Lennard-Jones study's rule for images: a ramp that saturates, to a level that itself grows.
+
+    .. math:: \beta_e = \Big(1 - \frac{1}{1 + e/e_0}\Big)(\beta + g e)
+
+    with e the number of epochs, each of ``epoch`` steps.
+    """
+
+    kind: Literal["saturating"] = "saturating"
+    beta: NotNegative = 0.5
+    growth: NotNegative = 0.0005
+    epochs: float = Field(default=10.0, gt=0)
+    epoch: int = Field(default=100, ge=1)
+
+    def value(self, step: int) -> "Tensor":
+        e = step // self.epoch
+        return _tensor((1 - 1 / (1 + e / self.epochs)) * (self.beta + self.growth * e))
+
+
+class Feedback(_Beta):
+    r"""The source's rule: β follows the distortion L on the scale of the objective, and never exceeds one.
+
+    .. math:: \beta \leftarrow \min\big(1, \beta \exp(\nu f L)\big), \qquad
+        f = \tanh(\tau(\beta - 1)) \text{ if } L \le 0, \text{ else } -1
+
+    Klushyn et al. (2019) without the constraint, as in the code of Jacobsen & Duraisamy. β grows only while L is
+    negative, which depends on the units of the data and on the scale.
+    """
+
+    kind: Literal["feedback"] = "feedback"
+    start_beta: float = Field(default=1e-9, gt=0)
+    nu: float = Field(default=0.005, gt=0)
+    tau: float = Field(default=1.0, gt=0)
+
+    def start(self, members: int) -> "Tensor":
+        return _tensor(self.start_beta).expand(members).clone()
+
+    def update(self, beta: "Tensor", step: int, distortion: "Tensor") -> "Tensor":
+        force = (self.tau * (beta - 1)).tanh().where(distortion <= 0, -1.0)
+        return (beta * (self.nu * force * distortion).exp()).clamp(max=1.0)
+
+
+BetaRule = Annotated[
+    Annotated[Constant, Tag("constant")]
+    | Annotated[Ramp, Tag("linear")]
+    | Annotated[Cyclical, Tag("cyclical")]
+    | Annotated[Saturating, Tag("saturating")]
+    | Annotated[Feedback, Tag("feedback")],
+    Discriminator(kind_or("constant")),
+]
+
+
+class OutputNoise(SettingsModel):
+    """Noise on decoded numbers in training that fades, as the Lennard-Jones study adds to images.
+
+    Its deviation is ``std`` / (1 + e/``epochs``) at epoch e of ``epoch`` steps, in the code's units.
+    """
+
+    std: float = Field(default=0.05, gt=0)
+    epochs: float = Field(default=10.0, gt=0)
+    epoch: int = Field(default=100, ge=1)
+
+    def at(self, step: int) -> float:
+        """Its deviation at a step."""
+        return self.std / (1 + step // self.epoch / self.epochs)
+
+
+class ObjectiveSettings(SettingsModel):
+    """The choices that make an objective.
+
+    Args:
+        beta: a rule: constant, linear, cyclical, saturating or feedback.
+        scale: "nats", or "jacobsen" or "bordin" for a source's weights.
+        reconstruction_steps: length of a first phase without the rate.
+        output_noise: noise on decoded numbers; None for none.
+        particles: penalty on decoded particles that overlap or leave their box; None for none.
+    """
+
+    beta: BetaRule = Constant()
+    scale: Literal["nats", "jacobsen", "bordin"] = "nats"
+    reconstruction_steps: int = Field(default=0, ge=0)
+    output_noise: OutputNoise | None = None
+    particles: ParticleTerms | None = None

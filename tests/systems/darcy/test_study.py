@@ -1,0 +1,90 @@
+"""The Darcy study, much too small to find anything, from nothing to its page in processes of its own."""
+
+import subprocess
+import sys
+from time import monotonic, sleep
+
+import pytest
+
+from beable.files import locked
+from beable.metrics import METRICS
+from beable.report.page import render
+from beable.report.study import study_page
+from beable.studies.context import Context
+from beable.studies.run import read_study, run_study
+from beable.studies.study import parse
+
+
+@pytest.fixture(scope="module")
+def finished(small_darcy, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    study = parse(small_darcy, "small").with_preset("quick")
+    return study, run_study(study, "quick", out, workers=2), out
+
+
+def test_results_hold_what_is_promised_for_each_arm(finished):
+    study, done, _ = finished
+    for arm in study.arms:
+        numbers = done.results["parts"]["small-mixture"]["arms"][arm.name]
+        assert len(numbers["s_d"]) == len(numbers["test_relative_error"]) == 2
+        assert 0.5 <= numbers["s_d_chance"] <= numbers["s_d_ceiling"] <= 1
+        assert numbers["cpu_seconds_per_member"] > 0
+        assert all(0.5 - 1e-9 <= s <= 1 for s in numbers["s_d"])
+    assert set(done.results["arms"]) == {"ours", "theirs"}
+
+
+def test_every_metric_stands_in_its_context(finished):
+    _, done, _ = finished
+    scores = done.results["parts"]["small-mixture"]["scores"]
+    assert set(scores) == set(METRICS)
+    for name, row in scores.items():
+        assert set(row["scores"]) == {"ours", "theirs", "ica"}, name
+        assert row["against"] in ("rotation", "permutation")
+    assert scores["s_d"]["against"] == "rotation"
+    assert scores["explicitness"]["against"] == "permutation"
+
+
+def test_a_share_of_trainings_is_counted(finished):
+    _, done, _ = finished
+    (count,) = done.results["counts"]
+    hits = done.results["parts"]["small-mixture"]["arms"]["theirs"]["disentangled"]
+    assert (count["arm"], count["ours"], count["source"]) == ("theirs", [sum(hits), 2], [25, 50])
+
+
+def test_answers_are_those_that_were_measured(finished):
+    study, done, out = finished
+    kept = read_study(out)
+    assert kept.results == done.results
+    fresh = Context(study, study.parts[0], out).code.measure(Context(study, study.parts[0], out))
+    for name in ("ours", "theirs"):
+        assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
+
+
+def test_the_page_shows_the_answer_and_escapes_what_users_name(finished):
+    _, done, out = finished
+    html = render(study_page(done, out))
+    assert "ICA &lt;start&gt;" in html
+    assert "<start>" not in html
+    for words in ("about half", "25 of 50", "Reconstruction", "Training", "sha256", "beable study run small"):
+        assert words in html
+    for title in ("Do the &lt;latents&gt; become the factors?", "Latents: ", "For contrast: "):
+        assert title in html
+
+
+def test_a_request_to_end_ends_the_processes_that_train(tmp_path):
+    words = [sys.executable, "-m", "beable", "study", "run", "darcy-mixture", "-o", str(tmp_path / "out")]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        wait_until(lambda: any((tmp_path / "out").glob("runs/*/checkpoints/*")))
+        running.terminate()
+        assert running.wait(timeout=20) == 143
+        assert "ended on request" in running.stderr.read()
+    for run in (tmp_path / "out" / "runs").iterdir():
+        with locked(run):
+            pass
+
+
+def wait_until(ready, seconds=90):
+    end = monotonic() + seconds
+    while not ready():
+        assert monotonic() < end
+        sleep(0.1)

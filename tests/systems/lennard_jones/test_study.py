@@ -1,0 +1,171 @@
+"""The study of the fluid, much too small to find anything, from nothing to its report."""
+
+import json
+import re
+import shutil
+from html import unescape
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from beable.report.page import render
+from beable.report.study import study_page
+from beable.studies.run import run_study
+from beable.studies.study import load
+
+GRAVITY = [0.1, 0.4, 0.7, 1.0]
+TINY_FLUID = {"gravity": GRAVITY, "sweeps": 100, "spacing": 20}
+TINY_TRAINING = {"members": 1, "steps": 30, "batch": 32}
+SIZES = {"training": {"members": 4, "steps": 30, "batch": 32}, "model": {"width": 8}}
+TINY = {
+    "data": {"rows": 512, "settings": TINY_FLUID},
+    "datasets": {"source-protocol": {"rows": 64, "settings": {"sweeps": 40}}},
+    "run": {"model": {"latents": 4, "width": 8, "depth": 1}, "training": TINY_TRAINING},
+    "arms": {
+        "told": {"training": TINY_TRAINING},
+        "plain": {"training": TINY_TRAINING},
+        "coordinates": {"training": TINY_TRAINING},
+        "size-2": SIZES,
+        "size-5": SIZES,
+    },
+    "parts": {
+        "lj-size-beta": {"rows": 60},
+        "lj-probing": {"rows": 60},
+        "lj-generate": {"samples": 20, "reference": 256, "mixture_rows": 300},
+    },
+}
+FEW = ("lj-equilibrium", "lj-size-beta", "lj-probing", "lj-generate")
+
+
+def tiny():
+    """Some parts of the study of the fluid, much too small to find anything."""
+    study = load("lj-fluid").with_preset("quick")
+    study = study.model_copy(update={"presets": {"tiny": TINY}}).with_preset("tiny")
+    parts = {part.name: part for part in study.parts if part.name in FEW}
+    parts["lj-size-beta"] = parts["lj-size-beta"].model_copy(update={"arms": {"sizes": ("size-2", "size-5")}})
+    arms = [name for part in parts.values() for name in part.arm_names]
+    return study.model_copy(
+        update={
+            "parts": tuple(parts.values()),
+            "arms": tuple(arm for arm in study.arms if arm.name in arms),
+            "datasets": {"source-protocol": study.datasets["source-protocol"]},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(here, tmp_path_factory):
+    out, study = tmp_path_factory.mktemp("study"), tiny()
+    return study, run_study(study, "tiny", out, workers=1), out
+
+
+def test_results_hold_every_part_and_every_published_number(finished):
+    study, done, out = finished
+    results = json.loads((out / "results.json").read_text())
+    assert set(results["parts"]) == {part.name for part in study.parts}
+    assert set(results["arms"]) == {"told", "plain", "coordinates", "size-2", "size-5"}
+    assert (results["preset"], results["rows"], results["store"]) == ("tiny", 512, done.store.id)
+    expected = [(part.name, e.path, e.value) for part in study.parts for e in part.expected]
+    assert [(e["part"], e["path"], e["source"]) for e in results["expected"]] == expected
+    energies = [e for e in results["expected"] if e["path"].startswith("ours.levels.0")]
+    assert energies[0]["ours"] == results["parts"]["lj-equilibrium"]["ours"]["levels"][0]["energy"]
+    assert energies[0]["agrees"] is (abs(energies[0]["ours"] + 13.991) <= 0.25)
+
+
+def test_numbers_are_of_the_shapes_that_were_asked(finished):
+    _, done, _ = finished
+    numbers = done.results["parts"]
+    assert numbers["lj-size-beta"]["sizes"] == [2, 5]
+    assert np.shape(numbers["lj-size-beta"]["error"]) == (2, 4)
+    assert [level["gravity"] for level in numbers["lj-generate"]["drawn"]["told, prior"]["levels"]] == GRAVITY
+    assert {"told, prior", "told, mixture", "plain, prior"} <= set(numbers["lj-generate"]["drawn"])
+    assert all(part["cpu_seconds"] > 0 for part in numbers.values())
+
+
+def test_a_second_call_makes_again_what_is_gone(finished, tmp_path):
+    study, done, first = finished
+    out = tmp_path / "again"
+    shutil.copytree(first, out)
+    shutil.rmtree(out / "runs" / "plain")
+    kept = {p: p.stat().st_mtime_ns for p in out.rglob("manifest.json")}
+    again = run_study(study, "tiny", out, workers=1)
+    assert len(kept) == 2 + 4 + 4
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert again.results["parts"] == done.results["parts"]
+
+
+class Links(HTMLParser):
+    """What a page would load or run."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.found = []
+        self.feed(html)
+        self.found += re.findall(r"@import|url\((?![\"']?(?:data:|#))", html)
+
+    def handle_starttag(self, tag, attributes):
+        targets = [value or "" for name, value in attributes if name in ("src", "href", "data", "action", "srcset")]
+        self.found += [tag] * (tag == "script") + [t for t in targets if not t.startswith(("data:", "#"))]
+
+
+def test_the_page_shows_every_part_and_needs_nothing_beside_it(finished):
+    study, done, out = finished
+    html = render(study_page(done, out))
+    assert Links(html).found == []
+    text = unescape(html)
+    for part in study.parts:
+        assert part.title in text
+    compared = done.results["expected"]
+    for shown in ("agrees", "differs", "met", "missed"):
+        by = "source" if shown in ("agrees", "differs") else "goal"
+        agrees = shown in ("agrees", "met")
+        count = sum(e["by"] == by and e["agrees"] is agrees for e in compared)
+        assert len(re.findall(rf">\s*{shown}\s*<", html)) == count, shown
+    for words in ("What the source says, or a goal, beside ours", "sha256", "beable study run lj-fluid", "≥ 0.95"):
+        assert words in text
+    assert html.count("data:image/svg") >= 8
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img alt="" src="picture.png">',
+        "<script>1</script>",
+        "<link href=//a.test/x.css>",
+        "<style>@import 'x'</style>",
+    ],
+)
+def test_what_a_page_would_load_is_noticed(html):
+    assert Links(html).found
+
+
+EXACT = {"reference": 1024, "rounds": 12, "latent_rounds": 12, "annealing_steps": 10, "draws": 48}
+
+
+def quickest(arm):
+    """An arm that takes few steps, whatever its members."""
+    return {"training": {"steps": 30, "batch": 32}, "model": {"width": 8} if arm.name != "points" else {}}
+
+
+@pytest.mark.slow
+def test_every_part_of_the_study_runs(tmp_path):
+    study = load("lj-fluid").with_preset("quick")
+    rows = {part.name: {k: min(v, 200) for k, v in part.options.items() if type(v) is int} for part in study.parts}
+    tiny_everywhere = {
+        "data": {"rows": 1024, "settings": TINY_FLUID},
+        "datasets": {
+            "source-protocol": {"rows": 64, "settings": {"sweeps": 40}},
+            "unseen": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
+            "fake": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
+        },
+        "arms": {arm.name: quickest(arm) for arm in study.arms},
+        "parts": rows | {"lj-generate": TINY["parts"]["lj-generate"], "lj-exact": EXACT},
+    }
+    study = study.model_copy(update={"presets": {"tiny": tiny_everywhere}}).with_preset("tiny")
+    done = run_study(study, "tiny", tmp_path, workers=1)
+    assert {part.name for part in study.parts} > set(FEW)
+    assert [a.part.name for a in done.answers] == [part.name for part in study.parts]
+    assert len(done.results["expected"]) == sum(len(part.expected) for part in study.parts)
+    json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
+    assert Links(render(study_page(done, tmp_path))).found == []
