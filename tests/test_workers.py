@@ -54,7 +54,7 @@ def test_cores_are_counted_with_and_without_affinity(monkeypatch):
     ("word", "users"),
     [
         ("sched_getaffinity", {"workers.py"}),
-        ("ProcessPoolExecutor", {"workers.py", "studies/run.py", "studies/parts.py"}),
+        ("ProcessPoolExecutor", {"workers.py"}),
     ],
 )
 def test_cores_and_pools_are_the_business_of_one_file(word, users):

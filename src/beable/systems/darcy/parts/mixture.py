@@ -24,10 +24,7 @@ class Mixture:
 
     def as_json(self) -> dict[str, Any]:
         """Every number of arms and scores."""
-        return {
-            "arms": {name: o.as_json() for name, o in self.arms.items()},
-            "scores": {row.metric: row.as_json() for row in self.scores},
-        }
+        return {"arms": self.arms, "scores": {row.metric: row for row in self.scores}}
 
     @property
     def best(self) -> str:
