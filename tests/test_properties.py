@@ -13,7 +13,7 @@ from beable import files
 from beable.representations import make
 from beable.representations.tables import Table
 from beable.streams import RowStreams
-from beable.systems.darcy.factor_laws import READINGS, factor_law
+from beable.systems.darcy.factor_laws import factor_law
 from beable.systems.packing.powders import BY_MASS, BY_NUMBER, Lognormal, Powder
 
 SEEDS = some.integers(0, 2**32 - 1)
@@ -192,12 +192,16 @@ def test_quantiles_of_sizes_rise_within_their_cut_and_are_undone_by_shares(media
 
 # Laws of factors
 
-PEAKS = {"centre": some.floats(0, 2), "number": some.floats(0.1, 1), "reading": some.sampled_from(sorted(READINGS))}
+PEAKS = {
+    "centre": some.floats(0, 2),
+    "width": some.floats(0.1, 1),
+    "width_is": some.sampled_from(["deviation", "variance"]),
+}
 LAWS = {
     "normal": some.just({}),
     "shifted": some.fixed_dictionaries(PEAKS),
     "mixture": some.fixed_dictionaries(PEAKS),
-    "correlated-mixture": some.fixed_dictionaries(PEAKS | {"agreement": some.floats(0.1, 0.9)}),
+    "correlated-mixture": some.fixed_dictionaries(PEAKS | {"sign_agreement": some.floats(0.1, 0.9)}),
     "uniform": some.tuples(some.floats(-3, 3), some.floats(0.1, 5)).map(lambda x: {"low": x[0], "high": x[0] + x[1]}),
 }
 
