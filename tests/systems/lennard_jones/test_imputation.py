@@ -10,7 +10,8 @@ from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.systems.lennard_jones.corruptions import block
 from beable.systems.lennard_jones.imputation import explain, recover, recover_blocks
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 from beable.vae.vae import Rows
 
 BOX, PARTICLES = 10.0, 9

@@ -21,7 +21,7 @@ from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.parts.rows import store_of, whole_of
 from beable.systems.packing.simulator import Packing
 from beable.systems.packing.tables_of_study import make_table
-from beable.vae.objectives import Constant
+from beable.vae.settings import Constant
 
 ROWS = 60
 SETTINGS = {"median": [1.0, 2.0], "spread": [0.0, 0.1], "min_coarse_spheres": 30, "components": 2}

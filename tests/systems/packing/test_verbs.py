@@ -17,7 +17,8 @@ from beable.simulator import Variable
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.simulator import Packing, pack
 from beable.training.data import learnable, natural_representation
-from beable.training.run import Run, RunSettings, train
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
