@@ -200,7 +200,7 @@ def test_a_table_is_made_as_asked(answer, tmp_path):
     }
     assert {name: store.settings[name] for name in expected} == expected
     assert store.read("mass_fraction").shape == (5, 2)
-    assert answer(words)["id"] == found["id"]
+    assert answer(f"{words} -o {tmp_path}/a.zarr {TINY}")["id"] == found["id"]
 
 
 def test_a_table_of_powders_is_packed_row_by_row(answer, tmp_path):
