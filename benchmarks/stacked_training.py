@@ -19,10 +19,11 @@ import torch
 
 from beable.representations import Code, Coded
 from beable.training.ensemble import Batches, for_members, whole
-from beable.training.fit import Fit, TrainingSettings
+from beable.training.fit import Fit
+from beable.training.settings import TrainingSettings
 from beable.vae.distributions import Noise
-from beable.vae.objectives import ObjectiveSettings
-from beable.vae.vae import VAE, ModelSettings
+from beable.vae.settings import ModelSettings, ObjectiveSettings
+from beable.vae.vae import VAE
 
 ROWS, M = 512, 20
 

@@ -24,11 +24,12 @@ from beable.representations import Coded, make
 from beable.streams import RowStreams
 from beable.systems.darcy.simulator import Darcy
 from beable.training.ensemble import Batches, for_members, whole
-from beable.training.fit import Fit, TrainingSettings
+from beable.training.fit import Fit
+from beable.training.settings import TrainingSettings
 from beable.training.start import begin, paths
 from beable.vae.distributions import Noise
-from beable.vae.objectives import ObjectiveSettings
-from beable.vae.vae import VAE, ModelSettings
+from beable.vae.settings import ModelSettings, ObjectiveSettings
+from beable.vae.vae import VAE
 
 TARGET, SOURCE_SECONDS, CHECK_EVERY = 1e-3, 26_000.0, 25
 MODES = {"kind": "modes", "scaling": "none"}

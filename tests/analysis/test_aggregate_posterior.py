@@ -7,7 +7,8 @@ from scipy import stats
 from beable.analysis.aggregate_posterior import Aggregate, fit_aggregate, of_run
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 ROWS = 3000
 

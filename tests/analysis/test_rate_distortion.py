@@ -12,7 +12,8 @@ from beable.analysis.rate_distortion import (
 )
 from beable.datasets.store import Store
 from beable.errors import UsageError
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 EIGENVALUES = np.array([4.0, 1.0, 0.25])
 SIGMA = 0.3

@@ -13,7 +13,8 @@ from beable.analysis.collapse import (
 )
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 COLUMNS, LATENTS, ROWS = 5, 2, 400
 

@@ -20,7 +20,8 @@ from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
 from beable.systems.darcy.simulator import Darcy
-from beable.training.run import Run, RunSettings, train
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 
 USAGE, DATA, CORRUPT, OUTPUT, LOCKED, INTERRUPTED = 2, 3, 5, 73, 75, 130
 ROWS, SIDE = 40, 9

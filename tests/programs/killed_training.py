@@ -16,7 +16,8 @@ import sklearn.decomposition  # noqa: F401  before the children begin, so that n
 import torch._dynamo  # noqa: F401
 
 from beable.datasets.store import Store
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 SETTINGS = Path(__file__).with_name("killed_training.json")
 

@@ -357,7 +357,7 @@ def test_a_name_that_is_no_variable_is_refused():
 def test_every_training_row_decides_the_range_of_a_table(tmp_path):
     from beable.datasets.store import Store
     from beable.training.data import prepare
-    from beable.training.fit import TrainingSettings
+    from beable.training.settings import TrainingSettings
 
     design = np.tile([0.2, 0.0, 1.0], 2000)  # every third row of it is the same
     store = Store.from_arrays(tmp_path / "design.zarr", {"x": design, "y": np.linspace(0, 1, 6000)})

@@ -13,7 +13,8 @@ import pytest
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, DivergedError, LockedError, OutputError, UsageError
 from beable.files import locked
-from beable.training.run import Run, RunSettings, train
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 ROWS, GRID = 60, (9, 7)

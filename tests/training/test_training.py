@@ -7,12 +7,13 @@ import torch
 from beable.errors import DataError, DivergedError, UsageError
 from beable.representations import Code, Coded, make
 from beable.training.ensemble import Batches, for_members, split, whole
-from beable.training.fit import Fit, TrainingSettings
+from beable.training.fit import Fit
+from beable.training.settings import TrainingSettings
 from beable.training.start import STARTS, begin, ica_path, paths
 from beable.vae.distributions import Noise
 from beable.vae.networks import ACTIVATIONS, MLP, Conv, ConvUp, PointSet, Pyramid
-from beable.vae.objectives import Constant, ObjectiveSettings
-from beable.vae.vae import VAE, ModelSettings
+from beable.vae.settings import Constant, ModelSettings, ObjectiveSettings
+from beable.vae.vae import VAE
 
 LATENTS = 2
 

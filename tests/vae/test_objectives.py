@@ -8,19 +8,9 @@ import torch
 
 from beable.representations import Code
 from beable.vae.distributions import Noise
-from beable.vae.objectives import (
-    SCALES,
-    Constant,
-    Cyclical,
-    Feedback,
-    OutputNoise,
-    Ramp,
-    Saturating,
-    effective_beta,
-    elbo,
-    weights,
-)
-from beable.vae.vae import VAE, ModelSettings, Rows
+from beable.vae.objectives import SCALES, effective_beta, elbo, weights
+from beable.vae.settings import Constant, Cyclical, Feedback, ModelSettings, OutputNoise, Ramp, Saturating
+from beable.vae.vae import VAE, Rows
 
 MEMBERS, ROWS, M, GROUPS = 2, 64, 6, 3
 CODE = Code((M,), np.array([0, 0, 1, 1, 2, 2]), np.array([50.0, 40.0, 30.0]), np.ones(M, np.float32), 40, 0.0)

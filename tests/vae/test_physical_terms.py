@@ -10,7 +10,8 @@ from beable.datasets.store import Store
 from beable.errors import UsageError
 from beable.representations import make
 from beable.representations.scaling import Affine
-from beable.training.run import Run, RunSettings, train
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 from beable.vae.distributions import Noise
 from beable.vae.physical_terms import (
     HEIGHT_STEP,
@@ -21,11 +22,11 @@ from beable.vae.physical_terms import (
     PAIR_WIDTHS,
     Moments,
     ParticlePenalty,
-    ParticleTerms,
     particle_penalty,
     soft_counts,
 )
-from beable.vae.vae import VAE, ModelSettings, Rows
+from beable.vae.settings import ModelSettings, ParticleTerms
+from beable.vae.vae import VAE, Rows
 
 BOX, PARTICLES, LEVELS = 5.0, 6, (0.1, 1.0)
 

@@ -13,7 +13,8 @@ from beable.systems.lennard_jones.anomaly import attribution, displacement_curve
 from beable.systems.lennard_jones.anomaly import detectors as fit_detectors
 from beable.systems.lennard_jones.corruptions import moved, uniform
 from beable.systems.lennard_jones.simulator import pair_energy
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 ROWS, BOX, GAMMA = 600, 10.0, (0.3, 1.0)
 SITES = np.array([(x, y) for x in (2.0, 5.0, 8.0) for y in (1.0, 3.0, 5.0)])

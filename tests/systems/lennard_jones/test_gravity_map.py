@@ -17,7 +17,8 @@ from beable.systems.lennard_jones.gravity_map import (
     probe,
     trend,
 )
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 PARTICLES, BOX, T = 12, 10.0, 0.75
 GAMMA = np.array([0.1, 0.4, 1.0])

@@ -11,7 +11,8 @@ from beable.errors import DataError, UsageError
 from beable.files import plain
 from beable.systems.lennard_jones.corruptions import block
 from beable.systems.lennard_jones.imputation import explain, recover, recover_blocks
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 from beable.vae.vae import Rows
 
 BOX, PARTICLES = 10.0, 9

@@ -20,7 +20,8 @@ from beable.systems.lennard_jones.latent_moves import (
     ordering,
     paces,
 )
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 ROWS = 20_000
 WEIGHT = np.array([[1.0, 0.6, -0.4]])

@@ -9,7 +9,8 @@ from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.files import plain
 from beable.systems.lennard_jones.probing import QUANTITIES, directions, traverse
-from beable.training.run import RunSettings, train
+from beable.training.run import train
+from beable.training.settings import RunSettings
 
 SITES = np.array([(x, y) for x in (2.0, 5.0, 8.0) for y in (1.0, 3.0, 5.0)])
 

@@ -20,7 +20,7 @@ from beable.studies.study import Data, Study, load, parse
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.parts.rows import whole_of
 from beable.systems.packing.simulator import Packing
-from beable.vae.objectives import Constant
+from beable.vae.settings import Constant
 
 ROWS = 60
 SETTINGS = {"median": [1.0, 2.0], "spread": [0.0, 0.1], "min_coarse_spheres": 30, "components": 2}

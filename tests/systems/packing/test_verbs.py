@@ -16,7 +16,8 @@ from beable.simulator import Variable
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.simulator import Packing, pack
 from beable.training.data import learnable, natural_representation
-from beable.training.run import Run, RunSettings, train
+from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
@@ -189,7 +190,7 @@ def test_a_table_is_made_as_asked(answer, tmp_path):
     }
     assert {name: store.settings[name] for name in expected} == expected
     assert store.read("mass_fraction").shape == (5, 2)
-    assert answer(words)["id"] == found["id"]
+    assert answer(f"{words} -o {tmp_path}/a.zarr {TINY}")["id"] == found["id"]
 
 
 def test_a_table_of_powders_is_packed_row_by_row(answer, tmp_path):
