@@ -42,16 +42,12 @@ def design_targets(
         label: what the number is, with its unit.
         y_room: tolerances that the panel of differences shows to either side; arrows stand for what lies beyond.
 
-    Raises:
-        DataError: numbers that are not finite.
-
     >>> target = np.array([0.6, 0.65, 0.7, 0.75])
     >>> figure = design_targets({"latent space": (target, target + [0.0, 0.005, -0.002, 0.02], None)}, 0.01)
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['± 0.01', 'latent space: 75 % of 4']
     """
-    found = {name: _verified(name, made) for name, made in methods.items()}
-    reach = padded(extent(np.concatenate([target for target, _, _ in found.values()])), 0.06)
+    reach = padded(extent(np.concatenate([target for target, _, _ in methods.values()])), 0.06)
     figure, panels = panel_grid(2, 1, 5.6, 6.2, sharex=True, height_ratios=(1.7, 1))
     upper, lower = panels[:, 0]
     upper.fill_between(reach, np.array(reach) - tolerance, np.array(reach) + tolerance, zorder=0, **BAND)
@@ -59,8 +55,8 @@ def design_targets(
     lower.axhspan(-tolerance, tolerance, zorder=0, **BAND)
     lower.axhline(0, color=INK, linewidth=0.7, zorder=1)
     handles: dict[str, Any] = {f"± {number(tolerance)}": Patch(**BAND)}
-    for place, (name, (target, made, error)) in enumerate(found.items()):
-        x = target + (place - (len(found) - 1) / 2) * APART * (reach.high - reach.low)
+    for place, (name, (target, made, error)) in enumerate(methods.items()):
+        x = target + (place - (len(methods) - 1) / 2) * APART * (reach.high - reach.low)
         met = f"{100 * float(np.mean(np.abs(made - target) <= tolerance)):.0f} %"
         handles[f"{words(name)}: {met} of {len(made)}"] = _points(upper, x, made, error, place)
         _points(lower, x, made - target, error, place)
@@ -72,12 +68,6 @@ def design_targets(
     lower.set_ylabel("difference")
     legend(figure, handles)
     return figure
-
-
-def _verified(name: str, made: Verified) -> Verified:
-    target, achieved = finite(f"targets of {name}", made[0], 1), finite(f"designs of {name}", made[1], 1)
-    error = None if made[2] is None else finite(f"errors of {name}", made[2], 1)
-    return target, achieved, error
 
 
 def _points(axes: Axes, x: FloatArray, y: FloatArray, error: FloatArray | None, place: int) -> Any:
@@ -149,7 +139,6 @@ def design_diversity(
         scale: of its colours: "linear" or "log".
 
     Raises:
-        DataError: numbers that are not finite.
         UsageError: an unknown scale.
 
     >>> thirds = np.full((2, 3), 1 / 3)
@@ -157,25 +146,19 @@ def design_diversity(
     >>> figure.axes[0].get_title()
     'φ = 0.7 (2)'
     """
-    found = {title: _mixtures(title, mixture) for title, mixture in mixtures.items()}
-    colour = colour_scale(scale, np.concatenate([values for _, values in found.values()]))
+    colour = colour_scale(scale, np.concatenate([values for _, values in mixtures.values()]))
     paint = ScalarMappable(colour.norm, colour.map)
-    side = min(WIDTH / len(found), 3.4)
-    figure, panels = panel_grid(1, len(found), side + 0.9, max(side * len(found), 3.6))
-    for axes, (title, (fractions, values)) in zip(panels[0], found.items(), strict=True):
+    side = min(WIDTH / len(mixtures), 3.4)
+    figure, panels = panel_grid(1, len(mixtures), side + 0.9, max(side * len(mixtures), 3.6))
+    for axes, (title, (fractions, values)) in zip(panels[0], mixtures.items(), strict=True):
         _triangle(axes, names, side)
         size = 10 + 38 * np.clip(colour.norm(values), 0, 1)
         axes.scatter(
             *(fractions @ CORNERS).T, s=size, c=paint.to_rgba(values), linewidths=0.4, edgecolors="white", zorder=3
         )
-        axes.set_title(panel_title(f"{title} ({len(values)})", len(found)))
-    colour_bar(list(panels[0]), paint, words(label), 32, 0.5 if len(found) > 1 else 0.8)
+        axes.set_title(panel_title(f"{title} ({len(values)})", len(mixtures)))
+    colour_bar(list(panels[0]), paint, words(label), 32, 0.5 if len(mixtures) > 1 else 0.8)
     return figure
-
-
-def _mixtures(title: str, mixture: Mixtures) -> Mixtures:
-    fractions, values = finite(f"fractions of {title}", mixture[0], 2), finite(f"numbers of {title}", mixture[1], 1)
-    return fractions, values
 
 
 def _triangle(axes: Axes, names: Sequence[str], side: float) -> None:

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from beable.console.numbers import number
-from beable.report.figures.checks import finite
 from beable.report.figures.scales import colour_bar, colour_scale, extent, padded
 from beable.report.figures.style import GREY, SOFT, WIDTH, FloatArray, panel_grid, styled
 from beable.report.figures.words import panel_title, words
@@ -36,32 +35,23 @@ def embeddings(
         nothing: standard deviation of the numbers below which a panel says that they do not differ, as a share of
             the largest one.
 
-    Raises:
-        DataError: numbers that are not finite.
-
     >>> xy = np.random.default_rng(0).normal(size=(30, 2))
     >>> figure = embeddings({"data": (xy, xy[:, 0]), "β = 10": (xy, 0.7 + 1e-9 * xy[:, 0])}, "packing fraction φ")
     >>> [axes.texts[0].get_text() for axes in figure.axes[:2]]
     ['−2.33 to 1.8', '0.7 in all rows']
     """
-    found = {title: _finite(title, layout) for title, layout in layouts.items()}
-    colour = colour_scale("linear", np.concatenate([values for _, values in found.values()]))
+    colour = colour_scale("linear", np.concatenate([values for _, values in layouts.values()]))
     paint = ScalarMappable(colour.norm, colour.map)
-    figure, panels = _panels(len(found))
-    least = nothing * max(float(values.std()) for _, values in found.values())
-    for axes, (title, (xy, values)) in zip(panels, found.items(), strict=False):
+    figure, panels = _panels(len(layouts))
+    least = nothing * max(float(values.std()) for _, values in layouts.values())
+    for axes, (title, (xy, values)) in zip(panels, layouts.items(), strict=False):
         _scatter(axes, xy, paint.to_rgba(values))
-        axes.set_title(panel_title(title, min(len(found), WIDEST)))
+        axes.set_title(panel_title(title, min(len(layouts), WIDEST)))
         _say(axes, values, least, (flags or {}).get(title, ""))
-    for axes in panels[len(found) :]:
+    for axes in panels[len(layouts) :]:
         axes.set_axis_off()
-    colour_bar(panels, paint, words(label), 40, 0.5 if len(found) > 1 else 0.8)
+    colour_bar(panels, paint, words(label), 40, 0.5 if len(layouts) > 1 else 0.8)
     return figure
-
-
-def _finite(title: str, layout: Layout) -> Layout:
-    xy, values = finite(f"places of {title}", layout[0], 2), finite(f"values of {title}", layout[1], 1)
-    return xy, values
 
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from beable.console.numbers import number
-from beable.report.figures.checks import finite
 from beable.report.figures.scales import Extent, extent, padded
 from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, line_style, panel_grid, styled
 from beable.report.figures.words import words
@@ -37,9 +36,6 @@ def parity_grid(
         x_label, y_label: what is on the axes.
         column: what stands before the name of a column.
 
-    Raises:
-        DataError: numbers that are not finite.
-
     >>> x = np.linspace(0.6, 0.8, 5)
     >>> cells = {"0": (x, x, None), "1": (x * 0 + 0.7, x, None)}
     >>> figure = parity_grid({"all": cells}, notes={"all": {"1": "collapsed"}})
@@ -47,16 +43,13 @@ def parity_grid(
     ['R² 1.00', 'R² 0.00\ncollapsed']
     """
     columns = list(dict.fromkeys(name for row in cells.values() for name in row))
-    found = {
-        row: {name: _finite(f"{row}, {name}", cell) for name, cell in group.items()} for row, group in cells.items()
-    }
-    reach = _reach([cell for group in found.values() for cell in group.values()])
+    reach = _reach([cell for group in cells.values() for cell in group.values()])
     side = min((WIDTH - 0.75) / len(columns), 2.0)
     figure, panels = panel_grid(
         len(cells), len(columns), 0.75 + side * len(cells), 0.75 + side * len(columns), sharex=True, sharey=True
     )
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
-    for place, (row, group) in enumerate(found.items()):
+    for place, (row, group) in enumerate(cells.items()):
         for axes, name in zip(panels[place], columns, strict=True):
             note = (notes or {}).get(row, {}).get(name, "")
             _cell(axes, group.get(name), line_style(place)["color"], reach, note, side)
@@ -66,12 +59,6 @@ def parity_grid(
     figure.supxlabel(words(x_label), fontsize=9)
     figure.supylabel(words(y_label), fontsize=9)
     return figure
-
-
-def _finite(name: str, cell: Cell) -> Cell:
-    x, y = finite(f"reconstructions of {name}", cell[0], 1), finite(f"recomputations of {name}", cell[1], 1)
-    error = None if cell[2] is None else finite(f"errors of {name}", cell[2], 1)
-    return x, y, error
 
 
 def _reach(cells: list[Cell]) -> Extent:
