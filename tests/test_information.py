@@ -158,6 +158,7 @@ def test_the_rule_can_be_overruled() -> None:
         mi_knn(v, v, discrete=[True, False, True])
 
 
+@pytest.mark.numerical
 def test_differential_entropies() -> None:
     x = draw().normal(size=(4000, 3)) * [1.0, 2.0, 0.5]
     expected = 1.5 * np.log(2 * np.pi * np.e)
@@ -166,6 +167,7 @@ def test_differential_entropies() -> None:
     assert knn_entropy(draw().uniform(size=(4000, 2))) == pytest.approx(0.0, abs=0.06)
 
 
+@pytest.mark.numerical
 def test_total_correlation() -> None:
     assert total_correlation_of(np.eye(5)) == pytest.approx(0.0, abs=0.01)
     assert total_correlation_of([[1, 0.9], [0.9, 1]]) == pytest.approx(0.8304, abs=1e-4)
