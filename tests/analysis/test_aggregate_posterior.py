@@ -27,6 +27,7 @@ def test_the_number_of_normals_is_what_held_out_rows_speak_for():
     np.testing.assert_allclose(np.sort(found.means[:, 0]), [-2.0, 1.5], atol=0.05)
 
 
+@pytest.mark.numerical
 def test_samples_have_the_density():
     found = fit_aggregate(*two_lumps(), components=(2,))
     z = found.sample(20_000, rng=1)
@@ -66,6 +67,7 @@ def test_it_answers_at_levels_and_between_them(c):
     assert blind.std(0).min() > 1.2  # without the condition
 
 
+@pytest.mark.numerical
 def test_conditioning_is_the_ratio_of_joint_and_marginal():
     rng = np.random.default_rng(0)
     roots = rng.normal(size=(3, 4, 4))

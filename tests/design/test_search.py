@@ -347,6 +347,7 @@ def test_chances_are_those_of_a_normal_even_where_they_are_tiny():
     assert -2000 < p.log_chance(0.4, 0.6)[3] < -1800
 
 
+@pytest.mark.numerical
 def test_an_emulator_knows_how_far_it_is_off():
     rng, powder = np.random.default_rng(0), Powder(0.01)
     train, test = (powder.design(shifted_sobol(n, 4, s)) for n, s in ((60, 0), (400, 1)))

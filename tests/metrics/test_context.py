@@ -99,6 +99,7 @@ def test_interval_shrinks_with_the_rows() -> None:
     assert width(1600) / width(400) == pytest.approx(0.5, abs=0.15)
 
 
+@pytest.mark.numerical
 def test_ica_finds_what_pca_turns() -> None:
     θ = clusters(500)
     turn = np.array([[0.8, -0.6], [0.6, 0.8]])
@@ -110,6 +111,7 @@ def test_ica_finds_what_pca_turns() -> None:
     assert found.ica_converged
 
 
+@pytest.mark.numerical
 def test_wide_and_tall_data_have_the_same_components() -> None:
     data = normal(40, 30) @ np.diag(np.arange(30, 0, -1.0))
     tall, _, _ = linear_codes(data, 3)

@@ -153,6 +153,7 @@ def test_similarity_to_a_copy_with_a_repeated_column(similarity: str, tolerance:
 # analytic values ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45])
 def test_rotation_by_a_known_angle(degrees: float) -> None:
     θ = draw().normal(size=(5000, 2))

@@ -146,6 +146,7 @@ def test_the_rule_can_be_overruled() -> None:
         mi_knn(v, v, discrete=[True, False, True])
 
 
+@pytest.mark.numerical
 def test_total_correlation() -> None:
     Σ = np.array([[1, 0.8, 0], [0.8, 1, 0.3], [0, 0.3, 1]])
     for seed in range(3):

@@ -61,6 +61,7 @@ def fluid() -> dict[float, np.ndarray]:
 # Distances to points
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
 @pytest.mark.parametrize("particles", [4, 30])
 def test_distances_to_points_to_distances(dimensions: int, particles: int) -> None:
@@ -84,6 +85,7 @@ def test_too_few_dimensions_are_told() -> None:
     assert found.negative_mass.max() < 1e-12
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("seed", range(5))
 def test_points_on_a_line_need_no_third_dimension(seed: int) -> None:
     """Their second eigenvalue and their third are rounding: their ratio would be any number."""
@@ -92,6 +94,7 @@ def test_points_on_a_line_need_no_third_dimension(seed: int) -> None:
     assert classical_scaling(distances_of(line + 1e-3 * gas(20, seed=seed)), 1).third_ratio.min() > 1e-8
 
 
+@pytest.mark.numerical
 def test_negative_eigenvalues_do_not_become_dimensions() -> None:
     """Three points and one in the middle at no distance from any: −1/8 is the largest eigenvalue but one by size."""
     impossible = np.array([[[0, 2, 2, 0.1], [2, 0, 2, 0.1], [2, 2, 0, 0.1], [0.1, 0.1, 0.1, 0]]])
@@ -156,12 +159,14 @@ def inverse_error(weights: np.ndarray, inverse: np.ndarray) -> float:
     return max(float(np.abs(laplacian @ inverse - centring).max()), float(constants))
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("weights", [even, uneven, parted, lambda n: 1e-9 * even(n), lambda n: 1e9 * uneven(n)])
 def test_the_inverse_of_the_laplacian_inverts_all_but_constants(weights: Callable[[int], np.ndarray]) -> None:
     errors = [inverse_error(w, laplacian_inverse(w[None])[0]) for w in map(weights, SIZES)]
     assert max(errors) < 1e-10
 
 
+@pytest.mark.numerical
 def test_a_null_vector_that_rounding_lifts_over_a_cut_off_spoils_the_inverse() -> None:
     """The twin: a zero eigenvalue of 1e-13 is divided by."""
     weights = even(12)
@@ -169,6 +174,7 @@ def test_a_null_vector_that_rounding_lifts_over_a_cut_off_spoils_the_inverse() -
     assert inverse_error(weights, np.linalg.pinv(laplacian + 1e-13 / 12, hermitian=True)) > 0.01
 
 
+@pytest.mark.numerical
 def test_each_row_has_the_inverse_of_its_own_weights() -> None:
     rows = np.stack([even(9), uneven(9), parted(9)])
     together = laplacian_inverse(rows)
@@ -177,6 +183,7 @@ def test_each_row_has_the_inverse_of_its_own_weights() -> None:
         assert inverse_error(weights, inverse) < 1e-10
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("seed", range(5))
 def test_rounding_of_the_weights_does_not_change_the_inverse(seed: int) -> None:
     weights = uneven(40, seed) * (draw(seed).random((40, 40)) < 0.1)
@@ -213,6 +220,7 @@ def test_the_default_tolerance_is_enough() -> None:
     assert exact.steps.mean() > 2 * quick.steps.mean()
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("seed", range(5))
 def test_no_step_raises_the_stress(seed: int) -> None:
     given, start = noisy(distances_of(gas(6, seed=seed)), 2.0, seed + 5), gas(6, seed=seed + 30)
@@ -229,6 +237,7 @@ def test_the_size_of_the_start_does_not_matter() -> None:
     assert np.allclose(small.positions, large.positions)
 
 
+@pytest.mark.numerical
 def test_weights_are_those_of_least_squares() -> None:
     given, start = noisy(distances_of(gas(2, 8)), 0.5), gas(2, 8)
     weights = draw(2).uniform(0.1, 3, size=(2, 8, 8))
@@ -316,6 +325,7 @@ def hidden(first: int, count: int, particles: int = 30) -> np.ndarray:
     return known
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize(("first", "count"), [(0, 10), (8, 10), (0, 20)])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_hidden_blocks_are_completed(first: int, count: int, dimensions: int) -> None:
@@ -328,6 +338,7 @@ def test_hidden_blocks_are_completed(first: int, count: int, dimensions: int) ->
     assert zeroed.negative_mass.min() > 0.05
 
 
+@pytest.mark.numerical
 def test_each_point_on_three_known_distances() -> None:
     """The first points form a rigid core, each of the others is tied by three of them."""
     known = np.zeros((20, 20), dtype=bool)
@@ -343,6 +354,7 @@ def test_each_point_on_three_known_distances() -> None:
     assert np.median(np.abs(distances_of(alone) - true).max(axis=(1, 2))) > 1  # another valley
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("unit", [1.0, 3.4e-10])
 def test_points_that_coincide_and_the_unit_do_not_matter(unit: float) -> None:
     """All points tied, some through others that they coincide with; distances of atoms in metres are tiny numbers."""
@@ -353,6 +365,7 @@ def test_points_that_coincide_and_the_unit_do_not_matter(unit: float) -> None:
     assert np.abs(distances_of(found) - unit * true).max() < 1e-6 * unit
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("off", [0.0, 1e-15, 1e-12, 1e-9])
 def test_anchors_on_a_line_put_a_point_onto_it(off: float, seed: int) -> None:
@@ -384,6 +397,7 @@ def test_completion_of_noisy_distances_is_refined() -> None:
 # Onto a reference
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_alignment_recovers_any_move(dimensions: int) -> None:
     x, turn = gas(30, 12, dimensions), turns(30, dimensions)
@@ -498,6 +512,7 @@ DEGENERATE = {
 }
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("rule", ["hull", "height"])
 @pytest.mark.parametrize("points", DEGENERATE.values(), ids=DEGENERATE.keys())
 def test_flat_sets_lie_flat(points: np.ndarray, rule: str) -> None:
@@ -516,6 +531,7 @@ NEARLY_TIED = {
 }
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("rule", ["hull", "height"])
 @pytest.mark.parametrize("points", NEARLY_TIED.values(), ids=NEARLY_TIED.keys())
 def test_rounding_does_not_choose_between_turns_that_are_as_good(points: np.ndarray, rule: str) -> None:

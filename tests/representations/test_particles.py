@@ -227,6 +227,7 @@ def test_angles_are_measured_as_stated(dimensions):
     assert to_spherical(up)[1] == pytest.approx(np.pi / 2 if dimensions == 2 else 0)
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("form", ["triangle", "flat", "image"])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_distances_to_positions_to_distances(form, dimensions):

@@ -116,10 +116,14 @@ def test_a_row_is_coded_the_same_beside_any_others(fitted):
     np.testing.assert_allclose(alone.values[0], fitted.transform(data).values[5], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("options", VARIANTS["modes"], ids=str)
 @pytest.mark.parametrize("separate_variances", [False, True])
-def test_the_likelihood_of_modes_is_that_of_every_output(options, separate_variances):
-    data = snapshots()
+@pytest.mark.parametrize("seed", range(5))
+def test_the_likelihood_of_modes_is_that_of_every_output(options, separate_variances, seed):
+    """To the single precision of the codes: unscaled they are thousands, and so is the log density."""
+    rtol = 3e-6 if options.get("scaling") == "none" else 2e-8
+    data = snapshots(seed=seed)
     modes = Modes(**options).fit(data)
     coded, code = modes.transform(data), modes.code
     groups = len(code.dimension)
@@ -136,10 +140,10 @@ def test_the_likelihood_of_modes_is_that_of_every_output(options, separate_varia
     )
     values, leftover = (torch.tensor(a, dtype=torch.float64)[None] for a in coded[:2])
     found = p.log_prob(values, leftover)[0].numpy() - code.log_volume
-    np.testing.assert_allclose(found, full, rtol=1e-6)
+    np.testing.assert_allclose(found, full, rtol=rtol)
     without = p.log_prob(values, torch.zeros_like(leftover))[0].numpy() - code.log_volume
-    if coded.leftover.mean() > 1e-2:
-        assert abs(without / full - 1).max() > 1e-6
+    if coded.leftover.mean() > 1e-4:
+        assert abs(without / full - 1).max() > 2 * rtol
 
 
 def test_kept_energy_decides_the_number_of_modes():
@@ -150,6 +154,7 @@ def test_kept_energy_decides_the_number_of_modes():
     assert lost < 1e-4
 
 
+@pytest.mark.numerical
 def test_modes_are_orthonormal_and_their_energies_fall():
     modes = Modes().fit(snapshots())
     (basis,), (energies,) = modes.bases, modes.energies

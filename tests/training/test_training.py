@@ -75,6 +75,7 @@ def test_every_scalar_may_differ_by_member():
     assert rate[1] < rate[0]
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("name", ["conv", "conv-up", "points", *ACTIVATIONS])
 def test_stacked_networks_are_single_networks_beside_each_other(name):
     shape = (2, 9, 8)
@@ -173,6 +174,7 @@ def test_a_convolutional_vae_trains_on_fields(likelihood):
     assert (distortion[-1] < distortion[0] - 5).all()
 
 
+@pytest.mark.numerical
 def test_the_ica_start_finds_independent_axes_and_training_keeps_them():
     _, theta = independent()
     fit = fitted(range(4), start="ica", steps=300)
@@ -195,6 +197,7 @@ def test_random_starts_leave_axes_to_luck():
     assert min(best) < 0.9
 
 
+@pytest.mark.numerical
 def test_ica_of_white_data_keeps_every_direction():
     """Data that are white to the last bit, in which an own whitening may lose a column to a sign of zero."""
     rng = np.random.default_rng(0)
@@ -206,6 +209,7 @@ def test_ica_of_white_data_keeps_every_direction():
     np.testing.assert_allclose(np.cov(z.T, bias=True), np.eye(2), atol=1e-8)
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("start", ["pca", "ica"])
 def test_a_linear_path_and_its_way_back_are_inverse(start):
     coded, _ = independent()

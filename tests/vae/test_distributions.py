@@ -63,12 +63,14 @@ def test_the_density_is_that_of_the_samples(make):
     assert value > 1e-3 > shifted
 
 
+@pytest.mark.numerical
 def test_normal_log_prob_is_scipys():
     p, x = normal(0), noise(9).normal(ROWS, LATENTS)
     expected = scipy.stats.norm(p.mean.numpy(), p.std.numpy()).logpdf(x.numpy())
     np.testing.assert_allclose(p.log_prob(x).numpy(), expected, rtol=1e-5)
 
 
+@pytest.mark.numerical
 def test_kl_is_torchs():
     a, b = normal(0), normal(1)
     expected = torch.distributions.kl_divergence(
@@ -93,6 +95,7 @@ def test_bernoulli_log_prob_of_a_grey_value_is_a_cross_entropy():
     torch.testing.assert_close(-p.log_prob(x), expected)
 
 
+@pytest.mark.numerical
 def test_the_grouped_normal_is_the_likelihood_of_every_output():
     """Two groups of 5 and 7 outputs, of which an orthonormal basis keeps 2 and 3 numbers."""
     rng = np.random.default_rng(0)

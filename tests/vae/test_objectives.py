@@ -92,6 +92,7 @@ def test_output_noise_fades_and_costs_distortion():
     assert torch.equal(noisy.rate, plain.rate)
 
 
+@pytest.mark.numerical
 def test_a_closed_form_variance_minimises_the_distortion():
     vae, rows = make(variance="closed")
     z = vae.encoder(rows.values).mean
@@ -102,6 +103,7 @@ def test_a_closed_form_variance_minimises_the_distortion():
         assert (vae.decoder.distortion(vae.decoder(z), rows).mean(-1) > best).all()
 
 
+@pytest.mark.numerical
 def test_gradient_is_that_of_the_profiled_likelihood():
     """D/2 log mse has the same gradient as the likelihood at the fixed optimal variance."""
     vae, rows = make(variance="closed")

@@ -38,6 +38,7 @@ def test_modes_keep_the_energy_that_the_source_keeps():
     np.testing.assert_allclose(found, [0.0905, 0.130, 0.303, 0.608, 0.715, 0.875, 0.918], rtol=0, atol=6e-4)
 
 
+@pytest.mark.numerical
 @every_quadrature
 @pytest.mark.parametrize("n", [8, 9, 20])
 def test_modes_solve_the_eigenproblem_of_the_whole_matrix(n, quadrature):

@@ -124,6 +124,7 @@ def test_wells_cover_the_nodes_of_the_source():
 # symmetry and scaling
 
 
+@pytest.mark.numerical
 @every_scheme
 def test_flow_in_a_homogeneous_medium_has_the_symmetry_of_the_wells(scheme):
     flow = Darcy(scheme=scheme).solve(np.ones((65, 65)))
@@ -171,6 +172,7 @@ def test_mean_and_variance_act_on_the_logarithm_of_permeability():
 # the source's scheme and data
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("grid", [8, 13])
 def test_the_source_scheme_is_the_least_squares_solution(grid):
     simulator = Darcy(modes=20, grid=grid, length=0.5, scheme="jacobsen")

@@ -36,6 +36,7 @@ def judge(x: Array, gravity: Array, **others: object) -> Verdict:
     return verdict(x, potential(x, gravity), **given)
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("gravity", [0.05, 0.4, 1.0, 6.0])
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
 def test_sum_rule_of_free_particles(gravity: float, dimensions: int) -> None:
@@ -65,6 +66,7 @@ def test_slope_of_free_particles_and_of_wrong_ones() -> None:
     assert abs(slope_test(1.2 * low, 1.2 * high, -0.3 / T).z) > 5
 
 
+@pytest.mark.numerical
 def test_slope_of_normal_sets_is_known_exactly() -> None:
     """Two normal laws of one variance: slope (μ₂ − μ₁)/σ², with its least possible error."""
     rng = np.random.default_rng(0)

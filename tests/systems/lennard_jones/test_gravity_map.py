@@ -47,20 +47,28 @@ def best_accuracy(rows):
     return (GAMMA[choice] == g).mean()
 
 
-@pytest.fixture(scope="module")
-def heights():
-    snapshots, g = gas(2500, 0)
+def sums(seed):
+    snapshots, g = gas(2500, seed)
     return snapshots["positions"][..., 1].sum(1).astype(float), g
 
 
-def test_the_ceiling_of_an_ideal_gas_is_the_exact_one(heights):
-    found = bayes_ceiling(*heights, T)
-    np.testing.assert_allclose(found.log_weight, log_weights(GAMMA), atol=0.25)
-    truth = best_accuracy(200_000)
-    assert found.accuracy.low < truth < found.accuracy.high
-    assert found.expected == pytest.approx(truth, abs=0.006)
-    cuts = T * np.diff(log_weights(GAMMA)) / np.diff(GAMMA)
-    np.testing.assert_allclose(found.thresholds, cuts, rtol=0.02)
+@pytest.fixture(scope="module")
+def heights():
+    return sums(0)
+
+
+@pytest.mark.numerical
+def test_the_ceiling_of_an_ideal_gas_is_the_exact_one():
+    """Of 2,500 rows the expected accuracy is off by 0.0035; an interval of 95 % misses one time in twenty."""
+    truth, cuts = best_accuracy(200_000), T * np.diff(log_weights(GAMMA)) / np.diff(GAMMA)
+    every = [bayes_ceiling(*sums(seed), T) for seed in range(5)]
+    assert sum(found.accuracy.low < truth < found.accuracy.high for found in every) >= 4
+    off = [found.expected - truth for found in every]
+    assert np.abs(off).max() < 0.015
+    assert abs(np.mean(off)) < 0.007
+    for found in every:
+        np.testing.assert_allclose(found.log_weight, log_weights(GAMMA), atol=0.25)
+        np.testing.assert_allclose(found.thresholds, cuts, rtol=0.02)
 
 
 @pytest.mark.parametrize("wrong", [0.4, 1.5])
@@ -107,6 +115,7 @@ def test_isotropic_latents_explain_one_part_in_n_each():
     assert np.abs(np.corrcoef(wide.coordinates[:, 0], z[:, 0])[0, 1]) > 0.99
 
 
+@pytest.mark.numerical
 def test_the_trend_follows_the_direction_of_gamma(heights):
     y, g = heights
     rng = np.random.default_rng(0)

@@ -47,6 +47,7 @@ def trained(tmp_path_factory):
     return get
 
 
+@pytest.mark.numerical
 def test_widths_of_principal_directions_are_roots_of_eigenvalues():
     """Not those of the diagonal: two correlated latents have one wide and one narrow direction."""
     draw = np.random.default_rng(0).normal(size=(20_000, 2))
