@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import beable
 from beable import cli
 
 ROOT = Path(__file__).parent.parent
@@ -16,24 +15,6 @@ ROOT = Path(__file__).parent.parent
 
 def blocks(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-
-
-def test_the_simulator_of_the_page_on_extending_goes_all_the_way(tmp_path):
-    names: dict = {}
-    exec(blocks("docs/extending.md")[0], names)
-    store = beable.generate(names["Wave"](), tmp_path / "wave.zarr", rows=60, workers=1)
-    settings = beable.RunSettings(training=beable.TrainingSettings(members=2, steps=100))
-    run = beable.train(store, tmp_path / "run", settings)
-    judged = beable.evaluate(run, store)
-    assert judged.relative_error.max() < 0.1
-    assert len(judged.disentanglement.s_d) == 2
-
-
-def test_the_design_of_the_page_on_extending_runs():
-    names: dict = {}
-    for block in blocks("docs/extending.md"):
-        exec(block, names)
-    assert names["found"].found.sum() == 4
 
 
 def test_the_examples_of_the_page_on_packing_run():
