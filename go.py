@@ -115,13 +115,27 @@ def variables() -> dict[str, str]:
 
 
 def test_kernels(words: list[str]) -> int:
-    """The exit code of the numerical tests with each kernel, the first that is not 0."""
-    command = [str(PYTHON), "-P", "-m", "pytest", *tests(["-m", "numerical", *words])]
-    codes = []
-    for name, choice in kernels().items():
-        say(f"numerical tests with the kernels {name}: {' '.join(f'{k}={v}' for k, v in choice.items())}")
-        codes.append(subprocess.run(command, cwd=ROOT, env={**variables(), **choice}).returncode)
-    return next((code for code in codes if code), 0)
+    """The numerical tests with every kernel, side by side; the first exit code that is not 0."""
+    command = [str(PYTHON), "-P", "-m", "pytest", *numerical_files(), *tests(["-n", "0", "-m", "numerical", *words])]
+    chosen = kernels()
+    running = [start(command, choice) for choice in chosen.values()]
+    for name, process in zip(chosen, running, strict=True):
+        printed, _ = process.communicate()
+        say(f"numerical tests with the kernels {name}: {' '.join(f'{k}={v}' for k, v in chosen[name].items())}")
+        print(printed, end="", flush=True)
+    return next((process.returncode for process in running if process.returncode), 0)
+
+
+def numerical_files() -> list[str]:
+    """Files with numerical tests: a process need not read the others."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(path) for path in files if "mark.numerical" in path.read_text(encoding="utf-8")]
+
+
+def start(command: list[str], choice: dict[str, str]) -> subprocess.Popen[str]:
+    """A process with the kernels of a choice, its output kept."""
+    env = {**variables(), **choice}
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def kernels() -> dict[str, dict[str, str]]:

@@ -290,23 +290,30 @@ def test_no_kernel_is_chosen_that_the_processor_does_not_run(go, processor, mach
     assert list(go.kernels()) == names
 
 
-def test_the_numerical_tests_run_with_each_kernel_and_any_failure_counts(go, installs, processor, monkeypatch):
+def test_the_numerical_tests_run_with_each_kernel_and_any_failure_counts(go, installs, processor, monkeypatch, capfd):
     processor("x86_64", "AVX2")
-    ran = []
+    (go.ROOT / "tests").mkdir()
+    (go.ROOT / "tests" / "test_numbers.py").write_text("@pytest.mark.numerical\n")
+    (go.ROOT / "tests" / "test_words.py").write_text("@pytest.mark.slow\n")
+    words = (
+        "import os, sys; print(*map(os.environ.get, sys.argv[1:3])); sys.exit(os.environ[sys.argv[2]] == 'Prescott')"
+    )
+    asked = []
 
-    def run(command, *, env, cwd):
-        ran.append((command[3:], env["OPENBLAS_CORETYPE"], env["ATEN_CPU_CAPABILITY"], env["OMP_NUM_THREADS"]))
-        return subprocess.CompletedProcess(command, int(env["OPENBLAS_CORETYPE"] == "Prescott"))
+    def start(command, choice):
+        asked.append(command[3:])
+        return begin([sys.executable, "-c", words, "OMP_NUM_THREADS", "OPENBLAS_CORETYPE"], choice)
 
+    begin = go.start
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
-    monkeypatch.setattr(go.subprocess, "run", run)
+    monkeypatch.setattr(go, "start", start)
     with pytest.raises(SystemExit) as stopped:
         go.main(["test", "--kernels", "-k", "inverse"])
     assert stopped.value.code == 1
-    assert [rest for _, *rest in ran] == [["Prescott", "default", "1"], ["Haswell", "avx2", "1"]]
-    command = ran[0][0]
-    assert command[0] == "pytest"
-    assert command[-4:] == ["-m", "numerical", "-k", "inverse"]
+    assert capfd.readouterr().out.split("\n") == ["1 Prescott", "1 Haswell", ""]
+    assert asked[0][:2] == ["pytest", str(go.ROOT / "tests" / "test_numbers.py")]
+    assert asked[0][-6:] == ["-n", "0", "-m", "numerical", "-k", "inverse"]
+    assert "test_words" not in " ".join(asked[0])
 
 
 @pytest.mark.numerical
