@@ -127,7 +127,7 @@ def test_a_wrong_claim_is_odd_and_the_best_claim_is_the_right_one(trained):
     right = np.asarray(GAMMA)[found.choice] == rows["gravity"]
     assert right.mean() > 0.85
     assert (found.scores.loss <= row_scores(run, rows).loss + 1e-6).all()
-    with pytest.raises(UsageError, match="told nothing"):
+    with pytest.raises(UsageError, match="conditioned on nothing"):
         most_favourable(trained(), rows, [[1.0]])
 
 
