@@ -107,7 +107,7 @@ def test_samples_can_be_scored_and_read_by_people(beable, folder, tmp_path):
 @pytest.mark.parametrize(
     ("run", "words", "told"),
     [
-        ("told", "", "the model is told gravity=VALUE, not none"),
+        ("told", "", "the model is conditioned on gravity=VALUE, not none"),
         ("told", "--conditions temperature=1", "the model is conditioned on gravity=VALUE, not temperature=1"),
         ("told", "--conditions gravity=0.4 box=3", "give --conditions gravity=VALUE"),
         ("told", "--conditions gravity=much", "each must be a name, =, and a number"),

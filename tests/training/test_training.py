@@ -154,7 +154,7 @@ def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
 
 def test_a_model_that_is_told_a_factor_asks_for_it():
     vae = VAE(code_of(independent()[0]), ModelSettings(conditions=("gravity",)), Noise(0, (0,), "start"))
-    with pytest.raises(UsageError, match="told gravity: give a value"):
+    with pytest.raises(UsageError, match="conditioned on gravity: give a value"):
         vae.decoder.location(torch.zeros(1, 3, 2))
 
 

@@ -111,9 +111,9 @@ def test_models_that_are_told_something_are_walked_at_a_condition(trained):
     run, rows = trained(60, ("gravity",)), fluid(100, 1)
     one, two = (traverse(run, rows, conditions={"gravity": g})[0] for g in (0.1, 1.0))
     assert np.abs(one.positions - two.positions).max() > 0
-    with pytest.raises(UsageError, match="told gravity"):
+    with pytest.raises(UsageError, match="conditioned on gravity"):
         traverse(run, rows)
-    with pytest.raises(UsageError, match="told nothing"):
+    with pytest.raises(UsageError, match="conditioned on nothing"):
         traverse(trained(), rows, conditions={"gravity": 1.0})
 
 
