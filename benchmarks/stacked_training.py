@@ -17,8 +17,8 @@ from time import process_time
 import numpy as np
 import torch
 
-from beable.representations import Code, Coded
-from beable.training.ensemble import Batches, for_members, whole
+from beable.representations import Coded, CodeSpec
+from beable.training.ensemble import Batches, as_tensors, per_member
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
 from beable.vae.distributions import Noise
@@ -33,10 +33,10 @@ def train(members, steps):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(ROWS, M)).astype(np.float32)
     coded = Coded(values, np.full((ROWS, 1), 1e-3, np.float32))
-    code = Code((M,), np.zeros(M, np.int64), np.array([12675.0]), np.ones(M, np.float32), 4225, 0.0)
+    code = CodeSpec((M,), np.zeros(M, np.int64), np.array([12675.0]), np.ones(M, np.float32), 4225, 0.0)
     settings = TrainingSettings(members=len(members), steps=steps, batch=64, start="random")
     vae = VAE(code, ModelSettings(), Noise(0, members, "start", 1))
-    held = for_members(whole(coded), len(members))
+    held = per_member(as_tensors(coded), len(members))
     fit = Fit(vae, Batches(coded, members, 64, 0), held, ObjectiveSettings(), settings)
     begun = process_time()
     fit.run()

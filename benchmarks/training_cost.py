@@ -23,10 +23,10 @@ import torch
 from beable.representations import Coded, make
 from beable.streams import RowStreams
 from beable.systems.darcy.simulator import Darcy
-from beable.training.ensemble import Batches, for_members, whole
+from beable.training.ensemble import Batches, as_tensors, per_member
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
-from beable.training.start import begin, paths
+from beable.training.start import initialise, linear_starts
 from beable.vae.distributions import Noise
 from beable.vae.settings import ModelSettings, ObjectiveSettings
 from beable.vae.vae import VAE
@@ -53,7 +53,7 @@ def relative_error(fit, held):
     with torch.no_grad():
         error = (fit.vae.decoder.location(fit.vae.encoder(held.values).mean) - held.values).square().sum((1, 2))
     energy = (held.values - held.values.mean(1, keepdim=True)).square().sum((1, 2))
-    left = held.leftover.sum((1, 2))
+    left = held.residual_energy.sum((1, 2))
     return float(((error + left) / (energy + left)).median())
 
 
@@ -67,9 +67,9 @@ def cost(data, representation, start, members, model, limit):
     numbers = range(members)
     settings = TrainingSettings(members=members, steps=4000, batch=64, start=start)
     vae = VAE(fitted.code, model, Noise(0, numbers, "start", 1))
-    flat = Coded(train.values.reshape(512, -1), train.leftover)
-    begin(vae, paths(start, flat.values, model.latents, numbers, 0))
-    rows = for_members(whole(held), members)
+    flat = Coded(train.values.reshape(512, -1), train.residual_energy)
+    initialise(vae, linear_starts(start, flat.values, model.latents, numbers, 0))
+    rows = per_member(as_tensors(held), members)
     fit = Fit(vae, Batches(flat, numbers, settings.batch, 0), rows, ObjectiveSettings(), settings)
     error = np.inf
     while error > TARGET and process_time() - begun < limit and fit.step < settings.steps:

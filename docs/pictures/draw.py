@@ -40,7 +40,7 @@ def samples_beside_equilibrium(out: Path) -> Figure:
     run, store = Run.load(out / "runs" / "told"), Store.open(out / "data.zarr")
     z = run.sample(len(GRAVITIES))
     samples = next(run.decode(z, np.array(GRAVITIES)[:, None]))["positions"]
-    rows = [int(np.flatnonzero(store.values[:, 0] == gravity)[0]) for gravity in GRAVITIES]
+    rows = [int(np.flatnonzero(store.factor_values[:, 0] == gravity)[0]) for gravity in GRAVITIES]
     titles = [f"decoded, γ = {g:g}" for g in GRAVITIES] + [f"Monte Carlo, γ = {g:g}" for g in GRAVITIES]
     positions = np.concatenate([samples, store.read("positions", rows)])
     return configurations(positions, 10.0, titles=titles, columns=len(GRAVITIES))

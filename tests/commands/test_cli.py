@@ -234,7 +234,7 @@ def test_simulate_makes_what_it_says(beable, tmp_path):
     assert (said["id"], said["rows"], said["failures"]) == (store.id, 4, {})
     assert store.settings["low"] == -1
     assert store.seed == 7
-    assert store.values.min() >= -1
+    assert store.factor_values.min() >= -1
 
 
 def test_simulate_again_changes_nothing(beable, small):

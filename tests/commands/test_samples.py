@@ -68,7 +68,7 @@ def test_samples_are_a_data_set_of_what_the_run_learned(answer, folder, tmp_path
     ]
     assert made.variables[0].dims == ("particle", "dimension")
     assert [f.name for f in made.factors] == ["gravity"]
-    np.testing.assert_array_equal(made.values, np.full((7, 1), 0.4))
+    np.testing.assert_array_equal(made.factor_values, np.full((7, 1), 0.4))
     assert "told" in made.title
 
 
@@ -157,7 +157,7 @@ def test_the_least_likely_rows_come_first(beable, folder, odd, run):
 
 def test_scores_of_all_rows_are_medians_over_members(answer, folder, odd):
     found, run, store = answer("score", folder / "told", odd), Run.load(folder / "told"), Store.open(odd)
-    scores = run.score({"positions": store.read("positions"), "gravity": store.values[:, 0]})
+    scores = run.score({"positions": store.read("positions"), "gravity": store.factor_values[:, 0]})
     assert found["row"] == list(range(20))
     np.testing.assert_allclose(found["distortion"], np.median(scores.distortion, 0), rtol=1e-6)
     np.testing.assert_allclose(found["rate"], np.median(scores.rate.sum(2), 0), rtol=1e-6)
@@ -211,7 +211,7 @@ def test_options_reach_the_simulator(answer, tmp_path):
     }
     assert {name: made.settings[name] for name in asked} == asked
     assert [f.name for f in made.factors] == ["gravity", "temperature"]
-    gravity = made.values[:, 0]
+    gravity = made.factor_values[:, 0]
     assert ((gravity >= 0.2) & (gravity <= 0.6)).all()
     assert len(np.unique(gravity)) == 2, "each chain of four rows draws its own"
 

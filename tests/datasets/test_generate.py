@@ -431,11 +431,11 @@ def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch):
 def test_a_failed_row_is_named_and_never_stored(whole, tmp_path):
     store = waves(tmp_path / "some.zarr", simulator=Waves(failing=(3, 17)), failure_limit=0.1)
     assert store.failures == dict.fromkeys((3, 17), "not finite: level, flow, energy; defect = nan")
-    assert np.array_equal(store.good, np.delete(np.arange(ROWS), [3, 17]))
+    assert np.array_equal(store.valid_rows, np.delete(np.arange(ROWS), [3, 17]))
     for name in ("level", "flow", "energy"):
         assert np.isnan(store.read(name, [3, 17])).all()
-        assert np.array_equal(store.read(name, store.good), whole.read(name, store.good))
-    assert np.isfinite(store.values).all()
+        assert np.array_equal(store.read(name, store.valid_rows), whole.read(name, store.valid_rows))
+    assert np.isfinite(store.factor_values).all()
 
 
 def test_too_many_failures_stop_it_and_what_is_done_is_kept(tmp_path):

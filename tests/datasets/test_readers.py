@@ -71,7 +71,7 @@ def test_what_goes_in_comes_out(tmp_path, suffix):
     assert np.array_equal(store.read("pressure"), PRESSURE)
     assert np.array_equal(store.read("flux"), FLUX)
     assert [f.name for f in store.factors] == ["theta_1", "theta_2", "load"]
-    assert np.array_equal(store.values, np.column_stack([THETA, LOAD]))
+    assert np.array_equal(store.factor_values, np.column_stack([THETA, LOAD]))
     assert store.verify() == []
 
 
@@ -161,7 +161,7 @@ def test_rows_that_are_not_finite_are_refused_or_kept_out(tmp_path):
     with pytest.raises(DataError, match="1 of 6 rows are not finite"):
         import_file(tmp_path / "mine.npz", tmp_path / "store.zarr")
     store = import_file(tmp_path / "mine.npz", tmp_path / "store.zarr", drop_invalid=True)
-    assert store.good.tolist() == [0, 1, 3, 4, 5]
+    assert store.valid_rows.tolist() == [0, 1, 3, 4, 5]
 
 
 TABLE = "size,flow (m/s),2nd\n1,0.5,7\n2,-1e-3,8\n4,3,9\n"
@@ -177,7 +177,7 @@ def test_columns_of_text_are_variables_by_name(tmp_path, delimiter, end, mark):
     store = import_file(path, tmp_path / "store.zarr", factors=["column_2nd"], units=units)
     assert {v.name: (v.dims, v.unit) for v in store.variables} == {"size": ((), "1"), "flow__m_s_": ((), "m s-1")}
     assert store.read("flow__m_s_").tolist() == [0.5, -1e-3, 3]
-    assert store.values.tolist() == [[7], [8], [9]]
+    assert store.factor_values.tolist() == [[7], [8], [9]]
     assert store.verify() == []
 
 
@@ -222,7 +222,7 @@ def test_rows_of_text_without_numbers_are_kept_out_or_their_columns_left_alone(t
         import_file(tmp_path / "mine.csv", tmp_path / "store.zarr", variables=["p"], factors=["size"])
     for i, choice in enumerate(({"variables": ["size"]}, {"variables": ["p"], "factors": ["size"]})):
         store = import_file(tmp_path / "mine.csv", tmp_path / f"{i}.zarr", drop_invalid=True, **choice)
-        assert store.good.tolist() == [0, 1, 3]
+        assert store.valid_rows.tolist() == [0, 1, 3]
 
 
 def test_text_that_is_no_text_or_too_much_is_refused(tmp_path, monkeypatch):

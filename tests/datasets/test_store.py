@@ -63,12 +63,12 @@ def test_arrays_come_back_with_names_and_units(store):
         ("heat", (), (), "1", "float32"),
     ]
     assert store.factors == (Factor("wind", "w", "m s-1"), Factor("rain", "rain"))
-    assert np.array_equal(store.values, np.stack(list(causes().values()), axis=1))
+    assert np.array_equal(store.factor_values, np.stack(list(causes().values()), axis=1))
     assert store.coordinates.keys() == {"x"}
     assert store.coordinates["x"][1] == "m"
     assert (store.rows, store.title, store.seed, store.simulator, store.settings) == (ROWS, "Weather", None, None, {})
     assert store.failures == {}
-    assert np.array_equal(store.good, np.arange(ROWS))
+    assert np.array_equal(store.valid_rows, np.arange(ROWS))
     assert store.verify() == []
 
 
@@ -259,9 +259,9 @@ def test_rows_that_are_not_finite_can_be_kept_out_by_name(tmp_path):
     given = with_nan(7)
     store = Store.from_arrays(tmp_path / "some.zarr", given, causes(), allow_failed=True)
     assert store.failures == {7: "not finite: pressure"}
-    assert np.array_equal(store.good, np.delete(np.arange(ROWS), 7))
+    assert np.array_equal(store.valid_rows, np.delete(np.arange(ROWS), 7))
     assert np.isnan(store.read("flux", [7])).all()
-    assert np.array_equal(store.read("flux", store.good), given["flux"][store.good])
+    assert np.array_equal(store.read("flux", store.valid_rows), given["flux"][store.valid_rows])
 
 
 def test_the_arrays_given_are_left_as_they_were(tmp_path):

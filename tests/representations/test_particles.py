@@ -36,7 +36,9 @@ def density(representation, coded, guess, variance):
         torch.tensor(code.dimension),
     )
     values = torch.tensor(coded.values.reshape(1, len(guess), -1), dtype=torch.float64)
-    return p.log_prob(values, torch.tensor(coded.leftover, dtype=torch.float64)[None])[0].numpy() - code.log_volume
+    return (
+        p.log_prob(values, torch.tensor(coded.residual_energy, dtype=torch.float64)[None])[0].numpy() - code.log_volume
+    )
 
 
 # Orders
@@ -123,7 +125,7 @@ def test_the_likelihood_of_coordinates_is_that_of_positions(options, centred):
         guess = (guess.reshape(ROWS, 6, 2) - shift[:, None]).reshape(ROWS, -1)
     found = density(coordinates, coded, guess, 0.3)
     np.testing.assert_allclose(found, full, rtol=1e-4, atol=1e-3)
-    without = density(coordinates, coded._replace(leftover=0 * coded.leftover), guess, 0.3)
+    without = density(coordinates, coded._replace(residual_energy=0 * coded.residual_energy), guess, 0.3)
     assert centred == bool(np.abs(without - full).max() > 0.1)
 
 

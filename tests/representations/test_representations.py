@@ -78,7 +78,7 @@ def test_a_code_and_its_leftover_hold_every_squared_distance(fitted):
     state = fitted.state()
     scale = np.repeat(state["channel_scale"], np.prod(GRID))
     distance = (((vector(data) - vector(fitted.inverse(other))) / scale) ** 2).sum(1)
-    found = ((coded.values - other) ** 2).reshape(ROWS, -1).sum(1) + coded.leftover.sum(1)
+    found = ((coded.values - other) ** 2).reshape(ROWS, -1).sum(1) + coded.residual_energy.sum(1)
     np.testing.assert_allclose(found, distance, rtol=1e-4)
 
 
@@ -103,8 +103,8 @@ def test_state_and_settings_restore_the_same_representation(fitted):
 def test_code_describes_the_values(fitted):
     coded, code = fitted.transform(snapshots()), fitted.code
     assert coded.values.shape[1:] == code.shape
-    assert coded.values.dtype == coded.leftover.dtype == np.float32
-    assert coded.leftover.shape == (ROWS, len(code.dimension))
+    assert coded.values.dtype == coded.residual_energy.dtype == np.float32
+    assert coded.residual_energy.shape == (ROWS, len(code.dimension))
     assert code.group.size == np.prod(code.shape) == code.scale.size
     assert code.dimension.sum() == 3 * np.prod(GRID)
     assert code.pixels == np.prod(GRID)
@@ -138,11 +138,11 @@ def test_the_likelihood_of_modes_is_that_of_every_output(options, separate_varia
         torch.tensor(code.group),
         torch.tensor(code.dimension),
     )
-    values, leftover = (torch.tensor(a, dtype=torch.float64)[None] for a in coded[:2])
-    found = p.log_prob(values, leftover)[0].numpy() - code.log_volume
+    values, residual_energy = (torch.tensor(a, dtype=torch.float64)[None] for a in coded[:2])
+    found = p.log_prob(values, residual_energy)[0].numpy() - code.log_volume
     np.testing.assert_allclose(found, full, rtol=rtol)
-    without = p.log_prob(values, torch.zeros_like(leftover))[0].numpy() - code.log_volume
-    if coded.leftover.mean() > 1e-4:
+    without = p.log_prob(values, torch.zeros_like(residual_energy))[0].numpy() - code.log_volume
+    if coded.residual_energy.mean() > 1e-4:
         assert abs(without / full - 1).max() > 2 * rtol
 
 
@@ -150,7 +150,7 @@ def test_kept_energy_decides_the_number_of_modes():
     few, many = (Modes(energy=e).fit(snapshots()) for e in (0.9, 0.9999))
     assert few.code.shape < many.code.shape
     coded = many.transform(snapshots())
-    lost = coded.leftover.sum() / (coded.leftover.sum() + (coded.values**2).sum())
+    lost = coded.residual_energy.sum() / (coded.residual_energy.sum() + (coded.values**2).sum())
     assert lost < 1e-4
 
 
@@ -246,7 +246,7 @@ def particles(request):
 
 
 def same_codes(one, two):
-    return np.array_equal(one.values, two.values) and np.array_equal(one.leftover, two.leftover)
+    return np.array_equal(one.values, two.values) and np.array_equal(one.residual_energy, two.residual_energy)
 
 
 def test_the_labels_of_particles_do_not_change_the_code(particles):
@@ -285,7 +285,7 @@ def test_particles_restore_the_same_representation(particles):
     again = make(name_of(particles), **particles.settings()).restore(particles.state(), {"positions": PARTICLES})
     one, two = particles.transform(gas(seed=2)), again.transform(gas(seed=2))
     np.testing.assert_array_equal(one.values, two.values)
-    np.testing.assert_array_equal(one.leftover, two.leftover)
+    np.testing.assert_array_equal(one.residual_energy, two.residual_energy)
     assert again.settings() == particles.settings()
     np.testing.assert_array_equal(again.inverse(one.values)["positions"], particles.inverse(one.values)["positions"])
     for first, second in zip(again.code, particles.code, strict=True):
@@ -295,8 +295,8 @@ def test_particles_restore_the_same_representation(particles):
 def test_the_code_of_particles_describes_the_values(particles):
     coded, code = particles.transform(gas()), particles.code
     assert coded.values.shape == (ROWS, *code.shape)
-    assert coded.values.dtype == coded.leftover.dtype == np.float32
-    assert coded.leftover.shape == (ROWS, len(code.dimension))
+    assert coded.values.dtype == coded.residual_energy.dtype == np.float32
+    assert coded.residual_energy.shape == (ROWS, len(code.dimension))
     assert code.group.size == np.prod(code.shape) == code.scale.size
     values = coded.values.reshape(ROWS, -1).astype(np.float64)
     for group in np.unique(code.group):
@@ -310,7 +310,7 @@ def test_rows_of_particles_have_the_same_bytes_in_any_block(particles):
     for size in (1, 7):
         parts = [particles.transform({"positions": data[i : i + size]}) for i in range(0, ROWS, size)]
         np.testing.assert_array_equal(np.concatenate([p.values for p in parts]), whole.values)
-        np.testing.assert_array_equal(np.concatenate([p.leftover for p in parts]), whole.leftover)
+        np.testing.assert_array_equal(np.concatenate([p.residual_energy for p in parts]), whole.residual_energy)
 
 
 @pytest.mark.parametrize("case", ALL_OF_PARTICLES, ids=label)

@@ -68,8 +68,8 @@ def test_state_and_settings_restore_the_same_table(fitted):
 def test_the_code_describes_the_values(fitted):
     coded, code = fitted.transform(powders()), fitted.code
     assert coded.values.shape == (ROWS, *code.shape)
-    assert coded.values.dtype == coded.leftover.dtype == np.float32
-    assert coded.leftover.shape == (ROWS, len(code.dimension))
+    assert coded.values.dtype == coded.residual_energy.dtype == np.float32
+    assert coded.residual_energy.shape == (ROWS, len(code.dimension))
     assert code.group.size == np.prod(code.shape) == code.scale.size == code.dimension.sum()
     np.testing.assert_array_equal(np.unique(code.group), np.arange(len(code.dimension)))
     np.testing.assert_allclose(code.scale, np.sqrt((coded.values.astype(float) ** 2).mean(0)), rtol=1e-5)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from beable.errors import DataError, DivergedError, UsageError
-from beable.representations import Code, Coded, make
-from beable.training.ensemble import Batches, for_members, split, whole
+from beable.representations import Coded, CodeSpec, make
+from beable.training.ensemble import Batches, as_tensors, per_member, split
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
-from beable.training.start import STARTS, begin, ica_path, paths
+from beable.training.start import STARTS, ica_path, initialise, linear_starts
 from beable.vae.distributions import Noise
 from beable.vae.networks import ACTIVATIONS, MLP, Conv, ConvUp, PointSet, Pyramid
 from beable.vae.settings import Constant, ModelSettings, ObjectiveSettings
@@ -29,18 +29,18 @@ def independent(rows=256, seed=0):
 
 def code_of(coded):
     m = coded.values.shape[1]
-    return Code((m,), np.zeros(m, np.int64), np.array([100.0]), coded.values.std(0), 50, 0.0)
+    return CodeSpec((m,), np.zeros(m, np.int64), np.array([100.0]), coded.values.std(0), 50, 0.0)
 
 
 def fitted(members=(0,), model=None, objective=None, held=64, **settings):
     coded, _ = independent()
     t = TrainingSettings(members=len(members), **({"steps": 60, "batch": 64} | settings))
     vae = VAE(code_of(coded), ModelSettings(width=8, **(model or {})), Noise(t.seed, members, "start", 1))
-    begin(vae, paths(t.start, coded.values, LATENTS, members, t.seed))
+    initialise(vae, linear_starts(t.start, coded.values, LATENTS, members, t.seed))
     fit = Fit(
         vae,
         Batches(coded, members, t.batch, t.seed, t.rows),
-        for_members(whole(Coded(*(a[:held] for a in coded[:2]))), len(members)),
+        per_member(as_tensors(Coded(*(a[:held] for a in coded[:2]))), len(members)),
         objective or ObjectiveSettings(),
         t,
     )
@@ -127,7 +127,7 @@ SOURCE_NETWORKS = {
 def test_the_networks_of_the_lennard_jones_study_have_the_sources_numbers_of_parameters(name):
     shape, settings, encoder, decoder = SOURCE_NETWORKS[name]
     m = int(np.prod(shape))
-    code = Code(shape, np.zeros(m, np.int64), np.array([float(m)]), np.ones(m, np.float32), m, 0.0)
+    code = CodeSpec(shape, np.zeros(m, np.int64), np.array([float(m)]), np.ones(m, np.float32), m, 0.0)
     model = ModelSettings(linear=False, likelihood="bernoulli", **settings)
     vae = VAE(code, model, Noise(0, (0,), "start"))
     counts = [sum(p.numel() for p in part.network.parameters()) for part in (vae.encoder, vae.decoder)]
@@ -143,10 +143,10 @@ def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
     for conditions in ((), ("known",)):
         coded = Coded(values, np.zeros((512, 1), np.float32), told if conditions else None)
         model = ModelSettings(latents=1, conditions=conditions, variance="fixed", sigma=0.3, width=16)
-        vae = VAE(code_of(Coded(values, coded.leftover)), model, Noise(0, (0, 1), "start", 1))
-        vae.settle_conditions(whole(coded).conditions)
+        vae = VAE(code_of(Coded(values, coded.residual_energy)), model, Noise(0, (0, 1), "start", 1))
+        vae.fit_scaler(as_tensors(coded).conditions)
         t = TrainingSettings(members=2, steps=300, batch=64, start="random", learning_rate=2e-2)
-        fit = Fit(vae, Batches(coded, (0, 1), 64, 0), for_members(whole(coded), 2), ObjectiveSettings(), t)
+        fit = Fit(vae, Batches(coded, (0, 1), 64, 0), per_member(as_tensors(coded), 2), ObjectiveSettings(), t)
         fit.run()
         rates[conditions] = fit.history.terms["held/rate/z"][-1].max()
     assert rates["known",] < 0.5 < 1.5 < rates[()]
@@ -167,7 +167,7 @@ def test_a_convolutional_vae_trains_on_fields(likelihood):
     model = ModelSettings(latents=1, network="conv", channels=(4, 8), likelihood=likelihood)
     vae = VAE(fields.code, model, Noise(0, (0, 1), "start", 1))
     settings = TrainingSettings(members=2, steps=150, batch=32, start="random")
-    held = for_members(whole(coded), 2)
+    held = per_member(as_tensors(coded), 2)
     fit = Fit(vae, Batches(coded, (0, 1), 32, 0), held, ObjectiveSettings(), settings)
     fit.run()
     distortion = torch.stack(fit.history.terms["held/distortion"])
@@ -213,14 +213,14 @@ def test_ica_of_white_data_keeps_every_direction():
 @pytest.mark.parametrize("start", ["pca", "ica"])
 def test_a_linear_path_and_its_way_back_are_inverse(start):
     coded, _ = independent()
-    (path,) = paths(start, coded.values, LATENTS, [0], 0)
+    (path,) = linear_starts(start, coded.values, LATENTS, [0], 0)
     np.testing.assert_allclose(path.back @ path.forward, np.eye(LATENTS), atol=1e-6)
 
 
 def test_more_latents_than_directions_are_refused():
     coded, _ = independent()
     with pytest.raises(DataError, match="fewer latents"):
-        paths("pca", coded.values[:, :1], LATENTS, [0], 0)
+        linear_starts("pca", coded.values[:, :1], LATENTS, [0], 0)
 
 
 @pytest.mark.numerical
@@ -230,9 +230,9 @@ def test_rounding_is_no_direction(start, seed):
     """Two factors in six numbers are two directions, in single precision too."""
     rng = np.random.default_rng(seed)
     values = (rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))).astype(np.float32)
-    assert paths(start, values, 2, [0], seed)
+    assert linear_starts(start, values, 2, [0], seed)
     with pytest.raises(DataError, match="fewer latents"):
-        paths(start, values, 3, [0], seed)
+        linear_starts(start, values, 3, [0], seed)
 
 
 @pytest.mark.numerical
@@ -240,7 +240,7 @@ def test_rounding_is_no_direction(start, seed):
 def test_rounding_does_not_turn_a_latent_whose_effects_are_alike(seed):
     rng = np.random.default_rng(seed)
     values = np.outer(rng.normal(size=50), [1.0, -1.0, 0.5]) * (1 + 1e-15 * rng.normal(size=(50, 3)))
-    (path,) = paths("pca", values, 1, [0], seed)
+    (path,) = linear_starts("pca", values, 1, [0], seed)
     assert (np.sign(path.back) == [[1, -1, 1]]).all()
 
 

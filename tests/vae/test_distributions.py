@@ -108,12 +108,14 @@ def test_the_grouped_normal_is_the_likelihood_of_every_output():
         for m, b, field, v in zip(mean, bases, y, variance, strict=True)
     )
     codes = [field @ b for field, b in zip(y, bases, strict=True)]
-    leftover = np.stack([((field - c @ b.T) ** 2).sum(1) for field, c, b in zip(y, codes, bases, strict=True)], 1)
+    residual_energy = np.stack(
+        [((field - c @ b.T) ** 2).sum(1) for field, c, b in zip(y, codes, bases, strict=True)], 1
+    )
     p = GroupedNormal(
         torch.tensor(np.concatenate(mean, 1))[None],
         torch.tensor(np.log(variance))[None],
         torch.tensor([0, 0, 1, 1, 1]),
         torch.tensor([5.0, 7.0], dtype=torch.float64),
     )
-    found = p.log_prob(torch.tensor(np.concatenate(codes, 1))[None], torch.tensor(leftover)[None])[0]
+    found = p.log_prob(torch.tensor(np.concatenate(codes, 1))[None], torch.tensor(residual_energy)[None])[0]
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)

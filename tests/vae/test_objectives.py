@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from beable.representations import Code
+from beable.representations import CodeSpec
 from beable.vae.distributions import Noise
 from beable.vae.objectives import SCALES, effective_beta, elbo, weights
 from beable.vae.settings import Constant, Cyclical, Feedback, ModelSettings, OutputNoise, Ramp, Saturating
 from beable.vae.vae import VAE, Rows
 
 MEMBERS, ROWS, M, GROUPS = 2, 64, 6, 3
-CODE = Code((M,), np.array([0, 0, 1, 1, 2, 2]), np.array([50.0, 40.0, 30.0]), np.ones(M, np.float32), 40, 0.0)
+CODE = CodeSpec((M,), np.array([0, 0, 1, 1, 2, 2]), np.array([50.0, 40.0, 30.0]), np.ones(M, np.float32), 40, 0.0)
 MODELS = {
     "closed": {"variance": "closed"},
     "closed-channel": {"variance": "closed-channel"},
@@ -72,7 +72,7 @@ def test_the_sources_scale_weighs_the_rate_by_pixels_and_latents():
 
 def test_a_scan_of_latents_at_the_sources_lambda_is_a_scan_of_beta():
     """λ = 0.00035 with 40 latents on 900 pixels is a decoder of deviation 0.063 at β = 1."""
-    code = Code((900,), np.zeros(900, np.int64), np.array([435.0]), np.ones(900, np.float32), 900, 0.0)
+    code = CodeSpec((900,), np.zeros(900, np.int64), np.array([435.0]), np.ones(900, np.float32), 900, 0.0)
 
     def beta(latents, sigma):
         model = ModelSettings(latents=latents, variance="fixed", sigma=sigma, width=4, linear=False)
@@ -110,7 +110,7 @@ def test_gradient_is_that_of_the_profiled_likelihood():
     z = vae.encoder(rows.values).mean.detach()
     loss = vae.decoder.distortion(vae.decoder(z, like=rows), rows).mean(-1).sum()
     found = torch.autograd.grad(loss, vae.decoder.linear.weight)[0]
-    error = (rows.values - vae.decoder.location(z)).square().sum(-1) + rows.leftover.sum(-1)
+    error = (rows.values - vae.decoder.location(z)).square().sum(-1) + rows.residual_energy.sum(-1)
     profiled = 0.5 * 120 * error.mean(-1).log().sum()
     torch.testing.assert_close(found, torch.autograd.grad(profiled, vae.decoder.linear.weight)[0])
 

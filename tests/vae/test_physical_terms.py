@@ -171,7 +171,7 @@ def settled():
     positions, gravity = gas()
     rows = Rows(torch.from_numpy(positions).flatten(1), torch.zeros(200, 1), torch.from_numpy(gravity)[:, None])
     made = penalty()
-    made.settle(rows)
+    made.fit(rows)
     return made, rows.values, rows.conditions
 
 
@@ -232,7 +232,7 @@ def small_vae(members=2, **settings):
     vae = VAE(coordinates.code, model, Noise(0, range(members), "start", 1))
     values = torch.from_numpy(coordinates.transform({"positions": positions}).values)
     rows = Rows(values, torch.zeros(40, 1), torch.from_numpy(gravity)[:, None])
-    vae.settle_conditions(rows.conditions)
+    vae.fit_scaler(rows.conditions)
     return vae, coordinates, rows
 
 
@@ -266,7 +266,7 @@ def test_posterior_and_prior_both_pay():
 def test_samples_are_matched_at_the_conditions_of_the_batch():
     vae, coordinates, rows = small_vae()
     made = particle_penalty(ParticleTerms(box=BOX, rows=16, matching=3.0), coordinates)
-    made.settle(rows)
+    made.fit(rows)
     location = rows.values.expand(2, -1, -1)
     terms = of_batch(vae, made, rows, location)
     assert list(terms) == ["penalty", "mismatch"]
@@ -280,7 +280,7 @@ def test_without_matching_no_moments_are_taken():
     positions, _ = gas(MOST_LEVELS + 5)
     made = penalty(matching=0)
     conditions = torch.arange(MOST_LEVELS + 5.0)[:, None]
-    made.settle(Rows(torch.from_numpy(positions).flatten(1), torch.zeros(1), conditions))
+    made.fit(Rows(torch.from_numpy(positions).flatten(1), torch.zeros(1), conditions))
     assert made.moments is None
 
 

@@ -34,7 +34,7 @@ from beable.errors import DataError, UsageError
 from beable.metrics.anomaly import Auc, roc_auc
 from beable.metrics.columns import Floats
 from beable.representations.representation import Snapshots
-from beable.training.ensemble import in_blocks
+from beable.training.ensemble import batched
 from beable.training.run import BLOCK_ROWS, Run
 from beable.vae.distributions import ZeroNoise
 from beable.vae.vae import Rows
@@ -72,7 +72,7 @@ def row_scores(run: Run, snapshots: Snapshots) -> RowScores:
             claim is anomalous, one of an honest claim need not be.
         snapshots: rows, with the claimed factors where the run is conditioned on some.
     """
-    parts = [_at_the_mean(run, rows) for rows in in_blocks(run.rows(snapshots), BLOCK_ROWS)]
+    parts = [_at_the_mean(run, rows) for rows in batched(run.rows(snapshots), BLOCK_ROWS)]
     distortion, rate, error = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
     return RowScores(distortion + run.log_volume(snapshots).numpy(), rate, error)
 
@@ -83,7 +83,7 @@ def _at_the_mean(run: Run, rows: Rows) -> RowScores:
     q = vae.encoder(rows.values, rows.conditions)
     p = vae.decoder(q.mean, conditions=rows.conditions)
     rates = vae.prior.rate(q, q.mean, vae.encoder, ZeroNoise(0, vae.members))
-    squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.leftover.sum(-1)
+    squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.residual_energy.sum(-1)
     outputs = float(code.dimension.sum())
     error = (squared / outputs).sqrt() * np.exp(code.log_volume / outputs)
     distortion = vae.decoder.distortion(p, rows)

@@ -176,7 +176,7 @@ def _level(run: Run, coded: Coded, fields: Mapping[str, FloatArray]) -> float:
     code = run.representation.code
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     spread = ((values - values.mean(0)) ** 2).mean(0)
-    energy = np.bincount(code.group, spread, len(code.dimension)) + coded.leftover.mean(0)
+    energy = np.bincount(code.group, spread, len(code.dimension)) + coded.residual_energy.mean(0)
     shared = run.settings.model.variance in ("closed", "scalar")
     return collapsed_level(energy, code.dimension, shared) + float(run.log_volume(fields).mean())
 
@@ -197,7 +197,7 @@ class _Reconstructions(NamedTuple):
     def relative_error(self) -> FloatArray:
         """Of all outputs together, exact in code space, (members)."""
         values = self.coded.values.reshape(len(self.coded.values), -1).astype(np.float64)
-        left = self.coded.leftover.sum()
+        left = self.coded.residual_energy.sum()
         energy = ((values - values.mean(0)) ** 2).sum() + left
         errors = ((self.locations.reshape(-1, *values.shape) - values) ** 2).sum((1, 2))
         return np.asarray((errors + left) / energy)
@@ -240,9 +240,9 @@ def disentanglement(
     None for few rows, and with fewer than two factors: one has nothing to be told from.
     """
     asked = [i for i, factor in enumerate(store.factors) if factor.name not in known]
-    if len(asked) < 2 or len(rows) < FEWEST_ROWS or not np.ptp(store.values[rows], axis=0).any():
+    if len(asked) < 2 or len(rows) < FEWEST_ROWS or not np.ptp(store.factor_values[rows], axis=0).any():
         return None
-    theta = store.values[rows][:, asked]
+    theta = store.factor_values[rows][:, asked]
     context = score_in_context(s_d, means[0], theta, rotations=ROTATIONS, repeats=2, level=0.9)
     return Disentanglement(
         np.array([s_d(z, theta).score for z in means]),

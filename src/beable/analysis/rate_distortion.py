@@ -164,7 +164,7 @@ def _squared_error(run: Run, snapshots: dict[str, FloatArray], z: FloatArray) ->
     values = coded.values.reshape(len(coded.values), -1)
     found = run.locations(z, run.conditions_of(snapshots)).reshape(run.members, *values.shape)
     error = ((found - values) ** 2).sum(2).mean(1)
-    return np.asarray(error + coded.leftover.sum(1).mean())
+    return np.asarray(error + coded.residual_energy.sum(1).mean())
 
 
 def _split(mean: FloatArray, std: FloatArray, rate: FloatArray) -> Split:

@@ -62,8 +62,8 @@ def sample(
         output,
         snapshots,
         {name: np.full(rows, value) for name, value in known.items()},
-        dims=loaded.about.get("dims"),
-        units=loaded.about.get("units"),
+        dims=loaded.metadata.get("dims"),
+        units=loaded.metadata.get("units"),
         title=f"Samples of member {member} of the run {run.name}",
     )
     show({"path": output, "id": store.id, "rows": rows, "variables": [v.name for v in store.variables]}, json=json)
@@ -111,7 +111,7 @@ def score(run: Path, store: Path, /, *, top: int = 10, json: bool = False) -> No
     from beable.training.run import Run
 
     loaded, data = Run.load(run), Store.open(store)
-    rows = np.asarray(data.good)
+    rows = np.asarray(data.valid_rows)
     scores = loaded.score(read(data, loaded.variables, rows, loaded.conditions))
     distortion, rate = (np.median(part, axis=0) for part in (scores.distortion, scores.rate.sum(2)))
     if json:

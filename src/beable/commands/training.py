@@ -138,8 +138,8 @@ def _open(run: Path, store: Path) -> "tuple[Run, Store, NDArray[Any]]":
     from beable.training.run import Run
 
     loaded, data = Run.load(run), Store.open(store)
-    same = data.id == loaded.about["store"]
-    return loaded, data, loaded.held_rows if same else np.asarray(data.good)
+    same = data.id == loaded.metadata["store"]
+    return loaded, data, loaded.held_rows if same else np.asarray(data.valid_rows)
 
 
 def report(

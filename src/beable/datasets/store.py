@@ -398,7 +398,7 @@ class Store:
         return _factors(self._arrays["factors"]) if "factors" in self._arrays else ()
 
     @cached_property
-    def values(self) -> FloatArray:
+    def factor_values(self) -> FloatArray:
         """Factor values (rows, factors), read-only."""
         return _frozen(self._rows("factors", slice(None)) if self.factors else np.empty((self.rows, 0)))
 
@@ -413,7 +413,7 @@ class Store:
         return dict(self._manifest.about.get("assessment", {}))
 
     @cached_property
-    def good(self) -> NDArray[np.int64]:
+    def valid_rows(self) -> NDArray[np.int64]:
         """Numbers of the rows that succeeded, in ascending order."""
         return _frozen(np.setdiff1d(np.arange(self.rows), np.fromiter(self.failures, np.int64)))
 
@@ -485,7 +485,7 @@ class Store:
             "settings": self.settings,
             "seed": self.seed,
             "rows": self.rows,
-            "good": len(self.good),
+            "good": len(self.valid_rows),
             "failures": {str(row): reason for row, reason in self.failures.items()},
             "block": self._attributes["block"],
             "bytes": sum(record["bytes"] for record in self._manifest.files.values()),

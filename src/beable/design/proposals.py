@@ -65,9 +65,9 @@ class Known(NamedTuple):
         variables, name = [v.name for v in store.variables], target.outcome.variable
         if name not in variables:
             raise DataError(f"{store.path}: holds {', '.join(variables)}, not {name}: choose a data set that does")
-        rows = store.good
+        rows = store.valid_rows
         snapshots = {n: store.read(n, rows) for n in variables if n in (name, target.outcome.error)}
-        values = store.values[rows][:, [names.index(factor) for factor in factors]]
+        values = store.factor_values[rows][:, [names.index(factor) for factor in factors]]
         return cls(np.asarray(values, dtype=float), target.outcome.parts(snapshots), target.outcome.errors(snapshots))
 
     def nearest(self, target: Target) -> "Known":

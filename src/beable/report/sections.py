@@ -113,7 +113,7 @@ def _scale(values: FloatArray) -> str:
 def _row_label(store: Store, row: int) -> str:
     if not store.factors or len(store.factors) > 4:
         return f"row {row}"
-    values = ", ".join(f"{value:.2f}" for value in store.values[row]).replace("-", "−")
+    values = ", ".join(f"{value:.2f}" for value in store.factor_values[row]).replace("-", "−")
     return f"({values})"
 
 
@@ -194,7 +194,7 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, 
     """One member's latents: against the factors, and their distribution beside factors and prior."""
     rows = evaluation.rows[:SHOWN_CODES]
     codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
-    factors = store.values[rows] if store.factors else None
+    factors = store.factor_values[rows] if store.factors else None
     letters = [f.symbol for f in store.factors]
     items: list[Figure | Table] = []
     if factors is not None:
@@ -251,7 +251,7 @@ def provenance(store: Store, command: str, runs: Mapping[str, Run]) -> dict[str,
     }
     for label, run in runs.items():
         seed = run.settings.training.seed
-        facts[f"run: {label}"] = f"sha256 {run.id}, seed {seed}, {run.members} members, {run.about['steps']} steps"
+        facts[f"run: {label}"] = f"sha256 {run.id}, seed {seed}, {run.members} members, {run.metadata['steps']} steps"
     return facts
 
 

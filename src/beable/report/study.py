@@ -47,7 +47,7 @@ def _data(finished: Finished) -> Section:
     source, store = f"Source: {finished.study.source}.", finished.store
     if items := SYSTEMS[finished.study.system].data_items:
         return Section("The data", [source], imported(items)(store))
-    return data_section(store, [int(row) for row in store.good[:SHOWN]], [source])
+    return data_section(store, [int(row) for row in store.valid_rows[:SHOWN]], [source])
 
 
 def _left_out(finished: Finished) -> list[Section]:

@@ -66,7 +66,7 @@ def linear_limit(run: Run, store: Store) -> Limit:
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     eigenvalues = np.linalg.eigvalsh(np.cov(values.T, bias=True).reshape(values.shape[1], -1))[::-1].clip(0)
     used = eigenvalues[: run.settings.model.latents]
-    rest = eigenvalues[len(used) :].sum() + coded.leftover.sum(1).mean()
+    rest = eigenvalues[len(used) :].sum() + coded.residual_energy.sum(1).mean()
     water = np.geomspace(used[0] * 1e-8, used[0], CURVE_POINTS)
     found = gaussian_curve(used, 1.0, water)
     return Limit(found.rate, found.squared_error + rest)

@@ -9,7 +9,7 @@ from beable.representations.grids import DensityGrid
 from beable.representations.joint import Joint
 from beable.representations.modes import Modes
 from beable.representations.particles import Coordinates, DistanceMatrix
-from beable.representations.representation import Code, Coded, Representation
+from beable.representations.representation import Coded, CodeSpec, Representation
 from beable.representations.tables import Table
 
 REPRESENTATIONS: dict[str, type[Representation]] = {
@@ -24,7 +24,7 @@ REPRESENTATIONS: dict[str, type[Representation]] = {
 
 __all__ = [
     "REPRESENTATIONS",
-    "Code",
+    "CodeSpec",
     "Coded",
     "Coordinates",
     "DensityGrid",

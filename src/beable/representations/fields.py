@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import DataError, unknown
-from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots, rows_of
+from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
 
 SCALINGS = ("none", "channel")
 
@@ -141,12 +141,14 @@ class Fields(Representation):
         return self
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         c = self.channels
         group = np.repeat(np.arange(c.number), c.pixels)
         dimension = np.full(c.number, float(c.pixels))
         shape = (c.number, *c.grid)
-        return Code(shape, group, dimension, self._size[group].astype(np.float32), c.pixels, self.standard.log_volume)
+        return CodeSpec(
+            shape, group, dimension, self._size[group].astype(np.float32), c.pixels, self.standard.log_volume
+        )
 
     def transform(self, snapshots: Snapshots) -> Coded:
         values = self.standard.apply(self.channels.stack(snapshots)).astype(np.float32)

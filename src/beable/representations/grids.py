@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.orders import Configurations
-from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots, rows_of
+from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
 from beable.representations.scaling import check_box, check_spread
 
 VALUES = ("count", "max", "one")
@@ -96,9 +96,9 @@ class DensityGrid(Representation):
         return np.sort(np.ravel_multi_index(tuple(axes), self.shape), axis=1)
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         n = self.number
-        return Code(
+        return CodeSpec(
             (1, *self.shape),
             np.zeros(n, np.int64),
             np.array([float(n)]),

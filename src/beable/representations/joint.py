@@ -11,7 +11,7 @@ import numpy as np
 from beable.errors import unknown
 from beable.representations.orders import OrderName
 from beable.representations.particles import Coordinates, DistanceMatrix
-from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
+from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots
 from beable.representations.scaling import Floats, check_scaling
 
 
@@ -72,9 +72,9 @@ class Joint(Representation):
         return self
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         one, two = self.coordinates.code, self.distances.code
-        return Code(
+        return CodeSpec(
             (one.group.size + two.group.size,),
             np.concatenate([one.group, two.group + 1]),
             np.concatenate([one.dimension, two.dimension]),

@@ -2,7 +2,7 @@ r"""Fields in the basis of their own leading modes (proper orthogonal decomposit
 
 .. math:: y = \bar y + \Phi c + \text{rest}, \qquad \Phi^\top \Phi = 1, \qquad r = \|y - \bar y\|^2 - \|c\|^2
 
-:math:`\Phi` holds the leading eigenvectors of the covariance of the training rows. The leftover energy r is
+:math:`\Phi` holds the leading eigenvectors of the covariance of the training rows. The residual energy r is
 computed from the rest itself, not as that difference, which would cancel. Sirovich (1987).
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError
 from beable.representations.fields import Channels, Standardisation, check_scaling
-from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
+from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots
 
 #: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
 RESOLVED = 1e-12
@@ -109,19 +109,19 @@ class Modes(Representation):
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         counts = [basis.shape[1] for basis in self.bases]
         group = np.repeat(np.arange(len(counts)), counts)
         dimension = np.array([float(basis.shape[0]) for basis in self.bases])
         scale = np.sqrt(np.concatenate(self.energies)).astype(np.float32)
-        return Code((sum(counts),), group, dimension, scale, self.channels.pixels, self.standard.log_volume)
+        return CodeSpec((sum(counts),), group, dimension, scale, self.channels.pixels, self.standard.log_volume)
 
     def transform(self, snapshots: Snapshots) -> Coded:
         blocks = self._blocks(self.standard.apply(self.channels.stack(snapshots)))
         codes = [block @ basis for block, basis in zip(blocks, self.bases, strict=True)]
         rests = [b - c @ basis.T for b, c, basis in zip(blocks, codes, self.bases, strict=True)]
-        leftover = np.stack([(rest**2).sum(1) for rest in rests], axis=1)
-        return Coded(np.concatenate(codes, axis=1).astype(np.float32), leftover.astype(np.float32))
+        residual_energy = np.stack([(rest**2).sum(1) for rest in rests], axis=1)
+        return Coded(np.concatenate(codes, axis=1).astype(np.float32), residual_energy.astype(np.float32))
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         parts = np.split(values, np.cumsum([basis.shape[1] for basis in self.bases])[:-1], axis=1)

@@ -16,7 +16,7 @@ from beable.errors import DataError, UsageError, unknown
 from beable.representations.distance_geometry import classical_scaling, refine
 from beable.representations.orders import Configurations, Order, OrderName
 from beable.representations.orientation import align, settle
-from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots
+from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots
 from beable.representations.scaling import Affine, Floats, affine_of, check_scaling
 from beable.representations.spherical import from_spherical, to_spherical
 
@@ -98,11 +98,11 @@ class Coordinates(Representation):
         return (around + self.centre if self.centred else ordered).reshape(len(ordered), -1)
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         m = self.configurations.numbers
         size = np.full(m, self._size, np.float32)
         group = np.zeros(m, np.int64)
-        return Code((m,), group, np.array([float(m)]), size, self.configurations.particles, self.affine.log_volume)
+        return CodeSpec((m,), group, np.array([float(m)]), size, self.configurations.particles, self.affine.log_volume)
 
     def ordered(self, positions: FloatArray) -> FloatArray:
         """Positions (rows, particles, dimensions) in this representation's order, in their own units."""
@@ -114,9 +114,9 @@ class Coordinates(Representation):
     def transform(self, snapshots: Snapshots) -> Coded:
         ordered = self.order.apply(self.configurations.take(snapshots)).astype(np.float64)
         values = self.affine.apply(self._numbers(ordered)).astype(np.float32)
-        return Coded(values, self._leftover(ordered)[:, None].astype(np.float32))
+        return Coded(values, self._residual_energy(ordered)[:, None].astype(np.float32))
 
-    def _leftover(self, ordered: Floats) -> Floats:
+    def _residual_energy(self, ordered: Floats) -> Floats:
         """Energy of the centre of mass, where it is taken out."""
         if not self.centred or self.polar:
             return np.zeros(len(ordered))
@@ -256,10 +256,10 @@ class DistanceMatrix(Representation):
         return {"image": (1, n, n), "flat": (n * n,), "triangle": (len(self._upper[0]),)}[self.form]
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         pairs, numbers = len(self._upper[0]), int(np.prod(self._shape))
         twice = 0.0 if self.form == "triangle" else 0.5 * np.log(2) * pairs
-        return Code(
+        return CodeSpec(
             self._shape,
             np.zeros(numbers, np.int64),
             np.array([float(pairs)]),

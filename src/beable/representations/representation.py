@@ -1,7 +1,7 @@
 r"""What every representation is: snapshots to arrays of numbers and back, with nothing lost from the likelihood.
 
 A representation maps a snapshot y of D numbers to a code c of m numbers. What the code leaves out is kept as
-the leftover energy r, so that the squared distance of y from any decoded code y' is exact:
+the residual energy r, so that the squared distance of y from any decoded code y' is exact:
 
 .. math:: \sum_i \frac{(y_i - y'_i)^2}{s_i^2} = \|c - c'\|^2 + r
 
@@ -27,16 +27,16 @@ class Coded(NamedTuple):
 
     Args:
         values: codes c, (rows, *shape), float32.
-        leftover: energy r that the code leaves out, by group, (rows, groups), float32.
+        residual_energy: energy r that the code leaves out, by group, (rows, groups), float32.
         conditions: known factors that a model is conditioned on, (rows, conditions), float32; None for none.
     """
 
     values: FloatArray
-    leftover: FloatArray
+    residual_energy: FloatArray
     conditions: FloatArray | None = None
 
 
-class Code(NamedTuple):
+class CodeSpec(NamedTuple):
     """What is constant about a code.
 
     Args:
@@ -74,7 +74,7 @@ class Representation(ABC):
 
     @property
     @abstractmethod
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         """What codes look like, once fitted."""
 
     @abstractmethod

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from beable.errors import DataError, UsageError, unknown
-from beable.representations.representation import Code, Coded, FloatArray, Representation, Snapshots, rows_of
+from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
 
 Floats = NDArray[np.float64]
 SCALINGS = ("deviation", "range", "maximum", "none")
@@ -351,11 +351,11 @@ class Table(Representation):
         return np.asarray((coordinates[:, kept] - self.offset[kept]) / self.scale[kept])
 
     @property
-    def code(self) -> Code:
+    def code(self) -> CodeSpec:
         scale = self.scale[self._varies]
         group, dimension = np.unique(self._groups(), return_inverse=True, return_counts=True)[1:]
         size = self._size.astype(np.float32)
-        return Code((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()))
+        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()))
 
     def _groups(self) -> NDArray[np.int64]:
         """The group of each number of the code, not yet counted from 0."""

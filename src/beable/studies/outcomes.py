@@ -17,7 +17,7 @@ from beable.studies.study import Arm
 from beable.training.data import learnable, prepare
 from beable.training.run import representation_choice, settled
 from beable.training.settings import RunSettings
-from beable.training.start import paths
+from beable.training.start import linear_starts
 from beable.workers import pool
 
 
@@ -62,7 +62,7 @@ def _linear(arm: Arm, settings: RunSettings, store: Store) -> ArmOutcome:
     t = settings.training
     data = prepare(store, learnable(store, settings.variables), *representation_choice(settings), t)
     codes = data.train.values.reshape(len(data.train.values), -1)
-    linear = paths(t.start, codes, settings.model.latents, range(t.members), t.seed)
+    linear = linear_starts(t.start, codes, settings.model.latents, range(t.members), t.seed)
     if linear is None:
         raise unknown("linear arm", t.start, ["ica", "pca"])
     evaluation = evaluate_linear(linear, data, store)
@@ -81,7 +81,7 @@ def score_table(outcomes: Mapping[str, ArmOutcome], store: Store, workers: int =
     if not store.factors or len(rows) < FEWEST_ROWS:
         return []
     codes = {name: np.asarray(o.evaluation.codes) for name, o in outcomes.items()}
-    given = METRICS, repeat(codes), repeat(store.values[rows])
+    given = METRICS, repeat(codes), repeat(store.factor_values[rows])
     if workers == 1:
         return list(map(score_row, *given))
     with pool(workers) as executor:

@@ -88,7 +88,7 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
     for name in names:
         if name not in held:
             raise unknown("factor", name, held)
-    return {name: store.values[rows, held.index(name)] for name in names}
+    return {name: store.factor_values[rows, held.index(name)] for name in names}
 
 
 def conditions(snapshots: Snapshots, names: Sequence[str]) -> NDArray[np.float32] | None:
@@ -108,8 +108,8 @@ def code_rows(
     """Coded rows of a store, block by block."""
     starts = range(0, len(rows), BLOCK_ROWS)
     blocks = [representation.transform(read(store, names, rows[i : i + BLOCK_ROWS])) for i in starts]
-    values, leftover = (np.concatenate(part) for part in zip(*(b[:2] for b in blocks), strict=True))
-    return Coded(values, leftover, conditions(factors(store, known, rows), known))
+    values, residual_energy = (np.concatenate(part) for part in zip(*(b[:2] for b in blocks), strict=True))
+    return Coded(values, residual_energy, conditions(factors(store, known, rows), known))
 
 
 def prepare(
@@ -132,7 +132,7 @@ def prepare(
         settings: seed, held-out share and order of the split.
         known: factors that the model is conditioned on.
     """
-    good = np.asarray(store.good)
+    good = np.asarray(store.valid_rows)
     if len(good) < 3:
         raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
     train, held = (good[part] for part in split(len(good), settings.held_out, settings.seed, settings.shuffle))

@@ -57,7 +57,7 @@ class Batches:
         seed: int,
         counts: Sequence[int] | None = None,
     ) -> None:
-        self.rows = whole(coded)
+        self.rows = as_tensors(coded)
         self.members, self.seed = list(members), seed
         rows = len(self.rows.values)
         self.counts = [rows] * len(self.members) if counts is None else list(counts)
@@ -79,7 +79,7 @@ class Batches:
 
     def everything(self, limit: int | None = None) -> Rows:
         """The first rows, the same for all members; every row without a limit."""
-        return for_members(_each(self.rows, lambda t: t[:limit]), len(self.members))
+        return per_member(_each(self.rows, lambda t: t[:limit]), len(self.members))
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
         count, first = self.counts[k], step * self.size
@@ -96,14 +96,14 @@ class Batches:
         return self._orders[k, epoch]
 
 
-def whole(coded: Coded) -> Rows:
+def as_tensors(coded: Coded) -> Rows:
     """Coded rows as tensors, values flattened to (rows, m)."""
     conditions = None if coded.conditions is None else torch.from_numpy(coded.conditions)
     values = torch.from_numpy(coded.values.reshape(len(coded.values), -1))
-    return Rows(values, torch.from_numpy(coded.leftover), conditions)
+    return Rows(values, torch.from_numpy(coded.residual_energy), conditions)
 
 
-def for_members(rows: Rows, members: int) -> Rows:
+def per_member(rows: Rows, members: int) -> Rows:
     """The same rows for every member, without copying."""
     return _each(rows, lambda t: t.expand(members, *t.shape))
 
@@ -113,7 +113,7 @@ def first_rows(rows: Rows, limit: int) -> Rows:
     return _each(rows, lambda t: t[:, :limit])
 
 
-def in_blocks(rows: Rows, size: int) -> Iterator[Rows]:
+def batched(rows: Rows, size: int) -> Iterator[Rows]:
     """The rows of each member, so many at a time; one block without rows where there are none."""
     for start in range(0, max(rows.values.shape[1], 1), size):
         yield _each(rows, itemgetter((slice(None), slice(start, start + size))))
@@ -121,4 +121,4 @@ def in_blocks(rows: Rows, size: int) -> Iterator[Rows]:
 
 def _each(rows: Rows, change: Callable[[Tensor], Tensor]) -> Rows:
     conditions = None if rows.conditions is None else change(rows.conditions)
-    return Rows(change(rows.values), change(rows.leftover), conditions)
+    return Rows(change(rows.values), change(rows.residual_energy), conditions)

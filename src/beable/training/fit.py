@@ -103,7 +103,7 @@ class Fit:
             if progress:
                 progress(self.step, self.settings.steps)
         self._take_best()
-        self._settle_variance()
+        self._fix_variance()
         if not self.finite():
             self._refuse_nonsense(self._loss(self.held))
             raise DivergedError(
@@ -228,7 +228,7 @@ class Fit:
                 p.copy_(kept)
 
     @torch.no_grad()
-    def _settle_variance(self) -> None:
+    def _fix_variance(self) -> None:
         """Fix a closed-form output variance at its value over the training rows, or many of them."""
         decoder = self.vae.decoder
         if not decoder.closed_form:

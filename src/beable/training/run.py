@@ -34,10 +34,10 @@ from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, l
 from beable.representations import Representation, make
 from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
-from beable.training.ensemble import Batches, for_members, in_blocks, whole
+from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History, Progress
 from beable.training.settings import RunSettings
-from beable.training.start import begin, paths
+from beable.training.start import initialise, linear_starts
 from beable.vae.distributions import Bernoulli, Noise, Normal
 from beable.vae.physical_terms import particle_penalty
 from beable.vae.vae import VAE, Rows
@@ -51,7 +51,7 @@ Given = Mapping[str, FloatArray] | FloatArray
 
 
 @readable
-class Codes(NamedTuple):
+class Posterior(NamedTuple):
     """The encoder's answer for each member and row.
 
     Args:
@@ -109,7 +109,7 @@ class Run:
         manifest: files.Manifest,
     ) -> None:
         self.vae, self.representation, self.history = vae.eval(), representation, dict(history)
-        self.about, self.cpu_seconds = about, float(manifest.about["cpu_seconds"])
+        self.metadata, self.cpu_seconds = about, float(manifest.about["cpu_seconds"])
         self.id = manifest.files["state.safetensors"]["sha256"]
         self.settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
 
@@ -120,7 +120,7 @@ class Run:
             f"Run of {self.members} member{'s' * (self.members > 1)} with {latents} latent{'s' * (latents > 1)}: "
             f"{listed(self.variables)} as {kind}{told}\n"
             f"  rows: {len(self.train_rows)} learned from, {len(self.held_rows)} held out\n"
-            f"  steps: {self.about['steps']}"
+            f"  steps: {self.metadata['steps']}"
         )
 
     @property
@@ -129,7 +129,7 @@ class Run:
 
     @property
     def variables(self) -> list[str]:
-        return list(self.about["variables"])
+        return list(self.metadata["variables"])
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -139,12 +139,12 @@ class Run:
     @property
     def held_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training never saw."""
-        return np.asarray(self.about["held_rows"], dtype=np.int64)
+        return np.asarray(self.metadata["held_rows"], dtype=np.int64)
 
     @property
     def train_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training saw."""
-        return np.asarray(self.about["train_rows"], dtype=np.int64)
+        return np.asarray(self.metadata["train_rows"], dtype=np.int64)
 
     def _named(self, snapshots: Given) -> Mapping[str, FloatArray]:
         """Snapshots by name; an array is the variable of a run that has learned from one alone."""
@@ -162,29 +162,29 @@ class Run:
         if missing:
             raise DataError(f"the run learned from {', '.join(wanted)}, not all given: give {', '.join(missing)} too")
         coded = self.representation.transform({name: snapshots[name] for name in self.variables})
-        return for_members(whole(coded._replace(conditions=self.conditions_of(snapshots))), self.members)
+        return per_member(as_tensors(coded._replace(conditions=self.conditions_of(snapshots))), self.members)
 
     def conditions_of(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
         """The conditions of snapshots, (rows, conditions); None where the model has none."""
         return conditions(snapshots, self.conditions)
 
     @torch.no_grad()
-    def encode(self, snapshots: Given) -> Codes:
+    def encode(self, snapshots: Given) -> Posterior:
         """Posterior mean and standard deviation of the latents of snapshots.
 
         Args:
             snapshots: each variable (rows, ...) by name; the array alone where the run learned from one variable.
         """
         q = self._posterior(self.rows(self._named(snapshots)))
-        return Codes(q.mean.numpy(), q.std.numpy())
+        return Posterior(q.mean.numpy(), q.std.numpy())
 
     def _posterior(self, rows: Rows) -> Normal:
-        parts = [self.vae.encoder(part.values, part.conditions) for part in in_blocks(rows, BLOCK_ROWS)]
+        parts = [self.vae.encoder(part.values, part.conditions) for part in batched(rows, BLOCK_ROWS)]
         return Normal(torch.cat([q.mean for q in parts], 1), torch.cat([q.log_std for q in parts], 1))
 
     def _location(self, z: torch.Tensor, conditions: torch.Tensor | None) -> torch.Tensor:
         rows = Rows(z, z[..., :0], conditions)
-        parts = [self.vae.decoder.location(part.values, part.conditions) for part in in_blocks(rows, BLOCK_ROWS)]
+        parts = [self.vae.decoder.location(part.values, part.conditions) for part in batched(rows, BLOCK_ROWS)]
         return torch.cat(parts, 1)
 
     @torch.no_grad()
@@ -383,13 +383,13 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     t, members = settings.training, list(range(settings.training.members))
     vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
     codes = data.train.values.reshape(len(data.train.values), -1)
-    vae.settle_conditions(whole(data.train).conditions)
-    begin(vae, paths(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
+    vae.fit_scaler(as_tensors(data.train).conditions)
+    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
     batches = Batches(data.train, members, t.batch, t.seed, t.rows)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
-        penalty.settle(whole(data.train))
-    return Fit(vae, batches, for_members(whole(data.held), len(members)), settings.objective, t, penalty)
+        penalty.fit(as_tensors(data.train))
+    return Fit(vae, batches, per_member(as_tensors(data.held), len(members)), settings.objective, t, penalty)
 
 
 class _Saver:

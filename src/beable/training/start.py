@@ -108,7 +108,9 @@ STARTS: dict[str, Callable[[FloatArray, int, np.random.Generator], LinearPath] |
 }
 
 
-def paths(kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int) -> list[LinearPath] | None:
+def linear_starts(
+    kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int
+) -> list[LinearPath] | None:
     """The linear path of each member from bootstrap draws of the codes; None for random weights.
 
     Args:
@@ -129,7 +131,7 @@ def paths(kind: str, codes: FloatArray, latents: int, members: Sequence[int], se
 
 
 @torch.no_grad()
-def begin(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
+def initialise(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
     """Write linear paths into the encoders and decoders of an ensemble, in place."""
     if linear is None:
         return

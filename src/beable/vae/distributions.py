@@ -167,11 +167,11 @@ class NormalMixture:
 
 @dataclass(frozen=True)
 class GroupedNormal:
-    r"""A normal likelihood of D outputs of which a row keeps only m numbers and some leftover energy.
+    r"""A normal likelihood of D outputs of which a row keeps only m numbers and some residual energy.
 
     With an orthonormal basis :math:`\Phi` the squared distance of a field from a prediction inside the basis is
     :math:`\|y - \bar y - \Phi c'\|^2 = \|c - c'\|^2 + r`, so the likelihood of all outputs is exact in the m
-    coefficients c and the leftover energy r of the row:
+    coefficients c and the residual energy r of the row:
 
     .. math::
         -\log p(y) = \tfrac12 \sum_g \Big[ \frac{\|c_g - c'_g\|^2 + r_g}{\sigma_g^2} + D_g \log 2\pi\sigma_g^2 \Big]
@@ -188,20 +188,20 @@ class GroupedNormal:
     group: Tensor
     dimension: Tensor
 
-    def energy(self, values: Tensor, leftover: Tensor) -> Tensor:
-        """Squared distance from the mean, leftover included: (members, rows, groups)."""
-        return group_energy(values - self.mean, self.group, leftover)
+    def energy(self, values: Tensor, residual_energy: Tensor) -> Tensor:
+        """Squared distance from the mean, residual energy included: (members, rows, groups)."""
+        return group_energy(values - self.mean, self.group, residual_energy)
 
-    def log_prob(self, values: Tensor, leftover: Tensor) -> Tensor:
+    def log_prob(self, values: Tensor, residual_energy: Tensor) -> Tensor:
         """Log density of each row's D outputs, in nats: (members, rows)."""
-        scaled = self.energy(values, leftover) * torch.exp(-self.log_variance).unsqueeze(1)
+        scaled = self.energy(values, residual_energy) * torch.exp(-self.log_variance).unsqueeze(1)
         constant = (self.dimension * (LOG_2PI + self.log_variance)).sum(-1, keepdim=True)
         return -0.5 * (scaled.sum(-1) + constant)
 
 
-def group_energy(difference: Tensor, group: Tensor, leftover: Tensor) -> Tensor:
-    """Squared sums by group plus the leftover: (members, rows, m) and (members, rows, groups) to the latter."""
+def group_energy(difference: Tensor, group: Tensor, residual_energy: Tensor) -> Tensor:
+    """Squared sums by group plus the residual energy: (members, rows, m) and (members, rows, groups) to the latter."""
     square = difference**2
-    if leftover.shape[-1] == 1:
-        return square.sum(-1, keepdim=True) + leftover
-    return leftover.expand(*square.shape[:2], -1).index_add(2, group, square)
+    if residual_energy.shape[-1] == 1:
+        return square.sum(-1, keepdim=True) + residual_energy
+    return residual_energy.expand(*square.shape[:2], -1).index_add(2, group, square)

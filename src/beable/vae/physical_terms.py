@@ -132,7 +132,7 @@ class ParticlePenalty(nn.Module):
         self.register_buffer("scale", torch.as_tensor(affine.scale, dtype=torch.float32))
         self.moments: Moments | None = None
 
-    def settle(self, rows: Rows) -> None:
+    def fit(self, rows: Rows) -> None:
         """Take the statistics of training rows (rows, m) to match."""
         if self.settings.matching:
             conditions = rows.values[:, :0] if rows.conditions is None else rows.conditions

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from beable.errors import DataError, UsageError
-from beable.representations.representation import Code
+from beable.representations.representation import CodeSpec
 from beable.vae.distributions import Bernoulli, GroupedNormal, Noise, Normal, group_energy, row_sum
 from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid
 from beable.vae.priors import Prior, make_prior
@@ -29,12 +29,12 @@ class Rows(NamedTuple):
 
     Args:
         values: what the encoder sees, (members, rows, m).
-        leftover: squared norm of what the code leaves out, by group, (members, rows, groups).
+        residual_energy: squared norm of what the code leaves out, by group, (members, rows, groups).
         conditions: known factors that both networks are conditioned on, (members, rows, conditions); None for none.
     """
 
     values: Tensor
-    leftover: Tensor
+    residual_energy: Tensor
     conditions: Tensor | None = None
 
 
@@ -71,7 +71,7 @@ class Conditions(nn.Module):
 class Encoder(nn.Module):
     """q(z|y), independent normals."""
 
-    def __init__(self, code: Code, settings: ModelSettings, noise: Noise) -> None:
+    def __init__(self, code: CodeSpec, settings: ModelSettings, noise: Noise) -> None:
         super().__init__()
         features = code.group.size
         self.latents = settings.latents
@@ -95,7 +95,7 @@ def _softly_clamped(x: Tensor, low: float, high: float) -> Tensor:
     return middle + half * torch.tanh((x - middle) / half)
 
 
-def _encoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Module:
+def _encoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> nn.Module:
     outputs, gain, known = 2 * settings.latents, 0.01 if settings.linear else 1.0, len(settings.conditions)
     if settings.network == "conv":
         shape = Pyramid(_grid(code), settings.channels, settings.stride, settings.head)
@@ -105,7 +105,7 @@ def _encoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Mo
     return MLP([code.group.size + known, *settings.layers, outputs], noise, settings.activation, gain)
 
 
-def _decoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Module:
+def _decoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> nn.Module:
     gain, inputs = 0.01 if settings.linear else 1.0, settings.latents + len(settings.conditions)
     if settings.network == "conv":
         widths = settings.decoder_channels or settings.channels[::-1]
@@ -115,7 +115,7 @@ def _decoder_network(code: Code, settings: ModelSettings, noise: Noise) -> nn.Mo
     return MLP([inputs, *settings.layers[::-1], code.group.size], noise, settings.activation, gain)
 
 
-def _grid(code: Code) -> tuple[int, ...]:
+def _grid(code: CodeSpec) -> tuple[int, ...]:
     if len(code.shape) < 2:
         raise DataError(
             f"a conv network needs fields, got a code of shape {code.shape}: "
@@ -127,7 +127,7 @@ def _grid(code: Code) -> tuple[int, ...]:
 class Decoder(nn.Module):
     """p(y|z): a network and the likelihood that its last layer speaks."""
 
-    def __init__(self, code: Code, settings: ModelSettings, noise: Noise) -> None:
+    def __init__(self, code: CodeSpec, settings: ModelSettings, noise: Noise) -> None:
         super().__init__()
         self.settings, self.pixels = settings, code.pixels
         self.scale: Tensor
@@ -189,7 +189,7 @@ class Decoder(nn.Module):
 
         Its gradient vanishes at that minimum, so it may be held fixed during a step.
         """
-        energy = group_energy(rows.values - location, self.group, rows.leftover).mean(1)
+        energy = group_energy(rows.values - location, self.group, rows.residual_energy).mean(1)
         if self.settings.variance == "closed":
             return (energy.sum(-1, keepdim=True) / self.dimension.sum()).log().expand_as(energy)
         return (energy / self.dimension).log()
@@ -198,7 +198,7 @@ class Decoder(nn.Module):
         """-log p(y|z) of all outputs, in nats, (members, rows)."""
         if isinstance(p, Bernoulli):
             return -row_sum(p.log_prob(rows.values))
-        return -p.log_prob(rows.values, rows.leftover)
+        return -p.log_prob(rows.values, rows.residual_energy)
 
 
 class VAE(nn.Module):
@@ -210,14 +210,14 @@ class VAE(nn.Module):
         noise: its members are the ensemble's; first weights come from it.
     """
 
-    def __init__(self, code: Code, settings: ModelSettings, noise: Noise) -> None:
+    def __init__(self, code: CodeSpec, settings: ModelSettings, noise: Noise) -> None:
         super().__init__()
         self.members = list(noise.members)
         self.encoder = Encoder(code, settings, noise)
         self.decoder = Decoder(code, settings, noise)
         self.prior: Prior = make_prior(settings.prior, settings.latents, noise, **settings.prior_options)
 
-    def settle_conditions(self, conditions: Tensor | None) -> None:
+    def fit_scaler(self, conditions: Tensor | None) -> None:
         """Take centre and spread of the known factors from training rows, (rows, conditions)."""
         if conditions is not None:
             for part in (self.encoder, self.decoder):

@@ -190,7 +190,7 @@ def test_flagged_rows_are_left_out_and_counted(tmp_path, table):
     given = np.array(rows_of())[:DESIGNS]
     np.testing.assert_array_equal(store.read("mean_size"), given[:, [2, 4, 6]])
     np.testing.assert_array_equal(store.read("packing_fraction"), given[:, 11])
-    np.testing.assert_array_equal(store.values, given[:, [2, 4, 6, 3, 5, 7, 8, 9, 10]])
+    np.testing.assert_array_equal(store.factor_values, given[:, [2, 4, 6, 3, 5, 7, 8, 9, 10]])
     assert [v.name for v in store.variables if not v.diagnostic] == [
         "mean_size", "size_deviation", "mass_fraction", "packing_fraction",
     ]  # fmt: skip

@@ -331,8 +331,8 @@ def test_failed_rows_of_a_store_are_named(tmp_path):
     store = generate(simulator, tmp_path / "a.zarr", 12, workers=1, failure_limit=1.0)
     needed = store.read("spheres")
     assert 0 < len(store.failures) < 12
-    np.testing.assert_array_equal(np.sort(store.good), np.flatnonzero(needed <= 2000))
-    assert np.isfinite(store.read("packing_fraction", store.good)).all()
+    np.testing.assert_array_equal(np.sort(store.valid_rows), np.flatnonzero(needed <= 2000))
+    assert np.isfinite(store.read("packing_fraction", store.valid_rows)).all()
 
 
 def test_a_store_has_the_same_bytes_for_any_workers_and_blocks(tmp_path):
@@ -355,7 +355,7 @@ def test_factors_and_variables_of_a_store_agree(tmp_path):
     names = [factor.name for factor in store.factors]
     for i in range(3):
         for variable in ("median", "spread", "mass_fraction"):
-            column = store.values[:, names.index(f"{variable}_{i + 1}")]
+            column = store.factor_values[:, names.index(f"{variable}_{i + 1}")]
             np.testing.assert_array_equal(store.read(variable)[:, i], column)
 
 

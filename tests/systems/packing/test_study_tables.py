@@ -260,7 +260,7 @@ def test_a_subset_holds_whole_rows_of_its_source(place):
         np.testing.assert_array_equal(store.read(variable.name), source.read(variable.name, rows))
         same = next(v for v in source.variables if v.name == variable.name)
         assert (variable.dims, variable.unit) == (same.dims, same.unit)
-    np.testing.assert_array_equal(store.values, source.values[rows])
+    np.testing.assert_array_equal(store.factor_values, source.factor_values[rows])
     assert [(f.name, f.symbol, f.unit) for f in store.factors] == [(f.name, f.symbol, f.unit) for f in source.factors]
 
 

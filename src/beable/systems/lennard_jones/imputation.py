@@ -32,7 +32,7 @@ from beable.representations.distance_geometry import distances_of
 from beable.representations.particles import DistanceMatrix
 from beable.representations.representation import Snapshots
 from beable.systems.lennard_jones.corruptions import block
-from beable.training.ensemble import for_members, in_blocks
+from beable.training.ensemble import batched, per_member
 from beable.training.run import BLOCK_ROWS, Run
 from beable.vae.distributions import Bernoulli, GroupedNormal, Normal, ZeroNoise
 from beable.vae.vae import VAE, Rows
@@ -182,13 +182,13 @@ def _as_mask(r: DistanceMatrix, known: Bools) -> Bools:
 def _rows(run: Run, codes: FloatArray, conditions: FloatArray | None) -> Rows:
     rows = Rows(torch.from_numpy(codes), torch.zeros(len(codes), 1), None)
     known = None if conditions is None else torch.from_numpy(np.asarray(conditions, np.float32))
-    return for_members(rows._replace(conditions=known), run.members)
+    return per_member(rows._replace(conditions=known), run.members)
 
 
 @torch.no_grad()
 def _decoded(run: Run, codes: FloatArray, conditions: FloatArray | None) -> Floats:
     rows = _rows(run, codes, conditions)
-    means = [run.vae.encoder(part.values, part.conditions).mean for part in in_blocks(rows, BLOCK_ROWS)]
+    means = [run.vae.encoder(part.values, part.conditions).mean for part in batched(rows, BLOCK_ROWS)]
     return _matrices(run, torch.cat(means, 1), conditions)
 
 
@@ -200,7 +200,7 @@ def _matrices(run: Run, z: Tensor, conditions: FloatArray | None) -> Floats:
 def _best_latents(run: Run, codes: FloatArray, known: Bools, conditions: FloatArray | None, steps: int) -> Floats:
     count("steps", steps, 1)
     rows, mask = _rows(run, codes, conditions), torch.from_numpy(known)
-    found = [explain(run.vae, part, mask, steps) for part in in_blocks(rows, BLOCK_ROWS)]
+    found = [explain(run.vae, part, mask, steps) for part in batched(rows, BLOCK_ROWS)]
     return _matrices(run, torch.cat(found, 1), conditions)
 
 

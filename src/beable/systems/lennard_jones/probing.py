@@ -229,7 +229,7 @@ def _spread(run: Run, snapshots: Snapshots) -> float:
     """Variance of the code, all numbers together."""
     coded = run.representation.transform({name: snapshots[name] for name in run.variables})
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
-    return float(values.var(axis=0).sum() + coded.leftover.mean(axis=0).sum())
+    return float(values.var(axis=0).sum() + coded.residual_energy.mean(axis=0).sum())
 
 
 def _walks(d: Directions, steps: Floats) -> Floats:

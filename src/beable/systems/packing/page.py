@@ -41,8 +41,8 @@ METHODS = {"search": "search", "inversion": "plain inversion", "random": "random
 
 def data_items(store: Store) -> list[Item]:
     """The table's packing fractions."""
-    values = np.asarray(store.read("packing_fraction", store.good), float)
-    middle = int(store.good[int(np.argsort(values)[len(values) // 2])])
+    values = np.asarray(store.read("packing_fraction", store.valid_rows), float)
+    middle = int(store.valid_rows[int(np.argsort(values)[len(values) // 2])])
     return [
         Figure(
             size_distribution(_sizes(store, middle)),

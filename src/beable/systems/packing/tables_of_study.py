@@ -44,7 +44,7 @@ def make_subset(request: Request) -> Store:
     """Rows of a data set of packings that have another distribution of packing fractions."""
     source, asked = request.origin, request.settings
     assert isinstance(source, Store)
-    good = np.asarray(source.good)
+    good = np.asarray(source.valid_rows)
     phi = source.read("packing_fraction", good)
     threshold = None if asked.densest is None else float(np.quantile(phi, 1 - asked.densest))
     rows = good[subset(phi, asked.kind, request.seed, request.rows, threshold=threshold)]

@@ -76,5 +76,5 @@ def equilibrium(context: Context) -> Equilibrium:
 
 
 def _energies(store: Store, rows: dict[str, FloatArray], gravities: tuple[float, ...]) -> dict[float, FloatArray]:
-    energy = store.read("energy", store.good)
+    energy = store.read("energy", store.valid_rows)
     return {g: energy[rows["gravity"] == g] for g in gravities}

@@ -127,7 +127,7 @@ def _linear(
     off, code = judged - centre, representation.code
     outputs = float(code.dimension.sum())
     unit = np.exp(code.log_volume / outputs)
-    left = codes[1].leftover.sum()
+    left = codes[1].residual_energy.sum()
     errors = {
         k: float(unit * np.sqrt((np.square(off - off @ v[:k].T @ v[:k]).sum() + left) / outputs / len(off)))
         for k in COMPONENTS

@@ -42,7 +42,7 @@ def snapshots(store: Store, rows: NDArray[np.int64]) -> dict[str, FloatArray]:
 
 def first(store: Store, limit: int) -> dict[str, FloatArray]:
     """Positions and gravity of the first rows of a store that succeeded."""
-    return snapshots(store, np.asarray(store.good[:limit]))
+    return snapshots(store, np.asarray(store.valid_rows[:limit]))
 
 
 def of_gravity(given: dict[str, FloatArray], gravity: float) -> FloatArray:

@@ -119,7 +119,7 @@ def beds(context: Context) -> Beds:
         wide[spread] = _bed(context, Powder([Component(median=1.0, spread=spread)]))
     for spread in PUBLISHED:
         public[spread] = _bed(context, Powder([lognormal_classes(1.0, spread)]))
-    rows, store = np.asarray(context.store.good), context.store
+    rows, store = np.asarray(context.store.valid_rows), context.store
     names = ("close_packing", "packing_fraction", "standard_error")
     return Beds(two, wide, public, {name: np.asarray(store.read(name, rows)) for name in names})
 

@@ -291,7 +291,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> BetaArm:
         resimulated,
         _true_mig(trained, learned, seed),
         _history(run, members),
-        np.sort(target(read_rows(store, np.asarray(store.good)))),
+        np.sort(target(read_rows(store, np.asarray(store.valid_rows)))),
     )
 
 

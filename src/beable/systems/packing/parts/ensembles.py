@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from beable.errors import UsageError
 from beable.streams import generator
 from beable.systems.packing.parts.rows import Floats, Snapshots, inputs, target
-from beable.training.run import Codes, Run
+from beable.training.run import Posterior, Run
 from beable.vae.objectives import effective_beta
 from beable.vae.settings import Constant
 
@@ -50,7 +50,7 @@ class Judged(NamedTuple):
         squared_error: mean ‖x − x'‖² of scaled columns, x' of one sample of the latents, (members).
     """
 
-    codes: Codes
+    codes: Posterior
     rate: Floats
     squared_error: Floats
 
@@ -64,7 +64,7 @@ def judged(run: Run, snapshots: Snapshots, seed: int) -> Judged:
     return Judged(codes, np.asarray(rate, np.float64), np.asarray(error, np.float64))
 
 
-def drawn(codes: Codes, seed: int) -> NDArray[np.float32]:
+def drawn(codes: Posterior, seed: int) -> NDArray[np.float32]:
     """One sample of the latents of each member and row."""
     noise = generator(seed, "noise").normal(size=codes.mean.shape)
     return np.asarray(codes.mean + codes.std * noise, np.float32)
@@ -99,7 +99,7 @@ def picked(rows: int, count: int, members: Members, seed: int) -> NDArray[np.int
     return np.array([np.sort(each[k]) for k in members.seeds])
 
 
-def of_picked(codes: Codes, picks: NDArray[np.int64], seed: int, *, sample: bool) -> NDArray[np.float32]:
+def of_picked(codes: Posterior, picks: NDArray[np.int64], seed: int, *, sample: bool) -> NDArray[np.float32]:
     """Latents of the picked rows of each member, (members, count, latents): a sample of the posterior, or its mean."""
     z = drawn(codes, seed) if sample else np.asarray(codes.mean, np.float32)
     return np.take_along_axis(z, picks[:, :, None], axis=1)

@@ -75,7 +75,7 @@ def oracle_of(context: Context, arm: Arm, oracles: dict[str, Forest]) -> Forest:
     """The surrogate of the whole table that an arm's was drawn of, made once."""
     store = whole_of(context, arm)
     if store.id not in oracles:
-        rows = read_rows(store, np.asarray(store.good))
+        rows = read_rows(store, np.asarray(store.valid_rows))
         oracles[store.id] = surrogate(inputs(rows), target(rows), trees=context.option("trees"))
     return oracles[store.id]
 
