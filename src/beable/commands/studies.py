@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from beable.console.numbers import typed
 from beable.console.output import show
 from beable.console.progress import progress
+from beable.console.settings import given
 from beable.errors import UsageError
 from beable.studies import study as pages
 
@@ -66,6 +67,8 @@ def run(
     preset: str = "quick",
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     file: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+    config: Path | None = None,
+    set: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
     workers: int | None = None,
     json: bool = False,
 ) -> None:
@@ -81,6 +84,10 @@ def run(
         Folder for everything; by default named after study and preset.
     file
         Files that a study asks for, such as table=mine.csv; without them their parts are left out.
+    config
+        TOML file with other settings of the study, in the form of a preset: data, datasets, run, arms, parts.
+    set
+        Such settings as words, such as run.training.steps=200 or parts.NAME.OPTION=VALUE; they win over the file.
     workers
         Processes; all cores by default.
     json
@@ -89,11 +96,12 @@ def run(
     from beable.studies.run import run_study
 
     out = output or Path(f"{name}-{preset}")
-    study, given = pages.load(name).with_preset(preset), _named_files(file)
-    if given and not study.files:
+    study, files = pages.load(name).with_preset(preset), _named_files(file)
+    if files and not study.files:
         raise UsageError(f"study {name} asks for no file: leave out --file")
     stage = lambda label: progress(label, quiet=json)  # noqa: E731
-    _report(run_study(study, preset, out, given=given, workers=workers, stage=stage), out, json)
+    changes = given(config, set)
+    _report(run_study(study, preset, out, given=files, changes=changes, workers=workers, stage=stage), out, json)
 
 
 def report(folder: Path, /, *, json: bool = False) -> None:
@@ -140,10 +148,10 @@ def _lines(finished: "Finished") -> list[str]:
 
 
 def _named_files(words: list[str]) -> dict[str, Path]:
-    given = dict(map(_named_file, words))
-    if len(given) < len(words):
+    found = dict(map(_named_file, words))
+    if len(found) < len(words):
         raise UsageError(f"--file {' '.join(words)}: a name stands there twice: give each once")
-    return given
+    return found
 
 
 def _named_file(words: str) -> tuple[str, Path]:

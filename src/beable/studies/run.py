@@ -12,7 +12,8 @@
       report.html           the page
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import get_context
@@ -74,6 +75,7 @@ def run_study(
     out: Path,
     *,
     given: Mapping[str, Path] | None = None,
+    changes: Mapping[str, Any] | None = None,
     workers: int | None = None,
     stage: Stage = silent,
 ) -> Finished:
@@ -84,15 +86,22 @@ def run_study(
         preset: its name, for the record.
         out: folder for everything.
         given: files of the user, by the names that the study has for them; parts that need others are left out.
+        changes: settings in place of the study's own, as `Study.with_overrides` takes them.
         workers: processes; all cores by default.
         stage: called with the name of each stage; its context gives the callback for progress.
     """
     workers, present = number(workers), dict(given or {})
+    study = study.with_overrides(changes or {}, ", its changes")
     check(study)
     check_files(study, present)
     possible = _possible(study, present)
     files.make_folder(out)
-    asked = {"study": study.model_dump(mode="json"), "preset": preset, "files": sorted(present)}
+    asked = {
+        "study": study.model_dump(mode="json"),
+        "preset": preset,
+        "files": sorted(present),
+        "changes": changes or {},
+    }
     files.write_json(out / "study.json", asked)
     _make_all_data(possible, out, present, workers, stage)
     with stage("training") as progress:
@@ -139,7 +148,17 @@ def read_study(out: Path) -> Finished:
 
 def _command(study: Study, asked: Mapping[str, Any]) -> str:
     named = [f"--file {name}=PATH" for name in asked["files"]]
-    return " ".join([f"beable study run {study.name} --preset {asked['preset']}", *named])
+    changed = [f"--set {name}={json.dumps(value)}" for name, value in _leaves(asked["changes"])]
+    return " ".join([f"beable study run {study.name} --preset {asked['preset']}", *named, *changed])
+
+
+def _leaves(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    """Values of a tree with their dotted names."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{at}{name}.")
+        else:
+            yield f"{at}{name}", value
 
 
 def _possible(study: Study, given: Mapping[str, Path]) -> Study:
