@@ -86,11 +86,11 @@ def test_version(beable):
 
 
 def commands():
-    """Every call of beable in a block of the documents, without the words beside it."""
+    """Every call of beable in a block of the documents, without the words beside it and those of a package."""
     root = Path(__file__).parents[2]
     for page in sorted([root / "README.md", *(root / "docs").glob("*.md")]):
         for line in page.read_text().splitlines():
-            words = re.match(r"(?:beable|python3 go\.py) (?!demo|test|VERB)(\S+(?: \S+)*)", line)
+            words = re.match(r"(?:beable|python3 go\.py) (?!demo|test|VERB|simulate wave|wave-energy)(\S+(?: \S+)*)", line)
             if words and not line.startswith("beable:"):
                 yield pytest.param(words[1].split(), id=f"{page.name}: {words[1]}")
 

@@ -142,7 +142,7 @@ def odd(folder):
     positions = gas.read("positions")[:20].copy()
     positions[5] += 8
     positions[11] += 30
-    gravity = gas.values[:20, [f.name for f in gas.factors].index("gravity")]
+    gravity = gas.factor_values[:20, [f.name for f in gas.factors].index("gravity")]
     return Store.from_arrays(folder / "odd.zarr", {"positions": positions}, {"gravity": gravity}).path
 
 

@@ -243,7 +243,7 @@ def test_arrays_that_cannot_be_snapshots_are_refused(tmp_path, bad):
         ({"units": {"presure": "Pa"}}, "did you mean 'pressure'"),
         ({"dims": {"flux": ("x",)}}, "do not fit"),
         ({"dims": {"flux": ("row", "x", "y")}}, "another meaning"),
-        ({"dims": {"flux": ("y", "x", "z")}}, "elsewhere"),
+        ({"dims": {"flux": ("y", "x", "z"), "pressure": ("y", "x")}}, "elsewhere"),
         ({"coordinates": {"x": (np.arange(3), "m")}}, "coordinate 'x'"),
         ({"coordinates": {"w": (np.arange(3), "m")}}, "coordinate 'w'"),
         ({"block": 0}, "block"),

@@ -324,14 +324,13 @@ def test_the_page_shows_data_parts_and_verdicts(out):
 # Failing arms
 
 
-def test_changes_are_part_of_the_study_and_of_its_command(tmp_path, here, small_darcy):
-    study = parse(small_darcy, "small").with_preset("quick")
-    changes = {"run": {"training": {"steps": 7}}}
-    done = run_study(study, "quick", tmp_path / "out", changes=changes, workers=1)
+def test_changes_are_part_of_the_study_and_of_its_command(tmp_path):
+    study, changes = parse(STUDY, "quick"), {"run": {"training": {"steps": 7}}}
+    done = run_study(study, "full", tmp_path / "out", changes=changes, workers=1)
     assert {run.settings.training.steps for run in done.runs.values()} == {7}
-    assert done.command.endswith("--preset quick --set run.training.steps=7")
-    with pytest.raises(UsageError, match="entry of arms in study small, its changes"):
-        run_study(study, "quick", tmp_path / "other", changes={"arms": {"nobody": {}}}, workers=1)
+    assert done.command.endswith("--preset full --set run.training.steps=7")
+    with pytest.raises(UsageError, match="entry of arms in study quick, its changes"):
+        run_study(study, "full", tmp_path / "other", changes={"arms": {"nobody": {}}}, workers=1)
 
 
 def test_a_failing_arm_ends_the_study_with_its_own_error(tmp_path):

@@ -134,14 +134,16 @@ def test_a_finished_run_is_not_trained_again(store, folder):
 
 
 def test_another_request_for_the_folder_is_refused_by_name(store, folder):
-    with pytest.raises(OutputError, match=r"other settings\.training\.seed, settings\.training\.steps"):
+    with pytest.raises(
+        OutputError, match=r"settings\.training\.seed: 0 there, 2 asked; settings\.training\.steps: 20 there, 30 asked"
+    ):
         train(store, folder, settings(steps=30, seed=2))
 
 
 def test_a_folder_of_something_else_is_refused(store, tmp_path):
     for name in ("thesis.tex", ".thesis.0123456789abcdef.tmp"):
         (tmp_path / name).write_text("words")
-    with pytest.raises(OutputError, match="not a run"):
+    with pytest.raises(OutputError, match="exists and is not a training: choose a new folder"):
         train(store, tmp_path, settings())
     assert all((tmp_path / n).read_text() == "words" for n in ("thesis.tex", ".thesis.0123456789abcdef.tmp"))
 

@@ -219,7 +219,7 @@ def test_a_linear_path_and_its_way_back_are_inverse(start):
 
 def test_more_latents_than_directions_are_refused():
     coded, _ = independent()
-    with pytest.raises(DataError, match="fewer latents"):
+    with pytest.raises(DataError, match=r"there are fewer: lower model\.latents"):
         linear_starts("pca", coded.values[:, :1], LATENTS, [0], 0)
 
 
@@ -231,7 +231,7 @@ def test_rounding_is_no_direction(start, seed):
     rng = np.random.default_rng(seed)
     values = (rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))).astype(np.float32)
     assert linear_starts(start, values, 2, [0], seed)
-    with pytest.raises(DataError, match="fewer latents"):
+    with pytest.raises(DataError, match=r"there are fewer: lower model\.latents"):
         linear_starts(start, values, 3, [0], seed)
 
 

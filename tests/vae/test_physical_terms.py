@@ -306,7 +306,7 @@ OTHERS = {"density": {"cells": 4, "box": BOX}, "joint": {"box": BOX}}
 def test_codes_that_are_not_positions_are_refused(kind):
     fitted = make(kind, **OTHERS[kind]).fit({"positions": gas(30)[0]})
     assert particle_penalty(None, fitted) is None
-    with pytest.raises(UsageError, match="choose the representation 'coordinates'") as caught:
+    with pytest.raises(UsageError, match=r"set representation\.kind = 'coordinates'") as caught:
         particle_penalty(ParticleTerms(box=BOX), fitted)
     assert "\n" not in str(caught.value)
 
@@ -403,7 +403,7 @@ def test_what_is_paid_for_becomes_less(store, tmp_path):
 def test_codes_that_are_not_positions_in_the_plane_are_refused(kind, options, shape):
     points = np.random.default_rng(0).uniform(0, BOX, (64, *shape)).astype(np.float32)
     fitted = make(kind, **options).fit({"positions": points})
-    with pytest.raises(UsageError, match="choose the representation 'coordinates'"):
+    with pytest.raises(UsageError, match=r"set representation\.kind = 'coordinates'"):
         particle_penalty(ParticleTerms(box=BOX), fitted)
 
 

@@ -131,6 +131,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
         collapsed_level: ...
         over_regularised: 0 of 3 yes
       disentanglement: None
+      residuals: None
     """
     rows = run.held_rows if rows is None else rows
     snapshots = read(store, run.variables, rows, run.conditions)

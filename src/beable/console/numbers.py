@@ -16,6 +16,8 @@ def number(value: SupportsFloat | None, error: float | None = None, *, digits: i
 
     >>> number(0.98349), number(12300.0), number(8.8e-08), number(None), number(-0.512, 0.0321)
     ('0.983', '12,300', '8.8 × 10⁻⁸', '–', '−0.512 ± 0.032')
+    >>> number(99.96), number(999.9), number(100, digits=2)
+    ('100', '1,000', '100')
     """
     x = math.nan if value is None else float(value)
     if math.isnan(x):
@@ -26,7 +28,8 @@ def number(value: SupportsFloat | None, error: float | None = None, *, digits: i
     if math.isinf(size):
         return "−∞" if x < 0 else "∞"
     if size == 0 or 1e-3 <= size < 1e5:
-        return (f"{x:,.0f}" if size >= 1000 else f"{x:.{digits}g}").replace("-", "−")
+        few = x if size >= 1000 else float(f"{x:.{digits}g}")
+        return (f"{few:,.0f}" if abs(few) >= 10**digits else f"{few:.{digits}g}").replace("-", "−")
     mantissa, power = f"{x:.1e}".replace("-", "−", int(x < 0)).split("e")
     return f"{mantissa} × 10{str(int(power)).translate(SUPERSCRIPTS)}"
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beable.console.numbers import typed
-from beable.files import plain
 
 _INDENT = "  "
 _LONG = 12
@@ -24,6 +23,8 @@ def show(value: Mapping[str, Any], *, json: bool = False) -> None:
         value: by name, of numbers, words, arrays, lists and further mappings.
         json: as one JSON object, in which numbers that are not finite are null.
     """
+    from beable.files import plain
+
     found = plain(value)
     print(json_format.dumps(found, ensure_ascii=False, allow_nan=False, default=str) if json else as_text(found))
 

@@ -86,7 +86,7 @@ class Run:
         manifest: names and sums of the files.
 
     >>> import tempfile
-    >>> from beable import Store, TrainingSettings, train
+    >>> from beable import RunSettings, Store, TrainingSettings, train
     >>> wave = np.sin(np.arange(12) + np.random.default_rng(0).uniform(0, 6, (40, 1)))
     >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/waves.zarr", {"height": wave})
     >>> _ = train(store, store.path.with_name("run"), RunSettings(training=TrainingSettings(members=3, steps=5)))
@@ -282,7 +282,7 @@ def train(
         DivergedError: a member's loss is no longer finite; its last checkpoint is kept.
 
     >>> import tempfile
-    >>> from beable import ModelSettings, Store
+    >>> from beable import ModelSettings, RunSettings, Store, TrainingSettings
     >>> powders = np.random.default_rng(0).normal(size=(40, 3))
     >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/powders.zarr", {"sizes": powders, "density": powders.sum(1)})
     >>> settings = RunSettings(model=ModelSettings(latents=2), training=TrainingSettings(members=2, steps=5))

@@ -226,10 +226,10 @@ def test_densities_turn_mass_into_volume():
 # Designs
 
 
-@pytest.mark.parametrize("design", ["sobol", "uniform"])
+@pytest.mark.parametrize("sampling", ["sobol", "uniform"])
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_rows_of_a_design_are_the_same_in_any_block(design, size):
-    simulator = Packing(design=design)
+def test_rows_of_a_design_are_the_same_in_any_block(sampling, size):
+    simulator = Packing(sampling=sampling)
     whole = simulator.draw(RowStreams(4, 0, 24))
     blocks = [simulator.draw(RowStreams(4, start, size)) for start in range(0, 24, size)]
     assert np.concatenate(blocks).tobytes() == whole.tobytes()
@@ -239,7 +239,7 @@ def test_rows_of_a_design_are_the_same_in_any_block(design, size):
 
 @pytest.fixture(scope="module", params=["sobol", "uniform"])
 def drawn(request):
-    simulator = Packing(median=(2, 50), spread=(0.1, 0.5), design=request.param)
+    simulator = Packing(median=(2, 50), spread=(0.1, 0.5), sampling=request.param)
     return simulator.draw(RowStreams(0, 0, 1024))
 
 
@@ -267,9 +267,9 @@ def test_fractions_are_uniform_on_the_simplex(drawn):
 
 def test_sobol_fills_more_evenly_than_independent_rows():
     unit = {}
-    for design in ("sobol", "uniform"):
-        medians = Packing(design=design, median=(1, np.e)).draw(RowStreams(1, 0, 128))[:, :6:2]
-        unit[design] = scipy.stats.qmc.discrepancy(np.log(medians))
+    for sampling in ("sobol", "uniform"):
+        medians = Packing(sampling=sampling, median=(1, np.e)).draw(RowStreams(1, 0, 128))[:, :6:2]
+        unit[sampling] = scipy.stats.qmc.discrepancy(np.log(medians))
     assert unit["sobol"] < unit["uniform"] / 3
 
 
@@ -343,7 +343,7 @@ def test_a_store_has_the_same_bytes_for_any_workers_and_blocks(tmp_path):
         other = generate(simulator, tmp_path / f"{label}.zarr", 20, seed=3, **options)
         for name in names:
             assert other.read(name).tobytes() == whole.read(name).tobytes()
-        assert other.values.tobytes() == whole.values.tobytes()
+        assert other.factor_values.tobytes() == whole.factor_values.tobytes()
         assert (other.id == whole.id) == (label == "two")
     assert generate(simulator, tmp_path / "seed.zarr", 20, seed=4, workers=1).read("packing_fraction").tobytes() != (
         whole.read("packing_fraction").tobytes()
@@ -361,8 +361,8 @@ def test_factors_and_variables_of_a_store_agree(tmp_path):
 
 ROW = [20.0, 0.1, 40.0, 0.2, 0.4, 0.6]
 BAD_ROWS = {
-    "not a number": (0, np.nan, "index 1, 0"),
-    "infinite": (3, np.inf, "index 1, 3"),
+    "not a number": (0, np.nan, r"^table\.1\.0 must be a finite number, not nan$"),
+    "infinite": (3, np.inf, r"^table\.1\.3 must be a finite number, not inf$"),
     "no size": (2, 0.0, "row 1: .*median must be greater than 0"),
     "a negative size": (0, -20.0, "row 1: .*median must be greater than 0"),
     "a negative spread": (1, -0.1, "row 1: .*spread must lie between 0 and 3"),
@@ -393,6 +393,12 @@ def test_a_table_is_its_own_range_and_ends_where_it_ends():
         simulator.draw(RowStreams(9, 0, 3))
 
 
+def test_a_table_alone_is_sampled():
+    simulator = Packing(components=2, table=[ROW])
+    assert simulator.settings.sampling == "table"
+    np.testing.assert_array_equal(simulator.draw(RowStreams(9, 0, 1)), [ROW])
+
+
 def test_fractions_within_rounding_are_rescaled():
     simulator = Packing(components=2, sampling="table", table=[[*ROW[:4], 0.4, 0.6004]])
     assert simulator.powder(simulator.table[0]).mass_fractions.sum() == pytest.approx(1, abs=1e-12)
@@ -400,25 +406,28 @@ def test_fractions_within_rounding_are_rescaled():
 
 SETTINGS = {
     "colour": ({"colour": 1}, "setting of packing"),
-    "components": ({"components": 0}, "components must be a whole number from 1 to 20"),
-    "median that falls": ({"median": (3, 1)}, "median must be a lowest and a highest value, greater than 0"),
-    "median of zero": ({"median": (0, 1)}, "median must be a lowest and a highest value, greater than 0"),
-    "three medians": ({"median": (1, 2, 3)}, "median must be a lowest and a highest value"),
-    "no medians": ({"median": ()}, "median must be a lowest and a highest value"),
-    "negative spread": ({"spread": (-0.1, 0.2)}, "spread must be a lowest and a highest value, at least 0"),
+    "components": ({"components": 0}, "components must be at least 1, not 0"),
+    "too many components": ({"components": 21}, "components must be at most 20, not 21"),
+    "components in part": ({"components": 2.5}, "components must be a whole number, not 2.5"),
+    "median that falls": ({"median": (3, 1)}, "median must be a lowest and a highest value, not 3 and 1"),
+    "median of zero": ({"median": (0, 1)}, "median must be greater than 0, not 0"),
+    "three medians": ({"median": (1, 2, 3)}, r"median must be a lowest and a highest value, not \[1, 2, 3\]"),
+    "no medians": ({"median": ()}, r"median must be a lowest and a highest value, not \[\]"),
+    "negative spread": ({"spread": (-0.1, 0.2)}, "spread must be at least 0, not -0.1"),
     "spread too wide": ({"spread": (0.1, 4.0)}, "spread must lie between 0 and 3"),
-    "spread in words": ({"spread": ("a", "b")}, "spread must be numbers"),
+    "spread in words": ({"spread": ("a", "b")}, "spread must be a number, not 'a'"),
     "truncation": ({"truncation": 0}, "truncation must be greater than 0"),
     "truncation too wide": ({"truncation": 50.0}, "truncation must lie between"),
     "coarse": ({"min_coarse_spheres": 10}, "min_coarse_spheres must be at least 30"),
-    "most": ({"most": 100}, "most must be a whole number from 2000"),
-    "densities": ({"densities": (1.0, 2.0)}, "densities must be 3 positive numbers"),
-    "density of zero": ({"densities": 0.0}, "densities must be 3 positive numbers"),
-    "design": ({"design": "sobl"}, "did you mean 'sobol'"),
-    "a table alone": ({"table": [[1.0] * 9]}, "go together"),
-    "no table": ({"design": "table"}, "go together"),
-    "a table of other width": ({"design": "table", "table": [[1.0] * 8]}, "rows of 9 columns"),
-    "a table without rows": ({"design": "table", "table": np.zeros((0, 9))}, "rows of 9 columns"),
+    "most": ({"max_spheres": 100}, "max_spheres must be at least 2000, not 100"),
+    "most in part": ({"max_spheres": 2000.5}, "max_spheres must be a whole number, not 2000.5"),
+    "densities": ({"densities": (1.0, 2.0)}, "densities must be one number, or 3, one a component"),
+    "density of zero": ({"densities": 0.0}, "densities must be greater than 0, not 0.0"),
+    "sampling": ({"sampling": "sobl"}, "did you mean 'sobol'"),
+    "a table beside a sequence": ({"sampling": "sobol", "table": [[1.0] * 9]}, "go together"),
+    "no table": ({"sampling": "table"}, "go together"),
+    "a table of other width": ({"sampling": "table", "table": [[1.0] * 8]}, "rows of 9 columns"),
+    "a table without rows": ({"sampling": "table", "table": np.zeros((0, 9))}, "rows of 9 columns"),
 }
 
 

@@ -399,7 +399,7 @@ def test_a_study_that_cannot_do_without_says_what_it_needs(quickly, tmp_path):
 
 WORDS = {
     "packing-table": "study packing-table needs --file table=PATH",
-    "packing-table --file table": "file 'table': give a name and a path, such as table=packing-fraction.csv",
+    "packing-table --file table": "file 'table': give a name and a path, such as table=mine.csv",
     "packing-table --file table=": "file 'table=': give a name and a path",
     "packing-table --file =x.csv": "file '=x.csv': give a name and a path",
     "packing-table --file tabel=x.csv": "unknown file of study packing-table 'tabel': did you mean 'table'",

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from beable.settings import Number, Positive, Positives, Rows, SettingsModel, Whole, listed
 
@@ -15,6 +16,8 @@ COARSE = 30
 def _ends(value: Any) -> Any:
     """Both ends of a range of one value."""
     ends = listed(value)
+    if len(ends) not in (1, 2):
+        raise PydanticCustomError("ends", "must be a lowest and a highest value")
     return [*ends, *ends] if len(ends) == 1 else ends
 
 
