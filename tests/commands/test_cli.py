@@ -90,7 +90,7 @@ def commands():
     root = Path(__file__).parents[2]
     for page in sorted([root / "README.md", *(root / "docs").glob("*.md")]):
         for line in page.read_text().splitlines():
-            words = re.match(r"(?:beable|python3 go\.py) (?!demo|test|VERB|simulate wave|wave-energy)(\S+(?: \S+)*)", line)
+            words = re.match(r"(?:beable|python3 go\.py) (?!demo|test|VERB|(?:simulate )?wave)(\S+(?: \S+)*)", line)
             if words and not line.startswith("beable:"):
                 yield pytest.param(words[1].split(), id=f"{page.name}: {words[1]}")
 
