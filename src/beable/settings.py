@@ -4,6 +4,7 @@ A group of settings is a subclass of `SettingsModel` whose fields carry a type, 
 `validated` makes one from a tree of values, and an error is one line wherever the values came from.
 """
 
+import inspect
 import json
 import re
 import reprlib
@@ -58,8 +59,9 @@ class SettingsModel(BaseModel):
             if about.description is None and name in told:
                 about.description = _sentence(told[name])
         lines = [f"    {name}: {about.description}" for name, about in cls.model_fields.items() if about.description]
-        if lines and "\nArgs:\n" not in (cls.__doc__ or ""):
-            cls.__doc__ = "\n".join([(cls.__doc__ or "").rstrip(), "", "Args:", *lines, ""])
+        documentation = inspect.cleandoc(cls.__doc__ or "")
+        if lines and "\nArgs:\n" not in documentation:
+            cls.__doc__ = "\n".join([documentation, "", "Args:", *lines, ""])
 
     @classmethod
     def completed(cls, tree: dict[str, Any]) -> dict[str, Any]:
