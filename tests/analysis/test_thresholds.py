@@ -19,12 +19,17 @@ from beable.training.settings import RunSettings
 COLUMNS, LATENTS, ROWS = 5, 2, 400
 
 
+EIGENVALUES = np.array([0.2, 0.1, 0.04, 0.02, 0.01])
+
+
 def correlated(seed=0, rows=ROWS):
-    """Columns whose covariance has eigenvalues near 0.17, 0.10, 0.04, 0.02, 0.01, bounded as a table's are."""
+    """Columns whose covariance has exactly these eigenvalues, whatever the seed, bounded as a table's are."""
     rng = np.random.default_rng(seed)
     turn = np.linalg.qr(rng.normal(size=(COLUMNS, COLUMNS)))[0]
-    bounded = rng.uniform(-1, 1, (rows, COLUMNS)) * np.sqrt(3 * np.array([0.17, 0.10, 0.04, 0.02, 0.01]))
-    return bounded @ turn.T
+    bounded = rng.uniform(-1, 1, (rows, COLUMNS))
+    bounded -= bounded.mean(0)
+    white = np.linalg.solve(np.linalg.cholesky(np.cov(bounded.T, bias=True)), bounded.T).T
+    return white * np.sqrt(EIGENVALUES) @ turn.T
 
 
 # The theory
@@ -134,7 +139,7 @@ def test_a_threshold_is_measured_between_two_betas():
 
 # Trained models
 
-BETAS = (0.05, 0.12, 0.18, 0.24, 0.28, 0.36, 0.44, 1.0)
+BETAS = (0.05, 0.12, 0.17, 0.23, 0.3, 0.36, 0.44, 1.0)
 
 
 def trained(folder, x, depth, betas=BETAS, steps=1500):
@@ -167,7 +172,7 @@ def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):
     theory = collapse_thresholds(rows["columns"], LATENTS, "none")
     rates = np.sort(run.score(rows).rate.mean(1), axis=1)[:, ::-1]
     expected = theory.rates(np.array(BETAS))
-    assert rates == pytest.approx(expected, abs=0.02 if depth == 0 else 0.12)
+    assert rates == pytest.approx(expected, abs=0.02 if depth == 0 else 0.1)  # at five seeds 0.011 and 0.052
     for latent in range(LATENTS):
         found = measured_threshold(BETAS, rates, level=0.02, latent=latent)
         assert found.brackets(theory.at_rate(0.02)[latent])
@@ -179,7 +184,7 @@ def test_error_and_spread_of_trained_models_are_those_of_the_theory(fitted, dept
     run, rows = fitted
     theory = collapse_thresholds(rows["columns"], LATENTS, "none")
     constant = 0.5 * COLUMNS * np.log(np.pi)
-    error = run.score(rows).distortion.mean(1) - constant
+    error = np.mean([run.score(rows, seed=seed).distortion.mean(1) for seed in range(5)], axis=0) - constant
     assert error == pytest.approx(theory.squared_error(np.array(BETAS)), abs=0.01 if depth == 0 else 0.03)
     assert error != pytest.approx(theory.squared_error(np.array(BETAS) / 2), abs=0.03)
     spread = np.array([each["columns"].var(0).sum() for each in run.decode(run.encode(rows).mean)])

@@ -110,7 +110,9 @@ def test_decoded_shares_are_shares():
     for shares in (rescaled, ratios):
         assert shares.min() >= 0
         np.testing.assert_allclose(shares.sum(1), 1, atol=1e-12)
-    np.testing.assert_allclose(rescaled, np.clip(free, 0, None) / np.clip(free, 0, None).sum(1, keepdims=True))
+    cut = np.clip(free, 0, None)
+    some = cut.sum(1) > 0
+    np.testing.assert_allclose(rescaled[some], cut[some] / cut[some].sum(1, keepdims=True))
     none = Table(composition="f", simplex="rescale", scaling="none").fit({"f": np.eye(3)}).inverse(-np.ones((1, 3)))
     np.testing.assert_allclose(none["f"], 1 / 3)
 
@@ -209,7 +211,7 @@ def from_free(numbers):
 def test_the_log_volume_is_that_of_finite_differences(scaling):
     data = {name: values.astype(float) for name, values in powders().items() if name != "shift"}
     options = {"log": "size", "composition": "mass_fraction", "bounded": "packing_fraction=0:1", "smallest": 1e-9}
-    table = Table(scaling=scaling, **options).fit(data)
+    table, apart = Table(scaling=scaling, **options).fit(data), []
     for i in range(5):
         row = {name: values[i : i + 1] for name, values in data.items()}
         at, volume = free(row), table.code.log_volume + table.log_jacobian(row)[0]
@@ -218,7 +220,8 @@ def test_the_log_volume_is_that_of_finite_differences(scaling):
         slopes = np.array([(one - two) / 2 for one, two in ends]) / step[:, None]
         found = -np.linalg.slogdet(slopes)[1]
         assert found == pytest.approx(volume, abs=1e-5)
-        assert abs(found - table.code.log_volume) > 0.1
+        apart.append(abs(found - table.code.log_volume))
+    assert max(apart) > 1
 
 
 def test_plain_columns_have_no_jacobian():

@@ -38,9 +38,10 @@ def deviations(found, exact=MEAN):
     return np.array([(a.mean - m) / a.error for a, m in zip(averages, exact, strict=True)])
 
 
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("guide", "steps"), [("encoder", 1), ("encoder", 6), ("prior", 30)])
-def test_a_normal_target(guide, steps):
-    found = anneal(MODEL, Walk(target), 4000, straight(steps), np.random.default_rng(0), guide=guide)
+def test_a_normal_target(guide, steps, seed):
+    found = anneal(MODEL, Walk(target), 4000, straight(steps), np.random.default_rng(seed), guide=guide)
     assert np.abs(deviations(found)).max() < 4
     assert found.log_partition == pytest.approx(np.log(VOLUME), abs=4 / found.effective**0.5)
     product = found.average((found.positions[:, 0] - 0.2) * (found.positions[:, 1] - 0.6))
@@ -49,8 +50,14 @@ def test_a_normal_target(guide, steps):
 
 
 def test_longer_paths_are_worth_more():
-    short, long = (anneal(MODEL, Walk(target), 1000, straight(k), np.random.default_rng(0)) for k in (3, 80))
-    assert 2 * short.effective < long.effective > 600
+    """On the median of five seeds, 110 and 758: a single heavy weight can take half of them."""
+    short, long = (
+        np.median(
+            [anneal(MODEL, Walk(target), 1000, straight(k), np.random.default_rng(s)).effective for s in range(5)]
+        )
+        for k in (3, 80)
+    )
+    assert 3 * short < long > 600
 
 
 @pytest.mark.parametrize("resample", [0.9, 0.97])

@@ -212,13 +212,14 @@ def test_size_of_a_known_difference() -> None:
     assert found.distance == pytest.approx(jensenshannon(p, q), rel=0.02)
 
 
-def test_heavy_tails_do_not_spoil_the_bins() -> None:
-    a, b = draw().normal(size=1000), draw(1).normal(0.5, 1, size=1000)
+@pytest.mark.parametrize("seed", range(5))
+def test_heavy_tails_do_not_spoil_the_bins(seed: int) -> None:
+    a, b = draw(seed).normal(size=1000), draw(seed + 50).normal(0.5, 1, size=1000)
     plain, stretched = jensen_shannon(a, b), jensen_shannon(np.exp(6 * a), np.exp(6 * b))
     assert stretched.distance == pytest.approx(plain.distance)
     tail = np.append(np.exp(6 * a), np.inf)
     wide = np.histogram_bin_edges(tail[:-1], 50)
-    assert np.mean(tail < wide[1]) > 0.99  # bins of equal width would hold everything in one
+    assert np.mean(tail < wide[1]) > 0.95  # bins of equal width would hold everything in one
     assert jensen_shannon(tail, np.exp(6 * b)).p <= 0.01
     cut = [jensen_shannon(np.where(a > 1, top, a), np.where(b > 1, top, b)).distance for top in (9, np.inf)]
     assert cut[0] == cut[1]

@@ -64,15 +64,17 @@ def test_permutation_p_values_are_those_of_each_score_permuted():
 @pytest.fixture(scope="module")
 def cells():
     """Cells of independent columns, and of coupled ones."""
-    free = [cell_parity(*independent(s, 0.005, 0.005), repeats=59) for s in range(80)]
+    free = [cell_parity(*independent(s, 0.005, 0.005), repeats=59) for s in range(160)]
     return free, [cell_parity(*coupled(s, noise=0.0005), repeats=59) for s in range(20)]
 
 
 @pytest.mark.parametrize("name", ["nmi", "ami", "ksg", "spearman"])
 def test_independent_columns_have_uniform_p_and_coupled_ones_do_not(cells, name):
+    """Within four standard errors; scores of few labels have ties, which make their p larger, so that 0.1 are seen."""
     free, twins = (np.array([getattr(cell, name).p for cell in each]) for each in cells)
-    assert np.mean(free <= 0.2) == pytest.approx(0.2, abs=0.12)
-    if name not in ("nmi", "ami"):  # labels know nothing of how near two values are
+    tied = name in ("nmi", "ami")
+    assert np.mean(free <= 0.2) == pytest.approx(0.1 if tied else 0.2, abs=0.09 if tied else 0.12)
+    if not tied:  # labels know nothing of how near two values are
         assert np.mean(twins) < 0.03
 
 
@@ -90,16 +92,18 @@ def test_what_is_called_mig_grows_with_the_spread_of_independent_columns_and_the
 FIELDS = ("nmi", "ami", "ksg", "spearman")
 
 
-def test_a_wide_scatter_passes_the_t_test_and_not_the_equivalence():
-    rng = np.random.default_rng(2)
-    y = 0.65 + rng.normal(0, 0.001, ROWS)
-    wide = cell_parity(y + 0.01 + rng.normal(0, 0.06, ROWS), y)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_wide_scatter_passes_the_t_test_and_not_the_equivalence(seed):
+    rng = np.random.default_rng(seed)
+    y, noise = 0.65 + rng.normal(0, 0.001, ROWS), stats.zscore(rng.normal(size=ROWS), ddof=1)
+    wide = cell_parity(y + 0.01 + 0.06 * noise, y)
+    assert wide.paired.t == pytest.approx(0.01 / 0.06 * 5)
     assert wide.paired.not_rejected
     assert not wide.equivalent
-    near = cell_parity(y + 0.004 + rng.normal(0, 0.001, ROWS), y)
+    near = cell_parity(y + 0.004 + 0.001 * noise, y)
     assert not near.paired.not_rejected
     assert near.equivalent
-    assert not cell_parity(y + 0.004 + rng.normal(0, 0.001, ROWS), y, margin=0.003).equivalent
+    assert not cell_parity(y + 0.004 + 0.001 * noise, y, margin=0.003).equivalent
 
 
 def test_equal_means_are_equivalent_whatever_the_rounding_of_their_difference():
