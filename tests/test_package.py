@@ -119,7 +119,8 @@ def imported() -> set[str]:
     nodes = [node for path in FILES.values() for node in ast.walk(ast.parse(path.read_text()))]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-    return {name.split(".")[0] for name in names} - {"beable", *sys.stdlib_module_names}
+    own = {"beable", "pydantic_core"}  # the core is a part of pydantic, in a version that pydantic sets
+    return {name.split(".")[0] for name in names} - own - set(sys.stdlib_module_names)
 
 
 def modules(requirements: list[str]) -> set[str]:
