@@ -20,6 +20,9 @@ from beable.system import SYSTEMS
 
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
+# here, since a faulty package is warned of as soon as the systems are looked up
+warnings.formatwarning = lambda message, *about, **more: f"beable: warning: {message}\n"
+
 app = App(
     name="beable",
     help="Find the hidden factors behind simulation data, and say how far to trust them.",
@@ -98,10 +101,9 @@ def run(words: list[str]) -> int:
 
 
 def _prepare() -> None:
-    """One thread for each process before NumPy is imported, warnings in one line, a clean end on request."""
+    """One thread for each process before NumPy is imported, and a clean end on request."""
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    warnings.formatwarning = lambda message, *about, **more: f"beable: warning: {message}\n"
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)

@@ -120,6 +120,6 @@ class LennardJonesSettings(SettingsModel):
     def _check_restart(self) -> None:
         """Refuse what only a long run has, but for the numbers that a record holds."""
         own = {"samples": 1, "spacing": self.sweeps - self.sweeps // 2}
-        for name in self.model_fields_set & set(own):
-            if getattr(self, name) != own[name]:
+        for name, value in own.items():
+            if name in self.model_fields_set and getattr(self, name) != value:
                 raise ValueError(f"{name} is for long runs: leave it out, or choose the protocol long-run")
