@@ -12,16 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
+from beable.analysis.reconstructions import Reconstructions
 from beable.analysis.residuals import Residuals, residuals
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.files import fields, plain
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
-from beable.metrics.reconstruction import reconstruction_error
-from beable.representations import Representation
 from beable.representations.representation import Coded
-from beable.simulator import Variable
 from beable.streams import generator
 from beable.training.data import Prepared, read
 from beable.training.run import Run
@@ -29,7 +27,6 @@ from beable.training.start import LinearPath
 
 FloatArray = NDArray[np.floating]
 DISENTANGLED = 0.95
-CHANNEL_ROWS = 128
 ROTATIONS = 500
 FEWEST_ROWS = 9
 
@@ -140,7 +137,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
     coded = run.representation.transform(fields)
     scores = run.score(snapshots)
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
-    found = _Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
+    found = Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
     error = found.relative_error()
     return Evaluation(
         rows,
@@ -159,7 +156,7 @@ def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) 
     values = data.held.values.reshape(len(data.held.values), -1)
     codes = np.stack([(values - path.offset) @ path.forward for path in linear])
     locations = np.stack([z @ path.back + path.offset for z, path in zip(codes, linear, strict=True)])
-    found = _Reconstructions(data.held, locations, data.representation)
+    found = Reconstructions(data.held, locations, data.representation)
     snapshots = read(store, list(data.shapes), data.held_rows)
     return Evaluation(
         data.held_rows,
@@ -180,57 +177,6 @@ def _level(run: Run, coded: Coded, fields: Mapping[str, FloatArray]) -> float:
     energy = np.bincount(code.group, spread, len(code.dimension)) + coded.residual_energy.mean(0)
     shared = run.settings.model.variance in ("closed", "scalar")
     return collapsed_level(energy, code.dimension, shared) + float(run.log_volume(fields).mean())
-
-
-class _Reconstructions(NamedTuple):
-    """Rows and what each member makes of them.
-
-    Args:
-        coded: the rows.
-        locations: decoded means in code space, (members, rows, m).
-        representation: the way back to fields.
-    """
-
-    coded: Coded
-    locations: FloatArray
-    representation: Representation
-
-    def relative_error(self) -> FloatArray:
-        """Of all outputs together, exact in code space, (members)."""
-        values = self.coded.values.reshape(len(self.coded.values), -1).astype(np.float64)
-        left = self.coded.residual_energy.sum()
-        energy = ((values - values.mean(0)) ** 2).sum() + left
-        errors = ((self.locations.reshape(-1, *values.shape) - values) ** 2).sum((1, 2))
-        return np.asarray((errors + left) / energy)
-
-    def error_by_channel(
-        self, snapshots: Mapping[str, FloatArray], variables: Sequence[Variable]
-    ) -> dict[str, FloatArray]:
-        """Of each channel in physical units on ``CHANNEL_ROWS`` of the rows, (members)."""
-        some = slice(None, None, -(-len(self.coded.values) // CHANNEL_ROWS))
-        few = {name: values[some] for name, values in snapshots.items()}
-        truth = by_channel(self.representation.canonical(few), variables)
-        members = [
-            reconstruction_error(truth, by_channel(self.representation.inverse(location[some]), variables)).variables
-            for location in self.locations
-        ]
-        return {name: np.array([errors[name].squared for errors in members]) for name in truth}
-
-
-def by_channel(snapshots: Mapping[str, FloatArray], variables: Sequence[Variable]) -> dict[str, FloatArray]:
-    """Each channel on its own: a variable, or a component of one.
-
-    >>> flux = Variable("flux", ("component", "x", "y"), (2, 3, 3), components=("x", "y"))
-    >>> list(by_channel({"flux": np.zeros((5, 2, 3, 3))}, [flux]))
-    ['flux x', 'flux y']
-    """
-    channels: dict[str, FloatArray] = {}
-    for v in variables:
-        if v.name in snapshots and v.components:
-            channels |= {f"{v.name} {c}": snapshots[v.name][:, i] for i, c in enumerate(v.components)}
-        elif v.name in snapshots:
-            channels[v.name] = snapshots[v.name]
-    return channels
 
 
 def disentanglement(
