@@ -29,6 +29,7 @@ FLOORS = (
     "errors",
     "settings",
     "streams",
+    "verdicts",
     "checks",
     "files",
     "workers",

@@ -73,6 +73,7 @@ _MODULES = (
     "systems",
     "training",
     "vae",
+    "verdicts",
 )
 
 __all__ = [

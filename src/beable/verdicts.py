@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+ANSWERS = ("yes", "no", "cannot be told")
+
 
 class Verdict(NamedTuple):
     """Yes, no, or cannot be told.
@@ -23,7 +25,7 @@ class Verdict(NamedTuple):
     @property
     def word(self) -> str:
         """The answer as people read it."""
-        return {True: "yes", False: "no", None: "cannot be told"}[self.answer]
+        return dict(zip((True, False, None), ANSWERS, strict=True))[self.answer]
 
     def __str__(self) -> str:
         return f"{self.word}: {self.reason}"
@@ -42,4 +44,4 @@ def counted(verdicts: Iterable[Verdict]) -> str:
     'none'
     """
     words = [v.word for v in verdicts]
-    return ", ".join(f"{words.count(w)} {w}" for w in ("yes", "no", "cannot be told") if w in words) or "none"
+    return ", ".join(f"{words.count(w)} {w}" for w in ANSWERS if w in words) or "none"

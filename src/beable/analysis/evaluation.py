@@ -17,26 +17,33 @@ from beable.analysis.residuals import Residuals, residuals
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.files import fields, plain
+from beable.metrics.columns import constant
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
+from beable.metrics.separation import separation
 from beable.representations.representation import Coded
 from beable.streams import generator
 from beable.training.data import Prepared, read
 from beable.training.run import Run
 from beable.training.start import LinearPath
+from beable.verdicts import Verdict
 
 FloatArray = NDArray[np.floating]
-DISENTANGLED = 0.95
 ROTATIONS = 500
 FEWEST_ROWS = 9
 
 
 @readable
 class Disentanglement(NamedTuple):
-    """Latents against factors, each score one number a member.
+    """Latents against factors, each list one entry a member.
 
     Args:
-        s_d: the source's score on posterior means.
+        disentangled: whether each factor is in a latent of its own.
+        angle: how far the latents are turned from the factors, root mean square over latents, in degrees; NaN where
+            nothing can be told.
+        pass_angle: the largest that passes, which ``LUCK`` of random rotations of as many latents keep within.
+        known: share of each factor's variance that its own latent tells, (members, factors).
+        s_d: the source's score on posterior means; NaN where the rows are too few for it.
         s_d_samples: the same on one sample of the posterior, as the source computes it.
         s_r: the same on correlations, which do not depend on the factors' scales.
         s_d_ceiling: the factors scored against themselves on the same rows.
@@ -44,6 +51,10 @@ class Disentanglement(NamedTuple):
         s_d_chance_range: their 5 % and 95 % quantiles.
     """
 
+    disentangled: tuple[Verdict, ...]
+    angle: FloatArray
+    pass_angle: float
+    known: FloatArray
     s_d: FloatArray
     s_d_samples: FloatArray
     s_r: FloatArray
@@ -51,10 +62,10 @@ class Disentanglement(NamedTuple):
     s_d_chance: float
     s_d_chance_range: tuple[float, float]
 
-    @property
-    def disentangled(self) -> NDArray[np.bool_]:
-        """Members at ``DISENTANGLED`` of the ceiling or above."""
-        return np.asarray(self.s_d >= DISENTANGLED * self.s_d_ceiling)
+    def as_json(self) -> dict[str, Any]:
+        """Every number; the answers as words, and their reasons beside them."""
+        numbers = fields(self) | {"disentangled": [v.word for v in self.disentangled]}
+        return plain(numbers | {"disentangled_because": [v.reason for v in self.disentangled]})
 
 
 @readable
@@ -91,7 +102,7 @@ class Evaluation(NamedTuple):
         if (r := self.regularisation) is not None:
             numbers |= fields(r) | {"rate": r.rate_per_latent.sum(1)}
         if (d := self.disentanglement) is not None:
-            numbers |= fields(d) | {"disentangled": d.disentangled}
+            numbers |= d.as_json()
         if self.residuals is not None:
             numbers["residual"] = self.residuals
         return plain(numbers)
@@ -184,14 +195,29 @@ def disentanglement(
 ) -> Disentanglement | None:
     """Latents (members, rows, latents) against the factors of rows that the model is not conditioned on.
 
-    None for few rows, and with fewer than two factors: one has nothing to be told from.
+    None without such factors. S_D is left out, NaN, where fewer than two of them vary or the rows are few.
     """
     asked = [i for i, factor in enumerate(store.factors) if factor.name not in known]
-    if len(asked) < 2 or len(rows) < FEWEST_ROWS or not np.ptp(store.factor_values[rows], axis=0).any():
+    if not asked:
         return None
-    theta = store.factor_values[rows][:, asked]
-    context = score_in_context(s_d, means[0], theta, rotations=ROTATIONS, repeats=2, level=0.9)
+    names, theta = [store.factors[i].name for i in asked], store.factor_values[rows][:, asked]
+    found = [separation(z, theta, names=names) for z in means]
     return Disentanglement(
+        tuple(s.verdict for s in found),
+        np.array([s.angle for s in found]),
+        float(np.median([s.mark for s in found])),
+        np.array([s.known for s in found]),
+        *_shares(means, samples, theta),
+    )
+
+
+def _shares(means: FloatArray, samples: FloatArray, theta: FloatArray) -> tuple[Any, ...]:
+    """S_D of means and samples and S_R, (members) each, with ceiling, chance and its range."""
+    if len(theta) < FEWEST_ROWS or (~constant(theta)).sum() < 2:
+        nothing = np.full(len(means), np.nan)
+        return nothing, nothing, nothing, np.nan, np.nan, (np.nan, np.nan)
+    context = score_in_context(s_d, means[0], theta, rotations=ROTATIONS, repeats=2, level=0.9)
+    return (
         np.array([s_d(z, theta).score for z in means]),
         np.array([s_d(z, theta).score for z in samples]),
         np.array([s_r(z, theta).score for z in means]),

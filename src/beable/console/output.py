@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beable.console.numbers import typed
+from beable.verdicts import ANSWERS
 
 _INDENT = "  "
 _LONG = 12
@@ -112,6 +113,8 @@ def _summary(items: list[Any]) -> str:
         return ""
     if all(isinstance(item, bool) for item in items):
         return f"{sum(items)} of {len(items)} yes"
+    if all(item in ANSWERS for item in items):
+        return ", ".join(f"{items.count(answer)} {answer}" for answer in ANSWERS if answer in items)
     if not all(_is_number(item) and math.isfinite(item) for item in items):
         return ""
     low, middle, high = (typed(value) for value in (min(items), statistics.median(items), max(items)))

@@ -1,6 +1,7 @@
 """The report of one run: what it reconstructs, what its latents are, how it was trained."""
 
 from beable.analysis.evaluation import Evaluation
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.page import Page, Result, symbols
 from beable.report.sections import (
@@ -13,6 +14,7 @@ from beable.report.sections import (
     spread,
 )
 from beable.training.run import Run
+from beable.verdicts import counted
 
 
 def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command: str) -> Page:
@@ -41,6 +43,8 @@ def _results(run: Run, evaluation: Evaluation) -> list[Result]:
         verdict = "miss" if bad else "good"
         results.append(Result(f"{bad} of {run.members}", "members over-regularised", "", verdict))
     if (d := evaluation.disentanglement) is not None:
-        note = f"ceiling {d.s_d_ceiling:.3f}, chance {d.s_d_chance:.3f}"
+        verdict = "good" if any(v.answer for v in d.disentangled) else "neutral"
+        results.append(Result(counted(d.disentangled), "each factor in a latent of its own", "members", verdict))
+        note = f"ceiling {number(d.s_d_ceiling)}, chance {number(d.s_d_chance)}"
         results.append(Result(spread(d.s_d), symbols("S_D of the latents"), note))
     return results

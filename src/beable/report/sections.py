@@ -7,22 +7,25 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.evaluation import Evaluation
+from beable.analysis.evaluation import Disentanglement, Evaluation
 from beable.console.numbers import number
 from beable.datasets.store import Store
+from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
-from beable.report.figures.scores import errors
+from beable.report.figures.scores import angles, errors
 from beable.report.figures.training import histories
 from beable.report.page import Figure, Section, Table, Text
 from beable.simulator import Variable
 from beable.training.data import read
 from beable.training.run import Run
+from beable.verdicts import counted
 
 FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
 SHOWN_BOXES = 4
+SHOWN_REASONS = 3
 
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
@@ -206,7 +209,35 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, 
     cloud = posterior_and_factors(codes, factors, letters, prior)
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     items.append(Figure(cloud, caption, "Distribution of latents, factors and prior."))
-    return Section(title, [_rate_words(evaluation)], items)
+    judged = {} if evaluation.disentanglement is None else {"members": evaluation.disentanglement}
+    words = [_rate_words(evaluation), disentanglement_words(evaluation)]
+    return Section(title, words, [*angle_figures(judged), *items])
+
+
+def angle_figures(judged: Mapping[str, Disentanglement]) -> list[Figure | Table]:
+    """How far every member's latents are turned from the factors, by arm; nothing where it cannot be told."""
+    found = {arm: d.angle[np.isfinite(d.angle)] for arm, d in judged.items()}
+    found = {arm: values for arm, values in found.items() if len(values)}
+    if not found:
+        return []
+    mark = float(np.median([judged[arm].pass_angle for arm in found]))
+    caption = (
+        "How far the latents of every member are turned from the factors, by what each knows of a factor beyond the "
+        f"others. Up to {mark:.1f}° is called disentangled, if each factor has its latent; beyond {TOLERANCE:g}°, its "
+        "error allowed for, it is called not; between the two it cannot be told from luck."
+    )
+    return [Figure(angles(found, mark, LUCK), caption, "Angles of all members and the angle that passes.")]
+
+
+def disentanglement_words(evaluation: Evaluation) -> Text:
+    """How many members are disentangled, and why those that are shown first are or are not."""
+    d = evaluation.disentanglement
+    if d is None:
+        return ""
+    reasons = dict.fromkeys(str(v) for v in sorted(d.disentangled, key=lambda v: v.answer is not True))
+    few = "; ".join(list(reasons)[:SHOWN_REASONS])
+    more = f"; and {len(reasons) - SHOWN_REASONS} more" if len(reasons) > SHOWN_REASONS else ""
+    return f"Is each factor in a latent of its own? By member: {counted(d.disentangled)}. Reasons: {few}{more}."
 
 
 def _rate_words(evaluation: Evaluation) -> Text:
@@ -256,9 +287,10 @@ def provenance(store: Store, command: str, runs: Mapping[str, Run]) -> dict[str,
 
 
 def best_member(evaluation: Evaluation) -> int:
-    """The member to show: highest S_D where factors are known, lowest error otherwise."""
-    if evaluation.disentanglement is not None:
-        return int(evaluation.disentanglement.s_d.argmax())
+    """The member to show: the least turned from the factors where that can be told, or the one of lowest error."""
+    d = evaluation.disentanglement
+    if d is not None and np.isfinite(d.angle).any():
+        return int(np.nanargmin(d.angle))
     return int(evaluation.relative_error.argmin())
 
 

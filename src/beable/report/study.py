@@ -10,13 +10,14 @@ from beable.report.sections import data_section, provenance
 from beable.studies.answers import Answered
 from beable.studies.context import Context
 from beable.studies.run import Finished
+from beable.studies.shares import MATTERS
 from beable.system import SYSTEMS, imported
 
 Items = Sequence[Figure | Table]
-VERDICTS = {True: Cell("agrees", "good"), False: Cell("differs", "miss"), None: Cell("–")}
+VERDICTS = {True: Cell("reproduced", "good"), False: Cell("differs", "miss"), None: Cell("–")}
+SHARES = {"yes": VERDICTS[True], "no": VERDICTS[False], "cannot be told": Cell("cannot be told apart")}
 GOALS = {True: Cell("met", "good"), False: Cell("missed", "miss"), None: Cell("–")}
 RELATIONS = {"equal": "", "at least": "≥ ", "at most": "≤ ", "other": ""}
-SIGNIFICANT = 0.05
 SHOWN = 2
 
 
@@ -96,22 +97,23 @@ def _shares(counted: Sequence[Mapping[str, Any]]) -> list[Table]:
         return []
     caption = (
         "The source's shares of trainings and ours. The interval is Wilson's at 95 %; p is the probability of so large "
-        "a difference if source and we drew from one population (Fisher's exact test)."
+        "a difference if source and we drew from one population (Fisher's exact test); the power is how often a "
+        f"difference of {MATTERS:.0%} would be found with so many trainings."
     )
-    columns = ["what the source says", "source", "ours", "95 % interval", "p", "verdict"]
-    return [Table(caption, columns, [_share_row(e) for e in counted], "lrrrrl")]
+    columns = ["what the source says", "source", "ours", "95 % interval", "p", "power", "verdict"]
+    return [Table(caption, columns, [_share_row(e) for e in counted], "lrrrrrl")]
 
 
 def _share_row(e: Mapping[str, Any]) -> list[Cell | str]:
     low, high = e["interval"]
-    verdict = VERDICTS[e["p_value"] >= SIGNIFICANT]
     return [
         e["words"],
         _share(e["source"]),
         _share(e["ours"]),
         f"{low:.0%} to {high:.0%}",
         number(e["p_value"]),
-        verdict,
+        f"{e['power']:.0%}",
+        SHARES[e["reproduced"]["answer"]],
     ]
 
 
@@ -124,10 +126,14 @@ def _headlines(answered: Answered, results: Mapping[str, Any]) -> list[Result]:
     compared, counted = (
         [e for e in results[kind] if e["part"] == answered.part.name] for kind in ("expected", "counts")
     )
+    return [_number_headline(e) for e in compared[:1]] + [_share_headline(e) for e in counted]
+
+
+def _number_headline(e: Mapping[str, Any]) -> Result:
     verdicts = {True: "good", False: "miss", None: "neutral"}
-    return [
-        Result(number(e["ours"]), e["words"], f"{e['by']}: {_said(e)}", verdicts[e["agrees"]]) for e in compared[:1]
-    ] + [
-        Result(_share(e["ours"]), e["words"], f"source: {_share(e['source'])}", verdicts[e["p_value"] >= SIGNIFICANT])
-        for e in counted
-    ]
+    return Result(number(e["ours"]), e["words"], f"{e['by']}: {_said(e)}", verdicts[e["agrees"]])
+
+
+def _share_headline(e: Mapping[str, Any]) -> Result:
+    verdict = SHARES[e["reproduced"]["answer"]].verdict
+    return Result(_share(e["ours"]), e["words"], f"source: {_share(e['source'])}", verdict)

@@ -31,6 +31,7 @@ from beable.errors import DataError, UsageError
 from beable.studies.answers import Answered, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
+from beable.studies.shares import shares_compared
 from beable.studies.source import Request
 from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study, first_problem
 from beable.system import SYSTEMS
@@ -356,22 +357,5 @@ def _counted(part: PartSettings, published: PublishedCount, numbers: dict[str, A
     if not isinstance(hits, list):
         raise UsageError(f"part {part.name} does not count {published.measure} of arm {published.arm}: leave it out")
     facts = {"part": part.name, "arm": published.arm, "measure": published.measure, "words": published.words}
-    return facts | shares_compared((published.count, published.trials), (sum(hits), len(hits)))
-
-
-def shares_compared(source: tuple[int, int], ours: tuple[int, int]) -> dict[str, Any]:
-    """Two shares, each as count and trials: Wilson's interval of ours, and the p-value of Fisher's exact test.
-
-    >>> shares_compared((25, 50), (8, 16))["p_value"]
-    1.0
-    """
-    from scipy.stats import binomtest, fisher_exact
-
-    table = [[count, trials - count] for count, trials in (ours, source)]
-    interval = binomtest(*ours).proportion_ci(method="wilson")
-    return {
-        "source": list(source),
-        "ours": list(ours),
-        "interval": [float(interval.low), float(interval.high)],
-        "p_value": float(fisher_exact(table).pvalue),
-    }
+    ours = sum(hit in (True, "yes") for hit in hits), len(hits)
+    return facts | shares_compared((published.count, published.trials), ours)

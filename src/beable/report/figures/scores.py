@@ -95,6 +95,36 @@ def _context(axes: Axes, ceiling: float, mean: float, quantiles: Limits, levels:
 
 
 @styled
+def angles(groups: Mapping[str, FloatArray], mark: float, luck: float) -> Figure:
+    """Every member's angle off the factors as a dot, a row an arm, with the angle that passes.
+
+    Args:
+        groups: for each arm its members' angles in degrees ``(members,)``.
+        mark: largest angle that passes, in degrees.
+        luck: share of random rotations that pass.
+
+    >>> figure = angles({"random starts": np.array([1.2, 30.0])}, 1.8, 0.04)
+    >>> figure.axes[0].get_xlabel()
+    'latents turned from the factors (°)'
+    """
+    arms = {arm: finite(f"angles of {arm}", values, 1) for arm, values in groups.items()}
+    figure, panels = panel_grid(1, 1, 1.15 + 0.48 * max(len(arms), 1))
+    axes = panels[0, 0]
+    reach = Extent(-1.0, max(46.0, *(float(values.max()) * 1.02 for values in arms.values())))
+    _strip(axes, list(arms.values()), reach)
+    axes.axvspan(0.0, mark, color=GREEN, alpha=0.2, linewidth=0, zorder=0)
+    axes.axvline(mark, color=GREEN, linewidth=1.3, zorder=2)
+    text = f"up to {mark:.1f}° passes; a random rotation passes in {100 * luck:.2g} %"
+    axes.annotate(
+        text, (mark, 1.01), xycoords=("data", "axes fraction"), va="bottom", ha="left", fontsize=8, color="#00704F"
+    )
+    axes.set_xlim(*reach)
+    _arm_labels(axes, arms)
+    axes.set_xlabel("latents turned from the factors (°)")
+    return figure
+
+
+@styled
 def errors(groups: Mapping[str, Mapping[str, FloatArray]], label: str = "relative error") -> Figure:
     """Errors of every member, a panel a channel, a row an arm; logarithmic where all are positive.
 

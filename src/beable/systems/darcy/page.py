@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from beable.analysis.evaluation import Disentanglement
 from beable.analysis.score_table import ScoreRow
 from beable.console.numbers import number
 from beable.report.figures.scores import scores
 from beable.report.page import Cell, Figure, Section, Table, symbols
 from beable.report.sections import (
+    angle_figures,
     best_member,
     history_section,
     latent_section,
@@ -19,9 +21,17 @@ from beable.report.sections import (
 from beable.studies.context import Context
 from beable.studies.outcomes import ArmOutcome
 from beable.systems.darcy.parts.mixture import Mixture
+from beable.verdicts import counted
 
 Item = Figure | Table
-SCORE_COLUMNS = ("S_D of means", "of samples", "on correlations", "relative squared error", "CPU s a member")
+SCORE_COLUMNS = (
+    "disentangled",
+    "S_D of means",
+    "of samples",
+    "on correlations",
+    "relative squared error",
+    "CPU s a member",
+)
 
 
 def mixture_items(a: Mixture) -> list[Item]:
@@ -30,7 +40,7 @@ def mixture_items(a: Mixture) -> list[Item]:
     rows = [_score_row(o) for o in a.arms.values()]
     columns = ["arm", *map(symbols, SCORE_COLUMNS)]
     items: list[Item] = [
-        Table("Median over members (range for the first score), held-out rows.", columns, rows, "lrrrrr"),
+        Table("Median over members (range for the first score), held-out rows.", columns, rows, "llrrrrr"),
         *_metrics_tables(a),
     ]
     if not judged:
@@ -39,13 +49,21 @@ def mixture_items(a: Mixture) -> list[Item]:
     values = {label: d.s_d for label, d in judged.items()}
     figure = scores(values, first.s_d_ceiling, first.s_d_chance, first.s_d_chance_range, "$S_D$")
     caption = symbols("S_D of every member; the bar is the arm's median.")
-    return [Figure(figure, caption, "Scores of all members between chance and ceiling."), *items]
+    return [
+        *angle_figures(judged),
+        Figure(figure, caption, "Scores of all members between chance and ceiling."),
+        *items,
+    ]
 
 
 def _score_row(o: ArmOutcome) -> list[Cell | str]:
     e, d = o.evaluation, o.evaluation.disentanglement
-    scores = ["–"] * 3 if d is None else [spread(d.s_d), *(number(np.median(s)) for s in (d.s_d_samples, d.s_r))]
+    scores = ["–"] * 4 if d is None else [counted(d.disentangled), *_shares(d)]
     return [o.label, *scores, number(np.median(e.relative_error)), number(o.cpu_seconds_per_member)]
+
+
+def _shares(d: Disentanglement) -> list[str]:
+    return [spread(d.s_d), *(number(np.median(s)) for s in (d.s_d_samples, d.s_r))]
 
 
 def _metrics_tables(a: Mixture) -> list[Table]:

@@ -42,8 +42,9 @@ class Mixture:
 
     def _success(self, name: str) -> float:
         e = self.arms[name].evaluation
-        hits = None if e.disentanglement is None else e.disentanglement.disentangled
-        return -float(np.median(e.relative_error)) if hits is None else float(hits.mean())
+        if e.disentanglement is None:
+            return -float(np.median(e.relative_error))
+        return float(np.mean([v.answer is True for v in e.disentanglement.disentangled]))
 
 
 def mixture(context: Context) -> Mixture:
