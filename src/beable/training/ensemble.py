@@ -77,9 +77,18 @@ class Batches:
         index = torch.from_numpy(np.stack([self._take(k, step) for k in range(len(self.members))]))
         return _each(self.rows, lambda t: t[index])
 
-    def everything(self, limit: int | None = None) -> Rows:
-        """The first rows, the same for all members; every row without a limit."""
-        return per_member(_each(self.rows, lambda t: t[:limit]), len(self.members))
+    def everything(self) -> Rows:
+        """Every row, the same for all members."""
+        return per_member(self.rows, len(self.members))
+
+    def spread(self, limit: int) -> Rows:
+        """Evenly spaced rows of those that each member trains on, as many for all; fewer rows of its own are repeated.
+
+        In a file whose neighbours are alike, the first rows would be the same few.
+        """
+        count = min(limit, max(self.counts))
+        index = torch.stack([torch.arange(count) * own // count for own in self.counts])
+        return _each(self.rows, lambda t: t[index])
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
         count, first = self.counts[k], step * self.size
@@ -108,9 +117,11 @@ def per_member(rows: Rows, members: int) -> Rows:
     return _each(rows, lambda t: t.expand(members, *t.shape))
 
 
-def first_rows(rows: Rows, limit: int) -> Rows:
-    """The first rows of each member."""
-    return _each(rows, lambda t: t[:, :limit])
+def spread_rows(rows: Rows, limit: int) -> Rows:
+    """Evenly spaced rows of each member, at most so many."""
+    every = rows.values.shape[1]
+    count = min(limit, every)
+    return _each(rows, lambda t: t[:, torch.arange(count) * every // count])
 
 
 def batched(rows: Rows, size: int) -> Iterator[Rows]:

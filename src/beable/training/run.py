@@ -425,13 +425,10 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     arrays = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()} | {"beta": fit.beta.numpy()}
     for i, p in enumerate(fit.parameters):
         arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in fit.adam.state[p].items()}
-    if fit.best is not None:
-        arrays |= {"best/loss": fit.best.loss.numpy()}
-        arrays |= {f"best/{i}": p.numpy() for i, p in enumerate(fit.best.parameters)}
+    arrays |= {f"best/{name}": t.numpy() for name, t in fit.best.tensors.items()}
     files.write_arrays(temporary / "state.safetensors", arrays)
     files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
-    best = None if fit.best is None else fit.best.record
-    files.write_json(temporary / "step.json", {"step": fit.step, "best_record": best, "cpu_seconds": spent})
+    files.write_json(temporary / "step.json", {"step": fit.step, "cpu_seconds": spent})
     files.seal(temporary, CHECKPOINT_KIND, VERSION, {"step": fit.step})
     files.publish(temporary, final)
 
@@ -452,9 +449,7 @@ def _take_up(fit: Fit, path: Path) -> float:
     for i, p in enumerate(fit.parameters):
         moments = _under(f"adam/{i}", arrays)
         fit.adam.state[p] = {k: torch.from_numpy(v.copy()) for k, v in moments.items()}
-    if fit.best is not None:
-        kept = [torch.from_numpy(arrays[f"best/{i}"].copy()) for i in range(len(fit.parameters))]
-        fit.best = Best(torch.from_numpy(arrays["best/loss"].copy()), about["best_record"], kept)
+    fit.best = Best.of_tensors({name: torch.from_numpy(a.copy()) for name, a in _under("best", arrays).items()})
     fit.history = _history(files.read_arrays(path / "history.safetensors"))
     return float(about["cpu_seconds"])
 
@@ -497,6 +492,8 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "train_rows": data.train_rows.tolist(),
         "held_rows": data.held_rows.tolist(),
         "steps": fit.step,
+        "kept_steps": fit.kept_steps(),
+        "training_error": fit.training_error().tolist(),
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
     }

@@ -27,7 +27,9 @@ class TrainingSettings(SettingsModel):
         held_out: share, or number, of rows that training never sees.
         shuffle: draw those at random; otherwise they are the last ones.
         rows: how many of the training rows each member sees; None for all.
-        patience: stop when no member's held-out loss has improved for so many records, and keep each member's best.
+        patience: records, fifty in all, for which every member's held-out loss may fail to improve while its training
+            loss goes on falling, over 200 steps at least; then training stops. none goes to the last step. Each member
+            keeps the parameters of its best record either way.
     """
 
     members: int = Field(default=16, ge=1)
@@ -41,7 +43,7 @@ class TrainingSettings(SettingsModel):
     held_out: float = Field(default=0.25, gt=0)
     shuffle: bool = True
     rows: tuple[int, ...] | None = None
-    patience: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=10, ge=1)
 
     @model_validator(mode="after")
     def _one_rate_a_member(self) -> Self:
