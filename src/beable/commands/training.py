@@ -43,6 +43,8 @@ FIT = {
     "start": "training.start",
     "patience": "training.patience",
     "held-out": "training.held_out",
+    "group": "training.group",
+    "blocks": "training.blocks",
     "seed": "training.seed",
 }
 OPTIONS = named_options(RunSettings, FIT)
@@ -86,7 +88,8 @@ def fit(
         run = train(data, output, settings, progress=tick, threads=threads)
     evaluation = judge(run, data)
     _warn(evaluation)
-    show(evaluation.as_json() | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+    told = evaluation.as_json() | _learned(run) | {"held_out": run.held_out, "strangers": run.strangers.as_json()}
+    show(told | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
 
 
 def _learned(run: "Run") -> dict[str, Any]:

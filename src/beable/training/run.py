@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from beable import files
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
+from beable.errors import CorruptError, DataError, HeldOutWarning, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
 from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
@@ -38,9 +38,11 @@ from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History, Progress
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
+from beable.training.strangers import Strangers, strangers
 from beable.vae.distributions import Bernoulli, Noise, Normal
 from beable.vae.physical_terms import particle_penalty
 from beable.vae.vae import VAE, Rows
+from beable.verdicts import Verdict
 
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
@@ -140,6 +142,17 @@ class Run:
     def held_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training never saw."""
         return np.asarray(self.metadata["held_rows"], dtype=np.int64)
+
+    @property
+    def held_out(self) -> str:
+        """How rows were held out, in words."""
+        return str(self.metadata.get("held_out", {}).get("words", f"{len(self.held_rows)} rows"))
+
+    @property
+    def strangers(self) -> Verdict:
+        """Whether the held-out rows are strangers to the training rows; see `strangers`."""
+        told = self.metadata.get("strangers", {}).get("verdict")
+        return Verdict.of_json(told) if told else Verdict(None, "not looked at when the run was trained")
 
     @property
     def train_rows(self) -> NDArray[np.int64]:
@@ -301,12 +314,14 @@ def train(
         started = process_time()
         choice = representation_choice(settings)
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        found = _strangers(data, store)
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
         fit.run(saver, progress)
-        _finish(path, fit, data, request | _dims_and_units(store, request["variables"]), saver.spent())
+        about = request | _dims_and_units(store, request["variables"]) | _how_held_out(data, found)
+        _finish(path, fit, data, about, saver.spent())
     return Run.load(path)
 
 
@@ -365,6 +380,29 @@ def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
         "dims": {name: list(variables[name].dims) for name in names},
         "units": {name: variables[name].unit for name in names},
     }
+
+
+def _strangers(data: Prepared, store: Store) -> Strangers:
+    """Whether held-out rows are strangers.
+
+    Warns:
+        HeldOutWarning: they are not, and nothing was said of rows that belong together.
+    """
+    found = strangers(data.train, data.held, data.train_rows, data.held_rows, store.factor_values)
+    if found.verdict.answer is False and data.held_out.by == "rows":
+        warnings.warn(
+            f"held-out rows are no strangers to the training rows: {found.verdict.reason}; errors on them say nothing of "
+            "a new run or trajectory: keep rows that belong together on one side by --group NAME (training.group) or "
+            "--blocks N (training.blocks)",
+            HeldOutWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def _how_held_out(data: Prepared, found: Strangers) -> dict[str, Any]:
+    """How rows were held out, in words and numbers, and whether they are strangers."""
+    return {"held_out": {**data.held_out._asdict(), "words": str(data.held_out)}, "strangers": found.as_json()}
 
 
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
