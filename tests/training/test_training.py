@@ -300,15 +300,13 @@ def test_gradients_are_clipped_by_member():
 
 
 def held_loss(fit):
-    return torch.stack(fit.history.terms["held/distortion"]) + torch.stack(fit.history.terms["held/rate/z"])
+    return torch.stack(fit.history.terms["held/distortion"]) + torch.stack(fit.history.terms["train/rate/z"])
 
 
 def learning_by_heart(patience, members=(0, 1)):
     """A wide network on a dozen rows of pure noise, judged on rows of their own."""
     rng = np.random.default_rng(0)
-    rows = [
-        Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)
-    ]
+    rows = [Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)]
     t = TrainingSettings(members=len(members), steps=1000, batch=None, patience=patience, learning_rate=1e-2)
     vae = VAE(code_of(rows[0]), ModelSettings(width=32), Noise(0, members, "start", 1))
     batches, held = Batches(rows[0], members, None, 0), per_member(as_tensors(rows[1]), len(members))

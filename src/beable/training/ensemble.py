@@ -59,7 +59,9 @@ def _nearest(order: Integers, sizes: Integers, count: int) -> Integers:
         DataError: fewer than two parts, or none of a fitting size.
     """
     if len(sizes) < 2:
-        raise DataError("all rows belong together, none can be held out: set training.group (--group) to factors that differ")
+        raise DataError(
+            "all rows belong together, none can be held out: set training.group (--group) to factors that differ"
+        )
     taken, rows = [], 0
     for part in order:
         if rows == count:

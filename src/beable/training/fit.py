@@ -50,7 +50,7 @@ class Best:
     """Each member's parameters at its lowest held-out loss, among records of the same objective.
 
     Args:
-        loss: that loss, (members).
+        loss: that loss, with the rate of training rows, (members).
         objective: β and the share of the physical terms there, (2, members); losses of others cannot be compared.
         records: which record it was, counted from 1, (members); 0 before the first one.
         training: loss of training rows there, (members).
@@ -242,7 +242,15 @@ class Fit:
             terms |= {f"{name}/{term}": value for term, value in loss.terms.items()}
         self.history.append(self.step, terms)
         if self._regularised:
-            self._keep_best(losses["train"].total, losses["held"].total)
+            self._keep_best(losses["train"].total, self._judged(**losses))
+
+    def _judged(self, train: Loss, held: Loss) -> Tensor:
+        """Held-out loss with the rate of training rows, (members).
+
+        The encoder gives a held-out row far from all others a rate of hundreds of nats; β times that would prefer
+        records from before a large β had its effect.
+        """
+        return held.total + self.beta * weights(self.vae, self.objective.scale).rate * (train.rate - held.rate)
 
     def _keep_best(self, training: Tensor, held: Tensor) -> None:
         """Take parameters of members that improved, or whose objective is another one than that of their best."""

@@ -149,6 +149,16 @@ class Run:
         return str(self.metadata.get("held_out", {}).get("words", f"{len(self.held_rows)} rows"))
 
     @property
+    def kept_steps(self) -> list[int]:
+        """Step whose parameters each member keeps."""
+        return list(self.metadata.get("kept_steps", [self.metadata["steps"]] * self.members))
+
+    @property
+    def training_error(self) -> list[float | None]:
+        """Relative error of each member on training rows, in the units it was trained in; None where not known."""
+        return list(self.metadata.get("training_error", [None] * self.members))
+
+    @property
     def strangers(self) -> Verdict:
         """Whether the held-out rows are strangers to the training rows; see `strangers`."""
         told = self.metadata.get("strangers", {}).get("verdict")
@@ -531,7 +541,7 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "held_rows": data.held_rows.tolist(),
         "steps": fit.step,
         "kept_steps": fit.kept_steps(),
-        "training_error": fit.training_error().tolist(),
+        "training_error": files.plain(fit.training_error().numpy()),
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
     }
