@@ -164,7 +164,7 @@ def test_one_group_cannot_be_held_out(tmp_path):
 
 
 def test_the_command_line_holds_out_groups_and_blocks(store, tmp_path, capsys):
-    words = "--members 1 --steps 2 --start pca --latents 2 --json".split()
+    words = ["--members", "1", "--steps", "2", "--start", "pca", "--latents", "2", "--json"]
     for name, way in (("group", ["--group", "trajectory", "half"]), ("blocks", ["--blocks", "8"])):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # so short a training may learn nothing

@@ -59,8 +59,8 @@ def overfitting(history: Mapping[str, FloatArray]) -> Overfitting:
 
     >>> steps = np.arange(20)
     >>> rising = np.where(steps < 5, 20.0 - 2 * steps, 5.0 + steps)[:, None]
-    >>> history = {"step": steps, "train/distortion": 20.0 - steps[:, None], "held/distortion": rising, "beta": rising**0}
-    >>> found = overfitting(history)
+    >>> terms = {"train/distortion": 20.0 - steps[:, None], "held/distortion": rising, "beta": np.ones((20, 1))}
+    >>> found = overfitting({"step": steps, **terms})
     >>> found.verdicts[0].word, found.step.tolist(), found.held.tolist()
     ('yes', [5], [[10.0, 24.0]])
     """
@@ -76,8 +76,11 @@ def _member(history: Mapping[str, FloatArray], k: int) -> tuple[Verdict, int, li
         for values in (history["step"], history["held/distortion"][:, k], history["train/distortion"][:, k])
     )
     b = int(np.argmin(np.where(np.isfinite(held), held, np.inf)))
-    ends = [[float(values[i]) for i in (b, -1)] for values in (held, train)]
-    return _judged(steps, held, train, b), int(steps[b]), *ends
+    return _judged(steps, held, train, b), int(steps[b]), _ends(held, b), _ends(train, b)
+
+
+def _ends(values: Floats, b: int) -> list[float]:
+    return [float(values[b]), float(values[-1])]
 
 
 def _first_of_last_beta(beta: FloatArray) -> int:

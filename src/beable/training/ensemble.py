@@ -13,7 +13,6 @@ from beable.representations.representation import Coded
 from beable.streams import generator
 from beable.vae.vae import Rows
 
-
 Integers = NDArray[np.int64]
 FARTHEST = 2.0  # times more, or fewer, rows than were asked for may be held out
 
@@ -71,8 +70,8 @@ def _nearest(order: Integers, sizes: Integers, count: int) -> Integers:
             rows += int(sizes[part])
     if not taken or len(taken) == len(sizes) or not count / FARTHEST <= rows <= count * FARTHEST:
         raise DataError(
-            f"{len(sizes)} groups or blocks of {sizes.min()} to {sizes.max()} rows: {count} of {sizes.sum()} rows cannot "
-            f"be held out, nor a number near it: set training.held_out (--held-out) to {_possible(sizes):.2g}"
+            f"{len(sizes)} groups or blocks of {sizes.min()} to {sizes.max()} rows: {count} of {sizes.sum()} rows "
+            f"cannot be held out, nor a number near it: set training.held_out (--held-out) to {_possible(sizes):.2g}"
         )
     return np.array(taken)
 
@@ -103,7 +102,8 @@ def groups_of(values: NDArray[np.floating]) -> Integers:
     [0, 1, 0]
     """
     _, first, number = np.unique(values, axis=0, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[number.ravel()]
+    groups: Integers = np.argsort(np.argsort(first))[number.ravel()]
+    return groups
 
 
 class Batches:

@@ -401,9 +401,9 @@ def _strangers(data: Prepared, store: Store) -> Strangers:
     found = strangers(data.train, data.held, data.train_rows, data.held_rows, store.factor_values)
     if found.verdict.answer is False and data.held_out.by == "rows":
         warnings.warn(
-            f"held-out rows are no strangers to the training rows: {found.verdict.reason}; errors on them say nothing of "
-            "a new run or trajectory: keep rows that belong together on one side by --group NAME (training.group) or "
-            "--blocks N (training.blocks)",
+            f"held-out rows are no strangers to the training rows: {found.verdict.reason}; errors on them say nothing "
+            "of a new run or trajectory: keep rows that belong together on one side by --group NAME (training.group) "
+            "or --blocks N (training.blocks)",
             HeldOutWarning,
             stacklevel=3,
         )
