@@ -112,7 +112,7 @@ class Fit:
 
     def _first_best(self) -> Best:
         members = len(self.vae.members)
-        worst, nothing = torch.full((members,), torch.inf), torch.zeros(members)
+        worst, nothing = torch.full((members,), torch.finfo().max), torch.zeros(members)
         kept = [p.detach().clone() for p in self.parameters]
         first = torch.full((2, members), -1.0)  # no objective's
         return Best(worst, first, nothing.long(), worst.clone(), nothing.clone(), nothing.bool(), kept)
@@ -256,11 +256,12 @@ class Fit:
         """Take parameters of members that improved, or whose objective is another one than that of their best."""
         best = self.best
         objective = torch.stack([self.beta, torch.full_like(self.beta, self._penalty_weight)])
-        better = ((held < best.loss) | (objective != best.objective).any(0)) & ~best.over
+        better = ((held < best.loss) | (objective != best.objective).any(0)) & torch.isfinite(held) & ~best.over
         best.loss, best.training = torch.where(better, held, best.loss), torch.where(better, training, best.training)
         best.since = torch.where(better, torch.zeros_like(training), best.since + training)
         best.records = torch.where(better, len(self.history.steps), best.records)
-        best.objective, best.over = objective, best.over | self._out_of_patience()
+        best.objective = torch.where(better, objective, best.objective)
+        best.over = best.over | self._out_of_patience()
         for kept, p in zip(best.parameters, self.parameters, strict=True):
             kept.copy_(torch.where(_by_member(better, p), p, kept))
 
