@@ -53,6 +53,10 @@ class LeftOutWarning(UserWarning):
     """Something that was given is not used."""
 
 
+class HeldOutWarning(UserWarning):
+    """Held-out rows are near copies of training rows."""
+
+
 MOST_LISTED = 5
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
 
@@ -62,6 +62,12 @@ class SettingsModel(BaseModel):
         documentation = inspect.cleandoc(cls.__doc__ or "")
         if lines and "\nArgs:\n" not in documentation:
             cls.__doc__ = "\n".join([documentation, "", "Args:", *lines, ""])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _words_for_none(cls, tree: Any) -> Any:
+        """None for the word "none", wherever in a tree of settings that may stand."""
+        return {name: _none(cls, name, value) for name, value in tree.items()} if isinstance(tree, dict) else tree
 
     @classmethod
     def completed(cls, tree: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """An answer to a yes-or-no question that admits that it cannot be told, with the reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 ANSWERS = ("yes", "no", "cannot be told")
@@ -33,6 +33,15 @@ class Verdict(NamedTuple):
     def as_json(self) -> dict[str, str]:
         """Answer and reason."""
         return {"answer": self.word, "reason": self.reason}
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, str]) -> "Verdict":
+        """What `as_json` gave, again.
+
+        >>> Verdict.of_json(Verdict(None, "few rows").as_json())
+        Verdict(answer=None, reason='few rows')
+        """
+        return cls({"yes": True, "no": False}.get(told["answer"]), told["reason"])
 
 
 def counted(verdicts: Iterable[Verdict]) -> str:

@@ -208,3 +208,26 @@ def test_too_few_rows_are_refused(tmp_path):
     store = Store.from_arrays(tmp_path / "few.zarr", arrays)
     with pytest.raises(DataError, match="at least 3"):
         train(store, tmp_path / "run", settings())
+
+
+@pytest.mark.parametrize("last", [30, 200])
+def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path, last):
+    """Interrupted before and after its best record; pure noise is learned by heart."""
+
+    class StopError(Exception):
+        pass
+
+    def interrupt(done, total):
+        if done == last:
+            raise StopError
+
+    rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    noise = Store.from_arrays(tmp_path / "noise.zarr", {"u": rows})
+    tree = {"model": {"width": 16}, "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None}}
+    whole = train(noise, tmp_path / "whole", RunSettings.model_validate(tree))
+    with pytest.raises(StopError):
+        train(noise, tmp_path / "pieces", RunSettings.model_validate(tree), progress=interrupt, save_every=0.2)
+    pieces = train(noise, tmp_path / "pieces", RunSettings.model_validate(tree))
+    assert last < whole.metadata["steps"] < 600
+    assert pieces.id == whole.id
+    assert pieces.metadata == whole.metadata

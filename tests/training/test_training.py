@@ -6,13 +6,13 @@ import torch
 
 from beable.errors import DataError, DivergedError, UsageError
 from beable.representations import Coded, CodeSpec, make
-from beable.training.ensemble import Batches, as_tensors, per_member, split
+from beable.training.ensemble import Batches, as_tensors, per_member, split, spread_rows
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
 from beable.training.start import STARTS, ica_path, initialise, linear_starts
 from beable.vae.distributions import Noise
 from beable.vae.networks import ACTIVATIONS, MLP, Conv, ConvUp, PointSet, Pyramid
-from beable.vae.settings import Constant, ModelSettings, ObjectiveSettings
+from beable.vae.settings import Constant, ModelSettings, ObjectiveSettings, Ramp
 from beable.vae.vae import VAE
 
 LATENTS = 2
@@ -299,15 +299,74 @@ def test_gradients_are_clipped_by_member():
     torch.testing.assert_close(norms[1], torch.full((2,), 1e-9), rtol=1e-3, atol=0)
 
 
-def test_patience_stops_and_keeps_the_best():
-    fit = fitted((0, 1), steps=1000, patience=3, learning_rate=0.05, decay="none")
+def held_loss(fit):
+    return torch.stack(fit.history.terms["held/distortion"]) + torch.stack(fit.history.terms["train/rate/z"])
+
+
+def learning_by_heart(patience, members=(0, 1)):
+    """A wide network on a dozen rows of pure noise, judged on rows of their own."""
+    rng = np.random.default_rng(0)
+    rows = [Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)]
+    t = TrainingSettings(members=len(members), steps=1000, batch=None, patience=patience, learning_rate=1e-2)
+    vae = VAE(code_of(rows[0]), ModelSettings(width=32), Noise(0, members, "start", 1))
+    batches, held = Batches(rows[0], members, None, 0), per_member(as_tensors(rows[1]), len(members))
+    fit = Fit(vae, batches, held, ObjectiveSettings(), t)
     fit.run()
-    assert fit.step < 1000
-    assert fit.finite()
+    return fit
+
+
+@pytest.mark.parametrize("patience", [10, None])
+def test_the_best_is_kept_with_patience_and_without(patience):
+    fit = learning_by_heart(patience)
+    assert (fit.step < 1000) == (patience is not None)
     for kept, p in zip(fit.best.parameters, fit.parameters, strict=True):
         torch.testing.assert_close(p, kept, rtol=0, atol=0)
-    held = torch.stack(fit.history.terms["held/distortion"]) + torch.stack(fit.history.terms["held/rate/z"])
-    torch.testing.assert_close(fit.best.loss, held.min(0).values)
+    assert max(fit.kept_steps()) < 400
+    if patience is None:  # the last parameters are much worse than those kept
+        torch.testing.assert_close(fit.best.loss, held_loss(fit).min(0).values)
+        assert (held_loss(fit)[-1] > fit.best.loss + 1).all()
+
+
+def test_a_member_loses_patience_on_its_own():
+    """What another member still learns changes nothing for it."""
+    together, alone = learning_by_heart(10, (0, 1)), learning_by_heart(10, (1,))
+    assert together.kept_steps()[1:] == alone.kept_steps()
+
+
+def test_a_training_at_rest_goes_to_its_last_step():
+    """Its held-out rows are training rows, so nothing is learned by heart however much its records jump."""
+    fit = fitted((0,), steps=1000, patience=3, learning_rate=0.05, decay="none")
+    fit.run()
+    assert fit.step == 1000
+    assert fit.kept_steps()[0] < 800
+
+
+@pytest.mark.parametrize("phase", [0, 30])
+def test_records_under_another_beta_are_not_compared(phase):
+    """While beta rises the loss rises; the lowest one, at the first record, has hardly any rate in it."""
+    rising = ObjectiveSettings(beta=Ramp(beta=50.0, steps=40), reconstruction_steps=phase)
+    fit = fitted((0, 1), objective=rising, steps=100)
+    fit.run()
+    assert min(fit.kept_steps()) >= phase + 40
+
+
+def test_a_training_that_ends_before_the_rate_counts_keeps_its_last_parameters():
+    fit = fitted((0,), objective=ObjectiveSettings(reconstruction_steps=100), steps=40)
+    last = []
+    fit.run(save=lambda fit: last.append([p.detach().clone() for p in fit.parameters]))
+    assert fit.kept_steps() == [40]
+    for before, p in zip(last[-1], fit.parameters, strict=True):
+        assert torch.equal(before, p)
+
+
+def test_records_are_made_on_rows_from_all_over_the_file():
+    """Each member on rows of its own; the first rows, the twin, may be one trajectory."""
+    coded = Coded(np.arange(1000, dtype=np.float32)[:, None], np.zeros((1000, 1), np.float32))
+    rows = Batches(coded, (0, 1), 64, 0, (1000, 50)).spread(100).values[..., 0]
+    assert rows[0].tolist() == list(range(0, 1000, 10))
+    assert rows[1].tolist() == [i for i in range(50) for _ in range(2)]
+    held = spread_rows(per_member(as_tensors(coded), 2), 100).values[0, :, 0]
+    assert held.tolist() == rows[0].tolist()
 
 
 def test_the_first_phase_is_reconstruction_alone():

@@ -51,12 +51,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from beable.console.numbers import number
 from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
 from beable.metrics.columns import columns as table
 from beable.metrics.columns import constant
 from beable.representations.modes import RESOLVED
 from beable.vae.distributions import LOG_2PI
+from beable.verdicts import Verdict
 
 Floats = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
@@ -116,6 +118,38 @@ def regularisation(
     active = (rates > ACTIVE_NATS).sum(axis=1)
     collapsed = (active == 0) | (relative_error >= NOTHING_LEARNED)
     return Regularisation(rates, active, distortion.mean(axis=1), level, collapsed)
+
+
+def rate_hurts(
+    active: int, relative_error: float, training_error: float | None, linear: float | None = None
+) -> Verdict:
+    """Whether a member is over-regularised: the rate keeps it from learning anything, of training rows either.
+
+    A member that has learned its training rows and fails on others over-fits, or the others are of another kind; a
+    lower β would not help it.
+
+    Args:
+        active: number of latents with a rate above ``ACTIVE_NATS``.
+        relative_error: squared error over that of the mean on the rows judged.
+        training_error: the same on training rows; None where it is not known.
+        linear: the same of as many principal components as there are latents, where known: no model with active
+            latents is told to be over-regularised where they leave ``NOTHING_LEARNED`` too.
+
+    >>> print(rate_hurts(2, 1.01, 0.02))
+    no: the relative error is 1.01, but 0.02 on training rows
+    >>> rate_hurts(0, 1.0, 1.0).word, rate_hurts(0, 1.0, None).word, rate_hurts(2, 0.999, 0.999, linear=0.998).word
+    ('yes', 'cannot be told', 'cannot be told')
+    """
+    error = f"the relative error is {number(relative_error)}"
+    if active > 0 and relative_error < NOTHING_LEARNED:
+        return Verdict(False, f"{error}, {active} latents have a rate above {ACTIVE_NATS} nats")
+    if training_error is None or not np.isfinite([relative_error, training_error]).all():
+        return Verdict(None, f"{error}, that on training rows is not known")
+    if training_error < NOTHING_LEARNED:
+        return Verdict(False, f"{error}, but {number(training_error)} on training rows")
+    if active > 0 and linear is not None and linear >= NOTHING_LEARNED:
+        return Verdict(None, f"{error}, but as many principal components leave {number(linear)} too")
+    return Verdict(True, f"{error} and {number(training_error)} on training rows, {active} latents are active")
 
 
 def beta_of_sums(beta: float, *, mse: str = "sum", kl: str = "sum", columns: int = 1, latents: int = 1) -> float:

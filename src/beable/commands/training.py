@@ -43,6 +43,8 @@ FIT = {
     "start": "training.start",
     "patience": "training.patience",
     "held-out": "training.held_out",
+    "group": "training.group",
+    "blocks": "training.blocks",
     "seed": "training.seed",
 }
 OPTIONS = named_options(RunSettings, FIT)
@@ -85,8 +87,9 @@ def fit(
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick, threads=threads)
     evaluation = judge(run, data)
-    _warn(evaluation)
-    show(evaluation.as_json() | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+    _warn(run, evaluation)
+    told = evaluation.as_json() | _learned(run) | {"held_out": run.held_out, "strangers": run.strangers.as_json()}
+    show(told | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
 
 
 def _learned(run: "Run") -> dict[str, Any]:
@@ -97,16 +100,34 @@ def _learned(run: "Run") -> dict[str, Any]:
 with_options(fit, OPTIONS)
 
 
-def _warn(evaluation: "Evaluation") -> None:
-    """Say on standard error which members learned nothing."""
-    if evaluation.regularisation is None or not evaluation.regularisation.over_regularised.any():
-        return
-    bad = evaluation.regularisation.over_regularised
-    numbers = ", ".join(str(k) for k in bad.nonzero()[0])
-    warnings.warn(
-        f"{bad.sum()} of {len(bad)} members are over-regularised ({numbers}): their latents do no better than the mean "
-        "of the data; lower --beta, or set objective.reconstruction_steps in a file for --config",
-        stacklevel=2,
+def _warn(run: "Run", evaluation: "Evaluation") -> None:
+    """Say on standard error which members learned by heart, and which learned nothing."""
+    from beable.analysis.overfitting import overfitting, warning
+
+    modes = run.settings.representation.kind == "modes"
+    told = (warning(overfitting(run.history), run.kept_steps, modes), _over_regularised(run, evaluation))
+    for line in filter(None, told):
+        warnings.warn(line, stacklevel=2)
+
+
+def _over_regularised(run: "Run", evaluation: "Evaluation") -> str | None:
+    """What to tell of members whose rate keeps them from learning; None where there are none."""
+    from beable.analysis.collapse import rate_hurts
+
+    if evaluation.regularisation is None:
+        return None
+    verdicts = [
+        rate_hurts(int(active), float(error), training)
+        for active, error, training in zip(
+            evaluation.regularisation.active, evaluation.relative_error, run.training_error, strict=True
+        )
+    ]
+    if not (bad := [k for k, verdict in enumerate(verdicts) if verdict.answer]):
+        return None
+    return (
+        f"{len(bad)} of {len(verdicts)} members are over-regularised ({', '.join(map(str, bad))}): their latents do no "
+        "better than the mean of the data, on training rows either; train with a lower --beta, or with "
+        "--set objective.reconstruction_steps=1000"
     )
 
 
@@ -126,7 +147,7 @@ def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
 
     loaded, data, rows = _open(run, store)
     evaluation = judge(loaded, data, rows)
-    _warn(evaluation)
+    _warn(loaded, evaluation)
     show(evaluation.as_json(), json=json)
 
 

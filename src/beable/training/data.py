@@ -11,10 +11,38 @@ from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
-from beable.training.ensemble import split
+from beable.training.ensemble import blocks_of, groups_of, split
 from beable.training.settings import TrainingSettings
 
 BLOCK_ROWS = 1024
+
+
+class HeldOut(NamedTuple):
+    """How rows were held out.
+
+    Args:
+        by: "rows", "group" or "blocks".
+        names: factors whose values make a group.
+        rows, held_rows: number of rows, and of those held out.
+        parts, held_parts: number of groups or blocks, and of those held out; of rows where each is held out by itself.
+        shuffle: whether they were drawn at random; otherwise they are the last ones.
+    """
+
+    by: str
+    names: tuple[str, ...]
+    rows: int
+    held_rows: int
+    parts: int
+    held_parts: int
+    shuffle: bool
+
+    def __str__(self) -> str:
+        rows = f"{self.held_rows} of {self.rows} rows"
+        drawn = "drawn at random" if self.shuffle else "the last ones"
+        if self.by == "rows":
+            return f"{rows}, {drawn}"
+        kind = f"groups with the same {', '.join(self.names)}" if self.by == "group" else "blocks of neighbours"
+        return f"{self.held_parts} of {self.parts} {kind}, {drawn}: {rows}"
 
 
 class Prepared(NamedTuple):
@@ -25,6 +53,7 @@ class Prepared(NamedTuple):
         train, held: coded rows.
         train_rows, held_rows: their numbers in the store.
         shapes: shape of one row of each variable.
+        held_out: how rows were held out.
     """
 
     representation: Representation
@@ -33,6 +62,7 @@ class Prepared(NamedTuple):
     train_rows: NDArray[np.int64]
     held_rows: NDArray[np.int64]
     shapes: dict[str, list[int]]
+    held_out: HeldOut
 
 
 def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
@@ -135,11 +165,26 @@ def prepare(
     good = np.asarray(store.valid_rows)
     if len(good) < 3:
         raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
-    train, held = (good[part] for part in split(len(good), settings.held_out, settings.seed, settings.shuffle))
+    parts = _parts(store, good, settings)
+    chosen = split(len(good), settings.held_out, settings.seed, settings.shuffle, parts)
+    train, held = (good[part] for part in chosen)
     unfitted = make(kind, **options)
     few = train[:: -(-len(train) // (unfitted.fit_rows or len(train)))]
     snapshots = read(store, names, few)
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
     representation = unfitted.fit(snapshots)
     coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
-    return Prepared(representation, coded[0], coded[1], train, held, shapes)
+    return Prepared(representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings))
+
+
+def _parts(store: Store, rows: NDArray[np.int64], settings: TrainingSettings) -> NDArray[np.int64]:
+    """Number of the part of each row that is held out as a whole or not at all."""
+    if settings.group:
+        return groups_of(np.stack(list(factors(store, settings.group, rows).values()), axis=1))
+    return np.arange(len(rows)) if settings.blocks is None else blocks_of(len(rows), settings.blocks)
+
+
+def _held_out(parts: NDArray[np.int64], held: NDArray[np.int64], settings: TrainingSettings) -> HeldOut:
+    by = "group" if settings.group else "rows" if settings.blocks is None else "blocks"
+    counts = len(np.unique(parts)), len(np.unique(parts[held]))
+    return HeldOut(by, settings.group, len(parts), len(held), *counts, settings.shuffle)

@@ -13,18 +13,30 @@ from beable.representations.representation import Coded
 from beable.streams import generator
 from beable.vae.vae import Rows
 
+Integers = NDArray[np.int64]
+FARTHEST = 2.0  # times more, or fewer, rows than were asked for may be held out
 
-def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+
+def split(
+    rows: int, held_out: float, seed: int, shuffle: bool = True, parts: Integers | None = None
+) -> tuple[Integers, Integers]:
     """Numbers of the training rows and of the held-out rows, each in ascending order.
 
     Args:
         rows: number of rows.
         held_out: share of them in (0, 1), or how many if at least 1.
         seed: seed of the training.
-        shuffle: draw the held-out rows at random; otherwise they are the last ones.
+        shuffle: draw the held-out rows, or parts, at random; otherwise they are the last ones.
+        parts: number of the part, from 0, that each row belongs to, (rows); parts are held out whole, so many that the
+            rows come as near to those asked for as the drawn order allows.
+
+    Raises:
+        DataError: too few rows or parts on one side, or parts of a size that no choice comes near to what is asked.
 
     >>> [part.tolist() for part in split(6, 2, seed=0, shuffle=False)]
     [[0, 1, 2, 3], [4, 5]]
+    >>> [part.tolist() for part in split(6, 2, seed=0, parts=np.array([0, 1, 2, 0, 1, 2]))]
+    [[1, 2, 4, 5], [0, 3]]
     """
     count = round(held_out * rows) if held_out < 1 else int(held_out)
     if not 1 <= count <= rows - 2:
@@ -32,8 +44,66 @@ def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[
             f"{count} of {rows} rows held out leaves {rows - count} to train on: set training.held_out so "
             "that at least 1 is held out and 2 are kept"
         )
-    order = generator(seed, "split").permutation(rows) if shuffle else np.arange(rows)
-    return np.sort(order[: rows - count]), np.sort(order[rows - count :])
+    parts = np.arange(rows) if parts is None else parts
+    sizes = np.bincount(parts)
+    order = generator(seed, "split").permutation(len(sizes)) if shuffle else np.arange(len(sizes))
+    held = np.isin(parts, _nearest(order[::-1], sizes, count))
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _nearest(order: Integers, sizes: Integers, count: int) -> Integers:
+    """The first parts of an order, leaving out those that would lead away from a number of rows.
+
+    Raises:
+        DataError: fewer than two parts, or none of a fitting size.
+    """
+    if len(sizes) < 2:
+        raise DataError(
+            "all rows belong together, none can be held out: set training.group (--group) to factors that differ"
+        )
+    taken, rows = [], 0
+    for part in order:
+        if rows == count:
+            break
+        if abs(rows + sizes[part] - count) < abs(rows - count):
+            taken.append(part)
+            rows += int(sizes[part])
+    if not taken or len(taken) == len(sizes) or not count / FARTHEST <= rows <= count * FARTHEST:
+        raise DataError(
+            f"{len(sizes)} groups or blocks of {sizes.min()} to {sizes.max()} rows: {count} of {sizes.sum()} rows "
+            f"cannot be held out, nor a number near it: set training.held_out (--held-out) to {_possible(sizes):.2g}"
+        )
+    return np.array(taken)
+
+
+def _possible(sizes: Integers) -> float:
+    """The share of rows in the part of middle size."""
+    return float(np.sort(sizes)[(len(sizes) - 1) // 2] / sizes.sum())
+
+
+def blocks_of(rows: int, blocks: int) -> Integers:
+    """Number of the block of neighbours that each row belongs to, blocks as equal as they come.
+
+    Raises:
+        DataError: fewer rows than blocks.
+
+    >>> blocks_of(7, 3).tolist()
+    [0, 0, 0, 1, 1, 2, 2]
+    """
+    if blocks > rows:
+        raise DataError(f"{rows} rows cannot be cut into {blocks} blocks: set training.blocks (--blocks) to fewer")
+    return np.repeat(np.arange(blocks), [len(part) for part in np.array_split(np.arange(rows), blocks)])
+
+
+def groups_of(values: NDArray[np.floating]) -> Integers:
+    """Number of the group of rows with the same values, (rows, names), groups in the order of their first rows.
+
+    >>> groups_of(np.array([[2.0, 1.0], [0.0, 1.0], [2.0, 1.0]])).tolist()
+    [0, 1, 0]
+    """
+    _, first, number = np.unique(values, axis=0, return_index=True, return_inverse=True)
+    groups: Integers = np.argsort(np.argsort(first))[number.ravel()]
+    return groups
 
 
 class Batches:
@@ -77,9 +147,18 @@ class Batches:
         index = torch.from_numpy(np.stack([self._take(k, step) for k in range(len(self.members))]))
         return _each(self.rows, lambda t: t[index])
 
-    def everything(self, limit: int | None = None) -> Rows:
-        """The first rows, the same for all members; every row without a limit."""
-        return per_member(_each(self.rows, lambda t: t[:limit]), len(self.members))
+    def everything(self) -> Rows:
+        """Every row, the same for all members."""
+        return per_member(self.rows, len(self.members))
+
+    def spread(self, limit: int) -> Rows:
+        """Evenly spaced rows of those that each member trains on, as many for all; fewer rows of its own are repeated.
+
+        In a file whose neighbours are alike, the first rows would be the same few.
+        """
+        count = min(limit, max(self.counts))
+        index = torch.stack([torch.arange(count) * own // count for own in self.counts])
+        return _each(self.rows, lambda t: t[index])
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
         count, first = self.counts[k], step * self.size
@@ -108,9 +187,11 @@ def per_member(rows: Rows, members: int) -> Rows:
     return _each(rows, lambda t: t.expand(members, *t.shape))
 
 
-def first_rows(rows: Rows, limit: int) -> Rows:
-    """The first rows of each member."""
-    return _each(rows, lambda t: t[:, :limit])
+def spread_rows(rows: Rows, limit: int) -> Rows:
+    """Evenly spaced rows of each member, at most so many."""
+    every = rows.values.shape[1]
+    count = min(limit, every)
+    return _each(rows, lambda t: t[:, torch.arange(count) * every // count])
 
 
 def batched(rows: Rows, size: int) -> Iterator[Rows]:

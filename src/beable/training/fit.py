@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from beable.errors import DivergedError
-from beable.training.ensemble import Batches, first_rows
+from beable.training.ensemble import Batches, spread_rows
 from beable.training.settings import TrainingSettings
-from beable.vae.distributions import Noise
+from beable.vae.distributions import Bernoulli, Noise
 from beable.vae.objectives import Loss, elbo, weights
 from beable.vae.physical_terms import ParticlePenalty
 from beable.vae.settings import ObjectiveSettings
@@ -24,6 +24,7 @@ Progress = Callable[[int, int], None]
 RECORD_ROWS = 512
 HELD_ROWS = 512
 SETTLE_ROWS = 4096
+FEWEST_PATIENT_STEPS = 200  # short trainings are recorded at every step or two, and momentum carries past a minimum
 
 
 @dataclass
@@ -46,11 +47,37 @@ class History:
 
 @dataclass
 class Best:
-    """Each member's parameters at its lowest held-out loss."""
+    """Each member's parameters at its lowest held-out loss, among records of the same objective.
+
+    Args:
+        loss: that loss, with the rate of training rows, (members).
+        objective: β and the share of the physical terms there, (2, members); losses of others cannot be compared.
+        records: which record it was, counted from 1, (members); 0 before the first one.
+        training: loss of training rows there, (members).
+        since: sum of that loss over the records since then, (members).
+        over: whether the member has lost patience, so that a better record is no longer looked for, (members).
+        parameters: those kept.
+    """
 
     loss: Tensor
-    record: int
+    objective: Tensor
+    records: Tensor
+    training: Tensor
+    since: Tensor
+    over: Tensor
     parameters: list[Tensor]
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name, for a checkpoint."""
+        named = {name: value for name, value in vars(self).items() if name != "parameters"}
+        return named | {str(i): p for i, p in enumerate(self.parameters)}
+
+    @classmethod
+    def of_tensors(cls, tensors: dict[str, Tensor]) -> "Best":
+        """What `tensors` gave, again."""
+        numbered = [tensors[str(i)] for i in range(sum(name.isdigit() for name in tensors))]
+        return cls(**{name: t for name, t in tensors.items() if not name.isdigit()}, parameters=numbered)
 
 
 class Fit:
@@ -81,13 +108,17 @@ class Fit:
         self.base_rate, self.relative_rate = float(rates.max()), rates / rates.max()
         self.adam = torch.optim.Adam(self.parameters, lr=self.base_rate, fused=True)
         self.beta = objective.beta.start(len(vae.members))
-        self.step, self.history, self.best = 0, History(), None if settings.patience is None else self._first_best()
+        self.step, self.history, self.best = 0, History(), self._first_best()
 
     def _first_best(self) -> Best:
-        return Best(torch.full((len(self.vae.members),), torch.inf), 0, [p.detach().clone() for p in self.parameters])
+        members = len(self.vae.members)
+        worst, nothing = torch.full((members,), torch.finfo().max), torch.zeros(members)
+        kept = [p.detach().clone() for p in self.parameters]
+        first = torch.full((2, members), -1.0)  # no objective's
+        return Best(worst, first, nothing.long(), worst.clone(), nothing.clone(), nothing.bool(), kept)
 
     def run(self, save: Callable[["Fit"], None] | None = None, progress: Progress | None = None) -> None:
-        """Train to the last step.
+        """Train to the last step, or until all members over-fit, and keep each member's best parameters.
 
         Args:
             save: called after every step with this object; decides itself whether to write.
@@ -96,7 +127,7 @@ class Fit:
         Raises:
             DivergedError: a member's loss or parameter is no longer finite.
         """
-        while self.step < self.settings.steps and not self._patience_lost():
+        while self.step < self.settings.steps and not bool(self.best.over.all()):
             self._advance()
             if save:
                 save(self)
@@ -154,9 +185,13 @@ class Fit:
             regularise=self._regularised,
             output_std=output_std,
             penalty=self.penalty,
-            penalty_weight=self.penalty.settings.weight(self.step, self.settings.steps) if self.penalty else 0.0,
+            penalty_weight=self._penalty_weight,
             match=match,
         )
+
+    @property
+    def _penalty_weight(self) -> float:
+        return self.penalty.settings.weight(self.step, self.settings.steps) if self.penalty else 0.0
 
     def _learning_rate(self) -> float:
         if self.settings.decay == "none":
@@ -198,34 +233,67 @@ class Fit:
 
     @torch.no_grad()
     def _record(self) -> None:
+        """Note the terms on rows of either side, with the same noise each time, so that only parameters differ."""
         terms: dict[str, Tensor] = {"beta": self.beta if self.regularised_steps else torch.zeros_like(self.beta)}
-        noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.step)
-        held = Loss(self.beta, {})
-        for name, rows in (("train", self.batches.everything(RECORD_ROWS)), ("held", first_rows(self.held, HELD_ROWS))):
-            held = self._elbo(rows, noise)
-            terms |= {f"{name}/{term}": value for term, value in held.terms.items()}
+        noise = Noise(self.settings.seed, self.vae.members, "evaluation")
+        rows = {"train": self.batches.spread(RECORD_ROWS), "held": spread_rows(self.held, HELD_ROWS)}
+        losses = {name: self._elbo(part, noise) for name, part in rows.items()}
+        for name, loss in losses.items():
+            terms |= {f"{name}/{term}": value for term, value in loss.terms.items()}
         self.history.append(self.step, terms)
-        if self.best is not None and self._regularised:
-            self._keep_best(self.best, held.total)
+        if self._regularised:
+            self._keep_best(losses["train"].total, self._judged(**losses))
 
-    def _keep_best(self, best: Best, total: Tensor) -> None:
-        better = total < best.loss
-        if bool(better.any()):
-            best.record = len(self.history.steps)
-        best.loss = torch.where(better, total, best.loss)
+    def _judged(self, train: Loss, held: Loss) -> Tensor:
+        """Held-out loss with the rate of training rows, (members).
+
+        The encoder gives a held-out row far from all others a rate of hundreds of nats; β times that would prefer
+        records from before a large β had its effect.
+        """
+        return held.total + self.beta * weights(self.vae, self.objective.scale).rate * (train.rate - held.rate)
+
+    def _keep_best(self, training: Tensor, held: Tensor) -> None:
+        """Take parameters of members that improved, or whose objective is another one than that of their best."""
+        best = self.best
+        objective = torch.stack([self.beta, torch.full_like(self.beta, self._penalty_weight)])
+        better = ((held < best.loss) | (objective != best.objective).any(0)) & torch.isfinite(held) & ~best.over
+        best.loss, best.training = torch.where(better, held, best.loss), torch.where(better, training, best.training)
+        best.since = torch.where(better, torch.zeros_like(training), best.since + training)
+        best.records = torch.where(better, len(self.history.steps), best.records)
+        best.objective = torch.where(better, objective, best.objective)
+        best.over = best.over | self._out_of_patience()
         for kept, p in zip(best.parameters, self.parameters, strict=True):
             kept.copy_(torch.where(_by_member(better, p), p, kept))
 
-    def _patience_lost(self) -> bool:
-        if self.best is None or self.settings.patience is None or not self.regularised_steps:
-            return False
-        return len(self.history.steps) - self.best.record >= self.settings.patience
+    def _out_of_patience(self) -> Tensor:
+        """Which members have over-fitted for so long; one on a plateau, or at rest, does not learn by heart."""
+        waited = len(self.history.steps) - self.best.records
+        falling = self.best.since < waited * self.best.training
+        shortest = max(self.settings.patience or torch.inf, FEWEST_PATIENT_STEPS / self.settings.record_every)
+        return falling & (waited >= shortest)
 
     @torch.no_grad()
     def _take_best(self) -> None:
-        if self.best is not None and bool(torch.isfinite(self.best.loss).any()):
-            for kept, p in zip(self.best.parameters, self.parameters, strict=True):
-                p.copy_(kept)
+        """Put the best parameters in place; a training too short for a record of the whole objective has none."""
+        found = self.best.records > 0
+        for kept, p in zip(self.best.parameters, self.parameters, strict=True):
+            p.copy_(torch.where(_by_member(found, p), kept, p))
+
+    def kept_steps(self) -> list[int]:
+        """Step whose parameters each member keeps."""
+        records = self.best.records.tolist()
+        return [self.history.steps[record - 1] if record else self.step for record in records]
+
+    @torch.no_grad()
+    def training_error(self) -> Tensor:
+        """Relative error of decoded training rows, at most as many as a record has, (members)."""
+        rows = self.batches.spread(RECORD_ROWS)
+        location = self.vae.decoder.location(self.vae.encoder(rows.values, rows.conditions).mean, rows.conditions)
+        if self.vae.decoder.settings.likelihood == "bernoulli":
+            location = Bernoulli(location).mean
+        values, left = rows.values.double(), rows.residual_energy.double().sum((1, 2))
+        spread = (values - values.mean(1, keepdim=True)).square().sum((1, 2)) + left
+        return ((location - values).square().sum((1, 2)) + left) / spread
 
     @torch.no_grad()
     def _fix_variance(self) -> None:
@@ -233,7 +301,7 @@ class Fit:
         decoder = self.vae.decoder
         if not decoder.closed_form:
             return
-        rows = self.batches.everything(SETTLE_ROWS)
+        rows = self.batches.spread(SETTLE_ROWS)
         noise = Noise(self.settings.seed, self.vae.members, "evaluation", self.settings.steps + 1)
         z = self.vae.encoder(rows.values, rows.conditions).sample(noise)
         decoder.log_variance.copy_(decoder.closed_log_variance(decoder.location(z, rows.conditions), rows))

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from beable import files
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, LeftOutWarning, UsageError, listed
+from beable.errors import CorruptError, DataError, HeldOutWarning, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
 from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
@@ -38,9 +38,11 @@ from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History, Progress
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
+from beable.training.strangers import Strangers, strangers
 from beable.vae.distributions import Bernoulli, Noise, Normal
 from beable.vae.physical_terms import particle_penalty
 from beable.vae.vae import VAE, Rows
+from beable.verdicts import Verdict
 
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
@@ -140,6 +142,27 @@ class Run:
     def held_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training never saw."""
         return np.asarray(self.metadata["held_rows"], dtype=np.int64)
+
+    @property
+    def held_out(self) -> str:
+        """How rows were held out, in words."""
+        return str(self.metadata.get("held_out", {}).get("words", f"{len(self.held_rows)} rows"))
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """Step whose parameters each member keeps."""
+        return list(self.metadata.get("kept_steps", [self.metadata["steps"]] * self.members))
+
+    @property
+    def training_error(self) -> list[float | None]:
+        """Relative error of each member on training rows, in the units it was trained in; None where not known."""
+        return list(self.metadata.get("training_error", [None] * self.members))
+
+    @property
+    def strangers(self) -> Verdict:
+        """Whether the held-out rows are strangers to the training rows; see `strangers`."""
+        told = self.metadata.get("strangers", {}).get("verdict")
+        return Verdict.of_json(told) if told else Verdict(None, "not looked at when the run was trained")
 
     @property
     def train_rows(self) -> NDArray[np.int64]:
@@ -301,12 +324,14 @@ def train(
         started = process_time()
         choice = representation_choice(settings)
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        found = _strangers(data, store)
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
         fit.run(saver, progress)
-        _finish(path, fit, data, request | _dims_and_units(store, request["variables"]), saver.spent())
+        about = request | _dims_and_units(store, request["variables"]) | _how_held_out(data, found)
+        _finish(path, fit, data, about, saver.spent())
     return Run.load(path)
 
 
@@ -367,6 +392,29 @@ def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _strangers(data: Prepared, store: Store) -> Strangers:
+    """Whether held-out rows are strangers.
+
+    Warns:
+        HeldOutWarning: they are not, and nothing was said of rows that belong together.
+    """
+    found = strangers(data.train, data.held, data.train_rows, data.held_rows, store.factor_values)
+    if found.verdict.answer is False and data.held_out.by == "rows":
+        warnings.warn(
+            f"held-out rows are no strangers to the training rows: {found.verdict.reason}; errors on them say nothing "
+            "of a new run or trajectory: keep rows that belong together on one side by --group NAME (training.group) "
+            "or --blocks N (training.blocks)",
+            HeldOutWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def _how_held_out(data: Prepared, found: Strangers) -> dict[str, Any]:
+    """How rows were held out, in words and numbers, and whether they are strangers."""
+    return {"held_out": {**data.held_out._asdict(), "words": str(data.held_out)}, "strangers": found.as_json()}
+
+
 def representation_choice(settings: RunSettings) -> tuple[str, dict[str, object]]:
     """Kind and options of the representation of settled settings."""
     options = settings.representation.model_dump(mode="json")
@@ -425,13 +473,10 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     arrays = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()} | {"beta": fit.beta.numpy()}
     for i, p in enumerate(fit.parameters):
         arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in fit.adam.state[p].items()}
-    if fit.best is not None:
-        arrays |= {"best/loss": fit.best.loss.numpy()}
-        arrays |= {f"best/{i}": p.numpy() for i, p in enumerate(fit.best.parameters)}
+    arrays |= {f"best/{name}": t.numpy() for name, t in fit.best.tensors.items()}
     files.write_arrays(temporary / "state.safetensors", arrays)
     files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
-    best = None if fit.best is None else fit.best.record
-    files.write_json(temporary / "step.json", {"step": fit.step, "best_record": best, "cpu_seconds": spent})
+    files.write_json(temporary / "step.json", {"step": fit.step, "cpu_seconds": spent})
     files.seal(temporary, CHECKPOINT_KIND, VERSION, {"step": fit.step})
     files.publish(temporary, final)
 
@@ -452,9 +497,7 @@ def _take_up(fit: Fit, path: Path) -> float:
     for i, p in enumerate(fit.parameters):
         moments = _under(f"adam/{i}", arrays)
         fit.adam.state[p] = {k: torch.from_numpy(v.copy()) for k, v in moments.items()}
-    if fit.best is not None:
-        kept = [torch.from_numpy(arrays[f"best/{i}"].copy()) for i in range(len(fit.parameters))]
-        fit.best = Best(torch.from_numpy(arrays["best/loss"].copy()), about["best_record"], kept)
+    fit.best = Best.of_tensors({name: torch.from_numpy(a.copy()) for name, a in _under("best", arrays).items()})
     fit.history = _history(files.read_arrays(path / "history.safetensors"))
     return float(about["cpu_seconds"])
 
@@ -497,6 +540,8 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "train_rows": data.train_rows.tolist(),
         "held_rows": data.held_rows.tolist(),
         "steps": fit.step,
+        "kept_steps": fit.kept_steps(),
+        "training_error": files.plain(fit.training_error().numpy()),
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
     }

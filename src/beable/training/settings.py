@@ -24,10 +24,15 @@ class TrainingSettings(SettingsModel):
         clip: largest norm of a member's gradient, per output and row; None leaves it.
         start: what the linear paths are set to at first, by independent or principal components, or at random.
         seed: seed of everything random in the training.
-        held_out: share, or number, of rows that training never sees.
+        held_out: share, or number, of rows that training never sees; whole groups or blocks as near to it as they come.
         shuffle: draw those at random; otherwise they are the last ones.
+        group: names of factors; rows that share the values of all of them, such as those of a trajectory, are held out
+            together or not at all.
+        blocks: number of blocks of neighbours that the rows are cut into, in their order; whole blocks are held out.
         rows: how many of the training rows each member sees; None for all.
-        patience: stop when no member's held-out loss has improved for so many records, and keep each member's best.
+        patience: records, fifty in all, for which every member's held-out loss may fail to improve while its training
+            loss goes on falling, over 200 steps at least; then training stops. none goes to the last step. Each member
+            keeps the parameters of its best record either way.
     """
 
     members: int = Field(default=16, ge=1)
@@ -40,13 +45,21 @@ class TrainingSettings(SettingsModel):
     seed: int = Field(default=0, ge=0)
     held_out: float = Field(default=0.25, gt=0)
     shuffle: bool = True
+    group: tuple[str, ...] = ()
+    blocks: int | None = Field(default=None, ge=2)
     rows: tuple[int, ...] | None = None
-    patience: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=10, ge=1)
 
     @model_validator(mode="after")
     def _one_rate_a_member(self) -> Self:
         if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != self.members:
             raise ValueError(f"{len(self.learning_rate)} learning rates for {self.members} members")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_hold_out(self) -> Self:
+        if self.group and self.blocks is not None:
+            raise ValueError("training.group and training.blocks both say which rows stay together: give one of them")
         return self
 
     @property
