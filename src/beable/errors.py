@@ -53,6 +53,10 @@ class LeftOutWarning(UserWarning):
     """Something that was given is not used."""
 
 
+class DataWarning(UserWarning):
+    """Data that can be used, with something that one should know of them."""
+
+
 MOST_LISTED = 5
 
 

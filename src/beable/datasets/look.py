@@ -222,7 +222,7 @@ def _block(
 
 def _seen(lens: _Lens, values: Floats) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
     """Reach, size, zeros and squared steps of a variable's rows."""
-    zero = ~values.any(axis=(1, 2))
+    zero = np.asarray(~values.any(axis=(1, 2)))
     values /= lens.unit[:, None]
     values -= lens.centre
     size = np.sqrt(np.einsum("rcp,rcp->rc", values, values) / values.shape[2])
@@ -302,7 +302,7 @@ def _over_median(values: Floats) -> Floats:
 def _channels(seen: Seen, variables: Sequence[Variable]) -> list[Finding]:
     found = [_constant(c, len(seen.rows)) for c in seen.channels if c.constant]
     kinds = {v.name: v.dtype for v in variables}
-    rounded = [(c, np.finfo(kinds[c.variable]).eps * c.level) for c in seen.channels if not c.constant]
+    rounded = [(c, float(np.finfo(kinds[c.variable]).eps) * c.level) for c in seen.channels if not c.constant]
     found += [_rounded(c, step, kinds[c.variable]) for c, step in rounded if 0 < ROUNDED * c.typical < step]
     for v in variables:
         own = [c for c in seen.channels if c.variable == v.name and not c.constant and c.typical > 0]

@@ -84,9 +84,11 @@ class Channels:
         return {name: self._shaped(name, part, needed=bool(own.any())) for name, part, own in parts}
 
     def _shaped(self, name: str, part: FloatArray, needed: bool) -> FloatArray:
-        numbers = part.astype(np.float64 if needed else np.float32)
+        numbers: FloatArray = part.astype(np.float64 if needed else np.float32)
         first = numbers.reshape(len(part), *self._components_first(name))
-        return np.ascontiguousarray(np.moveaxis(first, 1, self.axes[name] + 1)) if name in self.axes else first
+        if name not in self.axes:
+            return first
+        return np.ascontiguousarray(np.moveaxis(first, 1, self.axes[name] + 1))
 
     def state(self) -> dict[str, FloatArray]:
         """The axes of components as a fitted array, -1 for variables without; nothing where there are none."""

@@ -18,8 +18,8 @@ from beable.representations.representation import Coded, CodeSpec, FloatArray, R
 
 #: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
 RESOLVED = 1e-12
-#: energy of a row, in medians of the rows, from which a row counts no more: a hundred times the size of the others
-MOST_ENERGY = 1e4
+#: rows that are few, as a share, and the energy of their modes, in medians of the rows, beyond which it counts no more
+FEW_ROWS, MOST_ENERGY = 0.1, 1e4
 
 
 def largest(columns: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -33,11 +33,10 @@ def largest(columns: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 def counted(energies: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Energy of each mode with no row counted for more than ``MOST_ENERGY`` medians of the rows' energies.
+    r"""Energy of each mode as it counts when modes are kept: that of a few rows only up to ``MOST_ENERGY`` other rows.
 
     One row that is larger than the others by orders of magnitude would otherwise decide alone how many modes are kept.
-
-    .. math:: e_k = \lambda_k \sum_i w_i v_{ik}^2, \qquad w_i = \min(1, E / \sum_k \lambda_k v_{ik}^2)
+    A mode belongs to :math:`1/\sum_i v_{ik}^4` rows, which are few up to a share ``FEW_ROWS``.
 
     Args:
         energies: eigenvalues :math:`\lambda_k` of the covariance of rows, (modes,).
@@ -46,12 +45,10 @@ def counted(energies: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDAr
     >>> counted(np.array([4.0, 1.0]), np.eye(2)).tolist()
     [4.0, 1.0]
     """
-    parts = vectors**2 * energies
-    rows = parts.sum(1)
-    most = MOST_ENERGY * float(np.median(rows))
-    if most <= 0 or not (rows > most).any():
-        return energies
-    return np.asarray((parts * (most / np.maximum(rows, most))[:, None]).sum(0))
+    few = 1 / (vectors**4).sum(0) <= max(1.5, FEW_ROWS * len(vectors))
+    others = (vectors[:, ~few] ** 2 * energies[~few]).sum(1)
+    most = MOST_ENERGY * float(np.median(others))
+    return np.where(few, np.minimum(energies, most), energies) if most > 0 else energies
 
 
 class Modes(Representation):
