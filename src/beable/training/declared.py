@@ -184,13 +184,13 @@ def _components(variable: Variable, wanted: tuple[str, ...]) -> tuple[tuple[int,
 
 
 def _compare_box(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse particles of another box or behind other walls; a box may be one of several that were learned."""
-    for name in sorted({*known, *given}):
-        here, there = (_several(side[name]) if name in side else None for side in (given, known))
-        if here is None or there is None:
-            where = "here" if here is None else "by the data of the run"
-            _say(f"{name} of the particles: not declared {where}, and taken to be the same")
-        elif not set(here) <= set(there):
+    """Refuse particles of another box or behind other walls; a box may be one of several that were learned.
+
+    Arrays of a user's own have no way to declare them, so that what is missing is not spoken of.
+    """
+    for name in sorted(known.keys() & given.keys()):
+        here, there = _several(given[name]), _several(known[name])
+        if not set(here) <= set(there):
             raise DataError(
                 f"{name} of the particles: {_words(here)} here and {_words(there)} in the data of the run: "
                 f"give data of the same {name}"
