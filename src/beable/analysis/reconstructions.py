@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from beable.console.records import readable
 from beable.datasets.readings import component_axes, component_names
+from beable.errors import DataError
 from beable.representations import Representation
 from beable.representations.representation import Coded
 from beable.simulator import Variable
@@ -43,13 +44,10 @@ class ChannelErrors(NamedTuple):
     constant: tuple[str, ...]
 
     @property
-    def worst(self) -> str | None:
-        """The channel that is lost most: by its median row or by all rows, whichever is larger, of the median member.
-
-        None where every channel is constant.
-        """
+    def worst(self) -> str:
+        """The channel that is lost most, by its median row or by all rows, whichever is larger."""
         sizes = {name: self._size(name) for name in self.pooled if name not in self.constant}
-        return max(sizes, key=sizes.__getitem__) if sizes else None
+        return max(sizes, key=sizes.__getitem__)
 
     def _size(self, name: str) -> float:
         return max(float(np.median(errors[name])) for errors in (self.pooled, self.median_row))
@@ -104,11 +102,19 @@ class Reconstructions(NamedTuple):
             snapshots: the rows as they are, each variable (rows, ...).
             variables: what they are.
             coordinates: names of the dimensions that have coordinates, `Store.coordinates`.
+
+        Raises:
+            DataError: one row, or every channel is the same in all rows.
         """
-        some = slice(None, None, max(1, -(-len(self.coded.values) // CHANNEL_ROWS)))
+        rows = len(self.coded.values)
+        if rows < 2:
+            raise DataError(f"{rows} row{'s' * (rows != 1)} to judge: at least 2 are needed, of which one differs")
+        some = slice(None, None, -(-rows // CHANNEL_ROWS))
         few = self.representation.canonical({name: values[some] for name, values in snapshots.items()})
         truth = by_channel(few, variables, coordinates)
         yard = {name: Yardstick.of(values) for name, values in truth.items()}
+        if all(y.constant for y in yard.values()):
+            raise DataError("no variable varies over the rows: there is no variance to explain")
         decoded = (self.representation.inverse(location[some]) for location in self.locations)
         found = [_errors(by_channel(member, variables, coordinates), yard) for member in decoded]
         pooled, rows = ({name: np.array([e[name][i] for e in found]) for name in truth} for i in (0, 1))

@@ -340,13 +340,15 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
 def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
     """What a look at the data finds, said and for the record; refused where one row hides the others.
 
-    A table has scales and logarithms of its own for each column, in which a large number need not hide others.
+    A table has scales and logarithms of its own for each column, in which a large number need not hide others. Of
+    variables that are constant the representation speaks.
     """
     found = look(store, names)
     if settings.representation.kind != "table":
         refuse_hidden(found)
     for finding in found:
-        warnings.warn(finding.line, DataWarning, stacklevel=3)
+        if finding.kind != "constant" or finding.what not in names:
+            warnings.warn(finding.line, DataWarning, stacklevel=3)
     return {"look": [finding.as_json() for finding in found]}
 
 
