@@ -10,7 +10,9 @@ from beable.training.run import train
 from beable.training.settings import RunSettings
 
 ROWS = 60
-FEW = RunSettings.model_validate({"training": {"members": 2, "steps": 20}, "model": {"latents": 4}})
+FEW, FOUR = (
+    RunSettings.model_validate({"training": {"members": 2, "steps": 20}, "model": {"latents": n}}) for n in (2, 4)
+)
 
 
 def waves(seed=7):
@@ -47,7 +49,7 @@ def test_a_component_beside_one_a_million_times_larger_is_learned(tmp_path):
     pressure, velocity = 1e5 + 1e3 * waves(), 0.1 * waves(8)
     store = Store.from_arrays(tmp_path / "state.zarr", {"state": np.stack([pressure, velocity], -1)})
     with pytest.warns(DataWarning, match="state"):
-        run = train(store, tmp_path / "run", FEW)
+        run = train(store, tmp_path / "run", FOUR)
     assert [f["kind"] for f in run.metadata["look"]] == ["components", "channel"]
     errors = evaluate(run, store).error_by_channel
     assert list(errors) == ["state[0]", "state[1]"]
