@@ -138,7 +138,8 @@ def _change(variable: Variable, about: Mapping[str, Any], known: Mapping[str, An
     shape, learned = tuple(variable.shape[axis] for axis in axes), tuple(about["shapes"][name])
     if shape != learned:
         raise DataError(
-            f"{name}: a row has shape {shape} here and {learned} in the data of the run: give what the model was trained on"
+            f"{name}: a row has shape {shape} here and {learned} in the data of the run: "
+            "give what the model was trained on"
         )
     unit, by = _unit(name, variable.unit, about.get("units", {}).get(name, variable.unit))
     order, names = _components(variable, tuple(known.get("components", {}).get(name, ())))
