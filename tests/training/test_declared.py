@@ -15,7 +15,7 @@ from beable.datasets.viewed import converted
 from beable.errors import DataError, DataWarning
 from beable.simulator import Variable
 from beable.systems.lennard_jones.simulator import LennardJones
-from beable.training.declared import _change, check_declared, declared, kept_coordinates
+from beable.training.declared import _change, check_declared, declared, in_unit, kept_coordinates
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
@@ -234,3 +234,11 @@ def test_a_run_without_a_record_says_what_cannot_be_told(made):
     with pytest.warns(DataWarning, match="keeps no record"):
         met = check_declared(run, made(field() / 1000, units={"p": "kPa"}))
     np.testing.assert_allclose(met.read("p"), store.read("p"), rtol=1e-14)
+
+
+def test_decoded_numbers_are_given_in_the_unit_that_is_asked_for(made):
+    run = Asked(made(field(), units={"p": "kPa"}), ["p"])
+    assert in_unit(run, "p", np.array([2.0]), "Pa").tolist() == [2000.0]
+    assert in_unit(run, "p", np.array([2.0]), "1").tolist() == [2.0]
+    with pytest.raises(DataError, match="p: the run decodes it in kPa, asked for in m"):
+        in_unit(run, "p", np.array([2.0]), "m")

@@ -123,6 +123,25 @@ def check_declared(run: Learned, store: Store) -> Store:
     return ViewedStore.changed(store, changes, units)
 
 
+def in_unit(run: Learned, name: str, values: FloatArray, wanted: str) -> FloatArray:
+    """Decoded numbers of a variable in a unit; as they are where one of the units is not declared.
+
+    Args:
+        run: a finished training.
+        name: of the variable.
+        values: as the run decodes them.
+        wanted: the unit.
+
+    Raises:
+        DataError: a unit that cannot be converted.
+    """
+    given = run.metadata.get("units", {}).get(name, wanted)
+    by = conversion(given, wanted)
+    if by is None and UNDECLARED not in (given, wanted):
+        raise DataError(f"{name}: the run decodes it in {given}, asked for in {wanted}: give a run on data in {wanted}")
+    return values if by is None else converted(values, by)
+
+
 def _idle(change: Change, variable: Variable) -> bool:
     return change.variable(variable) == variable
 
