@@ -57,6 +57,10 @@ class HeldOutWarning(UserWarning):
     """Held-out rows are near copies of training rows."""
 
 
+class DataWarning(UserWarning):
+    """Data that can be used, with something that one should know of them."""
+
+
 MOST_LISTED = 5
 
 

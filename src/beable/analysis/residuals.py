@@ -17,6 +17,7 @@ from beable.errors import DataError, UsageError
 from beable.simulator import Simulator
 from beable.system import SYSTEMS
 from beable.training.data import read
+from beable.training.declared import check_declared
 from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
@@ -53,6 +54,7 @@ def residuals(run: Run, store: Store, rows: NDArray[np.int64]) -> Residuals | No
     Returns:
         None for data without a simulator, or of one without equations.
     """
+    store = check_declared(run, store)
     simulator = _simulator(store)
     if simulator is None or not len(rows):
         return None

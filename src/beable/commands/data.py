@@ -14,17 +14,19 @@ FAILURES_SHOWN = 10
 
 
 def info(path: Path, /, *, json: bool = False) -> None:
-    """Show what a data set holds: rows, variables with units, factors, settings, versions.
+    """Show what a data set holds: rows, variables with units, factors, settings, versions, and what sticks out.
 
     Args:
         path: The data set.
         json: Print it as JSON.
     """
+    from beable.datasets.look import look
     from beable.datasets.store import Store
 
     store = Store.open(path)
-    about = {"path": path, **store.info()}
-    show(about if json else {**about, **_readable(store)}, json=json)
+    found = look(store)
+    about = {"path": path, **store.info(), "look": [finding.as_json() for finding in found]}
+    show(about if json else {**about, **_readable(store), "look": [finding.line for finding in found]}, json=json)
 
 
 def _readable(store: "Store") -> dict[str, Any]:

@@ -101,7 +101,7 @@ def design(
             designs=designs,
             calls=calls,
             known=None if store is None else _known(store, names, aim),
-            latent=None if run is None else _latent(run, names, seed),
+            latent=None if run is None else _latent(run, model, seed),
             diversity=diversity,
             confirm=confirm,
             seed=seed,
@@ -185,11 +185,12 @@ def _known(store: "Store", names: list[str], target: "Target") -> Any:
     return Known.of(store, names, target)
 
 
-def _latent(path: Path, names: list[str], seed: int) -> Any:
+def _latent(path: Path, model: "Simulator", seed: int) -> Any:
     from beable.design.latents import decoded
     from beable.training.run import Run
 
-    return decoded(Run.load(path), names, seed=seed)
+    units = {factor.name: factor.unit for factor in model.factors}
+    return decoded(Run.load(path), list(units), seed=seed, units=units)
 
 
 def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:

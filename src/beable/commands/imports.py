@@ -48,6 +48,8 @@ def import_(
         set: Settings of a recognised file, such as kind=uniform; they win over the file of settings.
         json: Print the result as JSON.
     """
+    from beable.datasets.look import look
+
     named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
     axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
     plain = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
@@ -65,7 +67,8 @@ def import_(
     about = store.info()
     kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
-    show(kept | names | store.assessment | {"path": output}, json=json)
+    seen = {"look": [finding.as_json() if json else finding.line for finding in look(store)]}
+    show(kept | names | store.assessment | seen | {"path": output}, json=json)
 
 
 def _arrays(

@@ -50,6 +50,7 @@ def sample(
     import numpy as np
 
     from beable.datasets.store import Store
+    from beable.training.declared import kept_coordinates
     from beable.training.run import Run
 
     loaded = Run.load(run)
@@ -64,6 +65,7 @@ def sample(
         {name: np.full(rows, value) for name, value in known.items()},
         dims=loaded.metadata.get("dims"),
         units=loaded.metadata.get("units"),
+        coordinates=kept_coordinates(loaded.metadata),
         title=f"Samples of member {member} of the run {run.name}",
     )
     show({"path": output, "id": store.id, "rows": rows, "variables": [v.name for v in store.variables]}, json=json)
@@ -108,9 +110,11 @@ def score(run: Path, store: Path, /, *, top: int = 10, json: bool = False) -> No
 
     from beable.datasets.store import Store
     from beable.training.data import read
+    from beable.training.declared import check_declared
     from beable.training.run import Run
 
-    loaded, data = Run.load(run), Store.open(store)
+    loaded = Run.load(run)
+    data = check_declared(loaded, Store.open(store))
     rows = np.asarray(data.valid_rows)
     scores = loaded.score(read(data, loaded.variables, rows, loaded.conditions))
     distortion, rate = (np.median(part, axis=0) for part in (scores.distortion, scores.rate.sum(2)))

@@ -156,9 +156,11 @@ def _open(run: Path, store: Path) -> "tuple[Run, Store, NDArray[Any]]":
     import numpy as np
 
     from beable.datasets.store import Store
+    from beable.training.declared import check_declared
     from beable.training.run import Run
 
-    loaded, data = Run.load(run), Store.open(store)
+    loaded = Run.load(run)
+    data = check_declared(loaded, Store.open(store))
     same = data.id == loaded.metadata["store"]
     return loaded, data, loaded.held_rows if same else np.asarray(data.valid_rows)
 

@@ -13,6 +13,8 @@ NUMBERS, PARTICLES = ("component",), ("particle", "dimension")
 SHORT = 16
 POSITIONS = ("position", "positions")
 SPACE = (2, 3)
+#: an axis of 2 to 4 entries beside axes of at least so many is taken for components where nobody named it
+FEW, LONG = (2, 3, 4), 8
 
 Shape = tuple[int, ...]
 
@@ -104,3 +106,57 @@ def readings(variables: Sequence[Variable], chosen: bool) -> dict[str, str]:
     """What arrays are taken for, single numbers apart, with the other reading where it could have been chosen."""
     others = {v.name: other_reading(v) if chosen else "" for v in variables}
     return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in variables if v.shape}
+
+
+def component_axes(variables: Sequence[Variable], coordinates: Collection[str]) -> dict[str, int]:
+    """The axis of one row along which the components of each field lie, for those that have one.
+
+    A dimension named component is one. So is, where the others then share a grid, the only axis of 2 to 4 entries
+    beside longer ones that nobody named and that has no coordinates: see `guessed`.
+
+    Args:
+        variables: those that are learned together.
+        coordinates: names of the dimensions that have coordinates.
+
+    >>> component_axes([Variable("state", ("x", "y", "z"), (16, 12, 2)), Variable("heat", ("x", "y"), (16, 12))], [])
+    {'state': 2}
+    >>> component_axes([Variable("state", ("x", "y", "z"), (16, 12, 2))], ["z"])
+    {}
+    """
+    named = {v.name: v.dims.index(axis) for v in variables for axis in _component_names(v) if len(v.shape) > 1}
+    guesses = named | {v.name: axis for v in variables if (axis := _short_axis(v, coordinates)) is not None}
+    grids = {tuple(n for i, n in enumerate(v.shape) if guesses.get(v.name) != i) for v in variables}
+    return guesses if len(grids) == 1 else named
+
+
+def guessed(variables: Sequence[Variable], coordinates: Collection[str]) -> dict[str, int]:
+    """Those of `component_axes` that no name tells."""
+    axes = component_axes(variables, coordinates)
+    return {v.name: axes[v.name] for v in variables if v.name in axes and not _component_names(v)}
+
+
+def component_names(variable: Variable, axis: int) -> list[str]:
+    """Names of the components along an axis of a variable: those that it declares, or numbers.
+
+    >>> component_names(Variable("state", ("x", "y", "z"), (16, 12, 2)), 2)
+    ['state[0]', 'state[1]']
+    """
+    if variable.components:
+        return [f"{variable.name} {c}" for c in variable.components]
+    return [f"{variable.name}[{i}]" for i in range(variable.shape[axis])]
+
+
+def _component_names(variable: Variable) -> list[str]:
+    """The dimension that is named after components, if there is one."""
+    if is_particles(variable):
+        return []
+    return [dim for dim in variable.dims if dim in (NUMBERS[0], f"{variable.name}_{NUMBERS[0]}")][:1]
+
+
+def _short_axis(variable: Variable, coordinates: Collection[str]) -> int | None:
+    short = [i for i, n in enumerate(variable.shape) if n < LONG]
+    unnamed = {*AXES, *(f"{variable.name}_{axis}" for axis in AXES)}
+    if len(short) != 1 or len(variable.shape) < 2 or not unnamed.issuperset(variable.dims):
+        return None
+    dim, length = variable.dims[short[0]], variable.shape[short[0]]
+    return short[0] if length in FEW and dim not in coordinates else None

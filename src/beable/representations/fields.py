@@ -1,7 +1,8 @@
 r"""Fields as they are: channels on a grid, centred and scaled, nothing left out.
 
-A variable (x, y) is one channel, a variable (component, x, y) one for each component. The code of a snapshot is
-:math:`(y - \bar y)/s` with the training mean field and one scale s a channel.
+A variable (x, y) is one channel, a variable with components one for each of them, along whichever axis they lie. The
+code of a snapshot is :math:`(y - \bar y)/s` with the training mean field and one scale s a channel, so that a channel
+is not lost beside a larger one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,15 @@ from beable.errors import DataError, unknown
 from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
 
 SCALINGS = ("none", "channel")
+EPS32 = float(np.finfo(np.float32).eps)
+#: rounding of decoded numbers, as a share of what varies, beyond which they are given in float64
+ROUNDING = 1e-5
+#: sizes whose squares, and sums of squares, float32 holds
+SMALLEST32, LARGEST32 = 1e-15, 1e15
+#: sizes whose squares float64 holds
+SMALLEST64, LARGEST64 = 1e-140, 1e140
+#: name of the fitted array that tells the axes of components
+AXES = "component_axis"
 
 
 class Channels:
@@ -22,22 +32,34 @@ class Channels:
 
     Args:
         shapes: shape of one row of each variable, such as {"pressure": (65, 65), "flux": (2, 65, 65)}.
+        axes: the axis of one row along which components lie, by variable; of others a first axis before the grid.
+
+    >>> Channels({"state": (16, 12, 2)}, {"state": 2}).names
+    ['state[0]', 'state[1]']
     """
 
-    def __init__(self, shapes: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, shapes: Mapping[str, Sequence[int]], axes: Mapping[str, int] | None = None) -> None:
         if not shapes:
             raise DataError("no variable to represent: name at least one in variables")
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
-        self.grid = min(self.shapes.values(), key=len)
-        for name, shape in self.shapes.items():
+        self.axes = {name: axis for name, axis in (axes or {}).items() if name in self.shapes}
+        first = {name: self._components_first(name) for name in self.shapes}
+        self.grid = min((s[name in self.axes :] for name, s in first.items()), key=len)
+        for name, shape in first.items():
             if shape[len(shape) - len(self.grid) :] != self.grid or len(shape) > len(self.grid) + 1:
                 raise DataError(
-                    f"variable {name} has shape {shape}, others the grid {self.grid}: name those "
+                    f"variable {name} has shape {self.shapes[name]}, others the grid {self.grid}: name those "
                     "on one grid in variables"
                 )
-        self.counts = [prod(s[: len(s) - len(self.grid)]) for s in self.shapes.values()]
+        self.counts = [prod(s[: len(s) - len(self.grid)]) for s in first.values()]
         self.number = sum(self.counts)
         self.pixels = prod(self.grid)
+
+    def _components_first(self, name: str) -> tuple[int, ...]:
+        """Shape of one row with the axis of components before the grid."""
+        shape = self.shapes[name]
+        axis = self.axes.get(name, 0)
+        return (*shape[axis : axis + 1], *shape[:axis], *shape[axis + 1 :])
 
     @property
     def names(self) -> list[str]:
@@ -51,16 +73,33 @@ class Channels:
         found = {name: snapshots[name].shape[1:] for name in self.shapes if name in snapshots}
         if found != self.shapes:
             raise DataError(f"expected variables {self.shapes}, got {found}: give what the model was trained on")
-        parts = [snapshots[name].reshape(rows, -1, self.pixels) for name in self.shapes]
+        moved = {name: np.moveaxis(snapshots[name], axis + 1, 1) for name, axis in self.axes.items()}
+        parts = [moved.get(name, snapshots[name]).reshape(rows, -1, self.pixels) for name in self.shapes]
         return np.concatenate(parts, axis=1, dtype=np.float64)
 
-    def unstack(self, values: FloatArray) -> dict[str, FloatArray]:
-        """(rows, channels, pixels) back to snapshots."""
-        parts = np.split(values, np.cumsum(self.counts)[:-1], axis=1)
-        return {
-            name: part.reshape(len(values), *shape)
-            for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)
-        }
+    def unstack(self, values: FloatArray, wide: NDArray[np.bool_]) -> dict[str, FloatArray]:
+        """(rows, channels, pixels) back to snapshots, in float64 where a channel of the variable needs it."""
+        ends = np.cumsum(self.counts)[:-1]
+        parts = zip(self.shapes, np.split(values, ends, axis=1), np.split(wide, ends), strict=True)
+        return {name: self._shaped(name, part, needed=bool(own.any())) for name, part, own in parts}
+
+    def _shaped(self, name: str, part: FloatArray, needed: bool) -> FloatArray:
+        numbers: FloatArray = part.astype(np.float64 if needed else np.float32)
+        first = numbers.reshape(len(part), *self._components_first(name))
+        if name not in self.axes:
+            return first
+        return np.ascontiguousarray(np.moveaxis(first, 1, self.axes[name] + 1))
+
+    def state(self) -> dict[str, FloatArray]:
+        """The axes of components as a fitted array, -1 for variables without; nothing where there are none."""
+        axes = [self.axes.get(name, -1) for name in self.shapes]
+        return {AXES: np.array(axes, np.int64)} if self.axes else {}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
+        """The channels that `state` was taken of."""
+        axes = zip(shapes, np.asarray(state.get(AXES, [-1] * len(shapes))).tolist(), strict=True)
+        return cls(shapes, {name: int(axis) for name, axis in axes if axis >= 0})
 
 
 class Standardisation:
@@ -80,17 +119,13 @@ class Standardisation:
         cls, stacked: NDArray[np.float64], scaling: str, channels: Channels, *, centre: bool = True, apart: bool = False
     ) -> Self:
         """The standardisation of training rows (rows, channels, pixels); channels coded apart must each vary."""
-        mean = stacked.mean(0) if centre else np.zeros(stacked.shape[1:])
-        deviation = np.sqrt(((stacked - mean) ** 2).mean(axis=(0, 2)))
-        size = np.abs(stacked).max(axis=(0, 2))
+        mean, deviation, size = _moments(stacked, centre)
         flat = deviation <= 1e-12 * np.maximum(size, np.finfo(np.float64).tiny)
-        if flat.any() and (scaling == "channel" or apart or flat.all()):
-            names = ", ".join(np.array(channels.names)[flat])
-            raise DataError(
-                f"{names} is the same in all {len(stacked)} training rows and has nothing to learn: "
-                "leave it out of variables"
-            )
-        return cls(mean, deviation if scaling == "channel" else np.ones(len(deviation)))
+        _refuse_constant(flat, scaling, channels, len(stacked), apart=apart)
+        if scaling == "channel":
+            return cls(mean, np.where(flat, 1.0, deviation))
+        _refuse_sizes(np.where(flat, 1.0, deviation), channels)
+        return cls(mean, np.ones(len(deviation)))
 
     def apply(self, stacked: NDArray[np.float64]) -> NDArray[np.float64]:
         return (stacked - self.mean) / self.scale[:, None]
@@ -98,9 +133,59 @@ class Standardisation:
     def undo(self, values: FloatArray) -> NDArray[np.float64]:
         return values * self.scale[:, None] + self.mean
 
+    def wide(self, spread: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
+        """Which channels float32 cannot hold, mean and what varies about it, (channels).
+
+        Args:
+            spread: standard deviation of each channel where the scale is not that, (channels).
+        """
+        varies = self.scale if spread is None else np.broadcast_to(spread, self.scale.shape)
+        size = np.abs(self.mean).max(axis=1)
+        rounded = size * EPS32 > ROUNDING * varies
+        return np.asarray(rounded | (np.maximum(size, 100 * varies) > 1e37) | (varies < 1e-34))
+
     @property
     def log_volume(self) -> float:
         return float(np.log(self.scale).sum() * self.mean.shape[1])
+
+
+def _moments(
+    stacked: NDArray[np.float64], centre: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean field (channels, pixels), standard deviation and largest size of each channel, whatever their sizes."""
+    size = np.abs(stacked).max(axis=(0, 2))
+    some = size[size > 0]
+    extreme = bool(some.size) and not SMALLEST64 < some.min() <= some.max() < LARGEST64
+    power = np.ldexp(1.0, np.frexp(np.where(size > 0, size, 1.0))[1] - 1) if extreme else np.ones(len(size))
+    near = stacked / power[:, None] if extreme else stacked  # dividing by a power of two is exact
+    mean = near.mean(0) if centre else np.zeros(near.shape[1:])
+    deviation = np.sqrt(((near - mean) ** 2).mean(axis=(0, 2)))
+    return mean * power[:, None], deviation * power, size
+
+
+def _refuse_constant(flat: NDArray[np.bool_], scaling: str, channels: Channels, rows: int, *, apart: bool) -> None:
+    """Refuse channels with nothing to learn, but not a component that lies beside others in one basis."""
+    whole = np.repeat([count == 1 for count in channels.counts], channels.counts)
+    refused = flat if apart or flat.all() else flat & whole & (scaling == "channel")
+    if not refused.any():
+        return
+    names = ", ".join(np.array(channels.names)[refused])
+    kept = ", or set representation.kind = 'modes' with separate = false, where components of one variable may be"
+    advice = "" if whole[refused].all() or flat.all() else kept
+    raise DataError(
+        f"{names} is the same in all {rows} training rows and has nothing to learn: leave it out of variables{advice}"
+    )
+
+
+def _refuse_sizes(deviation: NDArray[np.float64], channels: Channels) -> None:
+    """Refuse numbers that codes in float32 cannot hold unscaled."""
+    bad = (deviation < SMALLEST32) | (deviation > LARGEST32)
+    if bad.any():
+        k = int(bad.argmax())
+        raise DataError(
+            f"{channels.names[k]} varies by {deviation[k]:.3g}, which codes in single precision do not hold unscaled: "
+            "set representation.scaling = 'channel' (--scaling channel)"
+        )
 
 
 def check_scaling(scaling: str) -> None:
@@ -132,9 +217,11 @@ class Fields(Representation):
         return {"scaling": self.scaling, "centre": self.centre}
 
     def fit(self, snapshots: Snapshots) -> Self:
-        self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()})
+        self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()}, self.components)
         stacked = self.channels.stack(snapshots)
-        self.standard = Standardisation.of(stacked, self.scaling, self.channels, centre=self.centre)
+        self.standard = Standardisation.of(
+            stacked, self.scaling, self.channels, centre=self.centre, apart=self.scaling == "channel"
+        )
         scaled = self.standard.apply(stacked)
         size = np.sqrt((scaled**2).mean(axis=(0, 2)))
         self._size = np.where(size > 1e-12 * np.abs(stacked).max(axis=(0, 2)), size, 1.0)  # a constant channel has none
@@ -156,13 +243,15 @@ class Fields(Representation):
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         c = self.channels
-        return c.unstack(self.standard.undo(values.reshape(-1, c.number, c.pixels)).astype(np.float32))
+        stacked = self.standard.undo(values.reshape(-1, c.number, c.pixels))
+        return c.unstack(stacked, self.standard.wide(self._size if self.scaling == "none" else None))
 
     def state(self) -> dict[str, FloatArray]:
-        return {"mean": self.standard.mean, "channel_scale": self.standard.scale, "size": self._size}
+        fitted = {"mean": self.standard.mean, "channel_scale": self.standard.scale, "size": self._size}
+        return fitted | self.channels.state()
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
-        self.channels = Channels(shapes)
+        self.channels = Channels.restored(state, shapes)
         self.standard = Standardisation(np.asarray(state["mean"]), np.asarray(state["channel_scale"]))
         self._size = np.asarray(state["size"])
         return self

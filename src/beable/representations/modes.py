@@ -18,6 +18,8 @@ from beable.representations.representation import Coded, CodeSpec, FloatArray, R
 
 #: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
 RESOLVED = 1e-12
+#: rows that are few, as a share, and the energy of their modes, in medians of the rows, beyond which it counts no more
+FEW_ROWS, MOST_ENERGY = 0.1, 1e4
 
 
 def largest(columns: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -30,13 +32,33 @@ def largest(columns: NDArray[np.floating]) -> NDArray[np.intp]:
     return np.asarray((size >= (1 - 1e-6) * size.max(axis=0)).argmax(axis=0), np.intp)
 
 
+def counted(energies: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Energy of each mode as it counts when modes are kept: that of a few rows only up to ``MOST_ENERGY`` other rows.
+
+    One row that is larger than the others by orders of magnitude would otherwise decide alone how many modes are kept.
+    A mode belongs to :math:`1/\sum_i v_{ik}^4` rows, which are few up to a share ``FEW_ROWS``.
+
+    Args:
+        energies: eigenvalues :math:`\lambda_k` of the covariance of rows, (modes,).
+        vectors: orthonormal eigenvectors v, (rows, modes).
+
+    >>> counted(np.array([4.0, 1.0]), np.eye(2)).tolist()
+    [4.0, 1.0]
+    """
+    few = 1 / (vectors**4).sum(0) <= max(1.5, FEW_ROWS * len(vectors))
+    others = (vectors[:, ~few] ** 2 * energies[~few]).sum(1)
+    most = MOST_ENERGY * float(np.median(others))
+    return np.where(few, np.minimum(energies, most), energies) if most > 0 else energies
+
+
 class Modes(Representation):
     """Coefficients of the leading POD modes of the training rows, with the energy that they leave out.
 
     Args:
         energy: share of the training rows' energy to keep; it decides the number of modes.
         modes: number of modes by hand instead.
-        scaling: "channel" divides each channel by its standard deviation first, "none" keeps raw units.
+        scaling: "channel" divides each channel, such as a component, by its standard deviation first, "none" keeps raw
+            units.
         separate: a basis for each channel (needed for an output variance by channel) instead of one for all.
 
     >>> rng = np.random.default_rng(0)
@@ -65,7 +87,7 @@ class Modes(Representation):
         return {"energy": self.energy, "modes": self.modes, "scaling": self.scaling, "separate": self.separate}
 
     def fit(self, snapshots: Snapshots) -> Self:
-        self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()})
+        self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()}, self.components)
         stacked = self.channels.stack(snapshots)
         self._check_rows(len(stacked))
         self.standard = Standardisation.of(stacked, self.scaling, self.channels, apart=self.separate)
@@ -92,12 +114,12 @@ class Modes(Representation):
         """Orthonormal basis (outputs, modes) and the mean energy of each mode, by the method of snapshots."""
         energies, vectors = np.linalg.eigh(block @ block.T / len(block))
         energies, vectors = energies[::-1].clip(0), vectors[:, ::-1]
-        kept = self._kept(energies)
+        kept = self._kept(energies, counted(energies, vectors))
         basis, triangle = np.linalg.qr(block.T @ vectors[:, :kept])
         basis = basis * np.sign(np.diag(triangle))
         return basis * np.sign(basis[largest(basis), np.arange(kept)]), energies[:kept]
 
-    def _kept(self, energies: NDArray[np.float64]) -> int:
+    def _kept(self, energies: NDArray[np.float64], counted: NDArray[np.float64]) -> int:
         resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
             if self.modes > resolvable:
@@ -105,7 +127,7 @@ class Modes(Representation):
                     f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes"
                 )
             return self.modes
-        share = np.cumsum(energies) / energies.sum()
+        share = np.cumsum(counted) / counted.sum()
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)
 
     @property
@@ -127,16 +149,24 @@ class Modes(Representation):
         parts = np.split(values, np.cumsum([basis.shape[1] for basis in self.bases])[:-1], axis=1)
         fields = [part @ basis.T for part, basis in zip(parts, self.bases, strict=True)]
         stacked = np.concatenate(fields, axis=1).reshape(len(values), self.channels.number, self.channels.pixels)
-        return self.channels.unstack(self.standard.undo(stacked).astype(np.float32))
+        return self.channels.unstack(self.standard.undo(stacked), self.standard.wide(self._spread()))
+
+    def _spread(self) -> NDArray[np.float64] | None:
+        """Standard deviation of each channel where it is not its scale; without bases of their own, of all together."""
+        if self.scaling == "channel":
+            return None
+        pairs = zip(self.energies, self.bases, strict=True)
+        return np.sqrt([energies.sum() / basis.shape[0] for energies, basis in pairs])
 
     def state(self) -> dict[str, FloatArray]:
         arrays: dict[str, FloatArray] = {"mean": self.standard.mean, "channel_scale": self.standard.scale}
+        arrays |= self.channels.state()
         for i, (basis, energies) in enumerate(zip(self.bases, self.energies, strict=True)):
             arrays |= {f"basis.{i}": basis, f"energies.{i}": energies}
         return arrays
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
-        self.channels = Channels(shapes)
+        self.channels = Channels.restored(state, shapes)
         self.standard = Standardisation(np.asarray(state["mean"]), np.asarray(state["channel_scale"]))
         count = self.channels.number if self.separate else 1
         self.bases = [np.asarray(state[f"basis.{i}"]) for i in range(count)]

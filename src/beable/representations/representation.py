@@ -63,6 +63,8 @@ class Representation(ABC):
     forgets: str
     #: how many training rows, evenly spaced, decide the representation; None for all of them
     fit_rows: int | None = 2048
+    #: the axis of one row along which a variable's components lie, by variable; only fields on a grid ask for it
+    components: Mapping[str, int] = {}
 
     @abstractmethod
     def settings(self) -> dict[str, object]:

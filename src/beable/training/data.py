@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.datasets.readings import is_number, is_particles
+from beable.datasets.readings import component_axes, is_number, is_particles
 from beable.datasets.store import Store
 from beable.errors import DataError, unknown
 from beable.representations import Coded, Representation, make
@@ -169,6 +169,7 @@ def prepare(
     chosen = split(len(good), settings.held_out, settings.seed, settings.shuffle, parts)
     train, held = (good[part] for part in chosen)
     unfitted = make(kind, **options)
+    unfitted.components = component_axes([v for v in store.variables if v.name in names], store.coordinates)
     few = train[:: -(-len(train) // (unfitted.fit_rows or len(train)))]
     snapshots = read(store, names, few)
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}

@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 
 from beable import files
 from beable.console.records import readable
+from beable.datasets.look import look, refuse_hidden
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, HeldOutWarning, LeftOutWarning, UsageError, listed
+from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, LeftOutWarning, UsageError, listed
 from beable.representations import Representation, make
 from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
+from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History, Progress
 from beable.training.settings import RunSettings
@@ -300,9 +302,12 @@ def train(
 
     Raises:
         UsageError: a variable, factor or setting that does not exist.
-        DataError: too few rows, or rows that the representation cannot take.
+        DataError: too few rows, rows that the representation cannot take, or one beside which no other counts.
         OutputError: the folder holds something else, or cannot be written.
         DivergedError: a member's loss is no longer finite; its last checkpoint is kept.
+
+    Warns:
+        DataWarning: what a look at the data finds; the run's metadata keep it.
 
     >>> import tempfile
     >>> from beable import ModelSettings, RunSettings, Store, TrainingSettings
@@ -323,6 +328,7 @@ def train(
         files.sweep(path)
         started = process_time()
         choice = representation_choice(settings)
+        seen = _looked_at(store, request["variables"], settings)
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         found = _strangers(data, store)
         fit = _fit(data, settings)
@@ -330,7 +336,7 @@ def train(
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
         fit.run(saver, progress)
-        about = request | _dims_and_units(store, request["variables"]) | _how_held_out(data, found)
+        about = request | declared(store, request["variables"]) | seen | _how_held_out(data, found)
         _finish(path, fit, data, about, saver.spent())
     return Run.load(path)
 
@@ -354,6 +360,21 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
     options = settings.representation.model_dump(mode="json") | {"kind": natural_representation(store, names)}
     chosen = validated(RunSettings, {"representation": options}).representation
     return settings.model_copy(update={"representation": chosen})
+
+
+def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
+    """What a look at the data finds, said and for the record; refused where one row hides the others.
+
+    A table has scales and logarithms of its own for each column, in which a large number need not hide others. Of
+    variables that are constant the representation speaks.
+    """
+    found = look(store, names)
+    if settings.representation.kind != "table":
+        refuse_hidden(found)
+    for finding in found:
+        if finding.kind != "constant" or finding.what not in names:
+            warnings.warn(finding.line, DataWarning, stacklevel=3)
+    return {"look": [finding.as_json() for finding in found]}
 
 
 @contextmanager
@@ -380,15 +401,6 @@ def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any
         "store": store.id,
         "variables": learnable(store, settings.variables),
         "threads": threads,
-    }
-
-
-def _dims_and_units(store: Store, names: Sequence[str]) -> dict[str, Any]:
-    """What decoded variables are called along their axes and measured in, for those who store them."""
-    variables = {v.name: v for v in store.variables}
-    return {
-        "dims": {name: list(variables[name].dims) for name in names},
-        "units": {name: variables[name].unit for name in names},
     }
 
 
