@@ -36,6 +36,11 @@ def split(rows: int, held_out: float, seed: int, shuffle: bool = True) -> tuple[
     return np.sort(order[: rows - count]), np.sort(order[rows - count :])
 
 
+def drawn(rows: int, rng: np.random.Generator, size: int | None = None) -> NDArray[np.int64]:
+    """A bootstrap draw: numbers of rows with replacement, as many as there are rows unless ``size`` is given."""
+    return rng.integers(rows, size=rows if size is None else size)
+
+
 class Batches:
     """Batches of coded rows, each member in its own order.
 
@@ -47,6 +52,7 @@ class Batches:
         size: rows in a batch; None takes all rows in every step.
         seed: seed of the training.
         counts: how many of the first rows each member trains on; None for all.
+        bootstrap: whether a member trains on a bootstrap draw of these, the one that its linear start is made of.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Batches:
         size: int | None,
         seed: int,
         counts: Sequence[int] | None = None,
+        bootstrap: bool = False,
     ) -> None:
         self.rows = as_tensors(coded)
         self.members, self.seed = list(members), seed
@@ -67,7 +74,8 @@ class Batches:
                 f"{len(members)} members"
             )
         self.size = min(size or rows, min(self.counts))
-        self.full = self.size == rows
+        self.full = self.size == rows and not bootstrap
+        self._draws = self._bootstrap(rows) if bootstrap else None
         self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def at(self, step: int) -> Rows:
@@ -78,7 +86,10 @@ class Batches:
         return _each(self.rows, lambda t: t[index])
 
     def everything(self, limit: int | None = None) -> Rows:
-        """The first rows, the same for all members; every row without a limit."""
+        """The first rows, the same for all members unless each has a draw of its own; every row without a limit."""
+        if self._draws is not None:
+            index = torch.from_numpy(self._draws[:, :limit])
+            return _each(self.rows, lambda t: t[index])
         return per_member(_each(self.rows, lambda t: t[:limit]), len(self.members))
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
@@ -86,7 +97,13 @@ class Batches:
         epoch, place = divmod(first, count)
         taken = self._order(k, epoch)[place : place + self.size]
         missing = self.size - len(taken)
-        return taken if not missing else np.concatenate([taken, self._order(k, epoch + 1)[:missing]])
+        taken = taken if not missing else np.concatenate([taken, self._order(k, epoch + 1)[:missing]])
+        return taken if self._draws is None else self._draws[k, taken]
+
+    def _bootstrap(self, rows: int) -> NDArray[np.int64]:
+        """The draw of each member, (members, rows)."""
+        rngs = [generator(self.seed, "start", k) for k in self.members]
+        return np.stack([drawn(count, rng, rows) for count, rng in zip(self.counts, rngs, strict=True)])
 
     def _order(self, k: int, epoch: int) -> NDArray[np.int64]:
         if (k, epoch) not in self._orders:
