@@ -58,18 +58,37 @@ def ica_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> Linea
     directions, deviation = _principal(codes - offset, latents)
     whitening = directions / deviation
     white = (codes - offset) @ whitening
-    tries = [_fast_ica(white, rng) for _ in range(ICA_TRIES)]
-    turn, converged = max(tries, key=lambda tried: _negentropy(white @ tried[0]))
+    turn, converged = independent_turn(white, rng)
     return _oriented(whitening @ turn, codes - offset, offset)._replace(converged=converged)
 
 
-def _fast_ica(white: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, bool]:
+def independent_turn(
+    white: FloatArray, rng: np.random.Generator, tries: int = ICA_TRIES, steps: int = 500, tolerance: float = 1e-5
+) -> tuple[FloatArray, bool]:
+    """The rotation of white columns to independent components, the best of a few runs, and whether it converged.
+
+    Args:
+        white: (rows, n), with unit covariance.
+        rng: where the runs begin.
+        tries: number of runs.
+        steps: most steps of a run.
+        tolerance: 1 - cos of the angle of the last step at which a run has come to rest.
+
+    >>> turned, _ = independent_turn(np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), np.random.default_rng(0))
+    >>> turned.shape
+    (2, 2)
+    """
+    found = [_fast_ica(white, rng, steps, tolerance) for _ in range(tries)]
+    return max(found, key=lambda tried: _negentropy(white @ tried[0]))
+
+
+def _fast_ica(white: FloatArray, rng: np.random.Generator, steps: int, tolerance: float) -> tuple[FloatArray, bool]:
     """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged."""
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
     # whiten=False: scikit-learn's own whitening can lose a direction of data that are white already (a sign of 0)
-    ica = FastICA(whiten=False, random_state=int(rng.integers(2**31)), max_iter=500, tol=1e-5)
+    ica = FastICA(whiten=False, random_state=int(rng.integers(2**31)), max_iter=steps, tol=tolerance)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         ica.fit(white)
