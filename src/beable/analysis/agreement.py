@@ -139,9 +139,9 @@ def agreement(codes: Sequence[ArrayLike], starts: Sequence[str], *, active: Arra
         DataError: fewer than 2 members or 20 rows, shapes, NaN.
 
     >>> z = np.random.default_rng(0).uniform(size=(200, 2))
-    >>> found = agreement([z, z[:, ::-1] ** 3, -z, z, z, z], ["ica", "pca", "random", "ica", "pca", "random"])
+    >>> found = agreement([z, z[:, ::-1] ** 3, -z] * 3, ["ica", "pca", "random"] * 3)
     >>> found.axes.word, found.dimensions, [(s.found, s.compared) for s in found.shared]
-    ('yes', 2.0, [(5, 5), (5, 5)])
+    ('yes', 2.0, [(8, 8), (8, 8)])
     >>> print(agreement([z, z], ["ica", "ica"]).axes)  # doctest: +ELLIPSIS
     cannot be told: all 2 members share the start 'ica': ...
     """
@@ -209,7 +209,7 @@ def _scored(z: Floats) -> Floats:
 
 
 def _matches(ranks: Floats, alive: Bools) -> Ints:
-    """The latent of each member that is the same as latent i of member a, −1 where none is, (members, latents, members)."""
+    """The latent of member b that is the same as latent i of member a, −1 where none is, [a, i, b]."""
     members, _, latents = ranks.shape
     answer = np.full((members, latents, members), -1)
     for a in range(members):
@@ -253,9 +253,7 @@ def _shared(matches: Ints, alive: Bools, compare: Bools, chance: Floats) -> list
         support = np.where(left, ((matches >= 0) & compare[:, None, :] & _free(matches, left)).sum(2), -1)
         member, latent = (int(n) for n in np.unravel_index(int(support.argmax()), support.shape))
         own = np.where(_free(matches, left)[member, latent], matches[member, latent], -1)
-        answer.append(
-            _counted(member, latent, int(support.max()), int(compare[member].sum()), chance, asked, own)
-        )
+        answer.append(_counted(member, latent, int(support.max()), int(compare[member].sum()), chance, asked, own))
         for b in np.flatnonzero(own >= 0):
             left[b, own[b]] = False
         left[member, latent] = False
@@ -270,9 +268,7 @@ def _free(matches: Ints, left: Bools) -> Bools:
     return left[members, np.maximum(matches, 0)] & (matches >= 0)
 
 
-def _counted(
-    member: int, latent: int, found: int, compared: int, chance: Floats, asked: int, matches: Ints
-) -> Shared:
+def _counted(member: int, latent: int, found: int, compared: int, chance: Floats, asked: int, matches: Ints) -> Shared:
     by_chance = float(chance[member, latent])
     p = min(1.0, asked * float(stats.binom.sf(found - 1, compared, by_chance))) if compared else 1.0
     low, high = 0.0, 1.0

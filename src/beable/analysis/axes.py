@@ -73,7 +73,7 @@ def independent_axes(codes: ArrayLike, *, active: ArrayLike | None = None, draws
     rng = np.random.default_rng(seed)
     whitening = _whitening(z[:, kept])
     white = (z[:, kept] - z[:, kept].mean(0)) @ whitening
-    turn, _ = independent_turn(white, rng, 2 * TRIES, STEPS, TOLERANCE)
+    turn = _components(white, 2 * TRIES, rng)
     parts = white @ turn
     order, cosine = _matched(standardised(z[:, kept]).T @ parts / len(z))
     wobble = _wobble(white, turn, draws, rng)
@@ -97,6 +97,11 @@ def _whitening(z: Floats) -> Floats:
     return whitening
 
 
+def _components(white: Floats, tries: int, rng: np.random.Generator) -> Floats:
+    """The rotation of white codes to independent components, (latents, latents)."""
+    return np.asarray(independent_turn(white, rng, tries, STEPS, TOLERANCE)[0], np.float64)
+
+
 def _matched(correlation: Floats) -> tuple[Ints, Floats]:
     """The column that goes with each row, and its size: the one-to-one matching with the largest sum."""
     size = np.clip(np.abs(correlation), 0.0, 1.0)
@@ -110,11 +115,11 @@ def _wobble(white: Floats, turn: Floats, draws: int, rng: np.random.Generator) -
     for _ in range(draws):
         rows = white[rng.integers(len(white), size=len(white))]
         whitening = _whitening(rows)
-        again, _ = independent_turn((rows - rows.mean(0)) @ whitening, rng, TRIES, STEPS, TOLERANCE)
+        again = _components((rows - rows.mean(0)) @ whitening, TRIES, rng)
         directions = whitening @ again
         _, cosine = _matched(turn.T @ directions / np.linalg.norm(directions, axis=0))
         squares.append(np.degrees(np.arccos(cosine)) ** 2)
-    return np.sqrt(np.mean(squares, axis=0))
+    return np.asarray(np.sqrt(np.mean(squares, axis=0)))
 
 
 def _dependence(parts: Floats) -> tuple[Floats, Floats]:

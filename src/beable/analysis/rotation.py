@@ -94,7 +94,12 @@ def rotation_test(run: Run, snapshots: Mapping[str, FloatArray], *, draws: int =
 
 @torch.no_grad()
 def _changes(
-    run: Run, snapshots: Mapping[str, FloatArray], pairs: list[tuple[int, int]], angles: FloatArray, draws: int, seed: int
+    run: Run,
+    snapshots: Mapping[str, FloatArray],
+    pairs: list[tuple[int, int]],
+    angles: FloatArray,
+    draws: int,
+    seed: int,
 ) -> FloatArray:
     """ΔR of every row, (members, pairs, angles, rows)."""
     rows = run.rows(snapshots)
