@@ -24,7 +24,7 @@ from scipy import optimize, stats
 from beable.console.records import readable
 from beable.errors import DataError
 from beable.files import fields, plain
-from beable.metrics.columns import Floats, Ints, constant
+from beable.metrics.columns import Floats, Ints, constant, normal_scores
 from beable.verdicts import Verdict
 
 SAME, PLANE = 0.95, 0.9
@@ -161,7 +161,7 @@ def agreement(codes: Sequence[ArrayLike], starts: Sequence[str], *, active: Arra
     told = _told(starts, compare)
     plane = told or _plane(span, alive, compare)
     return Agreement(
-        told or _axes(shared, dimensions, plane),
+        told or _axes(shared, dimensions, plane, float((found / compared.clip(1)[:, None])[alive].mean())),
         plane,
         told or _supported(z.shape[2], alive, dimensions, reach),
         dimensions,
@@ -222,9 +222,14 @@ def _matches(ranks: Floats, alive: Bools) -> Ints:
 
 
 def _spans(z: Floats, alive: Bools) -> Ints:
-    """How many dimensions each pair of members shares, (members, members)."""
-    bases = [_basis(codes[:, kept]) for codes, kept in zip(z, alive, strict=True)]
-    return np.array([[_common(a, b) for b in bases] for a in bases])
+    """How many dimensions each pair of members shares, (members, members), of codes as they are or of their ranks.
+
+    Ranks forgive bent latents; codes as they are forgive turned ones whose factors are not normal.
+    """
+    each = [codes[:, kept] for codes, kept in zip(z, alive, strict=True)]
+    straight, scored = [_basis(codes) for codes in each], [_basis(normal_scores(codes)) for codes in each]
+    spans = [[[_common(a, b) for b in bases] for a in bases] for bases in (straight, scored)]
+    return np.array(spans).max(0)
 
 
 def _basis(codes: Floats) -> Floats:
@@ -299,8 +304,8 @@ def _plane(span: Ints, alive: Bools, compare: Bools) -> Verdict:
     return Verdict(False if whole.mean() <= 0.5 else None, words)
 
 
-def _axes(shared: Sequence[Shared], dimensions: float, plane: Verdict) -> Verdict:
-    """Whether every shared dimension has an axis that most trainings find."""
+def _axes(shared: Sequence[Shared], dimensions: float, plane: Verdict, share: float) -> Verdict:
+    """Whether every shared dimension has an axis that most trainings find; no where not half of all pairs match."""
     wanted = round(dimensions)
     if wanted == 0:
         return Verdict(False, "members share nothing")
@@ -312,7 +317,7 @@ def _axes(shared: Sequence[Shared], dimensions: float, plane: Verdict) -> Verdic
     words = f"{agreed} of {wanted} shared dimensions have an axis that most trainings find: {first[0].reason}{beside}"
     if agreed == wanted:
         return Verdict(True, words)
-    return Verdict(False if any(v.answer is False for v in first) else None, words)
+    return Verdict(False if share < 0.5 or any(v.answer is False for v in first) else None, words)
 
 
 def _supported(latents: int, alive: Bools, dimensions: float, reach: tuple[float, float]) -> Verdict:

@@ -123,8 +123,8 @@ def _trust_figure(a: TrustStudy) -> Figure:
     caption = (
         "Trust in every member, which needs no labels, against the angle of its latents off their factors (root mean "
         f"square). Each law by weights fitted on the other laws. Shaded: up to {TOLERANCE:g} degrees off; beyond, "
-        "latents hold several factors. For the normal laws nothing in the data shows the axes, so that members right by luck "
-        "have low trust too."
+        "latents hold several factors. For the normal laws nothing in the data shows the axes, so that members right "
+        "by luck have low trust too."
     )
     return Figure(trust_against_truth(laws, TOLERANCE), caption, "Trust against angle off the factors, a panel a law.")
 

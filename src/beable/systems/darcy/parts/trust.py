@@ -145,9 +145,7 @@ def trust(context: Context) -> TrustStudy:
         calibration_error(
             *_told([_of_active(a) for a in known.values()], [latents[n][a.active] for n, a in known.items()])
         ),
-        *_with_range(
-            spearman, {n: known[n] for n in identified}, {n: -known[n].angle for n in identified}, members
-        ),
+        *_with_range(spearman, {n: known[n] for n in identified}, {n: -known[n].angle for n in identified}, members),
         dict(zip(("constant", *FEATURES), _listed(_weights(list(known.values()))), strict=True)),
     )
 
