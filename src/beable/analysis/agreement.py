@@ -229,7 +229,7 @@ def _spans(z: Floats, alive: Bools) -> Ints:
     each = [codes[:, kept] for codes, kept in zip(z, alive, strict=True)]
     straight, scored = [_basis(codes) for codes in each], [_basis(normal_scores(codes)) for codes in each]
     spans = [[[_common(a, b) for b in bases] for a in bases] for bases in (straight, scored)]
-    return np.array(spans).max(0)
+    return np.asarray(np.array(spans).max(0))
 
 
 def _basis(codes: Floats) -> Floats:
