@@ -43,6 +43,7 @@ data.command("beable.commands.data:verify", name="verify", help="Read every byte
 app.command("beable.commands.imports:import_", name="import", help="Make a data set from a file of your own.")
 app.command("beable.commands.training:fit", name="fit", help="Train an ensemble of VAEs on a data set.")
 app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
+app.command("beable.commands.agree:agree", name="agree", help="Say what trainings agree on, without labels.")
 app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
 app.command(
     "beable.commands.training:rate_distortion",

@@ -6,7 +6,8 @@ import torch
 
 from beable.errors import DataError, DivergedError, UsageError
 from beable.representations import Coded, CodeSpec, make
-from beable.training.ensemble import Batches, as_tensors, per_member, split, spread_rows
+from beable.streams import generator
+from beable.training.ensemble import Batches, as_tensors, drawn, per_member, split, spread_rows
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
 from beable.training.start import STARTS, ica_path, initialise, linear_starts
@@ -387,3 +388,70 @@ def test_drawing_leaves_the_global_streams_alone():
     fitted((0,)).run()
     assert torch.equal(torch_state, torch.get_rng_state())
     assert (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
+
+
+# Different starts, and rows of one's own
+
+
+def test_mixed_members_start_as_those_of_one_start_do():
+    coded, _ = independent()
+    mixed = linear_starts("mixed", coded.values, LATENTS, range(6), 0)
+    for start, at in (("ica", (0, 3)), ("pca", (1, 4))):
+        alone = linear_starts(start, coded.values, LATENTS, at, 0)
+        for k, path in zip(at, alone, strict=True):
+            np.testing.assert_array_equal(mixed[k].forward, path.forward)
+    assert [mixed[2], mixed[5]] == [None, None]
+
+
+def test_random_members_of_a_mixed_ensemble_keep_their_weights():
+    """Those with a linear path, the twins, do not."""
+    mixed, random = (fitted((0, 1, 2), start=start) for start in ("mixed", "random"))
+    kept = [
+        torch.equal(a, b)
+        for a, b in zip(mixed.vae.encoder.linear.weight, random.vae.encoder.linear.weight, strict=True)
+    ]
+    assert kept == [False, False, True]
+
+
+def few_rows():
+    """Four rows in two directions: one draw of eleven has a single row, or two that are the same."""
+    return np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize("start", ["pca", "ica"])
+def test_a_draw_with_too_few_directions_is_drawn_again(start):
+    """Of 200 first draws some have one direction, which was blamed on the data; the data have two."""
+    codes = few_rows()
+    draws = [codes[drawn(4, generator(0, "start", k))] for k in range(200)]
+    poor = [k for k, draw in enumerate(draws) if np.linalg.matrix_rank(draw - draw.mean(0)) < 2]
+    assert poor
+    assert all(path is not None for path in linear_starts(start, codes, 2, poor[:5], 0))
+    with pytest.raises(DataError, match=r"there are fewer: lower model\.latents"):
+        linear_starts(start, codes[:2], 2, [0], 0)
+
+
+def test_bootstrap_members_see_rows_of_their_own_and_no_others():
+    coded, _ = independent(rows=40)
+    mine, whole = (Batches(coded, [0, 1], 8, 0, bootstrap=b) for b in (True, False))
+    seen = [set(mine.at(step).values[0, :, 0].tolist()) for step in range(5)]
+    drawn_rows = coded.values[drawn(40, generator(0, "start", 0)), 0].tolist()
+    assert set().union(*seen) == set(drawn_rows)
+    assert len(set(drawn_rows)) < 32 < len(set(coded.values[:, 0].tolist()))
+    assert not torch.equal(mine.spread(len(coded.values)).values[0], mine.everything().values[1])
+    assert torch.equal(whole.spread(len(coded.values)).values[0], whole.everything().values[1])
+    assert set(mine.spread(len(coded.values)).values[0, :, 0].tolist()) == set(drawn_rows)
+
+
+def test_bootstrap_rows_of_a_member_do_not_depend_on_the_others():
+    coded, _ = independent(rows=40)
+    together, alone = Batches(coded, [0, 1], 8, 0, bootstrap=True), Batches(coded, [1], 8, 0, bootstrap=True)
+    for step in range(7):
+        assert torch.equal(together.at(step).values[1], alone.at(step).values[0])
+
+
+def test_bootstrap_draws_from_the_rows_that_a_member_has():
+    coded, _ = independent(rows=40)
+    batches = Batches(coded, [0, 1], 8, 0, counts=[10, 40], bootstrap=True)
+    first = set(coded.values[:10, 0].tolist())
+    assert all(set(batches.at(step).values[0, :, 0].tolist()) <= first for step in range(6))
+    assert set(batches.spread(len(coded.values)).values[0, :, 0].tolist()) <= first

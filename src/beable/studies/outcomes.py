@@ -62,9 +62,10 @@ def _linear(arm: Arm, settings: RunSettings, store: Store) -> ArmOutcome:
     t = settings.training
     data = prepare(store, learnable(store, settings.variables), *representation_choice(settings), t)
     codes = data.train.values.reshape(len(data.train.values), -1)
-    linear = linear_starts(t.start, codes, settings.model.latents, range(t.members), t.seed)
-    if linear is None:
+    if t.start not in ("ica", "pca"):
         raise unknown("linear arm", t.start, ["ica", "pca"])
+    paths = linear_starts(t.start, codes, settings.model.latents, range(t.members), t.seed)
+    linear = [path for path in paths if path is not None]
     evaluation = evaluate_linear(linear, data, store)
     return ArmOutcome(arm.label, evaluation, process_time() - started, None)
 

@@ -106,6 +106,11 @@ def groups_of(values: NDArray[np.floating]) -> Integers:
     return groups
 
 
+def drawn(rows: int, rng: np.random.Generator, size: int | None = None) -> NDArray[np.int64]:
+    """A bootstrap draw: numbers of rows with replacement, as many as there are rows unless ``size`` is given."""
+    return rng.integers(rows, size=rows if size is None else size)
+
+
 class Batches:
     """Batches of coded rows, each member in its own order.
 
@@ -117,6 +122,7 @@ class Batches:
         size: rows in a batch; None takes all rows in every step.
         seed: seed of the training.
         counts: how many of the first rows each member trains on; None for all.
+        bootstrap: whether a member trains on a bootstrap draw of these, the one that its linear start is made of.
     """
 
     def __init__(
@@ -126,6 +132,7 @@ class Batches:
         size: int | None,
         seed: int,
         counts: Sequence[int] | None = None,
+        bootstrap: bool = False,
     ) -> None:
         self.rows = as_tensors(coded)
         self.members, self.seed = list(members), seed
@@ -137,7 +144,8 @@ class Batches:
                 f"{len(members)} members"
             )
         self.size = min(size or rows, min(self.counts))
-        self.full = self.size == rows
+        self.full = self.size == rows and not bootstrap
+        self._draws = self._bootstrap(rows) if bootstrap else None
         self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def at(self, step: int) -> Rows:
@@ -157,15 +165,23 @@ class Batches:
         In a file whose neighbours are alike, the first rows would be the same few.
         """
         count = min(limit, max(self.counts))
-        index = torch.stack([torch.arange(count) * own // count for own in self.counts])
-        return _each(self.rows, lambda t: t[index])
+        index = np.stack([np.arange(count) * own // count for own in self.counts])
+        if self._draws is not None:
+            index = np.take_along_axis(self._draws, index, axis=1)
+        return _each(self.rows, lambda t: t[torch.from_numpy(index)])
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
         count, first = self.counts[k], step * self.size
         epoch, place = divmod(first, count)
         taken = self._order(k, epoch)[place : place + self.size]
         missing = self.size - len(taken)
-        return taken if not missing else np.concatenate([taken, self._order(k, epoch + 1)[:missing]])
+        taken = taken if not missing else np.concatenate([taken, self._order(k, epoch + 1)[:missing]])
+        return taken if self._draws is None else self._draws[k, taken]
+
+    def _bootstrap(self, rows: int) -> NDArray[np.int64]:
+        """The draw of each member, (members, rows)."""
+        rngs = [generator(self.seed, "start", k) for k in self.members]
+        return np.stack([drawn(count, rng, rows) for count, rng in zip(self.counts, rngs, strict=True)])
 
     def _order(self, k: int, epoch: int) -> NDArray[np.int64]:
         if (k, epoch) not in self._orders:

@@ -445,7 +445,7 @@ def _fit(data: Prepared, settings: RunSettings) -> Fit:
     codes = data.train.values.reshape(len(data.train.values), -1)
     vae.fit_scaler(as_tensors(data.train).conditions)
     initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
-    batches = Batches(data.train, members, t.batch, t.seed, t.rows)
+    batches = Batches(data.train, members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
         penalty.fit(as_tensors(data.train))

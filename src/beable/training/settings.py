@@ -22,7 +22,9 @@ class TrainingSettings(SettingsModel):
         learning_rate: learning rate of Adam; a list gives each member its own.
         decay: "cosine" lowers it to a hundredth along half a cosine, "none" keeps it.
         clip: largest norm of a member's gradient, per output and row; None leaves it.
-        start: what the linear paths are set to at first, by independent or principal components, or at random.
+        start: what the linear paths are set to at first, by independent or principal components, or at random; "mixed"
+            gives members these three in turn, so that what they agree on does not come from the start.
+        bootstrap: whether each member trains on rows of its own, drawn with replacement.
         seed: seed of everything random in the training.
         held_out: share, or number, of rows that training never sees; whole groups or blocks as near to it as they come.
         shuffle: draw those at random; otherwise they are the last ones.
@@ -41,7 +43,8 @@ class TrainingSettings(SettingsModel):
     learning_rate: Positive | tuple[Positive, ...] = 3e-3
     decay: Literal["cosine", "none"] = "cosine"
     clip: float | None = Field(default=None, gt=0)
-    start: Literal["ica", "pca", "random"] = "ica"
+    start: Literal["ica", "pca", "random", "mixed"] = "ica"
+    bootstrap: bool = False
     seed: int = Field(default=0, ge=0)
     held_out: float = Field(default=0.25, gt=0)
     shuffle: bool = True

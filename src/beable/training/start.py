@@ -4,7 +4,9 @@ With :math:`c` the codes and P their n leading principal directions, the encoder
 :math:`z = W P^\top (c - \bar c)` and the decoder as the least-squares map back. ``pca`` takes W as the whitening of
 each direction on its own; ``ica`` turns it to the independent components of FastICA (Hyvärinen & Oja 2000), which
 finds the axes of independent factors unless they are normal. Members differ by bootstrap draws of the rows.
-``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from.
+``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from, so members of one
+start agree because of it: ``mixed`` gives members ICA, PCA and random weights in turn, and what they agree on then does
+not come from the start.
 """
 
 import warnings
@@ -18,10 +20,12 @@ from numpy.typing import NDArray
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.modes import RESOLVED, largest
 from beable.streams import generator
+from beable.training.ensemble import drawn
 from beable.vae.vae import VAE
 
 FloatArray = NDArray[np.floating]
 ICA_TRIES = 8
+DRAWS = 64
 LOG_COSH_NORMAL = 0.374567
 
 
@@ -54,18 +58,37 @@ def ica_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> Linea
     directions, deviation = _principal(codes - offset, latents)
     whitening = directions / deviation
     white = (codes - offset) @ whitening
-    tries = [_fast_ica(white, rng) for _ in range(ICA_TRIES)]
-    turn, converged = max(tries, key=lambda tried: _negentropy(white @ tried[0]))
+    turn, converged = independent_turn(white, rng)
     return _oriented(whitening @ turn, codes - offset, offset)._replace(converged=converged)
 
 
-def _fast_ica(white: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, bool]:
+def independent_turn(
+    white: FloatArray, rng: np.random.Generator, tries: int = ICA_TRIES, steps: int = 500, tolerance: float = 1e-5
+) -> tuple[FloatArray, bool]:
+    """The rotation of white columns to independent components, the best of a few runs, and whether it converged.
+
+    Args:
+        white: (rows, n), with unit covariance.
+        rng: where the runs begin.
+        tries: number of runs.
+        steps: most steps of a run.
+        tolerance: 1 - cos of the angle of the last step at which a run has come to rest.
+
+    >>> turned, _ = independent_turn(np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), np.random.default_rng(0))
+    >>> turned.shape
+    (2, 2)
+    """
+    found = [_fast_ica(white, rng, steps, tolerance) for _ in range(tries)]
+    return max(found, key=lambda tried: _negentropy(white @ tried[0]))
+
+
+def _fast_ica(white: FloatArray, rng: np.random.Generator, steps: int, tolerance: float) -> tuple[FloatArray, bool]:
     """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged."""
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
     # whiten=False: scikit-learn's own whitening can lose a direction of data that are white already (a sign of 0)
-    ica = FastICA(whiten=False, random_state=int(rng.integers(2**31)), max_iter=500, tol=1e-5)
+    ica = FastICA(whiten=False, random_state=int(rng.integers(2**31)), max_iter=steps, tol=tolerance)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         ica.fit(white)
@@ -101,17 +124,36 @@ def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray) -> L
     return LinearPath(forward[:, order] * sign, back[order] * sign[:, None], offset)
 
 
-STARTS: dict[str, Callable[[FloatArray, int, np.random.Generator], LinearPath] | None] = {
+PATHS: dict[str, Callable[[FloatArray, int, np.random.Generator], LinearPath] | None] = {
     "ica": ica_path,
     "pca": pca_path,
     "random": None,
 }
+#: the starts that members take in turn
+STARTS: dict[str, tuple[str, ...]] = {**{name: (name,) for name in PATHS}, "mixed": tuple(PATHS)}
+
+
+def start_of(kind: str, member: int) -> str:
+    """The start that a member takes.
+
+    Args:
+        kind: a name in ``STARTS``.
+        member: its number.
+
+    >>> [start_of("mixed", k) for k in range(4)]
+    ['ica', 'pca', 'random', 'ica']
+    """
+    if kind not in STARTS:
+        raise unknown("start", kind, STARTS)
+    return STARTS[kind][member % len(STARTS[kind])]
 
 
 def linear_starts(
     kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int
-) -> list[LinearPath] | None:
-    """The linear path of each member from bootstrap draws of the codes; None for random weights.
+) -> list[LinearPath | None]:
+    """The linear path of each member from a bootstrap draw of the codes; None for random weights.
+
+    A draw with fewer directions than latents, which few rows may give, is drawn again.
 
     Args:
         kind: a name in ``STARTS``.
@@ -119,21 +161,45 @@ def linear_starts(
         latents: number of latents n.
         members: numbers of the members.
         seed: seed of the training.
+
+    Raises:
+        DataError: the codes themselves have fewer directions than latents.
     """
-    if kind not in STARTS:
-        raise unknown("start", kind, STARTS)
-    path = STARTS[kind]
+    codes = codes.astype(np.float64)
+    paths = [PATHS[start_of(kind, k)] for k in members]
+    if any(paths):
+        _principal(codes - codes.mean(0), latents)
+    return [_start(path, codes, latents, generator(seed, "start", k)) for k, path in zip(members, paths, strict=True)]
+
+
+def _start(
+    path: Callable[[FloatArray, int, np.random.Generator], LinearPath] | None,
+    codes: FloatArray,
+    latents: int,
+    rng: np.random.Generator,
+) -> LinearPath | None:
+    """The path of one member from the first draw that has enough directions, or from all rows where none has."""
     if path is None:
         return None
-    rngs = [generator(seed, "start", k) for k in members]
-    draws = [rng.integers(len(codes), size=len(codes)) for rng in rngs]
-    return [path(codes[draw].astype(np.float64), latents, rng) for draw, rng in zip(draws, rngs, strict=True)]
+    for _ in range(DRAWS):
+        draw = codes[drawn(len(codes), rng)]
+        if _has_directions(draw, latents):
+            return path(draw, latents, rng)
+    return path(codes, latents, rng)
+
+
+def _has_directions(codes: FloatArray, count: int) -> bool:
+    try:
+        _principal(codes - codes.mean(0), count)
+    except DataError:
+        return False
+    return True
 
 
 @torch.no_grad()
-def initialise(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
-    """Write linear paths into the encoders and decoders of an ensemble, in place."""
-    if linear is None:
+def initialise(vae: VAE, linear: Sequence[LinearPath | None]) -> None:
+    """Write linear paths into the encoders and decoders of an ensemble, in place; None leaves a member as it is."""
+    if not any(path is not None for path in linear):
         return
     encoder, decoder = vae.encoder, vae.decoder
     if encoder.linear is None or decoder.linear is None:
@@ -142,6 +208,8 @@ def initialise(vae: VAE, linear: Sequence[LinearPath] | None) -> None:
         )
     scale_in, scale_out = encoder.scale.numpy(), decoder.scale.numpy()
     for k, path in enumerate(linear):
+        if path is None:
+            continue
         encoder.linear.weight[k] = torch.from_numpy(path.forward * scale_in[:, None])
         encoder.linear.bias[k] = torch.from_numpy(-path.offset @ path.forward)
         decoder.linear.weight[k] = torch.from_numpy(path.back / scale_out)

@@ -1,4 +1,4 @@
-"""Figures, tables and sections of the Darcy study."""
+"""Figures, tables and sections of the Darcy studies."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +7,7 @@ import numpy as np
 from beable.analysis.evaluation import Disentanglement
 from beable.analysis.score_table import ScoreRow
 from beable.console.numbers import number
+from beable.metrics.separation import TOLERANCE
 from beable.report.figures.scores import scores
 from beable.report.page import Cell, Figure, Section, Table, symbols
 from beable.report.sections import (
@@ -20,7 +21,9 @@ from beable.report.sections import (
 )
 from beable.studies.context import Context
 from beable.studies.outcomes import ArmOutcome
+from beable.systems.darcy.figures.trust import trust_against_truth
 from beable.systems.darcy.parts.mixture import Mixture
+from beable.systems.darcy.parts.trust import TrustStudy
 from beable.verdicts import counted
 
 Item = Figure | Table
@@ -102,3 +105,62 @@ def mixture_sections(a: Mixture, context: Context) -> Sequence[Section]:
         other, title = context.run(by_name[worst]), f"For contrast: {a.arms[worst].label}"
         sections.append(latent_section(other, store, a.arms[worst].evaluation, median_member(d.s_d), title))
     return [*sections, history_section(run)]
+
+
+def trust_items(a: TrustStudy) -> list[Item]:
+    """Trust against truth by law, how each law fared, and the weights."""
+    return [_trust_figure(a), _law_table(a), _score_table(a), _weight_table(a)]
+
+
+def _trust_figure(a: TrustStudy) -> Figure:
+    laws = {}
+    for law in a.laws:
+        names = [name for name, arm in a.arms.items() if arm.law == law]
+        angle = np.concatenate([a.arms[name].angle for name in names])
+        trusted = np.concatenate([a.trust[name] for name in names])
+        told = ~np.isnan(trusted)
+        laws[law] = (angle[told], trusted[told])
+    caption = (
+        "Trust in every member, which needs no labels, against the angle of its latents off their factors (root mean "
+        f"square). Each law by weights fitted on the other laws. Shaded: up to {TOLERANCE:g} degrees off; beyond, "
+        "latents hold several factors. For the normal laws nothing in the data shows the axes, so that members right "
+        "by luck have low trust too."
+    )
+    return Figure(trust_against_truth(laws, TOLERANCE), caption, "Trust against angle off the factors, a panel a law.")
+
+
+def _law_table(a: TrustStudy) -> Table:
+    caption = (
+        "Members by law of the factors, with weights fitted on the other laws. Told: of how many the labels tell "
+        "whether each factor is in a latent of its own; the others lie between the mark and what is surely off."
+    )
+    columns = ["law", "members", "told", "disentangled", "mean trust", "Spearman"]
+    rows = [
+        [law, str(f.members), str(f.told), str(f.disentangled), number(f.trust), number(f.spearman)]
+        for law, f in a.laws.items()
+    ]
+    return Table(caption, columns, rows, "lrrrrr")
+
+
+def _score_table(a: TrustStudy) -> Table:
+    rows: list[list[Cell | str]] = [
+        ["AUC, members", number(a.auc), _reach(a.auc_range)],
+        ["calibration error, members", number(a.calibration_error), _reach(a.calibration_range)],
+        ["Spearman, laws with axes", number(a.spearman), _reach(a.spearman_range)],
+        ["AUC, latents", number(a.latent_auc), "–"],
+        ["calibration error, latents", number(a.latent_calibration_error), "–"],
+    ]
+    caption = f"Over {a.told} of {a.members} members of which truth is told; intervals at 95 % over data sets."
+    return Table(caption, ["score", "value", "interval"], rows, "lrr")
+
+
+def _reach(ends: tuple[float, float]) -> str:
+    return f"{number(ends[0])} to {number(ends[1])}"
+
+
+def _weight_table(a: TrustStudy) -> Table:
+    caption = "Weights of the logistic function, fitted without one law, and on all: the last are those of the package."
+    columns = ["fitted without", *a.weights]
+    rows: list[list[Cell | str]] = [[law, *(number(w) for w in f.weights)] for law, f in a.laws.items()]
+    rows.append(["none", *(number(w) for w in a.weights.values())])
+    return Table(caption, columns, rows, "l" + "r" * len(a.weights))
