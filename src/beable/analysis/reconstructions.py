@@ -117,8 +117,8 @@ class Reconstructions(NamedTuple):
             raise DataError("no variable varies over the rows: there is no variance to explain")
         decoded = (self.representation.inverse(location[some]) for location in self.locations)
         found = [_errors(by_channel(member, variables, coordinates), yard) for member in decoded]
-        pooled, rows = ({name: np.array([e[name][i] for e in found]) for name in truth} for i in (0, 1))
-        return ChannelErrors(pooled, rows, tuple(name for name, y in yard.items() if y.constant))
+        pooled, median_row = ({name: np.array([e[name][i] for e in found]) for name in truth} for i in (0, 1))
+        return ChannelErrors(pooled, median_row, tuple(name for name, y in yard.items() if y.constant))
 
 
 class Yardstick(NamedTuple):
