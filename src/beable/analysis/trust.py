@@ -137,7 +137,7 @@ def probability(made_of: ArrayLike, weights: Weights = WEIGHTS) -> Floats:
     """Trust in each latent, (...), of features (..., features).
 
     >>> made_of = np.zeros((2, len(FEATURES)))
-    >>> made_of[0, 0], made_of[1, 0] = 1.5, -1.0
+    >>> made_of[0, 0], made_of[1, 0] = 1.5, -1.5
     >>> near, far = probability(made_of)
     >>> bool(near > 0.9 > 0.1 > far)
     True
