@@ -150,9 +150,10 @@ def test_too_high_a_beta_is_still_told(tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_wake_of_400_rows_of_60000_numbers_with_no_other_flag(tmp_path, capsys):
+def test_a_wake_of_400_rows_of_60000_numbers_with_two_latents(tmp_path, capsys):
     velocity = wake(400, (200, 150))
-    run, told = fitted(tmp_path, velocity, "--latents 2 --json")
+    velocity += np.random.default_rng(1).normal(scale=0.1, size=velocity.shape).astype(np.float32)
+    run, told = fitted(tmp_path, velocity, "--latents 2 --members 4 --json")
     errors = json.loads(capsys.readouterr().out)["test_relative_error"]
     assert max(errors) < error_of_modes(velocity, run)
     assert "over-fit" in told

@@ -172,3 +172,26 @@ def test_the_command_line_holds_out_groups_and_blocks(store, tmp_path, capsys):
         told = json.loads(capsys.readouterr().out)
         assert told["held_out"] == Run.load(tmp_path / name).held_out
         assert told["strangers"]["answer"] in ("yes", "no")
+
+
+@pytest.mark.parametrize("law", ["normal", "mixture", "uniform"])
+def test_rows_of_darcy_flow_are_strangers(law):
+    from beable.representations import make
+    from beable.streams import RowStreams
+    from beable.systems.darcy.simulator import Darcy
+
+    darcy, streams = Darcy(modes=2, factors=law), RowStreams(0, 0, 120)
+    drawn = darcy.draw(streams)
+    flux = darcy.simulate(drawn, streams)["flux"]
+    trained, held = split(len(flux), 0.25, 0)
+    modes = make("modes").fit({"flux": flux[trained]})
+    coded = [modes.transform({"flux": flux[part]}) for part in (trained, held)]
+    assert strangers(*coded, trained, held, drawn).verdict.answer is True
+
+
+def test_powders_drawn_for_packings_are_strangers():
+    from beable.streams import RowStreams
+    from beable.systems.packing.simulator import Packing
+
+    powders = Packing(median=[1.0, 5.0], spread=[0.05, 0.3]).draw(RowStreams(0, 0, 200))
+    assert judged(powders, powders) is True
