@@ -31,7 +31,6 @@ from beable.vae.objectives import SCALES
 from beable.vae.priors import PRIORS
 from beable.vae.settings import ModelSettings, ObjectiveSettings
 
-
 EVERY = [(name, option) for name in SYSTEMS for option in options_of(SYSTEMS.settings(name))]
 #: any word may stand where a word is asked for
 TYPED = [(name, option) for name, option in EVERY if option.hints[0] is not str]

@@ -1,7 +1,7 @@
 """Train in children that are killed at random moments; the last one is left to finish.
 
 usage: killed_training.py STORE FOLDER NAME:THREADS:KILLS ...
-Prints by run, which is called NAME-THREADS, how the last child ended and the step that each killed one had reached on disk.
+Prints by run, NAME-THREADS, how the last child ended and the step that each killed one had reached on disk.
 """
 
 import json

@@ -102,7 +102,15 @@ def test_a_request_to_end_ends_the_processes_that_train(tmp_path):
 
 
 #: few rows, which are made at once
-SMALL = "--workers 2 --set data.rows=40 data.settings.grid=9 run.training.held_out=20 run.training.batch=16".split()
+SMALL = [
+    "--workers",
+    "2",
+    "--set",
+    "data.rows=40",
+    "data.settings.grid=9",
+    "run.training.held_out=20",
+    "run.training.batch=16",
+]
 
 
 def wait_until(ready, seconds=90):
