@@ -2,11 +2,15 @@
 
 import os
 import signal
+import sys
 import warnings
 
 import pytest
 from hypothesis import settings
 
+# Kept, the compiled tests and package spare every process that begins here, and the next run, seconds of compiling.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -46,6 +50,23 @@ def here():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.studies.run.pool", pool_here)
         yield
+
+
+@pytest.fixture(scope="module")
+def few_draws():
+    """Chance levels and scores of few draws and members: what they are worth is tested in tests/metrics."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.analysis.score_table.DRAWS", 2)
+        patched.setattr("beable.analysis.score_table.EXPENSIVE", {"s_kl": (1, 2), "dci": (1, 2)})
+        yield
+
+
+@pytest.fixture
+def blank(monkeypatch):
+    """Pages with blank pictures: how figures are drawn is tested where they are."""
+    from beable.report import page  # here: it takes a second that most tests need not
+
+    monkeypatch.setattr(page, "picture", lambda figure: page.Picture("data:image/png;base64,", 1, 1))
 
 
 STUDIES = Path(__file__).with_name("studies")

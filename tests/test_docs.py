@@ -43,7 +43,7 @@ def short(words):
     """A command line of a page with few rows, steps, members and spheres; study and search of hours are only parsed."""
     rows, few = (["--rows", "48"], ["--members", "2"]) if words[1] in ("simulate", "fit") else ([], [])
     kept = [w for i, w in enumerate(words) if not {"--rows", "--members", "--steps"} & {w, words[i - 1]}]
-    added = {"simulate": rows, "fit": [*few, "--steps", "20"], "rd": ["--seeds", "1", "--steps", "20"]}
+    added = {"simulate": rows, "fit": [*few, "--steps", "20"], "rate-distortion": ["--seeds", "1", "--steps", "20"]}
     return [*kept, *added.get(words[1], [])]
 
 

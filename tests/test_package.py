@@ -115,9 +115,10 @@ def test_what_a_folder_exports_is_there():
 # Dependencies
 
 
+@cache
 def imported() -> set[str]:
     """Libraries that some file imports."""
-    nodes = [node for path in FILES.values() for node in ast.walk(ast.parse(path.read_text()))]
+    nodes = [node for path in FILES.values() for node in ast.walk(parsed(path))]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     own = {"beable", "pydantic_core"}  # the core is a part of pydantic, in a version that pydantic sets

@@ -3,7 +3,6 @@
 import pytest
 
 from beable import cli
-from beable.report import page
 
 
 @pytest.fixture
@@ -15,9 +14,3 @@ def beable(capsys):
         return code, *capsys.readouterr()
 
     return call
-
-
-@pytest.fixture
-def blank(monkeypatch):
-    """Pages with blank pictures: how figures are drawn is tested where they are."""
-    monkeypatch.setattr(page, "picture", lambda figure: page.Picture("data:image/png;base64,", 1, 1))

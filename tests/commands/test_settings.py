@@ -2,12 +2,14 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from beable import cli
 from beable.commands.training import FIT, OPTIONS
@@ -29,19 +31,6 @@ from beable.vae.objectives import SCALES
 from beable.vae.priors import PRIORS
 from beable.vae.settings import ModelSettings, ObjectiveSettings
 
-
-@pytest.fixture
-def beable(capsys, monkeypatch):
-    """Run a command line in this process: exit code, standard output, standard error."""
-    monkeypatch.setenv("COLUMNS", "1000")
-
-    def call(*words):
-        code = cli.run([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return call
-
-
 EVERY = [(name, option) for name in SYSTEMS for option in options_of(SYSTEMS.settings(name))]
 #: any word may stand where a word is asked for
 TYPED = [(name, option) for name, option in EVERY if option.hints[0] is not str]
@@ -53,15 +42,30 @@ def test_settings_are_known_without_the_simulator(name):
     assert SYSTEMS.settings(name) is SYSTEMS.simulator(name).Settings
 
 
+def explained(text):
+    """What a help tells of each option: the lines of its right column joined, which a narrow terminal breaks."""
+    found, name, column = {}, "", 0
+    for line in text.splitlines():
+        if first := re.match(r"│[ *]*(?:-\w )?--([\w.-]+).*?  +(?=\S)", line):
+            name, column = first[1], first.end()
+        found[name] = f"{found.get(name, '')} {line[column:].rstrip(' │')}".lstrip()
+    return found
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_help_is_read_at_any_width(width, capsys):
+    cli.app(["fit", "--help"], console=Console(width=width), result_action="return_value")
+    told = explained(capsys.readouterr().out)
+    assert [option.name for option in OPTIONS if option.about.description not in told[option.name]] == []
+
+
 @systems
 def test_help_describes_every_setting(beable, name):
     code, out, _ = beable("simulate", name, "--help")
     assert code == 0
-    text = " ".join(out.replace("│", " ").split())  # lines break where a terminal is narrow
+    told = explained(out)
     for option in options_of(SYSTEMS.settings(name)):
-        _, named, about = text.partition(f"--{option.name} ")
-        _, described, rest = about.partition(option.about.description)
-        assert named
+        _, described, rest = told[option.name].partition(option.about.description)
         assert described
         for choice in get_args(option.hints[0]) if get_origin(option.hints[0]) is Literal else ():
             assert str(choice) in rest.partition("[choices:")[2].partition("]")[0]
@@ -208,11 +212,11 @@ def test_a_representation_has_the_settings_of_its_model_with_their_defaults(kind
 def test_fit_has_an_option_for_what_is_chosen_often(beable):
     code, out, _ = beable("fit", "--help")
     assert code == 0
+    told = explained(out)
     for option in OPTIONS:
-        line = next(line for line in out.splitlines() if f"--{option.name} " in line)
-        assert option.about.description in line
+        assert option.about.description in told[option.name]
     for name, shown in {"latents": "2", "prior": "standard", "steps": "4000", "start": "ica", "beta": "1.0"}.items():
-        assert f"[default: {shown}]" in next(line for line in out.splitlines() if f"--{name} " in line)
+        assert f"[default: {shown}]" in told[name]
     assert {option.name for option in OPTIONS} == set(FIT)
 
 

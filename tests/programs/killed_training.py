@@ -1,7 +1,7 @@
 """Train in children that are killed at random moments; the last one is left to finish.
 
-usage: killed_training.py STORE FOLDER THREADS RUN:KILLS ...
-Prints by run how the last child ended and the step that each killed one had reached on disk.
+usage: killed_training.py STORE FOLDER NAME:THREADS:KILLS ...
+Prints by run, NAME-THREADS, how the last child ended and the step that each killed one had reached on disk.
 """
 
 import json
@@ -59,10 +59,11 @@ def finish(store: str, run: str, threads: int, kills: int, rng: random.Random) -
 
 
 def main() -> None:
-    store, folder, threads, *jobs = sys.argv[1:]
-    rng, answers = random.Random(0), {}
-    for name, kills in (job.split(":") for job in jobs):
-        answers[name] = finish(store, f"{folder}/{name}", int(threads), int(kills), rng)
+    store, folder, *jobs = sys.argv[1:]
+    answers = {}
+    for name, threads, kills in (job.split(":") for job in jobs):
+        run = f"{name}-{threads}"
+        answers[run] = finish(store, f"{folder}/{run}", int(threads), int(kills), random.Random(0))
     print(json.dumps(answers))
 
 

@@ -104,21 +104,29 @@ def test_the_prior_gives_latents_for_every_member(run):
     assert run.sample(7).shape == (3, 7, 2)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_killed_at_ten_moments_and_resumed_it_ends_with_the_same_bits(store, tmp_path, threads):
-    program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(tmp_path), str(threads)]
-    done = subprocess.run(
-        [*program, "whole:0", "pieces:10"], env=PATIENT, capture_output=True, text=True, timeout=280, check=False
-    )
+@pytest.fixture(scope="module")
+def killed(store, tmp_path_factory):
+    """A folder of trainings with one and with two threads, whole and in pieces, and how they went."""
+    folder = tmp_path_factory.mktemp("killed")
+    program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(folder)]
+    jobs = ["whole:1:0", "pieces:1:10", "whole:2:0", "pieces:2:4"]
+    done = subprocess.run([*program, *jobs], env=PATIENT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
-    assert [answers[name]["status"] for name in ("whole", "pieces")] == [0, 0]
-    assert len({*answers["pieces"]["reached"]} - {""}) >= 5
-    assert Run.load(tmp_path / "pieces").id == Run.load(tmp_path / "whole").id
-    files = [sorted(p.name for p in (tmp_path / name).iterdir()) for name in ("whole", "pieces")]
+    return folder, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("threads", "steps_seen"), [(1, 5), (2, 2)])
+def test_killed_at_some_moments_and_resumed_it_ends_with_the_same_bits(killed, threads, steps_seen):
+    """At ten with one thread, at four with two."""
+    folder, answers = killed
+    whole, pieces = (f"{name}-{threads}" for name in ("whole", "pieces"))
+    assert [answers[name]["status"] for name in (whole, pieces)] == [0, 0]
+    assert len({*answers[pieces]["reached"]} - {""}) >= steps_seen
+    assert Run.load(folder / pieces).id == Run.load(folder / whole).id
+    files = [sorted(p.name for p in (folder / name).iterdir()) for name in (whole, pieces)]
     assert files[0] == files[1]
     for name in ("history.safetensors", "run.json"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "pieces" / name).read_bytes()
+        assert (folder / whole / name).read_bytes() == (folder / pieces / name).read_bytes()
 
 
 def test_another_seed_gives_other_bits(store, run, tmp_path):

@@ -1,4 +1,4 @@
-"""The Darcy study, much too small to find anything, from nothing to its page in processes of its own."""
+"""The Darcy study, much too small to find anything, from nothing to its page; what its processes do as well."""
 
 import subprocess
 import sys
@@ -13,13 +13,14 @@ from beable.report.study import study_page
 from beable.studies.context import Context
 from beable.studies.run import read_study, run_study
 from beable.studies.study import parse
+from beable.workers import pool
 
 
 @pytest.fixture(scope="module")
-def finished(small_darcy, tmp_path_factory):
+def finished(here, few_draws, small_darcy, tmp_path_factory):
     out = tmp_path_factory.mktemp("study")
     study = parse(small_darcy, "small").with_preset("quick")
-    return study, run_study(study, "quick", out, workers=2), out
+    return study, run_study(study, "quick", out, workers=1), out
 
 
 def test_results_hold_what_is_promised_for_each_arm(finished):
@@ -60,7 +61,7 @@ def test_answers_are_those_that_were_measured(finished):
         assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
 
 
-def test_the_page_shows_the_answer_and_escapes_what_users_name(finished):
+def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank):
     _, done, out = finished
     html = render(study_page(done, out))
     assert "ICA &lt;start&gt;" in html
@@ -71,16 +72,45 @@ def test_the_page_shows_the_answer_and_escapes_what_users_name(finished):
         assert title in html
 
 
+def test_processes_of_its_own_give_the_same_numbers(here, small_darcy, tmp_path):
+    """Of one arm on rows too few for scores in context, which take long."""
+    study = parse(small_darcy, "small").with_preset("quick")
+    few = {"training": {"steps": 10, "held_out": 20}}
+    study = study.model_copy(update={"presets": {"few": {"run": few}}}).with_preset("few")
+    part = study.parts[0].model_copy(update={"arms": {"judged": ("ours",)}, "counts": ()})
+    study = study.model_copy(update={"parts": (part,), "arms": study.arms[:1]})
+    together = run_study(study, "few", tmp_path / "together", workers=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.studies.run.pool", pool)
+        apart = run_study(study, "few", tmp_path / "apart", workers=2)
+    numbers = [done.answers[0].answer.arms["ours"].as_json() for done in (apart, together)]
+    for found in numbers:
+        assert found.pop("cpu_seconds_per_member") > 0
+    assert numbers[0] == numbers[1]
+
+
 def test_a_request_to_end_ends_the_processes_that_train(tmp_path):
-    words = [sys.executable, "-m", "beable", "study", "run", "darcy-mixture", "-o", str(tmp_path / "out")]
+    words = [sys.executable, "-m", "beable", "study", "run", "darcy-mixture", "-o", str(tmp_path / "out"), *SMALL]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
-        wait_until(lambda: any((tmp_path / "out").glob("runs/*/checkpoints/*")))
+        wait_until(lambda: len(list((tmp_path / "out").glob("runs/*/request.json"))) == 2)
         running.terminate()
         assert running.wait(timeout=20) == 143
         assert "ended on request" in running.stderr.read()
     for run in (tmp_path / "out" / "runs").iterdir():
         with locked(run):
             pass
+
+
+#: few rows, which are made at once
+SMALL = [
+    "--workers",
+    "2",
+    "--set",
+    "data.rows=40",
+    "data.settings.grid=9",
+    "run.training.held_out=20",
+    "run.training.batch=16",
+]
 
 
 def wait_until(ready, seconds=90):

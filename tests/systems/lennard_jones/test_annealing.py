@@ -123,13 +123,13 @@ def two(**options):
 @cache
 def partition():
     """∫ exp(-U/T) of two particles in the box, by quadrature over their distance along each axis."""
-    side = (np.arange(3000) + 0.5) * BOX / 3000
+    side = (np.arange(1000) + 0.5) * BOX / 1000
     x, y = np.meshgrid(side, side, indexing="ij")
     r2 = x**2 + y**2
     g = GRAVITY / TEMPERATURE
     along, up = 2 * (BOX - x), 2 * np.exp(-g * y) * (1 - np.exp(-2 * g * (BOX - y))) / (2 * g)
     boltzmann = np.exp(-4 * (r2**-6 - r2**-3) / TEMPERATURE)
-    return float((along * up * boltzmann).sum() * (BOX / 3000) ** 2)
+    return float((along * up * boltzmann).sum() * (BOX / 1000) ** 2)
 
 
 @pytest.mark.parametrize(("guide", "steps"), [("prior", 60), ("encoder", 60), ("encoder", 15)])

@@ -27,9 +27,9 @@ DATASETS = {
     "table-top": {"rows": 3},
 }
 PARTS = {
-    "packing-beds": {"spheres": 2000, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
+    "packing-beds": {"spheres": 1000, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
     "packing-beta": SMALL | {"planes": [0.0, 4.0], "plane_rows": 20},
-    "packing-artefact": {"draws": 4, "studies": 4},
+    "packing-artefact": {"draws": 2, "studies": 2},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
     "packing-design": {"targets": [0.59], "calls": 20, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
