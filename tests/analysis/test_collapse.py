@@ -3,29 +3,38 @@
 import numpy as np
 import pytest
 
-from beable.analysis.collapse import collapsed_level, regularisation
+from beable.analysis.collapse import ACTIVE_NATS, collapsed_level, rate_hurts, regularisation
 
 ROWS, LATENTS = 50, 2
 
 
-def judge(rate, error, distortion=-100.0, level=10.0):
-    members = len(error)
-    rates = np.broadcast_to(np.asarray(rate, float)[:, None, None], (members, ROWS, LATENTS))
-    return regularisation(np.full((members, ROWS), distortion), rates, np.asarray(error), level)
+def judge(rates):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(len(rates), ROWS, LATENTS))
+    spread = np.broadcast_to(np.asarray(rates, float)[:, None, None], noise.shape)
+    return regularisation(np.zeros((len(rates), ROWS)), spread * (1 + 0.5 * noise), 10.0)
 
 
 def test_a_latent_without_rate_is_not_active():
-    found = judge([0.0, 5.0], [1.0, 1e-3])
+    found = judge([0.0, 5.0])
     assert found.active.tolist() == [0, 2]
-    assert found.over_regularised.tolist() == [True, False]
+    assert found.active_range.tolist() == [[0, 0], [2, 2]]
+
+
+def test_a_rate_within_its_error_of_the_threshold_is_not_told():
+    (low, high) = judge([ACTIVE_NATS]).active_range[0]
+    assert (low, high) == (0, 2)
 
 
 def test_latents_that_the_decoder_ignores_are_over_regularised():
-    assert judge([3.0], [1.0]).over_regularised.tolist() == [True]
+    assert rate_hurts(2, 1.0, 1.0).answer is True
+    assert rate_hurts(0, 1.0, 1.0).answer is True
 
 
-def test_a_variance_too_small_for_held_out_rows_is_another_matter():
-    assert judge([8.0], [1e-4], distortion=1e6).over_regularised.tolist() == [False]
+def test_members_that_know_their_training_rows_are_not():
+    assert rate_hurts(2, 1.01, 0.02).answer is False
+    assert rate_hurts(2, 1e-4, 1e-4).answer is False
+    assert rate_hurts(2, 1.01, None).answer is None
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -72,17 +72,18 @@ class Regularisation(NamedTuple):
 
     Args:
         rate_per_latent: mean rate of each latent in nats, (members, latents).
-        active: number of latents with a rate above ``ACTIVE_NATS``, (members).
+        active: number of latents with a mean rate above ``ACTIVE_NATS``, (members).
+        active_range: how many surely are, and how many may be, by two standard errors over rows, (members, 2): where
+            the two differ, more rows would tell.
         distortion: mean distortion in nats, (members).
         collapsed_level: distortion of the collapsed solution in nats.
-        over_regularised: no active latent, or a relative error of ``NOTHING_LEARNED`` or more, (members).
     """
 
     rate_per_latent: FloatArray
     active: NDArray[np.int64]
+    active_range: NDArray[np.int64]
     distortion: FloatArray
     collapsed_level: float
-    over_regularised: NDArray[np.bool_]
 
 
 def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool) -> float:
@@ -102,22 +103,18 @@ def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool) -> 
     return float((0.5 * dimension * (1 + LOG_2PI + np.log(variance))).sum())
 
 
-def regularisation(
-    distortion: FloatArray, rate: FloatArray, relative_error: FloatArray, level: float
-) -> Regularisation:
-    """Judge an ensemble by its rates and distortions.
+def regularisation(distortion: FloatArray, rate: FloatArray, level: float) -> Regularisation:
+    """What an ensemble's latents carry, by its rates and distortions.
 
     Args:
         distortion: in nats, (members, rows).
         rate: in nats, (members, rows, latents).
-        relative_error: squared error over that of the mean, (members); not the distortion, which a variance fitted
-            too closely to the training rows can raise above any level on others.
         level: the collapsed level in nats.
     """
     rates = rate.mean(axis=1)
-    active = (rates > ACTIVE_NATS).sum(axis=1)
-    collapsed = (active == 0) | (relative_error >= NOTHING_LEARNED)
-    return Regularisation(rates, active, distortion.mean(axis=1), level, collapsed)
+    error = rate.std(axis=1) / np.sqrt(max(rate.shape[1] - 1, 1))
+    fewest, found, most = ((rates + k * error > ACTIVE_NATS).sum(axis=1) for k in (-2, 0, 2))
+    return Regularisation(rates, found, np.stack([fewest, most], axis=1), distortion.mean(axis=1), level)
 
 
 def rate_hurts(
@@ -130,7 +127,8 @@ def rate_hurts(
 
     Args:
         active: number of latents with a rate above ``ACTIVE_NATS``.
-        relative_error: squared error over that of the mean on the rows judged.
+        relative_error: squared error over that of the mean on the rows judged; not the distortion, which a variance
+            fitted too closely to the training rows can raise above any level on others.
         training_error: the same on training rows; None where it is not known.
         linear: the same of as many principal components as there are latents, where known: no model with active
             latents is told to be over-regularised where they leave ``NOTHING_LEARNED`` too.

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.collapse import Regularisation, collapsed_level, regularisation
-from beable.analysis.reconstructions import Reconstructions
+from beable.analysis.agree import Agreed, agreed
+from beable.analysis.axes import FEWEST_ROWS as FEWEST_AXES_ROWS
+from beable.analysis.collapse import Regularisation, collapsed_level, rate_hurts, regularisation
+from beable.analysis.overfitting import overfitting
+from beable.analysis.reconstructions import ChannelErrors, Errors, Reconstructions
 from beable.analysis.residuals import Residuals, residuals
 from beable.console.records import readable
 from beable.datasets.store import Store
@@ -24,6 +27,7 @@ from beable.metrics.separation import separation
 from beable.representations.representation import Coded
 from beable.streams import generator
 from beable.training.data import Prepared, read
+from beable.training.declared import check_declared
 from beable.training.run import Run
 from beable.training.start import LinearPath
 from beable.verdicts import Verdict
@@ -64,8 +68,7 @@ class Disentanglement(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number; the answers as words, and their reasons beside them."""
-        numbers = fields(self) | {"disentangled": [v.word for v in self.disentangled]}
-        return plain(numbers | {"disentangled_because": [v.reason for v in self.disentangled]})
+        return plain(fields(self) | answered("disentangled", self.disentangled))
 
 
 @readable
@@ -75,9 +78,14 @@ class Evaluation(NamedTuple):
     Args:
         rows: numbers of the rows judged.
         codes, code_std: posterior means and standard deviations, (members, rows, latents).
-        relative_error: of all outputs together, in the units the model was trained in, (members).
-        error_by_channel: relative error of each channel in physical units, (members).
+        relative_error: of all outputs and rows together, in the units the model was trained in, (members).
+        median_row_error: of all outputs of the median row, (members), which no single row makes look better.
+        channels: errors of each channel in physical units.
         regularisation: what the latents carry; None without a VAE.
+        over_regularised: whether the rate keeps each member from learning; none without a VAE.
+        over_fitted: whether each member went on to learn its training rows by heart; none without a VAE. The
+            parameters of its best record are kept, so that a yes concerns the training and not the member.
+        agreed: what the members agree on without labels; None without a VAE, with few rows, and where not asked for.
         disentanglement: latents against factors; None for data without factors.
         residuals: how far decoded rows violate the simulator's equations; None for data without a simulator, or of
             one without equations.
@@ -87,34 +95,60 @@ class Evaluation(NamedTuple):
     codes: FloatArray
     code_std: FloatArray
     relative_error: FloatArray
-    error_by_channel: dict[str, FloatArray]
+    median_row_error: FloatArray
+    channels: ChannelErrors
     regularisation: Regularisation | None
     disentanglement: Disentanglement | None
+    over_regularised: tuple[Verdict, ...] = ()
+    over_fitted: tuple[Verdict, ...] = ()
     residuals: Residuals | None = None
+    agreed: Agreed | None = None
+
+    @property
+    def error_by_channel(self) -> Errors:
+        """Relative error of each channel in physical units, all rows together, (members)."""
+        return self.channels.pooled
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON; lists hold one number a member."""
         numbers: dict[str, object] = {
             "rows": len(self.rows),
             "test_relative_error": self.relative_error,
-            "relative_error_by_channel": self.error_by_channel,
+            "relative_error_of_median_row": self.median_row_error,
+            "relative_error_by_channel": self.channels.pooled,
+            "relative_error_of_median_row_by_channel": self.channels.median_row,
+            "worst_channel": self.channels.worst,
+            "constant_channels": self.channels.constant,
         }
         if (r := self.regularisation) is not None:
             numbers |= fields(r) | {"rate": r.rate_per_latent.sum(1)}
+            numbers |= answered("over_regularised", self.over_regularised)
+            numbers |= answered("over_fitted", self.over_fitted)
         if (d := self.disentanglement) is not None:
             numbers |= d.as_json()
         if self.residuals is not None:
             numbers["residual"] = self.residuals
+        if self.agreed is not None:
+            numbers["agreed"] = self.agreed
         return plain(numbers)
 
 
-def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> Evaluation:
+def answered(name: str, verdicts: Sequence[Verdict]) -> dict[str, object]:
+    """Answers of members as words, and their reasons beside them."""
+    return {name: [v.word for v in verdicts], f"{name}_because": [v.reason for v in verdicts]}
+
+
+def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, agreement: bool = False) -> Evaluation:
     """Judge a run on rows of a store, by default those it was trained on without seeing them.
 
     Args:
         run: a finished training.
         store: the data set of the training, or one with the same variables.
         rows: numbers of the rows.
+        agreement: also say what the members agree on without labels, where there are rows enough.
+
+    Raises:
+        UsageError: the store declares other units, axes or components than the run learned, that cannot be converted.
 
     >>> import tempfile
     >>> from beable import RunSettings, TrainingSettings, train
@@ -130,17 +164,26 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
       codes: ..., shape (3, 10, 2)
       code_std: ..., shape (3, 10, 2)
       relative_error: ..., shape (3,)
-      error_by_channel:
-        height: ..., shape (3,)
+      median_row_error: ..., shape (3,)
+      channels: ChannelErrors
+        pooled:
+          height: ..., shape (3,)
+        median_row:
+          height: ..., shape (3,)
+        constant: none
       regularisation: Regularisation
         rate_per_latent: ..., shape (3, 2)
         active: 2, shape (3,)
+        active_range: 2, shape (3, 2)
         distortion: ..., shape (3,)
         collapsed_level: ...
-        over_regularised: 0 of 3 yes
       disentanglement: None
+      over_regularised: no: ..., no: ..., no: ...
+      over_fitted: cannot be told: ..., cannot be told: ..., cannot be told: ...
       residuals: None
+      agreed: None
     """
+    store = check_declared(run, store)
     rows = run.held_rows if rows is None else rows
     snapshots = read(store, run.variables, rows, run.conditions)
     codes = run.encode(snapshots)
@@ -150,16 +193,32 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None) -> E
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
     found = Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
     error = found.relative_error()
+    carried = regularisation(scores.distortion, scores.rate, _level(run, coded, fields))
     return Evaluation(
         rows,
         codes.mean,
         codes.std,
         error,
-        found.error_by_channel(fields, store.variables),
-        regularisation(scores.distortion, scores.rate, error, _level(run, coded, fields)),
+        found.median_row_error(),
+        found.channel_errors(fields, store.variables, store.coordinates),
+        carried,
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.conditions),
+        _hurt_by_the_rate(run, carried, error),
+        tuple(overfitting(run.history).verdicts),
         residuals(run, store, rows),
+        _agreed(run, snapshots) if agreement else None,
     )
+
+
+def _hurt_by_the_rate(run: Run, carried: Regularisation, error: FloatArray) -> tuple[Verdict, ...]:
+    members = zip(carried.active, error, run.training_error, strict=True)
+    return tuple(rate_hurts(int(active), float(e), training) for active, e, training in members)
+
+
+def _agreed(run: Run, snapshots: Mapping[str, FloatArray]) -> Agreed | None:
+    """What members agree on; None for too few rows or members."""
+    rows = len(next(iter(snapshots.values())))
+    return agreed(run, snapshots) if rows >= FEWEST_AXES_ROWS and run.members > 1 else None
 
 
 def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) -> Evaluation:
@@ -174,7 +233,8 @@ def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) 
         codes,
         np.zeros_like(codes),
         found.relative_error(),
-        found.error_by_channel(snapshots, store.variables),
+        found.median_row_error(),
+        found.channel_errors(snapshots, store.variables, store.coordinates),
         None,
         disentanglement(codes, codes, store, data.held_rows),
     )

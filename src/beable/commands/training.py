@@ -41,6 +41,7 @@ FIT = {
     "batch": "training.batch",
     "learning-rate": "training.learning_rate",
     "start": "training.start",
+    "bootstrap": "training.bootstrap",
     "patience": "training.patience",
     "held-out": "training.held_out",
     "group": "training.group",
@@ -86,15 +87,24 @@ def fit(
     settings = validated(RunSettings, merged(given(config, set), tree_of(OPTIONS, chosen)))
     with progress("training", quiet=json) as tick:
         run = train(data, output, settings, progress=tick, threads=threads)
-    evaluation = judge(run, data)
+    evaluation = judge(run, data, agreement=True)
     _warn(run, evaluation)
-    told = evaluation.as_json() | _learned(run) | {"held_out": run.held_out, "strangers": run.strangers.as_json()}
-    show(told | {"run": str(output), "cpu_seconds": run.cpu_seconds}, json=json)
+    told = told_of(evaluation, json) | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}
+    show(told, json=json)
 
 
 def _learned(run: "Run") -> dict[str, Any]:
-    """What a run learned from, and in which representation, where neither may have been chosen by hand."""
-    return {"variables": run.variables, "representation": run.settings.representation.kind}
+    """What a run learned from, in which representation, and how rows were held out; none may be chosen by hand."""
+    chosen = {"variables": run.variables, "representation": run.settings.representation.kind}
+    return chosen | {"held_out": run.held_out, "strangers": run.strangers.as_json()}
+
+
+def told_of(evaluation: "Evaluation", json: bool) -> dict[str, Any]:
+    """Every number of an evaluation for programs; for people what members agree on in a few lines."""
+    numbers = evaluation.as_json()
+    if json or evaluation.agreed is None:
+        return numbers
+    return numbers | {"agreed": evaluation.agreed.summary()}
 
 
 with_options(fit, OPTIONS)
@@ -105,23 +115,14 @@ def _warn(run: "Run", evaluation: "Evaluation") -> None:
     from beable.analysis.overfitting import overfitting, warning
 
     modes = run.settings.representation.kind == "modes"
-    told = (warning(overfitting(run.history), run.kept_steps, modes), _over_regularised(run, evaluation))
+    told = (warning(overfitting(run.history), run.kept_steps, modes), _over_regularised(evaluation))
     for line in filter(None, told):
         warnings.warn(line, stacklevel=2)
 
 
-def _over_regularised(run: "Run", evaluation: "Evaluation") -> str | None:
+def _over_regularised(evaluation: "Evaluation") -> str | None:
     """What to tell of members whose rate keeps them from learning; None where there are none."""
-    from beable.analysis.collapse import rate_hurts
-
-    if evaluation.regularisation is None:
-        return None
-    verdicts = [
-        rate_hurts(int(active), float(error), training)
-        for active, error, training in zip(
-            evaluation.regularisation.active, evaluation.relative_error, run.training_error, strict=True
-        )
-    ]
+    verdicts = evaluation.over_regularised
     if not (bad := [k for k, verdict in enumerate(verdicts) if verdict.answer]):
         return None
     return (
@@ -146,7 +147,7 @@ def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
     from beable.analysis.evaluation import evaluate as judge
 
     loaded, data, rows = _open(run, store)
-    evaluation = judge(loaded, data, rows)
+    evaluation = judge(loaded, data, rows, agreement=True)
     _warn(loaded, evaluation)
     show(evaluation.as_json(), json=json)
 
@@ -192,7 +193,7 @@ def report(
         raise UsageError(f"{output}: its folder does not exist: make it first")
     loaded, data, rows = _open(run, store)
     command = f"beable report {run.name} {store.name} -o {output.name}"
-    page = run_page(loaded, data, judge(loaded, data, rows), title or f"Report of {run.name}", command)
+    page = run_page(loaded, data, judge(loaded, data, rows, agreement=True), title or f"Report of {run.name}", command)
     atomic_write(output, render(page).encode())
     show({"report": str(output.resolve())}, json=json)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Disentanglement, Evaluation
+from beable.analysis.overfitting import overfitting
 from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
@@ -20,7 +21,7 @@ from beable.report.page import Figure, Section, Table, Text
 from beable.simulator import Variable
 from beable.training.data import read
 from beable.training.run import Run
-from beable.verdicts import counted
+from beable.verdicts import Verdict, counted
 
 FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
@@ -30,12 +31,12 @@ SHOWN_REASONS = 3
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
     """The snapshots themselves: every field of a few rows."""
-    drawn = [v for v in store.variables if _drawable(v)]
+    drawn = [v for v in store.variables if is_drawable(v)]
     failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
     facts = f"{store.rows:,} snapshots{failed}."
     if not drawn:
         return Section("The data", [*text, facts], _configurations(store, rows))
-    x, y = _axes(store, drawn[0])
+    x, y = drawn_axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
     figure = fields(
@@ -93,12 +94,13 @@ def _pair_of_boxes(truth: FloatArray, decoded: FloatArray) -> Figure:
     return Figure(figure, caption, "Configurations and their reconstruction.")
 
 
-def _drawable(v: Variable) -> bool:
+def is_drawable(v: Variable) -> bool:
+    """Whether a variable is a field on a plane, of one or two components."""
     plane = len(v.shape) == 2 or (len(v.shape) == 3 and v.shape[0] == 2)
     return not v.diagnostic and not _of_particles(v) and plane
 
 
-def _axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
+def drawn_axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
     """Coordinates of a field's grid; node numbers where the store has none."""
     pairs = zip(v.dims[-2:], v.shape[-2:], strict=True)
     x, y = (np.asarray(store.coordinates[d][0]) if d in store.coordinates else np.arange(float(n)) for d, n in pairs)
@@ -132,7 +134,7 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     items = [_channel_errors(evaluation), *_residual_table(evaluation)]
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
-        x, y = _axes(store, variables[0])
+        x, y = drawn_axes(store, variables[0])
         units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
         figure = reconstruction(fields, found, names, units, x, y, scales=[_scale(f[None]) for f in fields])
         caption = (
@@ -186,10 +188,12 @@ def _planes(
 
 
 def _error_words(evaluation: Evaluation) -> str:
-    e = evaluation.relative_error
+    e, worst = evaluation.relative_error, evaluation.channels.worst
     return (
         f"Relative squared error of all outputs on {len(evaluation.rows):,} held-out rows: median over members "
-        f"{number(np.median(e))}, best {number(e.min())}, worst {number(e.max())}."
+        f"{number(np.median(e))}, best {number(e.min())}, worst {number(e.max())}; of the median row "
+        f"{number(np.median(evaluation.median_row_error))}. The channel that is lost most is {worst}, "
+        f"{number(np.median(evaluation.error_by_channel[worst]))}."
     )
 
 
@@ -246,14 +250,13 @@ def _rate_words(evaluation: Evaluation) -> Text:
         return ""
     rates = ", ".join(f"{x:.2f}" for x in np.median(r.rate_per_latent, axis=0))
     words = f"Rate of each latent, median over members: {rates} nats; {int(np.median(r.active))} latents active."
-    bad = int(r.over_regularised.sum())
-    if bad:
-        return (
-            f"{words} Warning: {bad} of {len(r.active)} members are over-regularised, they do no better than answering "
-            "with the mean of the data: lower objective.beta, or let a phase of reconstruction alone come first "
-            "(objective.reconstruction_steps)."
-        )
-    return f"{words} No member is over-regularised."
+    return f"{words} Members over-regularised: {_with_a_reason(evaluation.over_regularised)}."
+
+
+def _with_a_reason(verdicts: Sequence[Verdict]) -> str:
+    """How many answers of each kind, and the reason of the first that is no plain no."""
+    order = sorted(verdicts, key=lambda v: (v.answer is False, v.answer is None))
+    return f"{counted(verdicts)} (such as: {order[0].reason})" if order else "none"
 
 
 def history_section(run: Run) -> Section:
@@ -269,7 +272,14 @@ def history_section(run: Run) -> Section:
     phases = {"reconstruction only": 0.0, "with rate": float(recon)} if recon else None
     figure = histories(terms, steps, phases, clock="step")
     caption = "Terms of the objective during training, in nats a row: every member thin, their median thick."
-    return Section("Training", [], [Figure(figure, caption, "Training histories.")])
+    words = f"Members that learned training rows by heart: {_with_a_reason(overfitting(run.history).verdicts)}."
+    kept = f"Each member keeps the parameters of its best held-out record, of step {_span(run.kept_steps)}."
+    return Section("Training", [words, kept], [Figure(figure, caption, "Training histories.")])
+
+
+def _span(steps: Sequence[int]) -> str:
+    low, high = min(steps), max(steps)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def provenance(store: Store, command: str, runs: Mapping[str, Run]) -> dict[str, str]:

@@ -1,0 +1,142 @@
+"""What is known of a run without factors: how rows were held out, what members agree on, what each latent does."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.agree import Agreed
+from beable.analysis.evaluation import Evaluation
+from beable.console.numbers import number
+from beable.datasets.store import Store
+from beable.report.figures.fields import fields
+from beable.report.page import Figure, Section, Table, Text
+from beable.report.sections import drawn_axes, is_drawable
+from beable.simulator import Variable
+from beable.training.data import conditions, read
+from beable.training.run import Run
+
+FloatArray = NDArray[np.floating]
+REACH = (-2.0, -1.0, 0.0, 1.0, 2.0)
+MOST_LATENTS, MOST_NUMBERS = 8, 12
+MOST_FINDINGS = 8
+
+
+def data_words(run: Run, evaluation: Evaluation) -> list[Text]:
+    """How rows were held out, whether they are strangers, and what a look at the data found."""
+    seen = [str(finding["line"]) for finding in run.metadata.get("look", [])]
+    more = [f"and {len(seen) - MOST_FINDINGS} more."] if len(seen) > MOST_FINDINGS else []
+    return [
+        f"Held out: {run.held_out}; strangers to the training rows: {run.strangers}.",
+        *(["A look at the data before training found:", *seen[:MOST_FINDINGS], *more] if seen else []),
+    ]
+
+
+def agreement_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
+    """How many latents there are, what trainings agree on, how far to trust them, and what each latent does."""
+    words = _answers(evaluation.agreed) if evaluation.agreed else [_too_few(run, evaluation)]
+    items = [*_latents(run, evaluation, member), *_traverses(run, store, evaluation, member)]
+    return Section("Without labels: what do trainings agree on?", words, items)
+
+
+def _too_few(run: Run, evaluation: Evaluation) -> str:
+    return (
+        f"Cannot be told from {len(evaluation.rows)} held-out rows and {run.members} members: at least 32 rows and 2 "
+        "members are needed."
+    )
+
+
+def _answers(a: Agreed) -> list[Text]:
+    told = a.summary()
+    asked = {
+        "Do the data support the latents": told["latents that data support"],
+        "Do members span the same plane": told["the same plane"],
+        "Do members find the same axes": told["the same axes"],
+        "Do the codes have axes of their own": told["axes in the codes"],
+        "Does the objective hold the axes": told["axes held by the objective"],
+        "Trust in the run, the share of members expected to hold one factor in each latent": told["trust in the run"],
+    }
+    return [f"{question}: {answer}." for question, answer in asked.items()]
+
+
+def _latents(run: Run, evaluation: Evaluation, member: int) -> list[Table]:
+    """Each latent of one member: its rate, who else found it, and trust; nothing without an answer."""
+    a, r = evaluation.agreed, evaluation.regularisation
+    if a is None or r is None:
+        return []
+    order = np.argsort(-r.rate_per_latent[member], kind="stable")
+    rows = [[f"{i}", number(r.rate_per_latent[member, i]), _found(a, member, i), _trusted(a, member, i)] for i in order]
+    caption = (
+        f"Latents of member {member}: rate, how many members of other starts found the same latent (up to order, sign "
+        "and monotone bending; beside it the share by chance), and trust, the probability that it is a factor."
+    )
+    return [Table(caption, ["latent", "rate (nats)", "found by", "trust"], rows, "lrrr")]
+
+
+def _found(a: Agreed, member: int, latent: int) -> str:
+    compared = int(a.agreement.compared[member])
+    if not a.agreement.active[member, latent] or not compared:
+        return "–"
+    chance = a.agreement.chance[member, latent]
+    return f"{int(a.agreement.found[member, latent])} of {compared} (chance {chance:.0%})"
+
+
+def _trusted(a: Agreed, member: int, latent: int) -> str:
+    trust = a.trust.latents[member, latent]
+    return number(trust) if np.isfinite(trust) else "–"
+
+
+# What each latent does
+
+
+def _traverses(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Figure | Table]:
+    """The first field, or all numbers, decoded along each latent of one member."""
+    learned = [v for v in store.variables if v.name in run.variables]
+    codes = evaluation.codes[member]
+    active = [int(i) for i in np.argsort(-codes.std(axis=0), kind="stable")][:MOST_LATENTS]
+    if drawn := [v for v in learned if is_drawable(v)]:
+        return [_maps(run, store, evaluation, member, drawn[0], sorted(active))]
+    numbers = [v for v in learned if not v.shape][:MOST_NUMBERS]
+    return [_changes(run, store, evaluation, member, numbers, sorted(active))] if numbers else []
+
+
+def _decoded(
+    run: Run, store: Store, evaluation: Evaluation, member: int, name: str, latents: Sequence[int]
+) -> Iterator[FloatArray]:
+    """A variable at the steps of ``REACH``, in deviations of the codes, along each latent, others at their mean."""
+    codes = evaluation.codes
+    mean, spread = codes.mean(axis=1), codes.std(axis=1)
+    known = conditions(read(store, run.variables[:1], evaluation.rows[: len(REACH)], run.conditions), run.conditions)
+    middle = None if known is None else np.repeat(known.mean(axis=0, keepdims=True), len(REACH), axis=0)
+    for i in latents:
+        z = np.repeat(mean[:, None], len(REACH), axis=1)
+        z[:, :, i] += np.array(REACH) * spread[:, None, i]
+        yield next(d for k, d in enumerate(run.decode(z, middle)) if k == member)[name]
+
+
+def _maps(run: Run, store: Store, evaluation: Evaluation, member: int, v: Variable, latents: Sequence[int]) -> Figure:
+    decoded = np.stack(list(_decoded(run, store, evaluation, member, v.name, latents)))
+    columns = [decoded[:, step] for step in range(len(REACH))]
+    titles = [f"{step:+g} s".replace("-", "−").replace("+0 s", "mean") for step in REACH]
+    x, y = drawn_axes(store, v)
+    figure = fields(columns, titles, [v.unit] * len(columns), x, y, rows=[f"latent {i}" for i in latents])
+    caption = (
+        f"What each latent of member {member} does: {v.long_name or v.name} decoded with one latent moved by up to two "
+        "deviations s of its codes, the others at their mean."
+    )
+    return Figure(figure, caption, f"{v.name} decoded along each latent.")
+
+
+def _changes(
+    run: Run, store: Store, evaluation: Evaluation, member: int, numbers: Sequence[Variable], latents: Sequence[int]
+) -> Table:
+    rows = [[f"latent {i}"] for i in latents]
+    for v in numbers:
+        for row, values in zip(rows, _decoded(run, store, evaluation, member, v.name, latents), strict=True):
+            row.append(f"{number(values[0])} to {number(values[-1])}")
+    caption = (
+        f"What each latent of member {member} does: numbers decoded from two deviations of its codes below their mean "
+        "to two above, the other latents at their mean."
+    )
+    heads = [f"{v.name} ({v.unit})" if v.unit else v.name for v in numbers]
+    return Table(caption, ["", *heads], rows, "l" + "r" * len(heads))
