@@ -13,6 +13,7 @@ from beable.report.study import study_page
 from beable.studies.context import Context
 from beable.studies.run import read_study, run_study
 from beable.studies.study import parse
+from beable.systems.darcy.parts.mixture import Mixture
 from beable.workers import pool
 
 
@@ -61,8 +62,10 @@ def test_answers_are_those_that_were_measured(finished):
         assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
 
 
-def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank):
+def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank, monkeypatch):
+    """The second arm is called the worst: after so few steps neither finds the factors."""
     _, done, out = finished
+    monkeypatch.setattr(Mixture, "worst", "theirs")
     html = render(study_page(done, out))
     assert "ICA &lt;start&gt;" in html
     assert "<start>" not in html
