@@ -112,6 +112,7 @@ def main(path: str, rows: str, workers: str, settings: str = "{}") -> int:
     about: dict[str, Any] = json.loads(settings)
     largest, block = about.pop("largest_file", None), about.pop("block", 4)
     if largest is not None:
+        sys.dont_write_bytecode = True  # the interpreter would leave compiled files cut off at that size
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     try:
         generate(Waves(**about), path, int(rows), workers=int(workers), block=block)
