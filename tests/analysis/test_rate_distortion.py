@@ -15,6 +15,7 @@ from beable.errors import UsageError
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
+TO_THE_LAST = {"patience": None, "keep": "last"}
 EIGENVALUES = np.array([4.0, 1.0, 0.25])
 SIGMA = 0.3
 BETAS = [0.5, 1.0, 2.0, 5.0, 20.0, 60.0]
@@ -38,7 +39,15 @@ def curve(tmp_path_factory):
         {
             "representation": {"kind": "modes", "modes": 3, "scaling": "none"},
             "model": {"latents": 3, "depth": 0, "variance": "fixed", "sigma": SIGMA},
-            "training": {"steps": 1200, "batch": None, "start": "pca", "learning_rate": 0.02, "held_out": 2},
+            "training": {
+                "steps": 1200,
+                "batch": None,
+                "start": "pca",
+                "learning_rate": 0.02,
+                "held_out": 2,
+                "patience": None,
+                "keep": "last",
+            },
         }
     )
     run = train(store, folder / "run", sweep_settings(settings, BETAS, 1))
@@ -111,7 +120,15 @@ def test_a_free_variance_leaves_fewer_latents_than_outputs_over_beta(tmp_path):
         {
             "representation": {"kind": "modes", "modes": 3, "scaling": "none"},
             "model": {"latents": 3, "depth": 0},
-            "training": {"steps": 1500, "batch": None, "start": "pca", "learning_rate": 0.02, "held_out": 2},
+            "training": {
+                "steps": 1500,
+                "batch": None,
+                "start": "pca",
+                "learning_rate": 0.02,
+                "held_out": 2,
+                "patience": None,
+                "keep": "last",
+            },
         }
     )
     betas = [1.6, 2.5, 4.0, 7.5]

@@ -9,6 +9,7 @@ from beable.analysis.evaluation import evaluate
 from beable.analysis.residuals import MOST, residuals
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
+from beable.errors import DataWarning
 from beable.report.run import run_page
 from beable.systems.darcy.simulator import Darcy
 from beable.systems.lennard_jones.simulator import LennardJones
@@ -77,11 +78,13 @@ def test_an_evaluation_and_a_report_hold_the_residuals(store, flow):
 
 def test_data_without_a_simulator_or_equations_have_none(store, flow, tmp_path, monkeypatch):
     arrays = {name: store.read(name, np.arange(80)) for name in ("pressure", "flux")}
-    assert residuals(flow, Store.from_arrays(tmp_path / "mine.zarr", arrays), flow.held_rows) is None
+    with pytest.warns(DataWarning, match="has no coordinates here"):
+        assert residuals(flow, Store.from_arrays(tmp_path / "mine.zarr", arrays), flow.held_rows) is None
     monkeypatch.setattr(Darcy, "residual", lambda self, snapshot: float("nan"))
     assert residuals(flow, store, flow.held_rows) is None
 
 
+@pytest.mark.filterwarnings("ignore:.*repeat an earlier row", "ignore:held-out rows are no strangers")
 def test_decoded_particles_have_no_stored_energy(tmp_path):
     fluid = LennardJones(particles=4, box=4.0, temperature=1.0, gravity=[0.1, 0.7], sweeps=5, samples=40, spacing=1)
     store = generate(fluid, tmp_path / "fluid.zarr", rows=40, workers=1)

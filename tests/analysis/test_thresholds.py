@@ -16,6 +16,7 @@ from beable.errors import DataError, UsageError
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
+TO_THE_LAST = {"patience": None, "keep": "last"}
 COLUMNS, LATENTS, ROWS = 5, 2, 400
 
 
@@ -151,6 +152,7 @@ def trained(folder, x, depth, betas=BETAS, steps=1500):
                   "sigma": np.sqrt(0.5)},
         "objective": {"beta": {"kind": "constant", "beta": list(betas)}},
         "training": {"members": len(betas), "steps": steps, "batch": 200, "start": "random", "held_out": 10,
+                     **TO_THE_LAST,
                      "learning_rate": 1e-2},
     })  # fmt: skip
     run = train(store, folder / "run", settings)

@@ -23,6 +23,8 @@ from beable.systems.darcy.simulator import Darcy
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*members over-fit")  # 30 rows, a few steps
+
 USAGE, DATA, CORRUPT, OUTPUT, LOCKED, INTERRUPTED = 2, 3, 5, 73, 75, 130
 ROWS, SIDE = 40, 9
 SHORT = "--steps 20 --members 2 --latents 1"
@@ -156,7 +158,7 @@ CASES = [
     ("fit good.zarr -o new --step 30", USAGE, "Did you mean --steps"),
     ("fit good.zarr -o new --variables presure", USAGE, "did you mean 'pressure'? known: pressure"),
     ("fit good.zarr -o new --prior standart", USAGE, "did you mean 'standard'? known: gaussian, hierarchical, mixture"),
-    ("fit good.zarr -o new --start icca", USAGE, "did you mean 'ica'? known: ica, pca, random"),
+    ("fit good.zarr -o new --start icca", USAGE, "did you mean 'ica'? known: ica, mixed, pca, random"),
     (
         "fit good.zarr -o new --representation mode",
         USAGE,

@@ -272,7 +272,7 @@ def test_info(beable, small):
 
 def test_info_as_json_is_what_the_store_says(beable, small):
     _, out, _ = beable("data", "info", small, "--json")
-    assert json.loads(out) == {"path": str(small), **Store.open(small).info()}
+    assert json.loads(out) == {"path": str(small), **Store.open(small).info(), "look": []}
 
 
 def test_verify_finds_a_flipped_bit(beable, small, tmp_path):

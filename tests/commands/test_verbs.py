@@ -32,7 +32,7 @@ def test_evaluate_gives_one_number_a_member_in_context(folder, capsys):
     assert max(found["test_relative_error"]) < 1e-2
     assert set(found["relative_error_by_channel"]) == {"pressure", "flux x", "flux y"}
     assert found["s_d_chance"] < found["s_d_ceiling"]
-    assert found["over_regularised"] == [False] * 3
+    assert found["over_regularised"] == ["no"] * 3
 
 
 def test_evaluating_another_data_set_takes_all_its_rows(folder, capsys):
@@ -90,5 +90,5 @@ def test_training_that_learns_nothing_is_warned_of(folder, capsys, recwarn):
         "1e7",
     ]
     found = answer(capsys, words)
-    assert found["over_regularised"] == [True, True]
+    assert found["over_regularised"] == ["yes", "yes"]
     assert any("2 of 2 members are over-regularised" in str(w.message) for w in recwarn)

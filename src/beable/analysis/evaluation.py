@@ -178,8 +178,8 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
         distortion: ..., shape (3,)
         collapsed_level: ...
       disentanglement: None
-      over_regularised: no: ..., no: ..., no: ...
-      over_fitted: cannot be told: ..., cannot be told: ..., cannot be told: ...
+      over_regularised: 3 no
+      over_fitted: 3 cannot be told
       residuals: None
       agreed: None
     """
@@ -204,7 +204,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
         carried,
         disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.conditions),
         _hurt_by_the_rate(run, carried, error),
-        tuple(overfitting(run.history).verdicts),
+        tuple(overfitting(run.history, run.best_steps).verdicts),
         residuals(run, store, rows),
         _agreed(run, snapshots) if agreement else None,
     )

@@ -51,11 +51,13 @@ class Overfitting(NamedTuple):
         return [k for k, verdict in enumerate(self.verdicts) if verdict.answer]
 
 
-def overfitting(history: Mapping[str, FloatArray]) -> Overfitting:
+def overfitting(history: Mapping[str, FloatArray], best: Sequence[int] | None = None) -> Overfitting:
     """Judge each member of a run by its history.
 
     Args:
         history: of a run: "step" (records), "train/distortion", "held/distortion" and "beta" (records, members).
+        best: step of each member's least held-out loss, rate and all, where known: a member whose loss is least at the
+            end does not over-fit, whatever its distortion does.
 
     >>> steps = np.arange(20)
     >>> rising = np.where(steps < 5, 20.0 - 2 * steps, 5.0 + steps)[:, None]
@@ -66,7 +68,15 @@ def overfitting(history: Mapping[str, FloatArray]) -> Overfitting:
     """
     members = range(np.shape(history["held/distortion"])[1])
     verdicts, steps, held, training = zip(*(_member(history, k) for k in members), strict=True)
+    if best is not None:
+        verdicts = tuple(_unless_best_at_the_end(v, step, history) for v, step in zip(verdicts, best, strict=True))
     return Overfitting(list(verdicts), np.array(steps), np.array(held), np.array(training))
+
+
+def _unless_best_at_the_end(verdict: Verdict, best: int, history: Mapping[str, FloatArray]) -> Verdict:
+    if not verdict.answer or best < history["step"][-1]:
+        return verdict
+    return Verdict(False, f"{verdict.reason}; the held-out loss, with the rate in it, is least at the last record")
 
 
 def _member(history: Mapping[str, FloatArray], k: int) -> tuple[Verdict, int, list[float], list[float]]:

@@ -115,7 +115,7 @@ def _warn(run: "Run", evaluation: "Evaluation") -> None:
     from beable.analysis.overfitting import overfitting, warning
 
     modes = run.settings.representation.kind == "modes"
-    told = (warning(overfitting(run.history), run.kept_steps, modes), _over_regularised(evaluation))
+    told = (warning(overfitting(run.history, run.best_steps), run.kept_steps, modes), _over_regularised(evaluation))
     for line in filter(None, told):
         warnings.warn(line, stacklevel=2)
 
@@ -198,8 +198,8 @@ def report(
     show({"report": str(output.resolve())}, json=json)
 
 
-#: a sweep takes fewer steps than one training
-SWEEP = {"training": {"steps": 3000}}
+#: a sweep takes fewer steps than one training, all of them, so that points of a curve differ in beta alone
+SWEEP = {"training": {"steps": 3000, "patience": None, "keep": "last"}}
 SWEEP_OPTIONS = named_options(
     RunSettings,
     {"variables": "variables", "latents": "model.latents", "sigma": "model.sigma", "steps": "training.steps"},

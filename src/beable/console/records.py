@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from beable.console.output import printable
+from beable.verdicts import Verdict, counted
 
 Record = TypeVar("Record")
 
@@ -46,8 +47,12 @@ def _lines(values: Mapping[str, Any], indent: str) -> Iterator[str]:
 def _text(value: Any) -> str:
     if getattr(value, "ndim", 0) and hasattr(value, "dtype"):
         return array_summary(value)
+    if isinstance(value, list | tuple) and value and all(isinstance(entry, Verdict) for entry in value):
+        return counted(value)
     if type(value) is tuple or isinstance(value, list):
         return ", ".join(map(_text, value)) or "none"
+    if isinstance(value, Verdict):
+        return str(value)
     return f"{value:.4g}" if isinstance(value, float) else printable(value) if isinstance(value, str) else repr(value)
 
 

@@ -272,8 +272,11 @@ def history_section(run: Run) -> Section:
     phases = {"reconstruction only": 0.0, "with rate": float(recon)} if recon else None
     figure = histories(terms, steps, phases, clock="step")
     caption = "Terms of the objective during training, in nats a row: every member thin, their median thick."
-    words = f"Members that learned training rows by heart: {_with_a_reason(overfitting(run.history).verdicts)}."
-    kept = f"Each member keeps the parameters of its best held-out record, of step {_span(run.kept_steps)}."
+    learned = overfitting(run.history, run.best_steps).verdicts
+    words = f"Members that learned training rows by heart: {_with_a_reason(learned)}."
+    kept = (
+        f"Kept: of each member the parameters of its {run.settings.training.keep} record, step {_span(run.kept_steps)}."
+    )
     return Section("Training", [words, kept], [Figure(figure, caption, "Training histories.")])
 
 

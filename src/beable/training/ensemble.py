@@ -36,7 +36,7 @@ def split(
     >>> [part.tolist() for part in split(6, 2, seed=0, shuffle=False)]
     [[0, 1, 2, 3], [4, 5]]
     >>> [part.tolist() for part in split(6, 2, seed=0, parts=np.array([0, 1, 2, 0, 1, 2]))]
-    [[1, 2, 4, 5], [0, 3]]
+    [[0, 1, 3, 4], [2, 5]]
     """
     count = round(held_out * rows) if held_out < 1 else int(held_out)
     if not 1 <= count <= rows - 2:

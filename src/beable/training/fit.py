@@ -275,14 +275,19 @@ class Fit:
     @torch.no_grad()
     def _take_best(self) -> None:
         """Put the best parameters in place; a training too short for a record of the whole objective has none."""
+        if self.settings.keep == "last":
+            return
         found = self.best.records > 0
         for kept, p in zip(self.best.parameters, self.parameters, strict=True):
             p.copy_(torch.where(_by_member(found, p), kept, p))
 
+    def best_steps(self) -> list[int]:
+        """Step of the record with each member's least held-out loss; the last step without records."""
+        return [self.history.steps[record - 1] if record else self.step for record in self.best.records.tolist()]
+
     def kept_steps(self) -> list[int]:
         """Step whose parameters each member keeps."""
-        records = self.best.records.tolist()
-        return [self.history.steps[record - 1] if record else self.step for record in records]
+        return self.best_steps() if self.settings.keep == "best" else [self.step] * len(self.vae.members)
 
     @torch.no_grad()
     def training_error(self) -> Tensor:

@@ -156,6 +156,11 @@ class Run:
         return list(self.metadata.get("kept_steps", [self.metadata["steps"]] * self.members))
 
     @property
+    def best_steps(self) -> list[int] | None:
+        """Step of each member's least held-out loss; None where it was not recorded."""
+        return self.metadata.get("best_steps")
+
+    @property
     def training_error(self) -> list[float | None]:
         """Relative error of each member on training rows, in the units it was trained in; None where not known."""
         return list(self.metadata.get("training_error", [None] * self.members))
@@ -553,6 +558,7 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "held_rows": data.held_rows.tolist(),
         "steps": fit.step,
         "kept_steps": fit.kept_steps(),
+        "best_steps": fit.best_steps(),
         "training_error": files.plain(fit.training_error().numpy()),
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},

@@ -33,8 +33,8 @@ class TrainingSettings(SettingsModel):
         blocks: number of blocks of neighbours that the rows are cut into, in their order; whole blocks are held out.
         rows: how many of the training rows each member sees; None for all.
         patience: records, fifty in all, for which every member's held-out loss may fail to improve while its training
-            loss goes on falling, over 200 steps at least; then training stops. none goes to the last step. Each member
-            keeps the parameters of its best record either way.
+            loss goes on falling, over 200 steps at least; then training stops. none goes to the last step.
+        keep: which parameters each member keeps, those of its "best" held-out record or of the "last" step.
     """
 
     members: int = Field(default=16, ge=1)
@@ -52,6 +52,7 @@ class TrainingSettings(SettingsModel):
     blocks: int | None = Field(default=None, ge=2)
     rows: tuple[int, ...] | None = None
     patience: int | None = Field(default=10, ge=1)
+    keep: Literal["best", "last"] = "best"
 
     @model_validator(mode="after")
     def _one_rate_a_member(self) -> Self:

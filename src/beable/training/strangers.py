@@ -36,6 +36,7 @@ CHANCE = 1e-3
 FEWEST_HELD, FEWEST_TRAINED = 10, 16
 NEXT = 0.25  # share of the training rows that counts as next to a row in order
 MOST_HELD, MOST_TRAINED, MOST_NUMBERS = 256, 8192, 4_000_000  # limits of the cost
+FEWEST_SETTINGS = 10  # of the factors: rows of fewer are classes, alike because of them and not of a common origin
 FEWEST_EQUAL = 0.2  # share of held-out rows that must have relatives of equal factors
 
 
@@ -170,7 +171,7 @@ def _by_factors(distance: Floats, at: FloatArray, there: FloatArray) -> list[Rel
     label, labels = number_of.ravel()[: len(at)], number_of.ravel()[len(at) :]
     own = label[:, None] == labels
     related = own.any(1) & ~own.all(1)
-    if related.sum() < max(FEWEST_HELD, FEWEST_EQUAL * len(at)):
+    if number_of.max() + 1 < FEWEST_SETTINGS or related.sum() < max(FEWEST_HELD, FEWEST_EQUAL * len(at)):
         return []
     other = _another(label)[:, None] == labels
     return [_relation("rows with the same values of the factors", distance[related], own[related], other[related])]

@@ -23,6 +23,8 @@ from beable.systems.packing.parts.trends import PAIRINGS, explained, trends
 from beable.systems.packing.study import PARTS as MEASURED
 from beable.training.run import Run, train
 
+pytestmark = pytest.mark.filterwarnings("ignore:rows .* repeat an earlier row")
+
 BETAS, SEEDS, PARTS = (0.01, 0.1, 0.5, 1.0, 8.0), 2, 3
 
 

@@ -19,6 +19,10 @@ from beable.training.data import learnable, natural_representation
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*members over-fit", "ignore:.* has no unit here"
+)  # small tables, few steps
+
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
 TINY = "--median 1 1.5 --spread 0 0.1 --min-coarse-spheres 30 --workers 1"
