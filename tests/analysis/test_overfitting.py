@@ -156,5 +156,7 @@ def test_a_wake_of_400_rows_of_60000_numbers_with_two_latents(tmp_path, capsys):
     velocity += np.random.default_rng(1).normal(scale=0.1, size=velocity.shape).astype(np.float32)
     run, told = fitted(tmp_path, velocity, "--latents 2 --members 4 --json")
     errors = json.loads(capsys.readouterr().out)["test_relative_error"]
-    assert max(errors) < error_of_modes(velocity, run)
+    two_modes = error_of_modes(velocity, run)
+    assert np.median(errors) < 0.9 * two_modes
+    assert max(errors) < 1.02 * two_modes
     assert "over-fit" in told
