@@ -303,3 +303,12 @@ def test_names_are_words_whatever_stands_in_them(first: int) -> None:
 def test_dollars_stay_dollars() -> None:
     figure = fields([FIELD[None]], ["cost in $ or $"], ["1"], X, Y)
     assert figure.axes[0].get_title() == r"cost in \$ or \$"
+
+
+def test_ticks_of_maps_are_plain_numbers():
+    x = np.linspace(0.0, 50.0, 6)
+    figure = fields([np.random.default_rng(0).normal(size=(1, 6, 6))], ["u"], ["m"], x, x)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels
+    assert not any("±" in label for label in labels)

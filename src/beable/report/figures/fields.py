@@ -57,7 +57,7 @@ def _frame(axes: Axes, grid: _Grid) -> None:
     axes.set_ylim(*extent(grid.y))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(2))
-        axis.set_major_formatter(FuncFormatter(number))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     for spine in axes.spines.values():
         spine.set(visible=True, color="#C3C8CE", linewidth=0.5)
 
