@@ -41,9 +41,15 @@ def commands(page):
 
 def short(words):
     """A command line of a page with few rows, steps, members and spheres; study and search of hours are only parsed."""
-    rows, few = (["--rows", "48"], ["--members", "2"]) if words[1] in ("simulate", "fit") else ([], [])
+    rows, few = (["--rows", "132"], ["--members", "2"]) if words[1] in ("simulate", "fit") else ([], [])
     kept = [w for i, w in enumerate(words) if not {"--rows", "--members", "--steps"} & {w, words[i - 1]}]
-    added = {"simulate": rows, "fit": [*few, "--steps", "20"], "rate-distortion": ["--seeds", "1", "--steps", "20"]}
+    few_trainings = ["--members", "3"]
+    added = {
+        "simulate": rows,
+        "fit": [*few, "--steps", "20"],
+        "agree": few_trainings,
+        "rate-distortion": ["--seeds", "1", "--steps", "20"],
+    }
     return [*kept, *added.get(words[1], [])]
 
 
@@ -79,4 +85,4 @@ def test_every_command_of_the_pages_is_understood():
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(blocks("README.md")[0], {})
-    assert "0.9" in capsys.readouterr().out
+    assert "yes: the latents are turned" in capsys.readouterr().out

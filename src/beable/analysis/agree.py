@@ -96,17 +96,21 @@ def agreed(run: Run, snapshots: Mapping[str, FloatArray]) -> Agreed:
     """
     few = {name: values[:ROWS] for name, values in snapshots.items()}
     rows = len(next(iter(few.values())))
-    if rows < FEWEST_ROWS or run.members < 2:
-        raise DataError(
-            f"{rows} rows and {run.members} members: at least {FEWEST_ROWS} held-out rows and 2 members are needed "
-            "(training.held_out, training.members)"
-        )
+    _check_enough(rows, run.members)
     codes = run.encode(few).mean
     active = run.score(few).rate.mean(1) > ACTIVE_NATS
     found = agreement(list(codes), starts_of(run), active=active)
     turned = rotation_test(run, few)
     axes = [independent_axes(z, active=some) for z, some in zip(codes, active, strict=True)]
     return Agreed(found, turned, trust(axes, found, turned), rows)
+
+
+def _check_enough(rows: int, members: int) -> None:
+    if rows < FEWEST_ROWS or members < 2:
+        raise DataError(
+            f"{rows} rows and {members} members: at least {FEWEST_ROWS} held-out rows and 2 members are needed "
+            "(training.held_out, training.members)"
+        )
 
 
 def starts_of(run: Run) -> list[str]:
@@ -151,7 +155,9 @@ def agree(
     if store.id != run.metadata["store"]:
         raise UsageError(f"{store.path} is not the data set that the run was trained on: give that one")
     if not is_mixed(run):
-        run = train(store, path, companion_settings(run.settings, members), progress=progress, threads=threads)
+        settings = companion_settings(run.settings, members)
+        _check_enough(len(run.held_rows), members)
+        run = train(store, path, settings, progress=progress, threads=threads)
     return agreed(run, read(store, run.variables, run.held_rows[:ROWS], run.conditions))
 
 
