@@ -134,11 +134,16 @@ def _report(finished: "Finished", out: Path, json: bool) -> None:
         print(line)
 
 
+def _share_line(e: dict[str, Any]) -> str:
+    source, ours = ("/".join(map(str, e[name])) for name in ("source", "ours"))
+    told = {"yes": "reproduced", "no": "differs", "cannot be told": "cannot be told apart"}[e["reproduced"]["answer"]]
+    return f"{e['arm']}: {e['measure']}: source {source}, ours {ours}: {told}"
+
+
 def _lines(finished: "Finished") -> list[str]:
     compared, counted = finished.results["expected"], finished.results["counts"]
-    shares = [f"source {e['source'][0]}/{e['source'][1]}, ours {e['ours'][0]}/{e['ours'][1]}" for e in counted]
     return [
-        *(f"{e['arm']}: {e['measure']}: {share}" for e, share in zip(counted, shares, strict=True)),
+        *map(_share_line, counted),
         *(f"{e['part']}: {e['words']}: {e['by']} {typed(e['source'])}, ours {typed(e['ours'])}" for e in compared),
         *(
             f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
