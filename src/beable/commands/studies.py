@@ -1,7 +1,7 @@
 """The verbs of `study`: list what there is, show one, run one, and make its report again."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
