@@ -175,7 +175,7 @@ def test_ordinary_rows_score_alike(answer, folder, odd):
 def test_what_cannot_be_scored_is_refused(beable, folder, tmp_path):
     bare = Store.from_arrays(tmp_path / "bare", {"positions": np.ones((4, 5, 2), np.float32)}).path
     other = Store.from_arrays(tmp_path / "other", {"positions": np.ones((4, 6, 2), np.float32)}, {"gravity": [1.0] * 4})
-    refused(beable("score", folder / "told", bare), USAGE, "unknown factor 'gravity'")
+    refused(beable("score", folder / "told", bare), USAGE, "the data set has no factors, gravity was asked for")
     refused(beable("score", folder / "told", other.path), DATA, "positions")
     refused(beable("score", folder / "gas.zarr", folder / "gas.zarr"), CORRUPT, "a beable-run is expected")
 

@@ -198,3 +198,9 @@ def test_powders_drawn_for_packings_are_strangers():
 
     powders = Packing(median=[1.0, 5.0], spread=[0.05, 0.3]).draw(RowStreams(0, 0, 200))
     assert judged(powders, powders) is True
+
+
+def test_a_group_of_data_without_factors_is_refused_with_a_way_out(tmp_path):
+    store = Store.from_arrays(tmp_path / "plain.zarr", {"u": np.random.default_rng(0).normal(size=(40, 6))})
+    with pytest.raises(UsageError, match="the data set has no factors, run was asked for: name factors"):
+        train(store, tmp_path / "run", RunSettings(training={"group": ("run",), "steps": 2, "members": 1}))

@@ -13,7 +13,7 @@ from beable.report.figures.fields import fields
 from beable.report.page import Figure, Section, Table, Text
 from beable.report.sections import drawn_axes, is_drawable
 from beable.simulator import Variable
-from beable.training.data import conditions, read
+from beable.training.data import conditions, factors
 from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
@@ -93,20 +93,20 @@ def _traverses(run: Run, store: Store, evaluation: Evaluation, member: int) -> l
     """The first field, or all numbers, decoded along each latent of one member."""
     learned = [v for v in store.variables if v.name in run.variables]
     codes = evaluation.codes[member]
-    active = [int(i) for i in np.argsort(-codes.std(axis=0), kind="stable")][:MOST_LATENTS]
+    widest = sorted(int(i) for i in np.argsort(-codes.std(axis=0), kind="stable")[:MOST_LATENTS])
     if drawn := [v for v in learned if is_drawable(v)]:
-        return [_maps(run, store, evaluation, member, drawn[0], sorted(active))]
+        return [_maps(run, store, evaluation, member, drawn[0], widest)]
     numbers = [v for v in learned if not v.shape][:MOST_NUMBERS]
-    return [_changes(run, store, evaluation, member, numbers, sorted(active))] if numbers else []
+    return [_changes(run, store, evaluation, member, numbers, widest)] if numbers else []
 
 
 def _decoded(
     run: Run, store: Store, evaluation: Evaluation, member: int, name: str, latents: Sequence[int]
 ) -> Iterator[FloatArray]:
-    """A variable at the steps of ``REACH``, in deviations of the codes, along each latent, others at their mean."""
+    """A variable at the steps of ``REACH``, in deviations of the codes, along each latent; all else at its mean."""
     codes = evaluation.codes
     mean, spread = codes.mean(axis=1), codes.std(axis=1)
-    known = conditions(read(store, run.variables[:1], evaluation.rows[: len(REACH)], run.conditions), run.conditions)
+    known = conditions(factors(store, run.conditions, evaluation.rows), run.conditions)
     middle = None if known is None else np.repeat(known.mean(axis=0, keepdims=True), len(REACH), axis=0)
     for i in latents:
         z = np.repeat(mean[:, None], len(REACH), axis=1)

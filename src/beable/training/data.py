@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from beable.datasets.readings import component_axes, is_number, is_particles
 from beable.datasets.store import Store
-from beable.errors import DataError, unknown
+from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
 from beable.training.ensemble import blocks_of, groups_of, split
@@ -112,9 +112,14 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
     """Factors of rows of a store by name, (rows) each.
 
     Raises:
-        UsageError: a factor that the store does not know.
+        UsageError: a factor that is not in the store.
     """
     held = [f.name for f in store.factors]
+    if names and not held:
+        raise UsageError(
+            f"the data set has no factors, {listed(names)} was asked for: name factors where it is made (factors=, "
+            "beable import --factors)"
+        )
     for name in names:
         if name not in held:
             raise unknown("factor", name, held)
