@@ -1,34 +1,20 @@
-r"""One page that stands alone: sections of text, figures and tables become a single HTML file.
+r"""What a report is made of: an answer, evidence in sections of text, figures and tables, and where it comes from.
 
-Nothing is fetched and nothing runs: figures are data URIs, the style sheet is inline, and the page forbids the rest
-itself, by a content security policy that names the style sheet's hash. Whatever a caller passes is text: it is
-escaped by the template and never becomes a tag, an attribute's name, an address or a style.
-Figures of lines are SVG, figures that hold an image or too many dots are PNG at twice the page's resolution.
-The same page gives the same bytes.
+A page is two layers. The first is read: the answer, its scope, one figure and one table, then each section with a
+sentence and a figure. The second is unfolded where a reader wants it: further figures, wide tables, method.
+`beable.report.html` writes it as one file.
 """
 
-import base64
-import hashlib
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import resources
-from typing import Any, NamedTuple
 
-import jinja2
 import matplotlib.figure
-from matplotlib.collections import QuadMesh
 
 from beable.errors import UsageError, unknown
-from beable.report.figures.style import style
 
-PIXELS_PER_INCH = 96
-LARGE_SVG = 250_000  # bytes from which a PNG is tried
-VERDICTS = ("good", "miss", "neutral")
+VERDICTS = ("good", "miss", "unsure", "neutral")
 ALIGNMENTS = {"l": "left", "c": "centre", "r": "right"}
-CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000)], "\ufffd")
 
 
 @dataclass(frozen=True)
@@ -55,9 +41,14 @@ def symbols(text: str) -> Text:
     return tuple(piece for piece in pieces if piece)
 
 
-def _check_verdict(verdict: str) -> None:
-    if verdict not in VERDICTS:
-        raise unknown("verdict", verdict, VERDICTS)
+def plain(text: Text) -> str:
+    """Text without italics, for attributes, files and terminals.
+
+    >>> plain(symbols("S_D of the means"))
+    'S_D of the means'
+    """
+    pieces = [text] if isinstance(text, str) else text
+    return "".join(p if isinstance(p, str) else "_".join(filter(None, (p.letter, p.index))) for p in pieces)
 
 
 @dataclass(frozen=True)
@@ -66,14 +57,15 @@ class Cell:
 
     Args:
         text: what is printed, numbers formatted already.
-        verdict: "good", "miss" or "neutral".
+        verdict: "good", "miss", "unsure" or "neutral".
     """
 
     text: Text
     verdict: str = "neutral"
 
     def __post_init__(self) -> None:
-        _check_verdict(self.verdict)
+        if self.verdict not in VERDICTS:
+            raise unknown("verdict", self.verdict, VERDICTS)
 
 
 @dataclass(frozen=True)
@@ -117,7 +109,7 @@ class Figure:
     Args:
         figure: what is drawn.
         caption: what it shows and how to read it.
-        alt: the same for those who cannot see it.
+        alt: what it finds, in a sentence, for those who cannot see it.
     """
 
     figure: matplotlib.figure.Figure
@@ -129,24 +121,24 @@ class Figure:
             raise UsageError("a figure needs an alternative text: say in a sentence what it shows")
 
 
+Item = Figure | Table
+
+
 @dataclass(frozen=True)
-class Result:
-    """One of the few results that stand at the top of the page.
+class Fold:
+    """What stands behind a title until a reader opens it.
 
     Args:
-        value: the number, formatted already.
-        label: what it is.
-        note: what it is to be compared with.
-        verdict: "good", "miss" or "neutral".
+        title: what is there.
+        text: its paragraphs.
+        items: its figures and tables, in order.
+        recorded: whether it was found by another run than that of the page.
     """
 
-    value: Text
-    label: Text
-    note: Text = ""
-    verdict: str = "neutral"
-
-    def __post_init__(self) -> None:
-        _check_verdict(self.verdict)
+    title: Text
+    text: Sequence[Text] = ()
+    items: Sequence[Item] = ()
+    recorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,13 +147,32 @@ class Section:
 
     Args:
         title: its heading.
-        text: its paragraphs.
-        items: its figures and tables, in order.
+        text: its paragraphs, the answer first.
+        items: figures and tables that are read with it, in order.
+        folds: the rest.
     """
 
     title: Text
     text: Sequence[Text] = ()
-    items: Sequence[Figure | Table] = ()
+    items: Sequence[Item] = ()
+    folds: Sequence[Fold] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a part of a study found, as pages and terminals show it.
+
+    Args:
+        answer: to the question of the part, a sentence or two whose numbers are those of the run.
+        items: what shows it: a figure, and a table of at most six columns where numbers are to be compared.
+        folds: the rest.
+        short: the answer to the title of a whole study, where this part gives it; the answer itself by default.
+    """
+
+    answer: Text
+    items: Sequence[Item] = ()
+    folds: Sequence[Fold] = ()
+    short: Text = ""
 
 
 @dataclass(frozen=True)
@@ -169,99 +180,45 @@ class Page:
     """A report.
 
     Args:
-        title: what was studied.
-        lead: the answer, in a sentence or two.
+        title: what is asked, or what was studied.
+        answer: the answer, in a sentence or two.
+        scope: what the answer rests on, and its limits.
+        opening: the figure and the table that show it.
         sections: the evidence, in order.
-        provenance: where the numbers come from: versions, seeds, hashes, the command that repeats them.
-        results: the handful of numbers that matter.
+        provenance: where the numbers come from: command, date, machine, versions, seeds, hashes.
+        citations: what to cite, as BibTeX.
     """
 
     title: str
-    lead: Text
+    answer: Text
+    scope: Text = ""
+    opening: Sequence[Item] = ()
     sections: Sequence[Section] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
-    results: Sequence[Result] = ()
+    citations: Sequence[str] = ()
 
+    def items(self) -> Iterator[Item]:
+        """Every figure and table, in the order in which they are numbered."""
+        yield from self.opening
+        for section in self.sections:
+            yield from section.items
+            for fold in section.folds:
+                yield from fold.items
 
-class Picture(NamedTuple):
-    """A figure as a browser takes it: a data URI and its size on the page in CSS pixels."""
+    def figures(self) -> list[Figure]:
+        """Every figure, the first is figure 1."""
+        return [item for item in self.items() if isinstance(item, Figure)]
 
-    uri: str
-    width: int
-    height: int
+    def tables(self) -> list[Table]:
+        """Every table, the first is table 1."""
+        return [item for item in self.items() if isinstance(item, Table)]
 
-
-def _settle(figure: matplotlib.figure.Figure) -> None:
-    """Lay the figure out once; every further layout would move it by fractions of a pixel."""
-    if (engine := figure.get_layout_engine()) is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
-
-
-def png(figure: matplotlib.figure.Figure) -> bytes:
-    """A figure as a picture of its own."""
-    with style():
-        return _saved(figure, "png")
-
-
-def _saved(figure: matplotlib.figure.Figure, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
-    figure.savefig(buffer, format=kind, dpi=2 * PIXELS_PER_INCH, metadata=metadata)
-    return buffer.getvalue()
-
-
-def _holds_image(figure: matplotlib.figure.Figure) -> bool:
-    return any(axes.images or any(isinstance(c, QuadMesh) for c in axes.collections) for axes in figure.axes)
-
-
-def picture(figure: matplotlib.figure.Figure) -> Picture:
-    """A figure as a data URI: SVG for lines, PNG for fields and where an SVG would be large.
-
-    >>> picture(matplotlib.figure.Figure(figsize=(2, 1))).width
-    192
-    """
-    with style():
-        _settle(figure)
-        lines = b"" if _holds_image(figure) else _saved(figure, "svg")
-        dots = _saved(figure, "png") if not 0 < len(lines) < LARGE_SVG else b""
-    media, data = ("image/png", dots) if dots and not 0 < len(lines) < len(dots) else ("image/svg+xml", lines)
-    width, height = (round(float(inches) * PIXELS_PER_INCH) for inches in figure.get_size_inches())
-    return Picture(f"data:{media};base64,{base64.b64encode(data).decode()}", width, height)
-
-
-@lru_cache(maxsize=1)
-def _source() -> str:
-    return resources.files("beable.report").joinpath("page.html").read_text("utf-8")
-
-
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_source())
-
-
-def _policy() -> str:
-    """The content security policy: images in the page itself, the one style sheet, nothing else."""
-    sheet = _source().split("<style>")[1].split("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
-def _plain(text: Text) -> str:
-    pieces = [text] if isinstance(text, str) else text
-    return "".join(p if isinstance(p, str) else "_".join(filter(None, (p.letter, p.index))) for p in pieces)
-
-
-def render(page: Page) -> str:
-    """The page as HTML, one file that needs nothing beside it.
-
-    >>> html = render(Page("A study", "It works."))
-    >>> html.startswith("<!doctype html>"), "<h1>A study</h1>" in html
-    (True, True)
-    """
-    tools: dict[str, Any] = {"picture": picture, "plain": _plain, "is_figure": lambda item: isinstance(item, Figure)}
-    html = _template().render(page=page, policy=_policy(), **tools)
-    return html.translate(CONTROL)
+    def prose(self) -> Iterator[Text]:
+        """Every sentence that speaks of this page's own run: answer, scope, paragraphs and captions, no recorded ones."""
+        yield from (self.answer, self.scope)
+        yield from (item.caption for item in self.opening)
+        for section in self.sections:
+            yield from (*section.text, *(item.caption for item in section.items))
+            for fold in section.folds:
+                if not fold.recorded:
+                    yield from (*fold.text, *(item.caption for item in fold.items))

@@ -17,7 +17,7 @@ from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
 from beable.report.figures.training import histories
-from beable.report.page import Figure, Section, Table, Text
+from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.simulator import Variable
 from beable.training.data import read
 from beable.training.run import Run
@@ -54,7 +54,7 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     return Section("The data", [*text, facts], [Figure(figure, caption, f"Maps of {names} of {len(rows)} snapshots.")])
 
 
-def _configurations(store: Store, rows: Sequence[int]) -> list[Figure | Table]:
+def _configurations(store: Store, rows: Sequence[int]) -> list[Item]:
     """Configurations of particles, if the store holds any; nothing otherwise."""
     return [_boxes(store, v.name, rows) for v in store.variables if _of_particles(v)]
 
@@ -77,7 +77,7 @@ def _box_around(positions: FloatArray) -> tuple[float, float]:
     return corner, max(1.0, float(np.ceil(positions.max() - corner)))
 
 
-def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Figure | Table]:
+def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Item]:
     """A few held-out configurations above what a member makes of them."""
     names = [v.name for v in store.variables if _of_particles(v) and v.name in run.variables]
     rows = evaluation.rows[:SHOWN_BOXES]
@@ -131,7 +131,10 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
     )
     learned = [v for v in store.variables if v.name in run.variables]
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
-    items = [_channel_errors(evaluation), *_residual_table(evaluation)]
+    folds = [Fold("Errors by channel", [], [_channel_errors(evaluation)])]
+    if residual := _residual_table(evaluation):
+        folds.append(Fold("Do decoded snapshots obey the equations?", [], residual))
+    items = _decoded_boxes(run, store, evaluation, member)
     if variables:
         names, fields, found = _planes(variables, truth, decoded)
         x, y = drawn_axes(store, variables[0])
@@ -141,10 +144,15 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, membe
             f"Row {row}, which training never saw, its reconstruction by member {member}, and the error; "
             "the percentage is the norm of the error over that of the truth."
         )
-        items.insert(0, Figure(figure, caption, f"Truth, reconstruction and error of {', '.join(names)}."))
-    return Section(
-        "Reconstruction", [_error_words(evaluation)], [*items, *_decoded_boxes(run, store, evaluation, member)]
-    )
+        alt = f"{', '.join(names)}: {_percentages(fields, found)}."
+        items.insert(0, Figure(figure, caption, f"Errors of one held-out row, as shares of the norm of {alt}"))
+    return Section("Reconstruction", [_error_words(evaluation)], items, folds)
+
+
+def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:
+    """Norm of each error over that of its truth."""
+    sizes = [(float(np.linalg.norm(f - t)), float(np.linalg.norm(t))) for t, f in zip(truth, found, strict=True)]
+    return ", ".join("not defined" if size == 0 else f"{number(100 * error / size)} %" for error, size in sizes)
 
 
 def _channel_errors(evaluation: Evaluation) -> Figure:
@@ -157,7 +165,7 @@ def _channel_errors(evaluation: Evaluation) -> Figure:
     return Figure(errors({"members": found}, "relative squared error"), caption, "Errors by channel.")
 
 
-def _residual_table(evaluation: Evaluation) -> list[Figure | Table]:
+def _residual_table(evaluation: Evaluation) -> list[Item]:
     """How far rows, reconstructions and samples violate the simulator's equations; nothing for data without."""
     r = evaluation.residuals
     if r is None:
@@ -203,7 +211,7 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, 
     codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
     factors = store.factor_values[rows] if store.factors else None
     letters = [f.symbol for f in store.factors]
-    items: list[Figure | Table] = []
+    items: list[Item] = []
     if factors is not None:
         scatter = codes_against_factors(codes, factors, letters, std)
         items.append(
@@ -218,7 +226,7 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, 
     return Section(title, words, [*angle_figures(judged), *items])
 
 
-def angle_figures(judged: Mapping[str, Disentanglement]) -> list[Figure | Table]:
+def angle_figures(judged: Mapping[str, Disentanglement]) -> list[Item]:
     """How far every member's latents are turned from the factors, by arm; nothing where it cannot be told."""
     found = {arm: d.angle[np.isfinite(d.angle)] for arm, d in judged.items()}
     found = {arm: values for arm, values in found.items() if len(values)}

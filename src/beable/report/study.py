@@ -1,22 +1,24 @@
-"""The report of a study: headlines, then each part with the source's numbers beside ours and its evidence."""
+"""The report of a study: its answer, the source's numbers beside ours, then each part with its evidence."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from beable.console.numbers import number
-from beable.report.page import Cell, Figure, Page, Result, Section, Table, symbols
+from beable.report.page import Cell, Evidence, Fold, Item, Page, Section, Table, Text, plain, symbols
 from beable.report.sections import data_section, provenance
 from beable.studies.answers import Answered
 from beable.studies.context import Context
 from beable.studies.run import Finished
 from beable.studies.shares import MATTERS
+from beable.studies.study import Recorded
 from beable.system import SYSTEMS, imported
 
-Items = Sequence[Figure | Table]
-VERDICTS = {True: Cell("reproduced", "good"), False: Cell("differs", "miss"), None: Cell("–")}
-SHARES = {"yes": VERDICTS[True], "no": VERDICTS[False], "cannot be told": Cell("cannot be told apart")}
-GOALS = {True: Cell("met", "good"), False: Cell("missed", "miss"), None: Cell("–")}
+VERDICTS = {True: Cell("reproduced", "good"), False: Cell("differs", "miss"), None: Cell("cannot be told", "unsure")}
+GOALS = {True: Cell("met", "good"), False: Cell("missed", "miss"), None: Cell("cannot be told", "unsure")}
+NOT_COMPARED = Cell("not compared")
+SHARES = {"yes": VERDICTS[True], "no": VERDICTS[False], "cannot be told": Cell("cannot be told apart", "unsure")}
 RELATIONS = {"equal": "", "at least": "≥ ", "at most": "≤ ", "other": ""}
 SHOWN = 2
 
@@ -29,59 +31,164 @@ def study_page(finished: Finished, out: Path) -> Page:
         out: its folder.
     """
     study = finished.study
+    evidence = {a.part.name: Context(study, a.part, out).code.section(a.answer) for a in finished.answers}
+    leading = [name for name in (study.answer or [study.parts[0].name]) if name in evidence]
     return Page(
         study.title,
-        study.question,
+        _joined([evidence[name].short or evidence[name].answer for name in leading]),
+        scope(finished),
+        evidence[leading[0]].items,
         [
-            _data(finished),
-            *(section for answered in finished.answers for section in _part(answered, finished, out)),
-            *_left_out(finished),
-            Section("What differs from the source", [symbols(note) for note in study.notes]),
+            *_against_the_source(finished),
+            *(
+                section
+                for a in finished.answers
+                for section in _part(a, evidence[a.part.name], finished, out, shown=a.part.name == leading[0])
+            ),
+            _method(finished),
         ],
-        provenance(finished.store, finished.command, finished.runs),
-        [r for answered in finished.answers for r in _headlines(answered, finished.results)],
+        provenance(finished.store, _made(finished), finished.runs),
+        [study.cite] if study.cite else [],
     )
 
 
-def _data(finished: Finished) -> Section:
-    """The snapshots as their system shows them, or a few of them as any are shown."""
-    source, store = f"Source: {finished.study.source}.", finished.store
-    if items := SYSTEMS[finished.study.system].data_items:
-        return Section("The data", [source], imported(items)(store))
-    return data_section(store, [int(row) for row in store.valid_rows[:SHOWN]], [source])
+def answer_lines(page: Page, finished: Finished) -> list[str]:
+    """Title, answer, scope and claims of a study, for a terminal."""
+    found = [plain(text) for section in _against_the_source(finished) for text in section.text]
+    return [page.title, f"  {plain(page.answer)}", f"  {plain(page.scope)}", *(f"  {line}" for line in found)]
 
 
-def _left_out(finished: Finished) -> list[Section]:
-    """The parts that need files which were not given."""
-    needs = {title: " ".join(f"--file {name}=PATH" for name in wanted) for title, wanted in finished.left_out.items()}
-    words = [f"{title}: needs {files}." for title, files in needs.items()]
-    return [Section("Left out", words)] if words else []
+def _joined(texts: Sequence[Text]) -> Text:
+    """Texts one after the other."""
+    pieces: list[Any] = []
+    for text in texts:
+        pieces += [" "] if pieces else []
+        pieces += [text] if isinstance(text, str) else text
+    return tuple(pieces)
 
 
-def _part(answered: Answered, finished: Finished, out: Path) -> list[Section]:
+# Scope
+
+
+def scope(finished: Finished) -> str:
+    """What the answer rests on: preset, trainings, steps, cost; and which preset gives verdicts."""
+    arms = list(finished.results["arms"].values())
+    words = [f"{finished.preset.capitalize()} preset"]
+    if arms:
+        trainings, steps = ([arm[key] for arm in arms] for key in ("members", "steps"))
+        words.append(f"{_range(trainings)} training{'' if max(trainings) == 1 else 's'} an arm")
+        words.append(f"{_range(steps)} steps")
+    words.append(f"{finished.results['cpu_seconds']:,.0f} CPU s")
+    return ", ".join(words) + "." + _unfinished(arms) + _further(finished)
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _unfinished(arms: Sequence[Mapping[str, Any]]) -> str:
+    """How many arms had not come to their end."""
+    going = sum(any(v["answer"] == "no" for v in arm["converged"]) for arm in arms)
+    return f" In {going} of {len(arms)} arms some trainings had not come to their end." if going else ""
+
+
+def _further(finished: Finished) -> str:
+    """The preset that judges what this one does not, and how many numbers those are."""
+    unjudged = [e for e in finished.results["expected"] if e["judged_by"] and finished.preset not in e["judged_by"]]
+    if not unjudged:
+        return ""
+    better = unjudged[0]["judged_by"][0]
+    return (
+        f" Too little for verdicts on {len(unjudged)} of {len(finished.results['expected'])} numbers: "
+        f"--preset {better} gives them."
+    )
+
+
+# The source's claims
+
+
+def _against_the_source(finished: Finished) -> list[Section]:
+    """What the source says, told by how it compares; nothing where no number of it is named."""
+    counted = finished.results["counts"]
+    compared = [e for e in finished.results["expected"] if e["by"] == "source"]
+    cells = [_verdict(e) for e in compared] + [SHARES[e["reproduced"]["answer"]] for e in counted]
+    if not cells:
+        return []
+    differing = [_claim_row(e) for e in [*counted, *compared] if _claim_row(e)[-1] is VERDICTS[False]]
+    columns = ["what the source says", "source", "ours", "verdict"]
+    items = [Table("Claims that differ.", columns, differing, "lrrl")] if differing else []
+    rows = [_claim_row(e) for e in [*counted, *compared]]
+    every = Fold(f"All {len(rows)} claims", [], [Table("Claims of the source beside ours.", columns, rows, "lrrl")])
+    return [Section("Against the source", [_told(cells), f"{finished.study.source}."], items, [every])]
+
+
+def _told(cells: Sequence[Cell]) -> str:
+    """How many claims have each verdict.
+
+    >>> _told([VERDICTS[True], VERDICTS[True], VERDICTS[False]])
+    'Of 3 claims 2 are reproduced, 1 differs.'
+    """
+    words = {"reproduced": ("is reproduced", "are reproduced"), "differs": ("differs", "differ")}
+    kinds = dict.fromkeys(["reproduced", "differs", *(plain(cell.text) for cell in cells)])
+    counts = {kind: sum(plain(cell.text) == kind for cell in cells) for kind in kinds}
+    told = [f"{n} {words.get(kind, (kind, kind))[n > 1]}" for kind, n in counts.items() if n]
+    return f"Of {len(cells)} claims {', '.join(told)}."
+
+
+def _claim_row(e: Mapping[str, Any]) -> list[Cell | Text]:
+    if "reproduced" in e:
+        return [e["words"], _share(e["source"]), _share(e["ours"]), SHARES[e["reproduced"]["answer"]]]
+    return [e["words"], _said(e), number(e["ours"]), _verdict(e)]
+
+
+def _verdict(e: Mapping[str, Any]) -> Cell:
+    if e["source"] is None or e["relation"] == "other":
+        return NOT_COMPARED
+    return (VERDICTS if e["by"] == "source" else GOALS)[e["agrees"]]
+
+
+# Parts
+
+
+def _part(answered: Answered, found: Evidence, finished: Finished, out: Path, *, shown: bool) -> list[Section]:
+    """A part, and what its runs show; the items that the page opens with are not shown again."""
     context = Context(finished.study, answered.part, out)
     code, part = context.code, answered.part
-    items: Items = [*_comparison(_of(part.name, finished, "expected")), *_shares(_of(part.name, finished, "counts"))]
-    text = [symbols(words) for words in (part.question, *part.findings)]
+    folds = [*_comparison(part.name, finished), *found.folds, *_recorded(part.recorded)]
     more = code.of_runs(answered.answer, context) if code.of_runs else []
-    return [Section(part.title, text, [*items, *code.section(answered.answer)]), *more]
+    text = [found.answer, *([symbols(part.question)] if not shown else [])]
+    asked = [Fold("What is asked", [symbols(part.question)])] if shown else []
+    return [Section(part.title, text, () if shown else found.items, [*asked, *folds]), *more]
 
 
-def _of(part: str, finished: Finished, kind: str) -> list[dict[str, Any]]:
-    return [e for e in finished.results[kind] if e["part"] == part]
+def _recorded(found: Recorded | None) -> list[Fold]:
+    """What an earlier run of another preset found, marked as such."""
+    if found is None:
+        return []
+    day = date.fromisoformat(found.date)
+    title = f"What the {found.preset} preset found on {day.day} {day:%B %Y} ({found.cost}): not this run"
+    return [Fold(title, [symbols(words) for words in found.findings], recorded=True)]
 
 
-def _comparison(compared: Sequence[Mapping[str, Any]]) -> list[Table]:
-    """The source's numbers, and goals, beside ours; nothing where there are none."""
+def _comparison(part: str, finished: Finished) -> list[Fold]:
+    """The source's numbers, goals and shares beside ours, those of one part; nothing where there are none."""
+    compared, counted = ([e for e in finished.results[kind] if e["part"] == part] for kind in ("expected", "counts"))
+    items: list[Item] = [*_numbers(compared), *_shares(counted)]
+    if not items:
+        return []
+    cells = [_verdict(e) for e in compared] + [SHARES[e["reproduced"]["answer"]] for e in counted]
+    words = [plain(cell.text) for cell in cells]
+    title = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+    return [Fold(f"Numbers of the source and goals beside ours: {title}", [], items)]
+
+
+def _numbers(compared: Sequence[Mapping[str, Any]]) -> list[Table]:
     if not compared:
         return []
     columns = ["what is said", "by", "number", "ours", "verdict"]
-    return [Table("What the source says, or a goal, beside ours.", columns, [_row(e) for e in compared], "llrrl")]
-
-
-def _row(e: Mapping[str, Any]) -> list[Cell | str]:
-    verdicts = VERDICTS if e["by"] == "source" else GOALS
-    return [e["words"], e["by"], _said(e), number(e["ours"]), verdicts[e["agrees"]]]
+    rows = [[e["words"], e["by"], _said(e), number(e["ours"]), _verdict(e)] for e in compared]
+    return [Table("Numbers of the source, and goals that we set, beside ours.", columns, rows, "llrrl")]
 
 
 def _said(e: Mapping[str, Any]) -> str:
@@ -100,40 +207,76 @@ def _shares(counted: Sequence[Mapping[str, Any]]) -> list[Table]:
         "a difference if source and we drew from one population (Fisher's exact test); the power is how often a "
         f"difference of {MATTERS:.0%} would be found with so many trainings."
     )
-    columns = ["what the source says", "source", "ours", "95 % interval", "p", "power", "verdict"]
-    return [Table(caption, columns, [_share_row(e) for e in counted], "lrrrrrl")]
+    columns = ["what the source says", "source", "ours", "95 % interval", "p", "power"]
+    return [Table(caption, columns, [_share_row(e) for e in counted], "lrrrrr")]
 
 
-def _share_row(e: Mapping[str, Any]) -> list[Cell | str]:
+def _share_row(e: Mapping[str, Any]) -> list[Cell | Text]:
     low, high = e["interval"]
-    return [
-        e["words"],
-        _share(e["source"]),
-        _share(e["ours"]),
-        f"{low:.0%} to {high:.0%}",
-        number(e["p_value"]),
-        f"{e['power']:.0%}",
-        SHARES[e["reproduced"]["answer"]],
-    ]
+    interval, p, power = f"{low:.0%} to {high:.0%}", number(e["p_value"]), f"{e['power']:.0%}"
+    verdict = SHARES[e["reproduced"]["answer"]].verdict
+    return [e["words"], _share(e["source"]), Cell(_share(e["ours"]), verdict), interval, p, power]
 
 
 def _share(counts: Sequence[int]) -> str:
     return f"{counts[0]} of {counts[1]}"
 
 
-def _headlines(answered: Answered, results: Mapping[str, Any]) -> list[Result]:
-    """The first published number of a part, and its shares, stand for it at the top of the page."""
-    compared, counted = (
-        [e for e in results[kind] if e["part"] == answered.part.name] for kind in ("expected", "counts")
+# Data and method
+
+
+def _method(finished: Finished) -> Section:
+    """The question in full, the data, how arms were trained, and what differs from the source."""
+    study = finished.study
+    folds = [
+        Fold("The question", [symbols(study.question)]),
+        _data(finished),
+        *([Fold("What differs from the source", [symbols(note) for note in study.notes])] if study.notes else []),
+        *([Fold("Arms and their trainings", [], [_arms(finished)])] if finished.results["arms"] else []),
+    ]
+    left_out = [_left_out_words(title, wanted) for title, wanted in finished.left_out.items()]
+    return Section("Data and method", [f"{finished.store.rows:,} snapshots by {study.data.simulator}.", *left_out], [], folds)
+
+
+def _data(finished: Finished) -> Fold:
+    """The snapshots as their system shows them, or a few of them as any are shown."""
+    store = finished.store
+    if items := SYSTEMS[finished.study.system].data_items:
+        return Fold("The data", [], imported(items)(store))
+    section = data_section(store, [int(row) for row in store.valid_rows[:SHOWN]], [])
+    return Fold("The data", section.text, section.items)
+
+
+def _left_out_words(title: str, wanted: Sequence[str]) -> str:
+    return f"Left out: {title}: needs {' '.join(f'--file {name}=PATH' for name in wanted)}."
+
+
+def _arms(finished: Finished) -> Table:
+    """Trainings, steps, cost of every arm, and how many members had come to their end."""
+    labels = {arm.name: arm.label for arm in finished.study.arms}
+    rows = [
+        [labels[name], f"{arm['members']}", f"{arm['steps']:,}", _ended(arm["converged"]), f"{arm['cpu_seconds']:.1f}"]
+        for name, arm in finished.results["arms"].items()
+    ]
+    caption = (
+        "Trainings of each arm. A training had come to its end if the last fifth of its steps changed the held-out "
+        "distortion by less than one percent of what training changed it by."
     )
-    return [_number_headline(e) for e in compared[:1]] + [_share_headline(e) for e in counted]
+    return Table(caption, ["arm", "trainings", "steps", "at their end", "CPU s"], rows, "lrrrr")
 
 
-def _number_headline(e: Mapping[str, Any]) -> Result:
-    verdicts = {True: "good", False: "miss", None: "neutral"}
-    return Result(number(e["ours"]), e["words"], f"{e['by']}: {_said(e)}", verdicts[e["agrees"]])
+def _ended(verdicts: Sequence[Mapping[str, str]]) -> str:
+    words = [v["answer"] for v in verdicts]
+    told = [word for word in words if word != "cannot be told"]
+    return f"{told.count('yes')} of {len(told)}" if told else "cannot be told"
 
 
-def _share_headline(e: Mapping[str, Any]) -> Result:
-    verdict = SHARES[e["reproduced"]["answer"]].verdict
-    return Result(_share(e["ours"]), e["words"], f"source: {_share(e['source'])}", verdict)
+def _made(finished: Finished) -> dict[str, str]:
+    """Command, day, machine and cost of a study."""
+    made = [a.made for a in finished.answers if a.made]
+    last = max(made, key=lambda m: m["date"], default={})
+    return {
+        "command": finished.command,
+        **{name: last[name] for name in ("date", "machine") if name in last},
+        "CPU time": f"{finished.results['cpu_seconds']:,.0f} s",
+    }

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from beable import files
+from beable.console.made import made
 from beable.studies.codec import decode, encode
 from beable.studies.context import Context, data_path, dataset_path, run_path
 from beable.studies.part import Answer
@@ -38,11 +39,13 @@ class Answered(NamedTuple):
         part: the question.
         answer: what its measure found.
         cpu_seconds: that the measure took.
+        made: command, date and machine of that.
     """
 
     part: PartSettings
     answer: Answer
     cpu_seconds: float
+    made: dict[str, str]
 
 
 def key(context: Context) -> dict[str, Any]:
@@ -120,7 +123,7 @@ def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
     folder = files.make_folder(files.temporary(final))
     files.write_json(folder / "answer.json", plain)
     files.write_arrays(folder / "arrays.safetensors", arrays)
-    files.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds})
+    files.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds, "made": made()})
     files.remove(final)
     files.publish(folder, final)
 
@@ -136,4 +139,4 @@ def load(context: Context) -> Answered:
     plain = files.decode_json(files.read_listed(folder, manifest, "answer.json"), folder / "answer.json")
     files.read_listed(folder, manifest, "arrays.safetensors")  # its sum
     answer = decode(plain, context.code.answer, files.read_arrays(folder / "arrays.safetensors"))
-    return Answered(context.part, answer, float(manifest.about["cpu_seconds"]))
+    return Answered(context.part, answer, float(manifest.about["cpu_seconds"]), manifest.about.get("made", {}))

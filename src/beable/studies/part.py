@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
     Args:
         measure: from a `beable.studies.context.Context` to an answer, whose type it states.
-        section: from that answer to figures and tables of the page.
+        section: from that answer to the `beable.report.page.Evidence` that pages and terminals show.
         roles: what arms are to the measure, and whether a role is for one arm, for many, or one arm that may be absent.
         options: names of the options, with what they are by default; the type of an option is that of its default.
         datasets: names of the data sets that the measure opens beside those of its arms.
@@ -32,7 +32,7 @@ class Part(NamedTuple):
     """
 
     measure: Callable[..., Answer]
-    section: Callable[[Any], Sequence[Any]]
+    section: Callable[[Any], Any]
     roles: Mapping[str, Role] = {}
     options: Mapping[str, Any] = {}
     datasets: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from beable import files
+from beable.analysis.convergence import converged
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
@@ -48,6 +49,7 @@ class Finished(NamedTuple):
 
     Args:
         study: with the parts that its files allow.
+        preset: whose settings they are.
         command: that repeats it; files by the names that the study has for them, wherever they lie.
         store: the snapshots.
         runs: the trained ensembles by arm.
@@ -57,6 +59,7 @@ class Finished(NamedTuple):
     """
 
     study: Study
+    preset: str
     command: str
     store: Store
     runs: dict[str, Run]
@@ -144,7 +147,7 @@ def read_study(out: Path) -> Finished:
         if part not in study.parts
     }
     results = results_of(study, asked["preset"], store, runs, answers)
-    return Finished(study, command, store, runs, lacking, answers, results)
+    return Finished(study, asked["preset"], command, store, runs, lacking, answers, results)
 
 
 def _command(study: Study, asked: Mapping[str, Any]) -> str:
@@ -316,17 +319,29 @@ def results_of(
         "rows": study.data.rows,
         "seed": study.data.seed,
         "assessment": store.assessment,
-        "arms": {
-            name: {"run": run.id, "members": run.members, "cpu_seconds": run.cpu_seconds} for name, run in runs.items()
-        },
+        "arms": {name: _of_run(run) for name, run in runs.items()},
+        "cpu_seconds": sum(run.cpu_seconds for run in runs.values()) + sum(a.cpu_seconds for a in answers),
         "parts": parts,
-        "expected": [_compared(a.part, e, parts[a.part.name]) for a in answers for e in a.part.expected],
+        "expected": [_compared(a.part, e, parts[a.part.name], preset) for a in answers for e in a.part.expected],
         "counts": [_counted(a.part, c, parts[a.part.name]) for a in answers for c in a.part.counts],
     }
 
 
-def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str, Any]) -> dict[str, Any]:
-    """A published number beside ours; None where ours is not defined.
+def _of_run(run: Run) -> dict[str, Any]:
+    """What a training cost, and whether its members had come to their end."""
+    return {
+        "run": run.id,
+        "members": run.members,
+        "steps": run.metadata["steps"],
+        "cpu_seconds": run.cpu_seconds,
+        "converged": [files.plain(verdict) for verdict in converged(run.history)],
+    }
+
+
+def _compared(
+    part: PartSettings, published: PublishedNumber, numbers: dict[str, Any], preset: str
+) -> dict[str, Any]:
+    """A published number beside ours; None where ours is not defined, no verdict by a preset that is too small.
 
     Raises:
         UsageError: the part has no number of that path.
@@ -334,6 +349,7 @@ def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str,
     ours = number_at(numbers, published.path, missing="nothing")
     if not isinstance(ours, int | float | None):
         raise UsageError(f"part {part.name} has no number {published.path!r}: mend the study's file")
+    judged = not published.presets or preset in published.presets
     return {
         "part": part.name,
         "path": published.path,
@@ -343,7 +359,8 @@ def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str,
         "tolerance": published.tolerance,
         "source": published.value,
         "ours": None if ours is None else float(ours),
-        "agrees": None if ours is None else published.agrees(float(ours)),
+        "agrees": published.agrees(float(ours)) if judged and ours is not None else None,
+        "judged_by": list(published.presets),
     }
 
 

@@ -109,6 +109,7 @@ class PublishedNumber(BaseModel):
         tolerance: how far apart equal numbers may be.
         by: "source", or "goal" for a number that we set ourselves.
         words: what the source reports, in our words, with the place.
+        presets: those with enough trainings to judge it; all by default.
     """
 
     model_config = _STRICT
@@ -119,6 +120,7 @@ class PublishedNumber(BaseModel):
     tolerance: float = Field(default=0.0, ge=0)
     by: Literal["source", "goal"] = "source"
     words: str
+    presets: tuple[str, ...] = ()
 
     def agrees(self, ours: float) -> bool | None:
         """Whether our number is as reported; None if nothing can be said."""
@@ -128,6 +130,24 @@ class PublishedNumber(BaseModel):
         if self.relation == "equal":
             return abs(distance) <= self.tolerance
         return (distance if self.relation == "at least" else -distance) >= -self.tolerance
+
+
+class Recorded(BaseModel):
+    """What came out of a run of the study that is not that of the page.
+
+    Args:
+        preset: of that run.
+        date: its day, as 2026-11-26.
+        cost: trainings and CPU time, in words.
+        findings: paragraphs.
+    """
+
+    model_config = _STRICT
+
+    preset: str
+    date: str
+    cost: str
+    findings: tuple[str, ...]
 
 
 class PartSettings(BaseModel):
@@ -142,7 +162,7 @@ class PartSettings(BaseModel):
         options: of the measure.
         expected: the source's numbers, and goals.
         counts: the source's shares of trainings.
-        findings: what came out of the full preset, and what a reader must know, paragraphs.
+        recorded: what came out of an earlier run, shown apart.
     """
 
     model_config = _STRICT
@@ -156,7 +176,7 @@ class PartSettings(BaseModel):
     options: _Tree = {}
     expected: tuple[PublishedNumber, ...] = ()
     counts: tuple[PublishedCount, ...] = ()
-    findings: tuple[str, ...] = ()
+    recorded: Recorded | None = None
 
     @property
     def arm_names(self) -> list[str]:
@@ -179,6 +199,8 @@ class Study(BaseModel):
         arms: the things compared.
         presets: overrides by name, as `with_overrides` takes them.
         parts: the questions.
+        answer: names of the parts that answer the title, the first with its figure and table; the first by default.
+        cite: the source as BibTeX.
         system: the physical system whose parts and data sources it uses; by default that of its data's simulator.
     """
 
@@ -196,6 +218,8 @@ class Study(BaseModel):
     arms: tuple[Arm, ...]
     presets: dict[str, _Tree] = {}
     parts: tuple[PartSettings, ...]
+    answer: tuple[str, ...] = ()
+    cite: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -282,6 +306,7 @@ class Study(BaseModel):
             "arms": tuple(arm for arm in self.arms if arm.name in arms),
             "datasets": chosen("datasets", self.datasets),
             "parts": tuple(part for part in self.parts if part.name in parts),
+            "answer": tuple(name for name in self.answer if name in parts),
             "presets": presets,
         }
         return self.model_copy(update=update)
@@ -373,7 +398,10 @@ def _check_names(study: Study) -> None:
         before = ["data", *list(data)[:i]]  # they are made in this order
         if each.of and each.of not in before:
             raise unknown(f"data set of study {study.name}, of which others are made,", each.of, before)
-    known = [arm.name for arm in study.arms]
+    known, parts = [arm.name for arm in study.arms], [part.name for part in study.parts]
+    for name in study.answer:
+        if name not in parts:
+            raise unknown(f"part of study {study.name} that answers its title", name, parts)
     for part in study.parts:
         for name in part.arm_names:
             if name not in known:

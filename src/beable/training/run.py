@@ -28,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 
 from beable import files
+from beable.console.made import made
 from beable.console.records import readable
 from beable.datasets.look import look, refuse_hidden
 from beable.datasets.store import Store
@@ -114,6 +115,7 @@ class Run:
     ) -> None:
         self.vae, self.representation, self.history = vae.eval(), representation, dict(history)
         self.metadata, self.cpu_seconds = about, float(manifest.about["cpu_seconds"])
+        self.made: Mapping[str, str] = manifest.about.get("made", {})
         self.id = manifest.files["state.safetensors"]["sha256"]
         self.settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
 
@@ -565,4 +567,4 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
     }
     files.write_json(path / "run.json", about)
     files.remove(path / "checkpoints")
-    files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds})
+    files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()})
