@@ -122,7 +122,7 @@ def report(folder: Path, /, *, json: bool = False) -> None:
 def _report(finished: "Finished", out: Path, json: bool) -> None:
     """Write the page of a study, and print its numbers beside the source's."""
     from beable.files import atomic_write
-    from beable.report.page import render
+    from beable.report.html import render
     from beable.report.study import study_page
 
     path = out / "report.html"

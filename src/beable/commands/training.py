@@ -186,7 +186,7 @@ def report(
     """
     from beable.analysis.evaluation import evaluate as judge
     from beable.files import atomic_write
-    from beable.report.page import render
+    from beable.report.html import render
     from beable.report.run import run_page
 
     if not output.parent.is_dir():
@@ -242,7 +242,7 @@ def rate_distortion(
     from beable.analysis.rate_distortion import sweep_settings
     from beable.datasets.store import Store
     from beable.files import atomic_write
-    from beable.report.page import render
+    from beable.report.html import render
     from beable.report.sweep import bands, sweep_page
     from beable.training.data import read
     from beable.training.run import train

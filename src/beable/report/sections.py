@@ -3,10 +3,12 @@
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.analysis.convergence import change, converged
 from beable.analysis.evaluation import Disentanglement, Evaluation
 from beable.analysis.overfitting import overfitting
 from beable.console.numbers import number
@@ -17,6 +19,7 @@ from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
 from beable.report.figures.training import histories
+from beable.report.figures.words import latent_name
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.simulator import Variable
 from beable.training.data import read
@@ -27,6 +30,7 @@ FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
 SHOWN_BOXES = 4
 SHOWN_REASONS = 3
+DIGITS = 12  # of a sum, enough to tell runs apart
 
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
@@ -68,7 +72,7 @@ def _boxes(store: Store, name: str, rows: Sequence[int]) -> Figure:
     corner, side = _box_around(positions)
     figure = configurations(positions - corner, side, titles=[_row_label(store, row) for row in rows])
     caption = f"Configurations {', '.join(map(str, rows))}: {name}, discs of diameter 1."
-    return Figure(figure, caption, "Configurations of particles.")
+    return Figure(figure, caption, f"{positions.shape[1]} particles in each of {len(rows)} boxes.")
 
 
 def _box_around(positions: FloatArray) -> tuple[float, float]:
@@ -77,21 +81,24 @@ def _box_around(positions: FloatArray) -> tuple[float, float]:
     return corner, max(1.0, float(np.ceil(positions.max() - corner)))
 
 
-def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Item]:
+def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
     """A few held-out configurations above what a member makes of them."""
     names = [v.name for v in store.variables if _of_particles(v) and v.name in run.variables]
     rows = evaluation.rows[:SHOWN_BOXES]
     truth = read(store, run.variables, rows, run.conditions)
     decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.conditions_of(truth)))[member]
     ordered = run.representation.canonical({name: truth[name] for name in run.variables})
-    return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64)) for name in names]
+    return [
+        _pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64), who) for name in names
+    ]
 
 
-def _pair_of_boxes(truth: FloatArray, decoded: FloatArray) -> Figure:
+def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str) -> Figure:
     corner, side = _box_around(truth)
     figure = reconstructions(truth - corner, decoded - corner, side)
-    caption = "Held-out configurations above their reconstruction by one member; lines lead from one to the other."
-    return Figure(figure, caption, "Configurations and their reconstruction.")
+    caption = f"Held-out configurations above their reconstruction by {who}; lines lead from one to the other."
+    moved = number(float(np.sqrt(np.mean(np.sum((truth - decoded) ** 2, axis=-1)))))
+    return Figure(figure, caption, f"Particles are decoded {moved} from where they were (root mean square).")
 
 
 def is_drawable(v: Variable) -> bool:
@@ -122,31 +129,41 @@ def _row_label(store: Store, row: int) -> str:
     return f"({values})"
 
 
-def reconstruction_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
-    """One held-out row and its reconstruction by one member, and every member's errors."""
+def reconstruction_section(run: Run, store: Store, evaluation: Evaluation) -> Section:
+    """Errors in words, a held-out row decoded by the member nearest the median, and by the worst; errors by channel."""
+    chosen = chosen_members(evaluation)
+    items = _decoded(run, store, evaluation, chosen.middle, chosen.words[chosen.middle])
+    folds = [Fold("Errors by channel", [], [_channel_errors(evaluation)])]
+    if chosen.worst != chosen.middle:
+        worst = _decoded(run, store, evaluation, chosen.worst, chosen.words[chosen.worst])
+        folds.insert(0, Fold("The same row by the worst member", [], worst))
+    if residual := _residual_table(evaluation):
+        folds.append(Fold("Do decoded snapshots obey the equations?", [], residual))
+    return Section("Reconstruction", [_error_words(evaluation)], items, folds)
+
+
+def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
+    """One held-out row of fields, or a few configurations, and what a member makes of them."""
     row = int(evaluation.rows[0])
+    learned = [v for v in store.variables if v.name in run.variables]
+    variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
+    boxes = _decoded_boxes(run, store, evaluation, member, who)
+    if not variables:
+        return boxes
     truth = read(store, run.variables, np.array([row]), run.conditions)
     decoded = next(
         d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
     )
-    learned = [v for v in store.variables if v.name in run.variables]
-    variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
-    folds = [Fold("Errors by channel", [], [_channel_errors(evaluation)])]
-    if residual := _residual_table(evaluation):
-        folds.append(Fold("Do decoded snapshots obey the equations?", [], residual))
-    items = _decoded_boxes(run, store, evaluation, member)
-    if variables:
-        names, fields, found = _planes(variables, truth, decoded)
-        x, y = drawn_axes(store, variables[0])
-        units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
-        figure = reconstruction(fields, found, names, units, x, y, scales=[_scale(f[None]) for f in fields])
-        caption = (
-            f"Row {row}, which training never saw, its reconstruction by member {member}, and the error; "
-            "the percentage is the norm of the error over that of the truth."
-        )
-        alt = f"{', '.join(names)}: {_percentages(fields, found)}."
-        items.insert(0, Figure(figure, caption, f"Errors of one held-out row, as shares of the norm of {alt}"))
-    return Section("Reconstruction", [_error_words(evaluation)], items, folds)
+    names, planes, found = _planes(variables, truth, decoded)
+    x, y = drawn_axes(store, variables[0])
+    units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
+    figure = reconstruction(planes, found, names, units, x, y, scales=[_scale(f[None]) for f in planes])
+    caption = (
+        f"Row {row}, the first of those held out, its reconstruction by {who}, and the error; the percentage is the "
+        "norm of the error over that of the truth."
+    )
+    alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(planes, found)}."
+    return [Figure(figure, caption, alt), *boxes]
 
 
 def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:
@@ -162,7 +179,8 @@ def _channel_errors(evaluation: Evaluation) -> Figure:
     caption = "Relative squared error of held-out rows by channel, a dot a member."
     if constant:
         caption += f" Constant in these rows, and so without a relative error: {', '.join(constant)}."
-    return Figure(errors({"members": found}, "relative squared error"), caption, "Errors by channel.")
+    middles = ", ".join(f"{name} {number(np.median(e))}" for name, e in found.items())
+    return Figure(errors({"members": found}, "relative squared error"), caption, f"Median errors: {middles or 'none'}.")
 
 
 def _residual_table(evaluation: Evaluation) -> list[Item]:
@@ -205,25 +223,58 @@ def _error_words(evaluation: Evaluation) -> str:
     )
 
 
-def latent_section(run: Run, store: Store, evaluation: Evaluation, member: int, title: str = "The latents") -> Section:
-    """One member's latents: against the factors, and their distribution beside factors and prior."""
-    rows = evaluation.rows[:SHOWN_CODES]
-    codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
-    factors = store.factor_values[rows] if store.factors else None
-    letters = [f.symbol for f in store.factors]
-    items: list[Item] = []
-    if factors is not None:
-        scatter = codes_against_factors(codes, factors, letters, std)
-        items.append(
-            Figure(scatter, f"Latents of member {member} against the true factors.", "Latents against factors.")
-        )
-    prior = run.sample(SHOWN_CODES)[member]
-    cloud = posterior_and_factors(codes, factors, letters, prior)
-    caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
-    items.append(Figure(cloud, caption, "Distribution of latents, factors and prior."))
+def latent_section(run: Run, store: Store, evaluation: Evaluation, title: str = "The latents") -> Section:
+    """Latents of the member nearest the median against the factors; of the worst, and where they lie, folded."""
+    chosen = chosen_members(evaluation)
     judged = {} if evaluation.disentanglement is None else {"members": evaluation.disentanglement}
-    words = [_rate_words(evaluation), disentanglement_words(evaluation)]
-    return Section(title, words, [*angle_figures(judged), *items])
+    items = [
+        *angle_figures(judged),
+        *_against_factors(store, evaluation, chosen.middle, chosen.words[chosen.middle]),
+    ]
+    folds = [Fold("Where latents lie", [], [_cloud(run, store, evaluation, chosen.middle)])]
+    if chosen.worst != chosen.middle:
+        who = chosen.words[chosen.worst]
+        worst = [*_against_factors(store, evaluation, chosen.worst, who), _cloud(run, store, evaluation, chosen.worst)]
+        folds.append(Fold("The worst member", [], worst))
+    text = [disentanglement_words(evaluation) or _rate_words(evaluation)]
+    more = [Fold("Rates and reasons", [_rate_words(evaluation), _reasons(evaluation)], [])]
+    return Section(title, text, items, [*more, *folds])
+
+
+def _against_factors(store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
+    """Latents of a member against the factors; nothing without factors."""
+    if not store.factors:
+        return []
+    codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
+    factors = store.factor_values[evaluation.rows[:SHOWN_CODES]]
+    letters = [f.symbol for f in store.factors]
+    figure = codes_against_factors(codes, factors, letters, std)
+    return [Figure(figure, f"Latents of {who}, against the true factors.", followed(codes, factors, letters))]
+
+
+def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> str:
+    """Which factor each latent follows most, with its correlation, in words.
+
+    >>> theta = np.random.default_rng(0).normal(size=(50, 2))
+    >>> followed(-theta, theta, ["a", "b"])
+    'z₁ follows a (r −1.00), z₂ follows b (r −1.00).'
+    """
+    k = codes.shape[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = np.nan_to_num(np.corrcoef(codes.T, factors.T)[:k, k:])
+    best = np.abs(r).argmax(axis=1)
+    words = [f"{latent_name(i)} follows {letters[j]} (r {r[i, j]:.2f})" for i, j in enumerate(best)]
+    return ", ".join(words).replace("-", "−") + "."
+
+
+def _cloud(run: Run, store: Store, evaluation: Evaluation, member: int) -> Figure:
+    """Where latents lie, beside the factors and the prior."""
+    codes = evaluation.codes[member][:SHOWN_CODES]
+    factors = store.factor_values[evaluation.rows[:SHOWN_CODES]] if store.factors else None
+    figure = posterior_and_factors(codes, factors, [f.symbol for f in store.factors], run.sample(SHOWN_CODES)[member])
+    caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
+    spreads = ", ".join(number(x) for x in codes.std(axis=0))
+    return Figure(figure, caption, f"Standard deviations of the latents: {spreads}.")
 
 
 def angle_figures(judged: Mapping[str, Disentanglement]) -> list[Item]:
@@ -238,26 +289,39 @@ def angle_figures(judged: Mapping[str, Disentanglement]) -> list[Item]:
         f"others. Up to {mark:.1f}° is called disentangled, if each factor has its latent; beyond {TOLERANCE:g}°, its "
         "error allowed for, it is called not; between the two it cannot be told from luck."
     )
-    return [Figure(angles(found, mark, LUCK), caption, "Angles of all members and the angle that passes.")]
+    passed = ", ".join(f"{arm}: {int((a <= mark).sum())} of {len(a)}" for arm, a in found.items())
+    return [Figure(angles(found, mark, LUCK), caption, f"Members within {mark:.1f}° of the factors: {passed}.")]
 
 
-def disentanglement_words(evaluation: Evaluation) -> Text:
-    """How many members are disentangled, and why those that are shown first are or are not."""
+def disentanglement_words(evaluation: Evaluation) -> str:
+    """In how many members each factor is in a latent of its own; nothing without factors."""
+    d = evaluation.disentanglement
+    if d is None:
+        return ""
+    answers = [v.answer for v in d.disentangled]
+    told = f"In {answers.count(True)} of {len(answers)} members each factor is in a latent of its own"
+    unsure = f"; of {answers.count(None)} it cannot be told" if None in answers else ""
+    return f"{told}{unsure}."
+
+
+def _reasons(evaluation: Evaluation) -> str:
+    """Why members that are shown first are, or are not, disentangled."""
     d = evaluation.disentanglement
     if d is None:
         return ""
     reasons = dict.fromkeys(str(v) for v in sorted(d.disentangled, key=lambda v: v.answer is not True))
     few = "; ".join(list(reasons)[:SHOWN_REASONS])
     more = f"; and {len(reasons) - SHOWN_REASONS} more" if len(reasons) > SHOWN_REASONS else ""
-    return f"Is each factor in a latent of its own? By member: {counted(d.disentangled)}. Reasons: {few}{more}."
+    return f"Is each factor in a latent of its own? {few}{more}."
 
 
 def _rate_words(evaluation: Evaluation) -> Text:
     r = evaluation.regularisation
     if r is None:
         return ""
-    rates = ", ".join(f"{x:.2f}" for x in np.median(r.rate_per_latent, axis=0))
-    words = f"Rate of each latent, median over members: {rates} nats; {int(np.median(r.active))} latents active."
+    rates = ", ".join(f"{latent_name(i)} {x:.2f}" for i, x in enumerate(np.median(r.rate_per_latent, axis=0)))
+    over = "" if len(r.active) == 1 else ", median over members"
+    words = f"Rate of each latent{over}: {rates} nats; {int(np.median(r.active))} latents active."
     return f"{words} Members over-regularised: {_with_a_reason(evaluation.over_regularised)}."
 
 
@@ -268,24 +332,47 @@ def _with_a_reason(verdicts: Sequence[Verdict]) -> str:
 
 
 def history_section(run: Run) -> Section:
-    """The terms of the objective during training."""
+    """Whether trainings had come to their end, and the terms of the objective on the way."""
     steps = run.history["step"].astype(float)
-    volume = run.representation.code.log_volume
-    terms = {
-        name.replace("/", " ", 1): run.history[name] + (volume if name.endswith("distortion") else 0.0)
-        for name in sorted(run.history)
-        if name not in ("step", "beta")
-    }
     recon = run.settings.objective.reconstruction_steps
     phases = {"reconstruction only": 0.0, "with rate": float(recon)} if recon else None
-    figure = histories(terms, steps, phases, clock="step")
-    caption = "Terms of the objective during training, in nats a row: every member thin, their median thick."
-    learned = overfitting(run.history, run.best_steps).verdicts
-    words = f"Members that learned training rows by heart: {_with_a_reason(learned)}."
+    ended, moved = converged(run.history), change(run.history)
+    figure = histories(_terms(run), steps, phases, unit="", clock="step")
+    caption = (
+        "Terms of the objective during training, in nats a row, on training rows and on rows held out: every member "
+        "thin, their median thick. The rate is the sum over latents."
+    )
+    words = f"Trainings at their end: {counted(ended)}{_changed(moved)}."
+    learned = f"Members that learned training rows by heart: {_with_a_reason(overfitting(run.history, run.best_steps).verdicts)}."
     kept = (
         f"Kept: of each member the parameters of its {run.settings.training.keep} record, step {_span(run.kept_steps)}."
     )
-    return Section("Training", [words, kept], [Figure(figure, caption, "Training histories.")])
+    items = [Figure(figure, caption, f"Objective of {run.members} members over {run.metadata['steps']:,} steps.")]
+    return Section("Training", [words], [], [Fold("Histories", [learned, kept], items)])
+
+
+def _changed(moved: FloatArray) -> str:
+    """By how much the last steps changed the distortion."""
+    told = moved[np.isfinite(moved)]
+    if not told.size:
+        return ""
+    share = float(np.median(np.abs(told)))
+    return f"; the last fifth of the steps changed the distortion by {100 * share:.2g} % of what training changed it by"
+
+
+def _terms(run: Run) -> dict[str, FloatArray]:
+    """Distortion and rate by name, on rows learned and held out."""
+    volume = run.representation.code.log_volume
+    names = {"train": "training rows", "held": "held-out rows"}
+    terms = {}
+    for key in sorted(run.history, key=lambda key: (key.split("/")[-1], key)):
+        rows, _, term = key.partition("/")
+        if rows in names:
+            quantity, _, part = term.partition("/")
+            label = quantity if part in ("", "z") else f"{quantity} of {part}"
+            offset = volume if quantity == "distortion" else 0.0
+            terms[f"{label}, {names[rows]} (nats)"] = run.history[key] + offset
+    return terms
 
 
 def _span(steps: Sequence[int]) -> str:
@@ -293,26 +380,51 @@ def _span(steps: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def provenance(store: Store, command: str, runs: Mapping[str, Run]) -> dict[str, str]:
-    """Where the numbers come from."""
+def provenance(store: Store, made: Mapping[str, str], runs: Mapping[str, Run]) -> dict[str, str]:
+    """Where the numbers come from: how the page was made, then versions, data and runs by their first digits."""
     names = ("beable", "torch", "numpy", "scipy", "scikit-learn")
     facts = {
-        "command": command,
+        **made,
         "versions": ", ".join(f"{name} {version(name)}" for name in names) + f", Python {platform.python_version()}",
-        "data set": f"sha256 {store.id}, seed {store.seed}, {store.rows} rows",
+        "data set": f"sha256 {store.id[:DIGITS]}, seed {store.seed}, {store.rows} rows",
     }
     for label, run in runs.items():
         seed = run.settings.training.seed
-        facts[f"run: {label}"] = f"sha256 {run.id}, seed {seed}, {run.members} members, {run.metadata['steps']} steps"
+        counts = f"{run.members} members, {run.metadata['steps']} steps"
+        facts[f"run: {label}"] = f"sha256 {run.id[:DIGITS]}, seed {seed}, {counts}"
     return facts
 
 
-def best_member(evaluation: Evaluation) -> int:
-    """The member to show: the least turned from the factors where that can be told, or the one of lowest error."""
+def made_by(run: Run, command: str) -> dict[str, str]:
+    """How the page of a run was made: its own command, that of the training, when, where and at what cost."""
+    fitted = {"fit": run.made["command"]} if run.made.get("command") else {}
+    trained = {f"trained, {name}": run.made[name] for name in ("date", "machine") if name in run.made}
+    return {"command": command, **fitted, **trained, "trained, CPU time": f"{run.cpu_seconds:,.1f} s"}
+
+
+class Chosen(NamedTuple):
+    """The members that are drawn.
+
+    Args:
+        middle, worst: the member nearest the median, and the worst.
+        words: what each is, for captions.
+    """
+
+    middle: int
+    worst: int
+    words: dict[int, str]
+
+
+def chosen_members(evaluation: Evaluation) -> Chosen:
+    """The members to draw: nearest the median, and the worst, by the angle off the factors or else by the error."""
     d = evaluation.disentanglement
-    if d is not None and np.isfinite(d.angle).any():
-        return int(np.nanargmin(d.angle))
-    return int(evaluation.relative_error.argmin())
+    by_angle = d is not None and bool(np.isfinite(d.angle).all())
+    values = d.angle if d is not None and by_angle else evaluation.relative_error
+    middle, worst, n = median_member(values), int(values.argmax()), len(values)
+    what = "angle off the factors" if by_angle else "error"
+    words = {worst: f"member {worst}, the worst of {n} by its {what}"}
+    words[middle] = f"member {middle}, nearest the median {what} of {n}" if n > 1 else "the one member"
+    return Chosen(middle, worst, words)
 
 
 def median_member(values: FloatArray) -> int:
@@ -321,5 +433,6 @@ def median_member(values: FloatArray) -> int:
 
 
 def spread(values: FloatArray) -> str:
-    """Median and range over members, for a table."""
-    return f"{number(np.median(values))} ({number(values.min())} to {number(values.max())})"
+    """Median and range over members, for a table; the value alone where there is one."""
+    middle = number(np.median(values))
+    return middle if len(values) == 1 else f"{middle} ({number(values.min())} to {number(values.max())})"

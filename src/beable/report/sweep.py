@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from beable.analysis.rate_distortion import RateDistortion, gaussian_curve
 from beable.console.numbers import number
 from beable.datasets.store import Store
-from beable.report.figures.style import BLUE, GREEN, GREY, ORANGE, WIDTH, style
-from beable.report.page import Cell, Figure, Page, Section, Table
-from beable.report.sections import data_section, provenance
+from beable.report.figures.style import BLUE, GREEN, GREY, panel_grid, style
+from beable.report.page import Figure, Fold, Page, Section, Table
+from beable.report.sections import data_section, history_section, made_by, provenance
 from beable.training.data import code_rows
 from beable.training.run import Run
 
@@ -73,23 +73,27 @@ def linear_limit(run: Run, store: Store) -> Limit:
 
 
 def rate_distortion_figure(curve: RateDistortion, limit: Limit) -> matplotlib.figure.Figure:
-    """Squared error against rate: a dot a member, the hull, and the linear limit."""
+    """Error and rate against beta, and error against rate with the hull of all members and the linear limit."""
     with style():
-        figure = matplotlib.figure.Figure(figsize=(WIDTH, 3.6))
-        axes = figure.subplots()
+        figure, panels = panel_grid(1, 3, 2.7)
+        error, rate, plane = panels[0]
+        positive = curve.beta > 0
+        for axes, values, name in ((error, curve.squared_error, "squared error"), (rate, curve.rate, "rate (nats)")):
+            axes.plot(curve.beta[positive], values[positive], "o", color=BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0)
+            axes.set_xscale("log")
+            axes.set_xlabel("β")
+            axes.set_ylabel(name)
+        error.set_yscale("log")
         shown = limit.rate < 1.3 * max(float(curve.rate.max()), 1.0)
-        axes.plot(limit.rate[shown], limit.squared_error[shown], color=GREEN, linewidth=1.2, label="linear limit")
+        plane.plot(limit.rate[shown], limit.squared_error[shown], color=GREEN, linewidth=1.2, label="linear limit")
         order = np.argsort(curve.rate)
         hull = np.isin(order, curve.hull)
-        axes.plot(curve.rate[order][hull], curve.squared_error[order][hull], color=GREY, linewidth=0.8, label="hull")
-        axes.plot(curve.rate, curve.squared_error, "o", color=BLUE, markersize=4, alpha=0.7, markeredgewidth=0)
-        for band in bands(curve):
-            axes.annotate(f"{band.beta:g}", (band.rate[1], band.squared_error[1]), (4, 4), color=ORANGE, fontsize=7,
-                          textcoords="offset points")  # fmt: skip
-        axes.set_yscale("log")
-        axes.set_xlabel("rate (nats)")
-        axes.set_ylabel("squared error of all outputs")
-        axes.legend(frameon=False, fontsize=8)
+        plane.plot(curve.rate[order][hull], curve.squared_error[order][hull], color=GREY, linewidth=0.8, label="hull")
+        plane.plot(curve.rate, curve.squared_error, "o", color=BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0)
+        plane.set_yscale("log")
+        plane.set_xlabel("rate (nats)")
+        plane.set_ylabel("squared error")
+        plane.legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -97,33 +101,72 @@ def sweep_page(run: Run, store: Store, curve: RateDistortion, title: str, comman
     """The page of a sweep."""
     figure = rate_distortion_figure(curve, linear_limit(run, store))
     caption = (
-        "Every member: squared error of all outputs (in the units of the code) against rate. Numbers are beta. Green: "
-        "the closed form of a linear VAE on normal data with the same covariance; a bent model may go below it."
+        "Every member: squared error of all outputs (in the units of the code) and rate against β, and one against the "
+        "other. Green: the closed form of a linear VAE on normal data with the same covariance; a bent model may go "
+        "below it."
     )
+    few, *rest = _tables(curve)
     return Page(
         title,
-        f"{run.members} members over {len(np.unique(curve.beta))} values of beta, measured on rows held out.",
+        sweep_answer(curve),
+        f"{run.members} members over {len(np.unique(curve.beta))} values of β, {run.metadata['steps']:,} steps, "
+        f"measured on {len(run.held_rows):,} rows held out.",
+        [Figure(figure, caption, sweep_answer(curve)), few],
         [
-            Section("Rate and distortion", [], [Figure(figure, caption, "Squared error against rate."), _table(curve)]),
+            Section("What the rate is made of", [_parts_words(curve, len(run.held_rows))], [], [Fold("By β", [], rest)]),
+            history_section(run),
             data_section(store, [int(r) for r in run.held_rows[:2]]),
         ],
-        provenance(store, command, {"the sweep": run}),
+        provenance(store, made_by(run, command), {"the sweep": run}),
     )
 
 
-def _table(curve: RateDistortion) -> Table:
-    columns = ["beta", "rate", "squared error", "active", "I(y; z)", "TC", "rest"]
-    rows = [_row(curve, band) for band in bands(curve)]
+def sweep_answer(curve: RateDistortion) -> str:
+    """How many latents carry how much, and beyond which beta none is left."""
+    found = bands(curve)
+    alive = [band for band in found if band.active[1] > 0]
+    dead = [band for band in found if band.active[1] == 0]
+    if not alive:
+        return f"No latent carries anything, at any β from {number(found[0].beta)} on."
+    most, least = max(band.rate[1] for band in alive), min(band.rate[1] for band in alive)
+    latents = max(band.active[1] for band in alive)
+    carry = f"{number(least)} to {number(most)}" if number(least) != number(most) else number(most)
+    words = f"Up to {latents} latent{'' if latents == 1 else 's'} carr{'ies' if latents == 1 else 'y'} {carry} nats up to β = {number(alive[-1].beta)}"
+    beyond = [band for band in dead if band.beta > alive[-1].beta]
+    return words + (f"; from β = {number(beyond[0].beta)} on none is left." if beyond else ", the largest tried.")
+
+
+def _parts_words(curve: RateDistortion, rows: int) -> str:
+    """What the split of the rate says, and its limit."""
+    most = max(float(np.median(curve.split[0][curve.beta == band.beta])) for band in bands(curve))
+    limit = float(np.log(rows))
+    near = f"{number(most)} nats at most, of the {number(limit)} that {rows:,} rows can show"
+    return f"Mutual information of rows and latents: {near}."
+
+
+def _tables(curve: RateDistortion) -> list[Table]:
+    """Rate, error and active latents by beta; then the parts of the rate."""
+    found = bands(curve)
+    first = [[number(b.beta), _with_range(b.rate), _with_range(b.squared_error), _active(b)] for b in found]
+    columns = ["β", "rate (nats)", "squared error", "active latents"]
+    over = "; median over members, and range" if len(curve.beta) > len(found) else ""
+    split = [[number(b.beta), *(number(np.median(part[curve.beta == b.beta])) for part in curve.split)] for b in found]
     caption = (
-        "Medians over seeds, in nats; active latents from fewest to most. The rate is mutual information, which N rows "
-        "cannot show above log N, total correlation TC of the aggregate posterior, and the rest."
+        "The rate in parts, in nats: mutual information of rows and latents, which N rows cannot show above log N; "
+        "total correlation of the aggregate posterior; its distance from the prior latent by latent."
     )
-    return Table(caption, columns, rows, "rrrrrrr")
+    parts = ["β", "mutual information", "total correlation", "rest"]
+    return [
+        Table(f"Rate and error by β, on rows held out{over}.", columns, first, "rrrr"),
+        Table(caption, parts, split, "rrrr"),
+    ]
 
 
-def _row(curve: RateDistortion, band: Band) -> list[Cell | str]:
-    at = curve.beta == band.beta
-    split = [number(np.median(part[at])) for part in curve.split]
+def _with_range(values: tuple[float, float, float]) -> str:
+    low, middle, high = map(number, values)
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def _active(band: Band) -> str:
     fewest, most = band.active
-    active = str(fewest) if fewest == most else f"{fewest} to {most}"
-    return [number(band.beta), number(band.rate[1]), number(band.squared_error[1]), active, *split]
+    return str(fewest) if fewest == most else f"{fewest} to {most}"

@@ -10,7 +10,8 @@ from beable.analysis.evaluation import Evaluation
 from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.fields import fields
-from beable.report.page import Figure, Section, Table, Text
+from beable.report.figures.words import latent_name
+from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.report.sections import drawn_axes, is_drawable
 from beable.simulator import Variable
 from beable.training.data import conditions, factors
@@ -34,9 +35,21 @@ def data_words(run: Run, evaluation: Evaluation) -> list[Text]:
 
 def agreement_section(run: Run, store: Store, evaluation: Evaluation, member: int) -> Section:
     """How many latents there are, what trainings agree on, how far to trust them, and what each latent does."""
-    words = _answers(evaluation.agreed) if evaluation.agreed else [_too_few(run, evaluation)]
-    items = [*_latents(run, evaluation, member), *_traverses(run, store, evaluation, member)]
-    return Section("Without labels: what do trainings agree on?", words, items)
+    a = evaluation.agreed
+    words = [_too_few(run, evaluation)] if a is None else [agreement_words(a)]
+    folds = [] if a is None else [Fold("Every question, with its reason", _answers(a))]
+    tables, drawn = _latents(run, evaluation, member), _traverses(run, store, evaluation, member)
+    return Section("Without labels: what do trainings agree on?", words, [*tables, *drawn], folds)
+
+
+def agreement_words(a: Agreed) -> str:
+    """What members agree on, in a few words."""
+    found = a.agreement
+    trusted = "cannot be told" if a.trust.run is None else f"{a.trust.run:.2f} ({a.trust.low:.2f} to {a.trust.high:.2f})"
+    return (
+        f"Trainings share {found.dimensions:g} latents. The same plane: {found.plane.word}; the same axes: "
+        f"{found.axes.word}; trust in the run: {trusted}."
+    )
 
 
 def _too_few(run: Run, evaluation: Evaluation) -> str:
@@ -65,7 +78,7 @@ def _latents(run: Run, evaluation: Evaluation, member: int) -> list[Table]:
     if a is None or r is None:
         return []
     order = np.argsort(-r.rate_per_latent[member], kind="stable")
-    rows = [[f"{i}", number(r.rate_per_latent[member, i]), _found(a, member, i), _trusted(a, member, i)] for i in order]
+    rows = [[latent_name(i), number(r.rate_per_latent[member, i]), _found(a, member, i), _trusted(a, member, i)] for i in order]
     caption = (
         f"Latents of member {member}: rate, how many members of other starts found the same latent (up to order, sign "
         "and monotone bending; beside it the share by chance), and trust, the probability that it is a factor."
@@ -89,7 +102,7 @@ def _trusted(a: Agreed, member: int, latent: int) -> str:
 # What each latent does
 
 
-def _traverses(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Figure | Table]:
+def _traverses(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Item]:
     """The first field, or all numbers, decoded along each latent of one member."""
     learned = [v for v in store.variables if v.name in run.variables]
     codes = evaluation.codes[member]
@@ -119,18 +132,20 @@ def _maps(run: Run, store: Store, evaluation: Evaluation, member: int, v: Variab
     columns = [decoded[:, step] for step in range(len(REACH))]
     titles = [f"{step:+g} s".replace("-", "−").replace("+0 s", "mean") for step in REACH]
     x, y = drawn_axes(store, v)
-    figure = fields(columns, titles, [v.unit] * len(columns), x, y, rows=[f"latent {i}" for i in latents])
+    figure = fields(columns, titles, [v.unit] * len(columns), x, y, rows=[latent_name(i) for i in latents])
     caption = (
         f"What each latent of member {member} does: {v.long_name or v.name} decoded with one latent moved by up to two "
         "deviations s of its codes, the others at their mean."
     )
-    return Figure(figure, caption, f"{v.name} decoded along each latent.")
+    moved = np.sqrt(((decoded[:, -1] - decoded[:, 0]) ** 2).reshape(len(latents), -1).mean(axis=1))
+    alt = ", ".join(f"{latent_name(i)} {number(m)}" for i, m in zip(latents, moved, strict=True))
+    return Figure(figure, caption, f"Root-mean-square change of {v.name} from end to end: {alt}.")
 
 
 def _changes(
     run: Run, store: Store, evaluation: Evaluation, member: int, numbers: Sequence[Variable], latents: Sequence[int]
 ) -> Table:
-    rows = [[f"latent {i}"] for i in latents]
+    rows = [[latent_name(i)] for i in latents]
     for v in numbers:
         for row, values in zip(rows, _decoded(run, store, evaluation, member, v.name, latents), strict=True):
             row.append(f"{number(values[0])} to {number(values[-1])}")
