@@ -32,7 +32,9 @@ def change(history: Mapping[str, FloatArray]) -> FloatArray:
     half = len(tail) // 2
     fall = loss[0] - loss.min(axis=0)
     moved = 2 * (tail[:half].mean(axis=0) - tail[half:].mean(axis=0))
-    return np.divide(moved, fall, out=np.full(len(fall), np.nan), where=fall > 0)
+    share = np.full(len(fall), np.nan)
+    np.divide(moved, fall, out=share, where=fall > 0)
+    return share
 
 
 def converged(history: Mapping[str, FloatArray]) -> list[Verdict]:

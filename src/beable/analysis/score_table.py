@@ -16,8 +16,10 @@ from beable.metrics import METRICS
 from beable.metrics.context import ScoreContext, score_in_context
 
 FloatArray = NDArray[np.floating]
-MEMBERS, DRAWS, FEWEST_ROWS = 4, 15, 30
-EXPENSIVE = {"s_kl": (1, 8)}
+DRAWS, FEWEST_ROWS = 15, 30
+ALL = 10**6
+#: of how many members, and in how many draws, where all members would take minutes
+EXPENSIVE = {"s_kl": (1, 8), "dci": (4, DRAWS), "explicitness_auc": (4, DRAWS), "beta_vae_score": (4, DRAWS)}
 ROTATION_COUNTS = 0.1
 
 
@@ -59,10 +61,10 @@ def score_row(metric: str, codes: Mapping[str, FloatArray], factors: FloatArray)
 
     Args:
         metric: a name in ``METRICS``.
-        codes: latents of each arm, (members, rows, latents); members are taken evenly where there are many.
+        codes: latents of each arm, (members, rows, latents); a few members are taken evenly where a metric is dear.
         factors: θ, (rows, factors).
     """
-    members, draws = EXPENSIVE.get(metric, (MEMBERS, DRAWS))
+    members, draws = EXPENSIVE.get(metric, (ALL, DRAWS))
     measure = METRICS[metric]
     context = score_in_context(measure, factors, factors, repeats=draws, rotations=draws)
     scores = {arm: np.array([measure(z, factors).score for z in _evenly(many, members)]) for arm, many in codes.items()}

@@ -1,11 +1,11 @@
 """The verbs of `study`: list what there is, show one, run one, and make its report again."""
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beable.console.numbers import typed
 from beable.console.output import show
 from beable.console.progress import progress
 from beable.console.settings import given
@@ -120,36 +120,27 @@ def report(folder: Path, /, *, json: bool = False) -> None:
 
 
 def _report(finished: "Finished", out: Path, json: bool) -> None:
-    """Write the page of a study, and print its numbers beside the source's."""
+    """Write the page of a study, and print its answer: the same words as on the page."""
     from beable.files import atomic_write
     from beable.report.html import render
-    from beable.report.study import study_page
+    from beable.report.page import plain
+    from beable.report.study import answer_lines, study_page
 
-    path = out / "report.html"
-    atomic_write(path, render(study_page(finished, out)).encode())
+    path, page = out / "report.html", study_page(finished, out)
+    atomic_write(path, render(page).encode())
     if json:
-        show(finished.results | {"report": str(path.resolve())}, json=True)
+        show(finished.results | {"answer": plain(page.answer), "report": str(path.resolve())}, json=True)
         return
-    for line in [*_lines(finished), path.resolve()]:
+    for line in answer_lines(page, finished):
         print(line)
+    print(f"\n  report    {path}\n  numbers   {out / 'results.json'}\n  next      {_next(finished, out)}")
 
 
-def _share_line(e: dict[str, Any]) -> str:
-    source, ours = ("/".join(map(str, e[name])) for name in ("source", "ours"))
-    told = {"yes": "reproduced", "no": "differs", "cannot be told": "cannot be told apart"}[e["reproduced"]["answer"]]
-    return f"{e['arm']}: {e['measure']}: source {source}, ours {ours}: {told}"
-
-
-def _lines(finished: "Finished") -> list[str]:
-    compared, counted = finished.results["expected"], finished.results["counts"]
-    return [
-        *map(_share_line, counted),
-        *(f"{e['part']}: {e['words']}: {e['by']} {typed(e['source'])}, ours {typed(e['ours'])}" for e in compared),
-        *(
-            f"left out: {title}: it needs {' '.join(f'--file {name}=PATH' for name in wanted)}"
-            for title, wanted in finished.left_out.items()
-        ),
-    ]
+def _next(finished: "Finished", out: Path) -> str:
+    """What to do with a finished study: its full preset, or the same with data of one's own."""
+    if finished.preset != "full" and "full" in pages.load(finished.study.name).presets:
+        return shlex.join(["beable", "study", "run", finished.study.name, "--preset", "full"])
+    return "beable import FILE -o mine.zarr"
 
 
 def _named_files(words: list[str]) -> dict[str, Path]:

@@ -4,7 +4,7 @@ import os
 import platform
 import shlex
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -24,7 +24,7 @@ def made() -> dict[str, str]:
     >>> sorted(made())
     ['command', 'date', 'machine']
     """
-    return {"command": command_line(), "date": f"{datetime.now(timezone.utc):%Y-%m-%d}", "machine": machine()}
+    return {"command": command_line(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
 
 
 def machine() -> str:

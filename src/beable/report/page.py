@@ -214,7 +214,7 @@ class Page:
         return [item for item in self.items() if isinstance(item, Table)]
 
     def prose(self) -> Iterator[Text]:
-        """Every sentence that speaks of this page's own run: answer, scope, paragraphs and captions, no recorded ones."""
+        """Every sentence that speaks of this page's own run: answer, scope, paragraphs, captions; no recorded ones."""
         yield from (self.answer, self.scope)
         yield from (item.caption for item in self.opening)
         for section in self.sections:

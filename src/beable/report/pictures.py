@@ -12,6 +12,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib.figure
+import numpy as np
 from matplotlib.collections import Collection
 
 from beable.report.figures.style import style
@@ -88,7 +89,7 @@ def _as_images(figure: matplotlib.figure.Figure) -> bool:
 
 def _is_large(artist: object) -> bool:
     if isinstance(artist, Collection):
-        return max(len(artist.get_offsets()), len(artist.get_paths())) > FEW_SHAPES
+        return int(np.shape(artist.get_offsets())[0]) > FEW_SHAPES or len(artist.get_paths()) > FEW_SHAPES
     points = getattr(artist, "get_xdata", None)
     return points is not None and len(points()) > FEW_SHAPES
 

@@ -5,7 +5,7 @@ import numpy as np
 from beable.analysis.evaluation import Evaluation
 from beable.console.numbers import number
 from beable.datasets.store import Store
-from beable.report.page import Cell, Item, Page, Section, Table, symbols
+from beable.report.page import Cell, Item, Page, Section, Table, Text, symbols
 from beable.report.sections import (
     chosen_members,
     data_section,
@@ -87,7 +87,9 @@ def scope_of(run: Run, evaluation: Evaluation) -> str:
 
 def _numbers(run: Run, evaluation: Evaluation) -> Table:
     """The few numbers of a run, with what each is to be compared with."""
-    rows: list[list[Cell | str]] = [["relative squared error of held-out rows", spread(evaluation.relative_error), "0"]]
+    rows: list[list[Cell | Text]] = [
+        ["relative squared error of held-out rows", spread(evaluation.relative_error), "0"]
+    ]
     for name, verdicts in {"over-regularised": evaluation.over_regularised, "over-fit": evaluation.over_fitted}.items():
         if verdicts:
             rows.append([f"members {name}", Cell(counted(verdicts), _news(verdicts)), "none"])

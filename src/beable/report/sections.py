@@ -88,9 +88,7 @@ def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int, 
     truth = read(store, run.variables, rows, run.conditions)
     decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.conditions_of(truth)))[member]
     ordered = run.representation.canonical({name: truth[name] for name in run.variables})
-    return [
-        _pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64), who) for name in names
-    ]
+    return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64), who) for name in names]
 
 
 def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str) -> Figure:

@@ -235,7 +235,9 @@ def _method(finished: Finished) -> Section:
         *([Fold("Arms and their trainings", [], [_arms(finished)])] if finished.results["arms"] else []),
     ]
     left_out = [_left_out_words(title, wanted) for title, wanted in finished.left_out.items()]
-    return Section("Data and method", [f"{finished.store.rows:,} snapshots by {study.data.simulator}.", *left_out], [], folds)
+    return Section(
+        "Data and method", [f"{finished.store.rows:,} snapshots by {study.data.simulator}.", *left_out], [], folds
+    )
 
 
 def _data(finished: Finished) -> Fold:

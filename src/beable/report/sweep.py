@@ -79,7 +79,9 @@ def rate_distortion_figure(curve: RateDistortion, limit: Limit) -> matplotlib.fi
         error, rate, plane = panels[0]
         positive = curve.beta > 0
         for axes, values, name in ((error, curve.squared_error, "squared error"), (rate, curve.rate, "rate (nats)")):
-            axes.plot(curve.beta[positive], values[positive], "o", color=BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0)
+            axes.plot(
+                curve.beta[positive], values[positive], "o", color=BLUE, markersize=3.5, alpha=0.7, markeredgewidth=0
+            )
             axes.set_xscale("log")
             axes.set_xlabel("β")
             axes.set_ylabel(name)
@@ -113,7 +115,9 @@ def sweep_page(run: Run, store: Store, curve: RateDistortion, title: str, comman
         f"measured on {len(run.held_rows):,} rows held out.",
         [Figure(figure, caption, sweep_answer(curve)), few],
         [
-            Section("What the rate is made of", [_parts_words(curve, len(run.held_rows))], [], [Fold("By β", [], rest)]),
+            Section(
+                "What the rate is made of", [_parts_words(curve, len(run.held_rows))], [], [Fold("By β", [], rest)]
+            ),
             history_section(run),
             data_section(store, [int(r) for r in run.held_rows[:2]]),
         ],

@@ -45,7 +45,9 @@ def agreement_section(run: Run, store: Store, evaluation: Evaluation, member: in
 def agreement_words(a: Agreed) -> str:
     """What members agree on, in a few words."""
     found = a.agreement
-    trusted = "cannot be told" if a.trust.run is None else f"{a.trust.run:.2f} ({a.trust.low:.2f} to {a.trust.high:.2f})"
+    trusted = (
+        "cannot be told" if a.trust.run is None else f"{a.trust.run:.2f} ({a.trust.low:.2f} to {a.trust.high:.2f})"
+    )
     return (
         f"Trainings share {found.dimensions:g} latents. The same plane: {found.plane.word}; the same axes: "
         f"{found.axes.word}; trust in the run: {trusted}."
@@ -78,7 +80,10 @@ def _latents(run: Run, evaluation: Evaluation, member: int) -> list[Table]:
     if a is None or r is None:
         return []
     order = np.argsort(-r.rate_per_latent[member], kind="stable")
-    rows = [[latent_name(i), number(r.rate_per_latent[member, i]), _found(a, member, i), _trusted(a, member, i)] for i in order]
+    rows = [
+        [latent_name(i), number(r.rate_per_latent[member, i]), _found(a, member, i), _trusted(a, member, i)]
+        for i in order
+    ]
     caption = (
         f"Latents of member {member}: rate, how many members of other starts found the same latent (up to order, sign "
         "and monotone bending; beside it the share by chance), and trust, the probability that it is a factor."

@@ -26,12 +26,14 @@ class ArmOutcome(NamedTuple):
 
     Args:
         label: of the arm.
+        start: where its trainings begin, or the method of an arm without training.
         evaluation: on held-out rows.
         cpu_seconds: of all members together.
         run: identity of the trained ensemble; None for a linear arm.
     """
 
     label: str
+    start: str
     evaluation: Evaluation
     cpu_seconds: float
     run: str | None
@@ -43,7 +45,12 @@ class ArmOutcome(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number; lists hold one number a member."""
-        about = {"label": self.label, "run": self.run, "cpu_seconds_per_member": self.cpu_seconds_per_member}
+        about = {
+            "label": self.label,
+            "start": self.start,
+            "run": self.run,
+            "cpu_seconds_per_member": self.cpu_seconds_per_member,
+        }
         return self.evaluation.as_json() | about
 
 
@@ -53,7 +60,7 @@ def outcome(context: Context, arm: Arm) -> ArmOutcome:
     if arm.kind == "linear":
         return _linear(arm, context.study.settings(arm), store)
     run = context.run(arm)
-    return ArmOutcome(arm.label, evaluate(run, store), run.cpu_seconds, run.id)
+    return ArmOutcome(arm.label, run.settings.training.start, evaluate(run, store), run.cpu_seconds, run.id)
 
 
 def _linear(arm: Arm, settings: RunSettings, store: Store) -> ArmOutcome:
@@ -67,7 +74,7 @@ def _linear(arm: Arm, settings: RunSettings, store: Store) -> ArmOutcome:
     paths = linear_starts(t.start, codes, settings.model.latents, range(t.members), t.seed)
     linear = [path for path in paths if path is not None]
     evaluation = evaluate_linear(linear, data, store)
-    return ArmOutcome(arm.label, evaluation, process_time() - started, None)
+    return ArmOutcome(arm.label, t.start, evaluation, process_time() - started, None)
 
 
 def score_table(outcomes: Mapping[str, ArmOutcome], store: Store, workers: int = 1) -> list[ScoreRow]:

@@ -338,9 +338,7 @@ def _of_run(run: Run) -> dict[str, Any]:
     }
 
 
-def _compared(
-    part: PartSettings, published: PublishedNumber, numbers: dict[str, Any], preset: str
-) -> dict[str, Any]:
+def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str, Any], preset: str) -> dict[str, Any]:
     """A published number beside ours; None where ours is not defined, no verdict by a preset that is too small.
 
     Raises:

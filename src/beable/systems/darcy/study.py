@@ -8,7 +8,7 @@ from beable.systems.darcy.parts.trust import trust
 PARTS = {
     "mixture": Part(
         mixture,
-        page.mixture_items,
+        page.mixture_evidence,
         roles={"judged": "many"},
         counts=("disentangled", "over_regularised"),
         linear=True,
@@ -16,7 +16,7 @@ PARTS = {
     ),
     "trust": Part(
         trust,
-        page.trust_items,
+        page.trust_evidence,
         roles={"judged": "many"},
         options={"identified": ["mixture", "uniform"]},
     ),

@@ -1,0 +1,94 @@
+"""What the Darcy studies found, in sentences whose words are chosen by the numbers."""
+
+import math
+from typing import NamedTuple
+
+from beable.console.numbers import number
+from beable.systems.darcy.parts.mixture import Found, Mixture
+from beable.systems.darcy.parts.trust import TrustStudy
+
+STARTS = {"ica": "an ICA start", "pca": "a PCA start", "random": "random weights", "mixed": "mixed starts"}
+METHODS = {"ica": "ICA", "pca": "PCA"}
+ALIKE = 0.1  # difference of shares below which two are called alike
+
+
+class Share(NamedTuple):
+    """Of how many members each latent is a factor of its own, among those of which it can be told."""
+
+    found: int
+    told: int
+
+    @property
+    def value(self) -> float:
+        return self.found / self.told if self.told else math.nan
+
+    def __str__(self) -> str:
+        return f"{self.found} of {self.told}" if self.told else "cannot be told"
+
+
+def mixture_answer(a: Mixture) -> str:
+    """Whether VAEs find the factors, by where they start, and what linear methods do alone."""
+    shares = {start: Share(f.found, f.found + f.missed) for start, f in a.trained.items()}
+    told = {start: share for start, share in shares.items() if share.told}
+    if not told:
+        return f"Cannot be told: {_untold(a)}. {_error_words(a)}"
+    best = max(told, key=lambda start: told[start].value)
+    first = f"{_head(told[best])}{STARTS[best]}: {told[best]}."
+    others = [f"From {STARTS[start]}: {share}." for start, share in shares.items() if start != best]
+    return " ".join([first, *others, *_controls(a, told[best])])
+
+
+def _untold(a: Mixture) -> str:
+    members = sum(f.untold for f in a.trained.values())
+    return f"of {members} trainings it is not known whether their latents are the factors"
+
+
+def _head(best: Share) -> str:
+    """The answer by the best start, up to where it names the start."""
+    if best.found == 0:
+        return "No, from no start, not even from "
+    if best.value > 1 - ALIKE:
+        return "Yes, when training starts from "
+    return "More often than not, from " if best.value > 0.5 else "Seldom, at best from "
+
+
+def _controls(a: Mixture, best: Share) -> list[str]:
+    """What linear methods find alone, the best of them, and how far their reconstructions are off beside a VAE's."""
+    alone = {name: Share(f.found, f.found + f.missed) for name, f in a.alone.items()}
+    told = {name: share for name, share in alone.items() if share.told}
+    if not told:
+        return []
+    name = max(told, key=lambda name: told[name].value)
+    ratio = a.alone[name].error / a.best_error
+    way = "less" if ratio > 1 else "more"
+    times = number(max(ratio, 1 / ratio), digits=2)
+    off = best.value - told[name].value
+    often = "as often" if abs(off) < ALIKE else "less often" if off > 0 else "more often"
+    return [f"{METHODS[name]} alone finds them {often} ({told[name]}); the VAE's squared error is {times} times {way}."]
+
+
+def _error_words(a: Mixture) -> str:
+    return f"The least median relative squared error of an arm is {number(a.best_error)}."
+
+
+def found_words(f: Found) -> str:
+    """How often, for a table.
+
+    >>> found_words(Found(3, 1, 2, 0.5))
+    '3 of 6 (2 cannot be told)'
+    """
+    untold = f" ({f.untold} cannot be told)" if f.untold else ""
+    return f"{f.found} of {f.found + f.missed + f.untold}{untold}"
+
+
+def trust_answer(a: TrustStudy) -> str:
+    """How well trust, which needs no labels, tells members whose latents are the factors from others."""
+    if not math.isfinite(a.auc):
+        return f"Cannot be told: of {a.told} of {a.members} members it is known whether their latents are the factors."
+    low, high = a.auc_range
+    head = "Far" if low > 0.8 else "Some way" if low > 0.5 else "Not at all, as far as this run shows"
+    return (
+        f"{head}: a member whose latents are the factors is trusted more than one whose latents are not in "
+        f"{100 * a.auc:.0f} % of pairs ({100 * low:.0f} to {100 * high:.0f} %), and trust differs from the share of "
+        f"such members by {number(a.calibration_error)} on average."
+    )
