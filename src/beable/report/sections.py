@@ -341,7 +341,8 @@ def history_section(run: Run) -> Section:
         "thin, their median thick. The rate is the sum over latents."
     )
     words = f"Trainings at their end: {counted(ended)}{_changed(moved)}."
-    learned = f"Members that learned training rows by heart: {_with_a_reason(overfitting(run.history, run.best_steps).verdicts)}."
+    by_heart = overfitting(run.history, run.best_steps).verdicts
+    learned = f"Members that learned training rows by heart: {_with_a_reason(by_heart)}."
     kept = (
         f"Kept: of each member the parameters of its {run.settings.training.keep} record, step {_span(run.kept_steps)}."
     )

@@ -135,7 +135,8 @@ def sweep_answer(curve: RateDistortion) -> str:
     most, least = max(band.rate[1] for band in alive), min(band.rate[1] for band in alive)
     latents = max(band.active[1] for band in alive)
     carry = f"{number(least)} to {number(most)}" if number(least) != number(most) else number(most)
-    words = f"Up to {latents} latent{'' if latents == 1 else 's'} carr{'ies' if latents == 1 else 'y'} {carry} nats up to β = {number(alive[-1].beta)}"
+    who = "1 latent carries" if latents == 1 else f"Up to {latents} latents carry"
+    words = f"{who} {carry} nats up to β = {number(alive[-1].beta)}"
     beyond = [band for band in dead if band.beta > alive[-1].beta]
     return words + (f"; from β = {number(beyond[0].beta)} on none is left." if beyond else ", the largest tried.")
 

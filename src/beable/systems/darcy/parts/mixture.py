@@ -49,9 +49,8 @@ class Mixture:
     def trained(self) -> dict[str, Found]:
         """The trained arms together by where they start."""
         arms = [o for o in self.arms.values() if o.run is not None]
-        return {
-            start: found_of([o for o in arms if o.start == start]) for start in dict.fromkeys(o.start for o in arms)
-        }
+        starts = dict.fromkeys(o.start for o in arms)
+        return {start: found_of([o for o in arms if o.start == start]) for start in starts}
 
     @property
     def alone(self) -> dict[str, Found]:
