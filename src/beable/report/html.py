@@ -50,7 +50,7 @@ def _drawn(figure: Figure, name: str) -> dict[str, Any]:
 
 
 def _csv_link(table: Table) -> str:
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(as_csv(table).encode()).decode()}"
+    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(as_csv(table).translate(CONTROL).encode()).decode()}"
 
 
 def render(page: Page) -> str:

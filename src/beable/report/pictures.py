@@ -20,10 +20,11 @@ from beable.report.figures.style import style
 PIXELS_PER_INCH = 96
 LARGE_SVG = 250_000  # bytes from which many dots become one image
 FEW_SHAPES = 40
+ALIKE = ", Verdana, sans-serif"  # as wide as the letters that the figure was laid out with
+WHITE = "#ffffff"
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 #: colours of the figures' style, and the properties of the page that stand for them
 COLOURS = {
-    "#ffffff": "paper",
     "#22262b": "ink",
     "#5b626b": "soft",
     "#8a8f98": "grey",
@@ -149,9 +150,15 @@ def _spread_style(element: ElementTree.Element) -> None:
     """Declarations of a style become attributes; colours of the figures' style become those of the page."""
     for key, value in _declarations(element.attrib.pop("style", "")):
         element.set(key, value)
-    for key in ("fill", "stroke", "stop-color"):
-        if (colour := element.get(key, "").lower()) in COLOURS:
-            element.set(key, f"var(--{COLOURS[colour]}, {colour})")
+    for key in ("fill", "stroke"):
+        colour = element.get(key, "").lower()
+        if colour in COLOURS or (colour == WHITE and _is_ground(element)):
+            element.set(key, f"var(--{COLOURS.get(colour, 'paper')}, {colour})")
+
+
+def _is_ground(element: ElementTree.Element) -> bool:
+    """Whether something white is the ground of a figure and not a line over a map."""
+    return element.get("stroke", "none") == "none" and element.get("fill", "none").lower() == WHITE
 
 
 @lru_cache(maxsize=4096)
@@ -164,10 +171,12 @@ def _attributes(key: str, value: str) -> list[tuple[str, str]]:
     """A declaration as attributes: the short form of a font in its parts, and none that SVG does not know.
 
     >>> _attributes("font", "italic 9px 'DejaVu Sans', sans-serif")
-    [('font-style', 'italic'), ('font-size', '9px'), ('font-family', "'DejaVu Sans', sans-serif")]
+    [('font-style', 'italic'), ('font-size', '9px'), ('font-family', "'DejaVu Sans', sans-serif, Verdana, sans-serif")]
     """
     if key == "font":
         before, size, family = re.split(r"(?:^|\s)([\d.]+px)\s", value, maxsplit=1)
         kinds = [("font-weight" if word.isdigit() or word == "bold" else "font-style", word) for word in before.split()]
-        return [*kinds, ("font-size", size), ("font-family", family)]
+        return [*kinds, ("font-size", size), ("font-family", family + ALIKE)]
+    if key == "font-family":
+        return [(key, value + ALIKE)]
     return [(key, value)] if key not in ("transform-origin", "text-align", "mix-blend-mode") else []

@@ -101,7 +101,7 @@ def _numbers(run: Run, evaluation: Evaluation) -> Table:
         note = f"ceiling {number(d.s_d_ceiling)}, chance {number(d.s_d_chance)}"
         rows.append([symbols("S_D of the latents"), spread(d.s_d), note])
     over = "" if run.members == 1 else "; median over members, and range"
-    return Table(f"The run in numbers{over}.", ["quantity", "this run", "to compare with"], rows, "lrr")
+    return Table(f"The run in numbers{over}.", ["quantity", "this run", "to compare with"], rows, "lll")
 
 
 def _news(verdicts: tuple[Verdict, ...]) -> str:

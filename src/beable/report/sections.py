@@ -39,7 +39,7 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
     facts = f"{store.rows:,} snapshots{failed}."
     if not drawn:
-        return Section("The data", [*text, facts], _configurations(store, rows))
+        return Section("The data", [facts], _configurations(store, rows), _more(text))
     x, y = drawn_axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
@@ -55,7 +55,22 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     names = ", ".join(v.long_name or v.name for v in same_grid)
     beside = " with their factors" if 0 < len(store.factors) < 5 else ""
     caption = f"Snapshots {', '.join(str(r) for r in rows)}{beside}: {names}. Vectors: magnitude and lines along them."
-    return Section("The data", [*text, facts], [Figure(figure, caption, f"Maps of {names} of {len(rows)} snapshots.")])
+    drawn_rows = Figure(figure, caption, f"{len(rows)} snapshots; {_ranges(same_grid, arrays)}.")
+    return Section("The data", [facts], [drawn_rows], _more(text))
+
+
+def _more(text: Sequence[Text]) -> list[Fold]:
+    return [Fold("How rows were held out, and what a look at the data found", text)] if text else []
+
+
+def _ranges(variables: Sequence[Variable], arrays: Sequence[FloatArray]) -> str:
+    """The range of each variable with its unit, of vectors that of their magnitude."""
+    found = []
+    for v, values in zip(variables, arrays, strict=True):
+        sizes = np.hypot(values[:, 0], values[:, 1]) if values.ndim == 4 else values
+        unit = f" {v.unit}" if v.unit not in ("", "1") else ""
+        found.append(f"{v.name} {number(sizes.min())} to {number(sizes.max())}{unit}")
+    return ", ".join(found)
 
 
 def _configurations(store: Store, rows: Sequence[int]) -> list[Item]:
@@ -213,11 +228,11 @@ def _planes(
 
 def _error_words(evaluation: Evaluation) -> str:
     e, worst = evaluation.relative_error, evaluation.channels.worst
+    over = "" if len(e) == 1 else f" (median over members; best {number(e.min())}, worst {number(e.max())})"
+    row, lost = (number(np.median(x)) for x in (evaluation.median_row_error, evaluation.error_by_channel[worst]))
     return (
-        f"Relative squared error of all outputs on {len(evaluation.rows):,} held-out rows: median over members "
-        f"{number(np.median(e))}, best {number(e.min())}, worst {number(e.max())}; of the median row "
-        f"{number(np.median(evaluation.median_row_error))}. The channel that is lost most is {worst}, "
-        f"{number(np.median(evaluation.error_by_channel[worst]))}."
+        f"Relative squared error of all outputs on {len(evaluation.rows):,} held-out rows: {number(np.median(e))}"
+        f"{over}; of the median row {row}. The channel that is lost most is {worst}, {lost}."
     )
 
 
@@ -297,9 +312,12 @@ def disentanglement_words(evaluation: Evaluation) -> str:
     if d is None:
         return ""
     answers = [v.answer for v in d.disentangled]
-    told = f"In {answers.count(True)} of {len(answers)} members each factor is in a latent of its own"
+    found, missed, n = answers.count(True), answers.count(False), len(answers)
+    if not found and not missed:
+        return f"Whether each factor is in a latent of its own cannot be told of any of {n} members."
+    head = "Yes" if found == n else "No" if missed == n else "In part" if found else "Not as far as can be told"
     unsure = f"; of {answers.count(None)} it cannot be told" if None in answers else ""
-    return f"{told}{unsure}."
+    return f"{head}: in {found} of {n} members each factor is in a latent of its own{unsure}."
 
 
 def _reasons(evaluation: Evaluation) -> str:

@@ -90,7 +90,7 @@ def _range(values: Sequence[int]) -> str:
 def _unfinished(arms: Sequence[Mapping[str, Any]]) -> str:
     """How many arms had not come to their end."""
     going = sum(any(v["answer"] == "no" for v in arm["converged"]) for arm in arms)
-    return f" In {going} of {len(arms)} arms some trainings had not come to their end." if going else ""
+    return f" In {going} of {len(arms)} arms some trainings still learned in their last fifth." if going else ""
 
 
 def _further(finished: Finished) -> str:
@@ -157,9 +157,9 @@ def _part(answered: Answered, found: Evidence, finished: Finished, out: Path, *,
     code, part = context.code, answered.part
     folds = [*_comparison(part.name, finished), *found.folds, *_recorded(part.recorded)]
     more = code.of_runs(answered.answer, context) if code.of_runs else []
-    text = [found.answer, *([symbols(part.question)] if not shown else [])]
-    asked = [Fold("What is asked", [symbols(part.question)])] if shown else []
-    return [Section(part.title, text, () if shown else found.items, [*asked, *folds]), *more]
+    asked = Fold("What is asked", [symbols(part.question)])
+    text, items = ([], []) if shown else ([found.answer], found.items)
+    return [Section(part.title, text, items, [asked, *folds]), *more]
 
 
 def _recorded(found: Recorded | None) -> list[Fold]:
@@ -262,7 +262,8 @@ def _arms(finished: Finished) -> Table:
     ]
     caption = (
         "Trainings of each arm. A training had come to its end if the last fifth of its steps changed the held-out "
-        "distortion by less than one percent of what training changed it by."
+        "distortion by less than one percent of what training changed it by; a rate of learning that falls towards "
+        "the end makes late changes likely."
     )
     return Table(caption, ["arm", "trainings", "steps", "at their end", "CPU s"], rows, "lrrrr")
 

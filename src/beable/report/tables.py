@@ -8,7 +8,7 @@ from dataclasses import replace
 from beable.report.page import Table, Text, plain
 
 WIDTH = 700.0  # CSS pixels of the page's column
-LETTER, PADDING = 7.4, 20.0
+LETTER, PADDING = 7.0, 19.2
 LONGEST = 26  # letters of a cell of words before it goes on in the next line
 
 
@@ -63,13 +63,18 @@ def _longest_word(text: Text) -> int:
 
 
 def as_csv(table: Table) -> str:
-    r"""A table as CSV, its numbers as they are printed.
+    r"""A table as CSV, its numbers as they are printed; no cell is a formula to a spreadsheet.
 
     >>> as_csv(Table("Numbers.", ["a", "b"], [["x", "1,200"]]))
     'a,b\nx,"1,200"\n'
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([plain(column) for column in table.columns])
-    writer.writerows([plain(cell.text) for cell in row] for row in table.cells)
+    writer.writerow([_harmless(column) for column in table.columns])
+    writer.writerows([_harmless(cell.text) for cell in row] for row in table.cells)
     return buffer.getvalue()
+
+
+def _harmless(text: Text) -> str:
+    words = plain(text)
+    return f"'{words}" if words.startswith(("=", "+", "-", "@", "\t", "\r")) else words

@@ -48,9 +48,12 @@ def agreement_words(a: Agreed) -> str:
     trusted = (
         "cannot be told" if a.trust.run is None else f"{a.trust.run:.2f} ({a.trust.low:.2f} to {a.trust.high:.2f})"
     )
+    known = np.isfinite(found.dimensions)
+    shared = (
+        f"Trainings of different starts share {found.dimensions:g} latents" if known else "All trainings have one start"
+    )
     return (
-        f"Trainings share {found.dimensions:g} latents. The same plane: {found.plane.word}; the same axes: "
-        f"{found.axes.word}; trust in the run: {trusted}."
+        f"{shared}. The same plane: {found.plane.word}; the same axes: {found.axes.word}; trust in the run: {trusted}."
     )
 
 
@@ -137,7 +140,7 @@ def _maps(run: Run, store: Store, evaluation: Evaluation, member: int, v: Variab
     columns = [decoded[:, step] for step in range(len(REACH))]
     titles = [f"{step:+g} s".replace("-", "−").replace("+0 s", "mean") for step in REACH]
     x, y = drawn_axes(store, v)
-    figure = fields(columns, titles, [v.unit] * len(columns), x, y, rows=[latent_name(i) for i in latents])
+    figure = fields(columns, titles, [v.unit] * len(columns), x, y, rows=[latent_name(i) for i in latents], shared=True)
     caption = (
         f"What each latent of member {member} does: {v.long_name or v.name} decoded with one latent moved by up to two "
         "deviations s of its codes, the others at their mean."

@@ -16,6 +16,7 @@ from beable.report.figures.style import WIDTH, FloatArray, Panels, panel_grid, s
 from beable.report.figures.words import panel_title, printed_unit, words
 
 FINEST = 512  # nodes drawn along an axis; more cannot be seen in a panel
+HIGHEST = 5.4  # inches of all panels together
 
 
 class _Grid(NamedTuple):
@@ -96,7 +97,7 @@ def _outer_labels(panels: Panels, x_label: str, y_label: str, rows: Sequence[str
 def _field_panels(rows: int, columns: int, bars: int, grid: _Grid) -> tuple[Figure, Panels]:
     """Panels as wide as the page allows and as high as the domain asks, with room for rows of colour bars."""
     ratio = float(np.clip(np.ptp(grid.y) / np.ptp(grid.x), 0.2, 3)) if np.ptp(grid.x) else 1.0
-    side = min((WIDTH - 0.6) / columns, 3.0)
+    side = min((WIDTH - 0.6) / columns, 3.0, max(HIGHEST / (rows * ratio), 1.0))
     return panel_grid(rows, columns, 0.6 + 0.55 * bars + rows * side * ratio, 0.6 + side * columns)
 
 
@@ -121,6 +122,7 @@ def fields(
     *,
     scales: Sequence[str] = (),
     rows: Sequence[str] = (),
+    shared: bool = False,
     x_label: str = "x",
     y_label: str = "y",
 ) -> Figure:
@@ -133,6 +135,7 @@ def fields(
         x, y: coordinates of the nodes, evenly spaced or not.
         scales: "linear", "log" or "signed" for each quantity; all "linear" when left out.
         rows: a label for each snapshot, such as its factors.
+        shared: one colour scale for all columns, where they are one quantity.
         x_label, y_label: names of the coordinates, with their unit if they have one.
 
     >>> x = np.linspace(0, 1, 5)
@@ -149,11 +152,15 @@ def fields(
         same_length(f"snapshots of {title}", snapshots, len(values))
     same_length("labels of rows", snapshots, len(rows) if rows else snapshots)
     figure, panels = _field_panels(snapshots, len(quantities), 1, grid)
+    every = np.concatenate([_magnitudes(values) for values in quantities]) if shared else None
     for j, values in enumerate(quantities):
-        colour = colour_scale(scales[j] if scales else "linear", _magnitudes(values))
+        colour = colour_scale(scales[j] if scales else "linear", _magnitudes(values) if every is None else every)
         shapes = [_field(axes, grid, v, colour) for axes, v in zip(panels[:, j], values, strict=True)]
         panels[0, j].set_title(panel_title(titles[j], len(quantities)))
-        colour_bar(list(panels[:, j]), shapes[0], printed_unit(units[j]))
+        if not shared:
+            colour_bar(list(panels[:, j]), shapes[0], printed_unit(units[j]))
+    if shared:
+        colour_bar(list(panels.flat), shapes[0], printed_unit(units[0]))
     _outer_labels(panels, words(x_label), words(y_label), [words(row) for row in rows])
     return figure
 

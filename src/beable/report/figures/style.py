@@ -50,7 +50,7 @@ STYLE = {
     "ytick.major.width": 0.7,
     "figure.constrained_layout.use": True,
     "lines.solid_capstyle": "round",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "svg.hashsalt": "beable",
 }
 

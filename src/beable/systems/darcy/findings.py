@@ -7,29 +7,44 @@ from beable.console.numbers import number
 from beable.systems.darcy.parts.mixture import Found, Mixture
 from beable.systems.darcy.parts.trust import TrustStudy
 
-STARTS = {"ica": "an ICA start", "pca": "a PCA start", "random": "random weights", "mixed": "mixed starts"}
+STARTS = {"ica": "ICA", "pca": "PCA", "random": "random weights", "mixed": "mixed starts"}
 METHODS = {"ica": "ICA", "pca": "PCA"}
 ALIKE = 0.1  # difference of shares below which two are called alike
 
 
 class Share(NamedTuple):
-    """Of how many members each latent is a factor of its own, among those of which it can be told."""
+    """In how many members each factor is in a latent of its own.
+
+    Args:
+        found: members of which it is so.
+        members: all of them.
+        untold: those of which it cannot be told.
+    """
 
     found: int
-    told: int
+    members: int
+    untold: int
 
     @property
     def value(self) -> float:
-        return self.found / self.told if self.told else math.nan
+        """Of those of which it can be told; NaN if of none."""
+        told = self.members - self.untold
+        return self.found / told if told else math.nan
 
     def __str__(self) -> str:
-        return f"{self.found} of {self.told}" if self.told else "cannot be told"
+        more = f", and of {self.untold} it cannot be told" if self.untold else ""
+        return f"{self.found} of {self.members}{more}"
+
+
+def share_of(f: Found) -> Share:
+    """What became of the members of some arms."""
+    return Share(f.found, f.found + f.missed + f.untold, f.untold)
 
 
 def mixture_answer(a: Mixture) -> str:
     """Whether VAEs find the factors, by where they start, and what linear methods do alone."""
-    shares = {start: Share(f.found, f.found + f.missed) for start, f in a.trained.items()}
-    told = {start: share for start, share in shares.items() if share.told}
+    shares = {start: share_of(f) for start, f in a.trained.items()}
+    told = {start: share for start, share in shares.items() if not math.isnan(share.value)}
     if not told:
         return f"Cannot be told: {_untold(a)}. {_error_words(a)}"
     best = max(told, key=lambda start: told[start].value)
@@ -46,7 +61,7 @@ def _untold(a: Mixture) -> str:
 def _head(best: Share) -> str:
     """The answer by the best start, up to where it names the start."""
     if best.found == 0:
-        return "No, from no start, not even from "
+        return "No, from no start. From "
     if best.value > 1 - ALIKE:
         return "Yes, when training starts from "
     return "More often than not, from " if best.value > 0.5 else "Seldom, at best from "
@@ -54,17 +69,19 @@ def _head(best: Share) -> str:
 
 def _controls(a: Mixture, best: Share) -> list[str]:
     """What linear methods find alone, the best of them, and how far their reconstructions are off beside a VAE's."""
-    alone = {name: Share(f.found, f.found + f.missed) for name, f in a.alone.items()}
-    told = {name: share for name, share in alone.items() if share.told}
+    alone = {name: share_of(f) for name, f in a.alone.items()}
+    told = {name: share for name, share in alone.items() if not math.isnan(share.value)}
     if not told:
         return []
     name = max(told, key=lambda name: told[name].value)
     ratio = a.alone[name].error / a.best_error
     way = "less" if ratio > 1 else "more"
-    times = number(max(ratio, 1 / ratio), digits=2)
+    times = number(float(f"{max(ratio, 1 / ratio):.2g}"))
     off = best.value - told[name].value
     often = "as often" if abs(off) < ALIKE else "less often" if off > 0 else "more often"
-    return [f"{METHODS[name]} alone finds them {often} ({told[name]}); the VAE's squared error is {times} times {way}."]
+    return [
+        f"{METHODS[name]} alone finds them {often} ({told[name]}); the VAE's squared error is about {times} times {way}."
+    ]
 
 
 def _error_words(a: Mixture) -> str:
@@ -77,8 +94,8 @@ def found_words(f: Found) -> str:
     >>> found_words(Found(3, 1, 2, 0.5))
     '3 of 6 (2 cannot be told)'
     """
-    untold = f" ({f.untold} cannot be told)" if f.untold else ""
-    return f"{f.found} of {f.found + f.missed + f.untold}{untold}"
+    share = share_of(f)
+    return f"{share.found} of {share.members}" + (f" ({share.untold} cannot be told)" if share.untold else "")
 
 
 def trust_answer(a: TrustStudy) -> str:
