@@ -79,9 +79,8 @@ def _controls(a: Mixture, best: Share) -> list[str]:
     times = number(float(f"{max(ratio, 1 / ratio):.2g}"))
     off = best.value - told[name].value
     often = "as often" if abs(off) < ALIKE else "less often" if off > 0 else "more often"
-    return [
-        f"{METHODS[name]} alone finds them {often} ({told[name]}); the VAE's squared error is about {times} times {way}."
-    ]
+    found = f"{METHODS[name]} alone finds them {often} ({told[name]})"
+    return [f"{found}; the VAE's squared error is about {times} times {way}."]
 
 
 def _error_words(a: Mixture) -> str:
@@ -89,13 +88,13 @@ def _error_words(a: Mixture) -> str:
 
 
 def found_words(f: Found) -> str:
-    """How often, for a table.
+    """How often, for a table; in brackets of how many it cannot be told.
 
     >>> found_words(Found(3, 1, 2, 0.5))
-    '3 of 6 (2 cannot be told)'
+    '3 of 6 (2)'
     """
     share = share_of(f)
-    return f"{share.found} of {share.members}" + (f" ({share.untold} cannot be told)" if share.untold else "")
+    return f"{share.found} of {share.members}" + (f" ({share.untold})" if share.untold else "")
 
 
 def trust_answer(a: TrustStudy) -> str:

@@ -52,8 +52,9 @@ def mixture_evidence(a: Mixture) -> Evidence:
 def _arms_table(a: Mixture) -> Table:
     """What became of each arm, controls too."""
     caption = symbols(
-        "All arms, those without training last. Found: members with each factor in a latent of its own. S_D: median "
-        "over members, and range. Relative squared error of held-out rows: median over members."
+        "All arms, those without training last. Found: members with each factor in a latent of its own, in brackets "
+        "those of which it cannot be told. S_D: median over members, and range. Relative squared error of held-out "
+        "rows: median over members."
     )
     columns = ["arm", "found", symbols("S_D"), "relative error", "CPU s a member"]
     errors = column([float(np.median(o.evaluation.relative_error)) for o in a.arms.values()])
