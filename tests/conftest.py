@@ -64,9 +64,9 @@ def few_draws():
 @pytest.fixture
 def blank(monkeypatch):
     """Pages with blank pictures: how figures are drawn is tested where they are."""
-    from beable.report import page  # here: it takes a second that most tests need not
+    from beable.report import html, pictures  # here: it takes a second that most tests need not
 
-    monkeypatch.setattr(page, "picture", lambda figure: page.Picture("data:image/png;base64,", 1, 1))
+    monkeypatch.setattr(html, "picture", lambda figure, name: pictures.Picture("<svg></svg>", 1, 1))
 
 
 STUDIES = Path(__file__).with_name("studies")

@@ -41,20 +41,21 @@ def value_of(printed: str) -> float:
     return float(number) * 10.0 ** int(power.strip()[2:].translate(RAISED) if power else 0)
 
 
-def moved(answer: Any, hint: Any, factor: float) -> Any:
-    """An answer with every number that is no count multiplied."""
+def moved(answer: Any, hint: Any) -> Any:
+    """An answer with every number that is no count made smaller by some percent, each by its own."""
     arrays: dict[str, Any] = {}
+    rng = np.random.default_rng(0)
     kept = encode(answer, hint, arrays)
-    changed = {name: a * factor if a.dtype.kind == "f" else a for name, a in arrays.items()}
-    return decode(_moved(kept, factor), hint, changed)
+    changed = {name: a * rng.uniform(0.9, 0.97) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+    return decode(_moved(kept, rng), hint, changed)
 
 
-def _moved(kept: Any, factor: float) -> Any:
+def _moved(kept: Any, rng: np.random.Generator) -> Any:
     if isinstance(kept, dict):
-        return {key: _moved(value, factor) for key, value in kept.items()}
+        return {key: _moved(value, rng) for key, value in kept.items()}
     if isinstance(kept, list):
-        return [_moved(value, factor) for value in kept]
-    return kept * factor if isinstance(kept, float) else kept
+        return [_moved(value, rng) for value in kept]
+    return kept * rng.uniform(0.9, 0.97) if isinstance(kept, float) else kept
 
 
 def numbers_of(tree: Any) -> Iterator[float]:
@@ -74,6 +75,15 @@ def numbers_of(tree: Any) -> Iterator[float]:
         yield float(tree)
 
 
+def _in_words(tree: Any) -> Iterator[float]:
+    """Numbers inside words of results: reasons of verdicts."""
+    if isinstance(tree, str):
+        yield from map(value_of, numbers_in(tree))
+    elif isinstance(tree, dict | list | tuple):
+        for value in tree.values() if isinstance(tree, dict) else tree:
+            yield from _in_words(value)
+
+
 def foreign(page: Page, other: Page, finished: Any, constants: tuple[float, ...] = ()) -> list[str]:
     """Sentences of a page with the number in them that neither its results nor the study have.
 
@@ -85,7 +95,7 @@ def foreign(page: Page, other: Page, finished: Any, constants: tuple[float, ...]
     results, study = as_plain(finished.results), finished.study.model_dump(mode="json")
     counts = {x for x in numbers_of(results) if float(x).is_integer()}
     facts = list(numbers_of({k: results[k] for k in ("arms", "expected", "counts", "rows", "seed")}))
-    known = [*facts, *numbers_of(study), *constants, 0.0, 1.0]
+    known = [*facts, *_in_words(results), *numbers_of(study), *constants, 0.0, 1.0]
     found = []
     for ours, theirs in zip(page.prose(), other.prose(), strict=True):
         stayed = Counter(numbers_in(plain(ours))) & Counter(numbers_in(plain(theirs)))

@@ -373,8 +373,9 @@ def _changed(moved: FloatArray) -> str:
     told = moved[np.isfinite(moved)]
     if not told.size:
         return ""
-    share = float(np.median(np.abs(told)))
-    return f"; the last fifth of the steps changed the distortion by {100 * share:.2g} % of what training changed it by"
+    low, high = (f"{100 * share:.2g}" for share in (np.abs(told).min(), np.abs(told).max()))
+    share = low if low == high else f"{low} to {high}"
+    return f"; the last fifth of the steps changed the distortion by {share} % of what training changed it by"
 
 
 def _terms(run: Run) -> dict[str, FloatArray]:

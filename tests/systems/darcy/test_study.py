@@ -2,18 +2,25 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from time import monotonic, sleep
+from types import SimpleNamespace
 
 import pytest
+from made_up import foreign, moved
 
 from beable.files import locked
 from beable.metrics import METRICS
-from beable.report.page import render
+from beable.metrics.separation import LUCK, TOLERANCE
+from beable.report.html import render
+from beable.report.page import plain
 from beable.report.study import study_page
 from beable.studies.context import Context
 from beable.studies.run import read_study, run_study
+from beable.studies.shares import MATTERS
 from beable.studies.study import parse
-from beable.systems.darcy.parts.mixture import Mixture
+from beable.systems.darcy.findings import mixture_answer
+from beable.systems.darcy.parts.mixture import Found, Mixture
 from beable.workers import pool
 
 
@@ -73,6 +80,44 @@ def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank, 
         assert words in html
     for title in ("Do the &lt;latents&gt; become the factors?", "Latents: ", "For contrast: "):
         assert title in html
+    assert html.index("25 of 50") < html.index(">Reconstruction</h2>")
+
+
+def test_every_number_of_the_page_is_from_its_results(finished):
+    """The pass mark, the tolerance of an angle and the luck of a rotation are constants of the measure."""
+    _, done, out = finished
+    answers = [a._replace(answer=moved(a.answer, Context(done.study, a.part, out).code.answer)) for a in done.answers]
+    ours, theirs = study_page(done, out), study_page(done._replace(answers=answers), out)
+    judged = done.answers[0].answer.arms["ours"].evaluation
+    constants = (TOLERANCE, 100 * LUCK, 95.0, 100 * MATTERS, judged.disentanglement.pass_angle, judged.rows[0])
+    assert foreign(ours, theirs, done, constants) == []
+    sentence = plain(ours.answer) + " A forest finds 0.8612 of it."
+    assert foreign(replace(ours, answer=sentence), replace(theirs, answer=sentence), done, constants)
+
+
+@pytest.mark.parametrize(
+    ("trained", "alone", "words"),
+    [
+        (
+            {"ica": (16, 0, 0), "random": (1, 15, 0)},
+            {"ica": (16, 0, 0)},
+            "Yes, when training starts from ICA: 16 of 16.",
+        ),
+        ({"ica": (0, 16, 0), "random": (0, 16, 0)}, {}, "No, from no start."),
+        ({"random": (9, 7, 0)}, {}, "More often than not, from random weights: 9 of 16."),
+        ({"random": (1, 15, 0)}, {"pca": (8, 8, 0)}, "PCA alone finds them more often (8 of 16)"),
+        ({"random": (0, 0, 16)}, {}, "Cannot be told"),
+    ],
+)
+def test_the_answer_is_chosen_by_what_was_found(trained, alone, words):
+    found = [
+        {name: Found(*counts, error) for name, counts in arms.items()}
+        for arms, error in ((trained, 1e-7), (alone, 4e-3))
+    ]
+    answer = mixture_answer(SimpleNamespace(trained=found[0], alone=found[1], best_error=1e-7))
+    assert words in answer
+    if alone:
+        assert "squared error is about 40,000 times less" in answer
 
 
 def test_processes_of_its_own_give_the_same_numbers(here, small_darcy, tmp_path):

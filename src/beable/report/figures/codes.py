@@ -63,7 +63,7 @@ def codes_against_factors(
     if max(r.shape) > MOST_PANELS:
         return _correlation_image(r, symbols)
     sd = None if code_sd is None else finite("code_sd", code_sd, 2)
-    side = min((WIDTH - 0.6) / r.shape[1], 8.0 / r.shape[0], 2.6)
+    side = min((WIDTH - 0.6) / r.shape[1], 8.0 / r.shape[0], 2.3)
     size = {"height": 0.4 + side * r.shape[0], "width": 0.6 + side * r.shape[1]}
     figure, panels = panel_grid(*r.shape, **size, sharex="col", sharey="row")
     for (i, j), axes in np.ndenumerate(panels):

@@ -70,7 +70,7 @@ def scores(
     context = finite("ceiling and chance", [ceiling, chance_mean, *chance_quantiles])
     everything = np.concatenate([*arms.values(), context])
     reach = padded(extent(everything), 0.03)
-    figure, panels = panel_grid(1, 1, 1.15 + 0.48 * max(len(arms), 1))
+    figure, panels = panel_grid(1, 1, 0.95 + 0.36 * max(len(arms), 1))
     axes = panels[0, 0]
     _strip(axes, list(arms.values()), reach)
     _context(axes, ceiling, chance_mean, chance_quantiles, chance_levels)
@@ -108,7 +108,7 @@ def angles(groups: Mapping[str, FloatArray], mark: float, luck: float) -> Figure
     'latents turned from the factors (°)'
     """
     arms = {arm: finite(f"angles of {arm}", values, 1) for arm, values in groups.items()}
-    figure, panels = panel_grid(1, 1, 1.15 + 0.48 * max(len(arms), 1))
+    figure, panels = panel_grid(1, 1, 0.95 + 0.36 * max(len(arms), 1))
     axes = panels[0, 0]
     reach = Extent(-1.0, max(46.0, *(float(values.max()) * 1.02 for values in arms.values())))
     _strip(axes, list(arms.values()), reach)
