@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,9 +17,11 @@ from typing import Any
 import jinja2
 import numpy as np
 import pytest
+from browser import dumped, in_a_browser, seen
 
 import beable.report.html as report
 from beable.errors import UsageError
+from beable.report.export import export
 from beable.report.figures.codes import posterior_and_factors
 from beable.report.figures.fields import fields as maps
 from beable.report.figures.scores import scores
@@ -82,7 +83,6 @@ HOSTILE = [
     "\x00<\x00script>hacked()\u2028</script>\ud800",
 ]
 BENIGN = "pressure"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FIELD = np.add.outer(np.linspace(-1, 1, 9), np.linspace(0, 1, 9))
 NODES = np.linspace(0, 1, 9)
 
@@ -425,18 +425,6 @@ def test_what_cannot_be_shown_is_refused(name: str) -> None:
 
 # in a browser
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=20000",
-]
 PROBE = """<!doctype html><meta charset="utf-8"><body><script type="application/json" id="pages">%s</script><script>
 window.attacks = 0; window.hacked = () => { window.attacks += 1; };
 const pages = JSON.parse(document.getElementById("pages").textContent);
@@ -468,13 +456,9 @@ Promise.all(pages.map(show)).then(seen => {
 
 def browse(folder: Path, *pages: tuple[str, str, int]) -> tuple[dict[str, Any], list[str]]:
     """What a browser sees of pages (name, html, width in px), and the lines its console shows."""
-    assert CHROMIUM is not None
-    probe = folder / "probe.html"
-    probe.write_text(PROBE % json.dumps(pages).replace("<", "\\u003c"), "utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", probe.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    told = done.stdout.split("<pre>")[1].split("</pre>")[0]
-    return json.loads(unescape(told)), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    shown, logged = dumped(folder, PROBE % json.dumps(pages).replace("<", "\\u003c"))
+    told = shown.split("<pre>")[1].split("</pre>")[0]
+    return json.loads(unescape(told)), [line for line in logged.splitlines() if "CONSOLE" in line]
 
 
 def all_hostile() -> Page:
@@ -491,7 +475,7 @@ def all_benign() -> Page:
     return Page(BENIGN, [BENIGN], [BENIGN], (), [s for p in pages for s in p.sections], names, [BENIGN] * len(HOSTILE))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@in_a_browser
 def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path) -> None:
     long = "x" * 400
     wide = Table(long, ("column",) * 12, [("a number of words", *["0.966 ± 0.003"] * 11)], "l" + "r" * 11)
@@ -510,7 +494,7 @@ def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path)
     assert seen["too broad"]["overflow"] > 0
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@in_a_browser
 def test_a_browser_finds_nothing_in_hostile_words(tmp_path: Path) -> None:
     pages = (("hostile", render(all_hostile()), 800), ("benign", render(all_benign()), 800))
     seen, console = browse(tmp_path, *pages)
@@ -520,7 +504,7 @@ def test_a_browser_finds_nothing_in_hostile_words(tmp_path: Path) -> None:
     assert seen["hostile"]["tags"] == seen["benign"]["tags"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@in_a_browser
 def test_a_browser_notices_what_must_not_happen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fine = render(page())
     monkeypatch.setattr(report, "_template", unescaped)
@@ -531,3 +515,32 @@ def test_a_browser_notices_what_must_not_happen(tmp_path: Path, monkeypatch: pyt
     assert any("Content Security Policy" in line for line in console)
     assert seen["defenceless"]["fetched"]
     assert seen["attacks"] > 0
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nobody_is_kept_from_reading_the_page(tmp_path: Path, width: int) -> None:
+    """All of it unfolded; a figure without words, as a twin, is complained of."""
+    html = render(page("a name", drawn=True)).replace("<details", "<details open")
+    assert seen(tmp_path, html, width)["complaints"] == []
+    assert seen(tmp_path, html.replace('role="img"', 'role="button"').replace('aria-label="a name"', ""))["complaints"]
+
+
+# files of figures and tables
+
+
+def test_figures_and_tables_leave_the_page_as_files(tmp_path: Path) -> None:
+    written = export(page("a name", drawn=True), tmp_path / "figures", ("svg", "pdf", "png"))
+    names = sorted(path.name for path in written)
+    figures = [f"figure-{i}.{kind}" for i in (1, 2) for kind in ("pdf", "png", "svg")]
+    assert names == [*figures, "table-1.csv", "table-2.csv", "table-3.csv", "table-4.csv"]
+    begins = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG", ".csv": b"a name,"}
+    assert all(path.read_bytes().startswith(begins[path.suffix]) for path in written)
+    again = export(page("a name", drawn=True), tmp_path / "again", ("svg", "pdf", "png"))
+    assert [a.read_bytes() for a in again] == [w.read_bytes() for w in written]
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gif"):
+        export(page(), tmp_path / "figures", ("svg", "gif"))
+    assert not (tmp_path / "figures").exists()
