@@ -14,25 +14,20 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from beable.datasets.store import Store
+from beable.metrics.separation import LUCK
 from beable.report.figures.particles import configurations
-from beable.report.figures.scores import scores
-from beable.report.figures.style import style
+from beable.report.figures.scores import angles
+from beable.report.pictures import saved
 from beable.training.run import Run
 
 GRAVITIES = (0.1, 0.4, 0.7, 1.0)
 
 
-def members_between_chance_and_ceiling(out: Path) -> Figure:
-    """S_D of every member of every arm of the Darcy study."""
+def angles_of_members(out: Path) -> Figure:
+    """How far the latents of every member of every arm of the Darcy study are turned from the factors."""
     arms = json.loads((out / "results.json").read_text())["parts"]["mixture"]["arms"].values()
-    first = next(iter(arms))
-    return scores(
-        {arm["label"]: np.array(arm["s_d"]) for arm in arms},
-        first["s_d_ceiling"],
-        first["s_d_chance"],
-        tuple(first["s_d_chance_range"]),
-        "$S_D$",
-    )
+    turned = {arm["label"]: np.array(arm["angle"], float) for arm in arms}
+    return angles(turned, float(np.median([arm["pass_angle"] for arm in arms])), LUCK)
 
 
 def samples_beside_equilibrium(out: Path) -> Figure:
@@ -47,7 +42,7 @@ def samples_beside_equilibrium(out: Path) -> Figure:
 
 
 PICTURES = {
-    "darcy-mixture": ("darcy-mixture-scores.svg", members_between_chance_and_ceiling),
+    "darcy-mixture": ("darcy-mixture-angles.svg", angles_of_members),
     "lj-fluid": ("lj-fluid-samples.svg", samples_beside_equilibrium),
 }
 
@@ -56,9 +51,7 @@ def of_study(out: Path) -> Path:
     """The picture of a study."""
     name, draw = PICTURES[json.loads((out / "results.json").read_text())["study"]]
     path = Path(__file__).with_name(name)
-    figure = draw(out)
-    with style():
-        figure.savefig(path, metadata={"Date": None})
+    path.write_bytes(saved(draw(out), "svg"))
     return path
 
 

@@ -20,7 +20,8 @@ from beable.report.figures.style import style
 PIXELS_PER_INCH = 96
 LARGE_SVG = 250_000  # bytes from which many dots become one image
 FEW_SHAPES = 40
-ALIKE = ", Verdana, sans-serif"  # as wide as the letters that the figure was laid out with
+#: where the font of the layout is not installed, letters as wide take its place
+FONT, ALIKE = b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif"
 WHITE = "#ffffff"
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 #: colours of the figures' style, and the properties of the page that stand for them
@@ -77,7 +78,7 @@ def _saved(figure: matplotlib.figure.Figure, kind: str) -> bytes:
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
     figure.savefig(buffer, format=kind, dpi=2 * PIXELS_PER_INCH, metadata=none[kind])
-    return buffer.getvalue()
+    return buffer.getvalue().replace(FONT, ALIKE) if kind == "svg" else buffer.getvalue()
 
 
 def _as_images(figure: matplotlib.figure.Figure) -> bool:
@@ -171,12 +172,10 @@ def _attributes(key: str, value: str) -> list[tuple[str, str]]:
     """A declaration as attributes: the short form of a font in its parts, and none that SVG does not know.
 
     >>> _attributes("font", "italic 9px 'DejaVu Sans', sans-serif")
-    [('font-style', 'italic'), ('font-size', '9px'), ('font-family', "'DejaVu Sans', sans-serif, Verdana, sans-serif")]
+    [('font-style', 'italic'), ('font-size', '9px'), ('font-family', "'DejaVu Sans', sans-serif")]
     """
     if key == "font":
         before, size, family = re.split(r"(?:^|\s)([\d.]+px)\s", value, maxsplit=1)
         kinds = [("font-weight" if word.isdigit() or word == "bold" else "font-style", word) for word in before.split()]
-        return [*kinds, ("font-size", size), ("font-family", family + ALIKE)]
-    if key == "font-family":
-        return [(key, value + ALIKE)]
+        return [*kinds, ("font-size", size), ("font-family", family)]
     return [(key, value)] if key not in ("transform-origin", "text-align", "mix-blend-mode") else []
