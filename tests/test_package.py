@@ -298,7 +298,7 @@ def _modes(call: ast.Call) -> list[str]:
 
 def test_only_one_module_writes():
     found = [(module, call) for module in sorted(set(FILES) - WRITERS) for call in writes(parsed(FILES[module]))]
-    assert found == [("beable.report.page", "savefig")]  # into a buffer
+    assert found == [("beable.report.pictures", "savefig")]  # into a buffer
 
 
 def test_the_writer_is_seen_writing():

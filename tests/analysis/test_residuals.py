@@ -70,8 +70,7 @@ def test_an_evaluation_and_a_report_hold_the_residuals(store, flow):
     assert numbers["reconstruction"] == evaluation.residuals.reconstruction.tolist()
     assert numbers["samples"] is None
     page = run_page(flow, store, evaluation, "a run", "a command")
-    tables = [item for section in page.sections for item in section.items if hasattr(item, "columns")]
-    (table,) = (t for t in tables if "residual" in t.columns)
+    (table,) = (t for t in page.tables() if "residual" in t.columns)
     assert [row[0] for row in table.rows] == ["held-out rows", "their reconstructions", "samples of the prior"]
     assert table.rows[2][1] == "–"
 

@@ -120,7 +120,7 @@ def _against_the_source(finished: Finished) -> list[Section]:
     items = [Table("Claims that differ.", columns, differing, "lrrl")] if differing else []
     rows = [_claim_row(e) for e in [*counted, *compared]]
     every = Fold(f"All {len(rows)} claims", [], [Table("Claims of the source beside ours.", columns, rows, "lrrl")])
-    return [Section("Against the source", [_told(cells), f"{finished.study.source}."], items, [every])]
+    return [Section("Against the source", [_told(cells)], items, [every])]
 
 
 def _told(cells: Sequence[Cell]) -> str:
@@ -235,9 +235,9 @@ def _method(finished: Finished) -> Section:
         *([Fold("Arms and their trainings", [], [_arms(finished)])] if finished.results["arms"] else []),
     ]
     left_out = [_left_out_words(title, wanted) for title, wanted in finished.left_out.items()]
-    return Section(
-        "Data and method", [f"{finished.store.rows:,} snapshots by {study.data.simulator}.", *left_out], [], folds
-    )
+    by = study.data.simulator or study.data.source
+    text = [f"{finished.store.rows:,} snapshots by {by}.", f"Source: {study.source}.", *left_out]
+    return Section("Data and method", text, [], folds)
 
 
 def _data(finished: Finished) -> Fold:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from beable.analysis.trust import WEIGHTS
-from beable.report.page import Page, Section, render
+from beable.report.html import render
+from beable.report.page import Page, Section
 from beable.report.study import study_page
 from beable.studies.codec import decode, encode
 from beable.studies.run import run_study
 from beable.studies.study import load
-from beable.systems.darcy.page import trust_items
+from beable.systems.darcy.page import trust_evidence
 from beable.systems.darcy.parts import trust as parts
 from beable.systems.darcy.parts.trust import ArmTrust, TrustStudy, auc, calibration_error, spearman
 
@@ -103,9 +104,11 @@ def test_the_answer_is_kept_and_shown(monkeypatch):
     again = decode(encode(a, TrustStudy, arrays), TrustStudy, arrays)
     assert again.as_json() == a.as_json()
     assert again.as_json()["arms"]["uniform-1"]["trust"] == pytest.approx(a.trust["uniform-1"].tolist())
-    page = render(Page("Trust", "How far?", [Section("Trust", [], trust_items(a))]))
+    found = trust_evidence(a)
+    page = render(Page("Trust", found.answer, "", found.items, [Section("More", folds=found.folds)]))
     assert page.count("<table") == 3
     assert "normal" in page
+    assert f"{100 * a.auc:.0f} % of pairs" in page
 
 
 @pytest.mark.slow
