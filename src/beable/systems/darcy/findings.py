@@ -77,10 +77,18 @@ def _controls(a: Mixture, best: Share) -> list[str]:
     ratio = a.alone[name].error / a.best_error
     way = "less" if ratio > 1 else "more"
     times = number(float(f"{max(ratio, 1 / ratio):.2g}"))
-    off = best.value - told[name].value
-    often = "as often" if abs(off) < ALIKE else "less often" if off > 0 else "more often"
-    found = f"{METHODS[name]} alone finds them {often} ({told[name]})"
+    found = f"{METHODS[name]} alone finds them {_often(best, told[name])} ({told[name]})"
     return [f"{found}; the VAE's squared error is about {times} times {way}."]
+
+
+def _often(best: Share, alone: Share) -> str:
+    """How often a linear method finds the factors beside the best start, where both ways of counting agree."""
+    off = [best.value - alone.value, best.found / best.members - alone.found / alone.members]
+    if all(abs(d) < ALIKE for d in off):
+        return "as often"
+    if min(off) >= ALIKE:
+        return "less often"
+    return "more often" if max(off) <= -ALIKE else "too"
 
 
 def _error_words(a: Mixture) -> str:
