@@ -1,0 +1,13 @@
+"""Cells of tables that answer yes, no, or that it cannot be told."""
+
+from collections.abc import Mapping, Sequence
+
+from beable.report.page import Cell, Text
+
+VERDICTS = {"yes": "good", "no": "miss", "cannot be told": "unsure"}
+Row = Sequence[Cell | Text]
+
+
+def verdict_cell(told: Mapping[str, str]) -> Cell:
+    """A verdict as `Verdict.as_json` gives it."""
+    return Cell(told["answer"], VERDICTS[told["answer"]])
