@@ -46,8 +46,21 @@ def bracketed(value: float | None, error: float | None) -> str:
     if value is None or not math.isfinite(value) or error is None or not math.isfinite(error) or error <= 0:
         return fixed(value, 4)
     decimals = max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0)
-    scaled = round(error * 10**decimals)
-    return f"{fixed(value, decimals)}({scaled if decimals else round(error)})"
+    return f"{fixed(value, decimals)}({round(error * 10**decimals)})"
+
+
+def bracketed_column(values: Sequence[float], errors: Sequence[float]) -> list[str]:
+    """Numbers with their standard errors in brackets, all with the decimals that the largest error allows.
+
+    >>> bracketed_column([0.58168, 0.6088, 0.69279], [0.00075, 0.00104, 0.0001])
+    ['0.5817(8)', '0.6088(10)', '0.6928(1)']
+    """
+    known = [e for e in errors if math.isfinite(e) and e > 0]
+    decimals = max(1 - math.floor(math.log10(max(known))), 0) if known else 4
+    return [
+        fixed(value, decimals) + (f"({max(round(error * 10**decimals), 1)})" if error in known else "")
+        for value, error in zip(values, errors, strict=True)
+    ]
 
 
 def percent(share: float | None, decimals: int = 0) -> str:

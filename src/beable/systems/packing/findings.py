@@ -16,10 +16,12 @@ METHODS = {"search": "search", "inversion": "plain inversion of an emulator", "r
 TRUSTED = 0.9
 #: correlation of two numbers from which one follows the other
 FOLLOWS = 0.9
-#: share of studies from which something is often seen
-OFTEN = 0.5
 #: R² of the packing fraction that is called a success
 SUCCESS = 0.9
+#: share of studies from which something is often seen
+OFTEN = 0.5
+#: p below which a difference is found
+SIGNIFICANT = 0.05
 CRITERIA = {
     "t_test_passed": "a t-test does not tell the means apart",
     "high_nmi": "mutual information of at least {high}",
@@ -43,8 +45,8 @@ def listed(words: Sequence[str]) -> str:
 def counted(n: int, noun: str, plural: str = "") -> str:
     """A number of things.
 
-    >>> counted(1, "training"), counted(1200, "powder"), counted(2, "β", "β")
-    ('1 training', '1,200 powders', '2 β')
+    >>> counted(1, "training"), counted(1200, "powder"), counted(2, "study", "studies")
+    ('1 training', '1,200 powders', '2 studies')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
@@ -59,9 +61,18 @@ def of_all(k: int, n: int, noun: str) -> str:
 
 
 def between(values: Sequence[float], digits: int = 2) -> str:
-    """The range of numbers."""
+    """The range of numbers.
+
+    >>> between([0.3, 0.1, 0.2]), between([1.0, 1.0])
+    ('0.1 to 0.3', '1')
+    """
     low, high = (number(end, digits=digits) for end in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
+
+
+def _or_least(value: float | None) -> float:
+    """A number that may be absent, for comparisons."""
+    return -float("inf") if value is None else value
 
 
 # Beds
@@ -69,28 +80,22 @@ def between(values: Sequence[float], digits: int = 2) -> str:
 
 def beds(n: Numbers) -> str:
     """Whether the simulator is right."""
-    checks, equal, known = n["checks"], n["equal"], n["known"]
+    checks, equal = n["checks"], n["equal"]
     wrong, unsure = ([name for name in checks if checks[name]["answer"] == a] for a in ("no", "cannot be told"))
     head = f"No, {len(wrong)} of {len(checks)} checks fail" if wrong else "Cannot be told" if unsure else "Yes"
-    seeds = n["beds"]["seeds"]
-    first = (
-        f"{head}: equal spheres fill {bracketed(equal['packing_fraction'], equal['standard_error'])} of the bulk"
-        f" ({'one bed' if seeds == 1 else f'{seeds} beds'}; Jullien and Meakin, 1987: {known['equal']:g}), "
-    )
-    return f"{first}{_touching(n)}, {_rising(n)}. {_estimate(n['table'])}"
+    of = f"{counted(n['beds']['seeds'], 'bed')}; Jullien and Meakin, 1987: {n['known']['equal']:g}"
+    filled = f"equal spheres fill {bracketed(equal['packing_fraction'], equal['standard_error'])} of the bulk ({of})"
+    return f"{head}: {filled}, {_touching(n)}, {_rising(n)}."
 
 
 def _touching(n: Numbers) -> str:
     """Overlaps and support of the spheres of all beds."""
-    of, checks = n["beds"], n["checks"]
-    deepest = power(of["overlap"])
-    overlap = (
-        f"no sphere overlaps another by more than {deepest} of the sum of their radii"
-        if checks["overlap"]["answer"] == "yes"
-        else f"spheres overlap by up to {deepest} of the sum of their radii"
-    )
+    of = n["beds"]
+    deepest = f"{power(of['overlap'])} of the sum of their radii"
+    fine = n["checks"]["overlap"]["answer"] == "yes"
+    overlap = f"no sphere overlaps another by more than {deepest}" if fine else f"spheres overlap by up to {deepest}"
     loose = of["unsupported"]
-    carried = f"{counted(loose, 'sphere')} could still move down" if loose else "each rests on others or the floor"
+    carried = f"{counted(loose, 'sphere')} could still move down" if loose else "none could still move down"
     return f"{overlap}, {carried}"
 
 
@@ -99,21 +104,20 @@ def _rising(n: Numbers) -> str:
     last = list(two)[-1]
     if n["checks"]["rising"]["answer"] != "yes":
         return "and two sizes do not always pack denser the more they differ"
-    return (
-        f"and two sizes pack denser the more they differ, up to {fixed(two[last]['packing_fraction'], 3)} at 1:{last}"
-    )
+    densest = fixed(two[last]["packing_fraction"], 3)
+    return f"and two sizes pack denser the more they differ, up to {densest} at 1:{last}"
 
 
-def _estimate(table: Numbers) -> str:
-    """How well the instant estimate tells the packing fractions of the table."""
+def estimate(table: Numbers) -> str:
+    """How well the instant estimate of close packing tells the packing fractions of the table."""
     r = table["correlation"]
     if r is None:
-        return "The packing fractions of the table do not differ."
+        return "How well it tells the packing fractions of the table cannot be told: they do not differ."
     if r < FOLLOWS:
-        return f"The instant estimate of close packing tells little of the table (correlation {fixed(r, 3)})."
+        return f"The estimate tells little of the packing fractions of the table (correlation {fixed(r, 3)})."
     sign = "+" if table["offset"] >= 0 else "−"
     return (
-        f"Over {counted(table['rows'], 'powder')} the packing fraction follows the instant estimate of close packing: "
+        f"Over the {counted(table['rows'], 'powder')} of the table the packing fraction follows the estimate: "
         f"φ = {fixed(table['slope'], 3)} × estimate {sign} {fixed(abs(table['offset']), 3)} with a deviation of "
         f"{fixed(table['left_over'], 4)} (correlation {fixed(r, 3)}); the simulator's own error is "
         f"{fixed(table['standard_error'], 4)}."
@@ -126,7 +130,7 @@ def published(n: Numbers) -> str:
     loose = n["known"]["random_loose"]
     below = f", below random loose packing ({loose:g})" if first["theirs"] < loose else ""
     ends = [
-        f"{fixed(b['theirs'], 3)} at a spread of {b['spread']:g}, ours {fixed(b['packing_fraction'], 3)}"
+        f"{fixed(b['theirs'], 3)} at a spread of {b['spread']:g} (ours {fixed(b['packing_fraction'], 3)})"
         for b in (first, last)
     ]
     return f"Published runs of the packing code of Hall & Sparks have {ends[0]}{below}, and {ends[1]}."
@@ -152,40 +156,40 @@ def _place(n: Numbers) -> str:
     """Whether the last latent is lost where it should be."""
     told = n["as_predicted"]
     if told["cannot be told"]:
-        return f"whether the last latent dies where a linear VAE predicts cannot be told ({counted(n['seeds'], 'training')} a β)"
+        trained = counted(n["seeds"], "training")
+        return f"whether the last latent is lost where a linear VAE predicts cannot be told ({trained} a β)"
     place = "where a linear VAE, without training, predicts it"
-    return f"the last latent dies {place} in {of_all(told['yes'], n['tables'], 'tables and scalings')}"
+    return f"the last latent is lost {place} in {of_all(told['yes'], n['tables'], 'tables and scalings')}"
 
 
 def _as_predicted(n: Numbers) -> str:
-    arms = list(n["arms"].values())
+    arms = n["arms"].values()
     where = ", ".join(f"{fixed(arm['measured'][0]['predicted'], 2)} ({arm['label']})" for arm in arms)
-    told, tables = n["as_predicted"], n["tables"]
+    told, trained = n["as_predicted"], counted(n["seeds"], "training")
     first = f"A linear VAE loses its last latent at β = {where}."
-    trained = counted(n["seeds"], "training")
     if told["cannot be told"]:
         return f"{first} Whether trained models do so cannot be told, with {trained} a β."
-    which = of_all(told["yes"], tables, "tables and scalings")
+    which = of_all(told["yes"], n["tables"], "tables and scalings")
     return f"{first} Trained models do so between the two β around that in {which} ({trained} a β)."
 
 
 def _left_of_source(n: Numbers) -> str:
     """What the β of Hall and Sparks beyond 0 leave."""
     alive = {arm["label"]: arm["alive_of_source"] for arm in n["arms"].values() if arm["alive_of_source"]}
-    level = f"{n['level']:g} nats"
+    level = f"more than {n['level']:g} nats"
     if not alive:
-        return f"At the β of Hall & Sparks beyond 0 no latent carries more than {level}: models answer with the mean of the table."
-    some = listed([f"{label} (β = {', '.join(f'{b:g}' for b in betas)})" for label, betas in alive.items()])
-    return f"At the β of Hall & Sparks beyond 0 a latent carries more than {level} only with {some}."
+        return f"At the β of Hall & Sparks beyond 0 no latent carries {level}."
+    some = [f"{label} (β = {', '.join(f'{b:g}' for b in betas)})" for label, betas in alive.items()]
+    return f"At the β of Hall & Sparks beyond 0 a latent carries {level} only with {listed(some)}."
 
 
 def beta_figure(n: Numbers) -> str:
     """What the rates show, for those who cannot see them."""
-    each = [
-        f"{arm['label']}: last alive at β = {number(arm['measured'][0]['alive'])}, dead at {number(arm['measured'][0]['dead'])}, "
-        f"predicted {fixed(arm['measured'][0]['predicted'], 2)}"
-        for arm in n["arms"].values()
-    ]
+    each = []
+    for arm in n["arms"].values():
+        found = arm["measured"][0]
+        alive, dead = number(found["alive"]), number(found["dead"])
+        each.append(f"{arm['label']}: alive at β = {alive}, dead at {dead}, predicted {fixed(found['predicted'], 2)}")
     return "The last latent by table and scaling: " + "; ".join(each) + "."
 
 
@@ -207,29 +211,25 @@ def _pass_rates(name: str, of: Numbers) -> str:
 def _differences(of: Numbers) -> str:
     if not of["tests"]:
         return "Whether β matters beyond the collapse cannot be told from so few cells."
-    p, tests = of["least_p"], counted(of["tests"], "test")
-    if p * of["tests"] < 0.05:
-        return (
-            f"Beyond the collapse β still makes a difference: of {tests} (Kruskal–Wallis) the least p is {number(p)}."
-        )
-    return (
-        f"Beyond the collapse no difference between β is found: of {tests} (Kruskal–Wallis) the least p is {number(p)}."
-    )
+    said = f"of {counted(of['tests'], 'test')} (Kruskal–Wallis) the least p is {number(of['least_p'])}"
+    if of["least_p"] * of["tests"] < SIGNIFICANT:
+        return f"Beyond the collapse β still makes a difference: {said}."
+    return f"Beyond the collapse no difference between β is found: {said}."
 
 
 def judge(r2: float | None) -> str:
     """Whether the forest that stands for the simulator can be trusted."""
     own = f"The forest that stands for the simulator has R² {fixed(r2, 2)} itself, by cross-validation"
-    return f"{own}." if r2 is not None and r2 >= TRUSTED else f"{own}: too little for verdicts by it."
+    return f"{own}." if _or_least(r2) >= TRUSTED else f"{own}: too little for verdicts by it."
 
 
-def best_betas(n: Numbers, betas: Sequence[float] = (10.0, 15.0)) -> str:
+def best_betas(n: Numbers, betas: Sequence[float]) -> str:
     """How often some β reconstruct best."""
     each = [words for arm in n["arms"].values() if (words := _best(arm, betas))]
     if not each:
         return ""
     chance = percent(next(iter(n["arms"].values()))["best_by_chance"])
-    return f"Share of trainings in which a β has the least mean error: {'; '.join(each)}. By chance it is {chance} for each."
+    return f"Trainings in which a β has the least mean error: {'; '.join(each)}. By chance each has {chance}."
 
 
 def _best(arm: Numbers, betas: Sequence[float]) -> str:
@@ -242,12 +242,12 @@ def scores(n: Numbers) -> str:
     """What mutual information and t-tests of cells are worth."""
     nmi, fit = n["nmi"], n["trends"]["all"]["t_against_nmi"]
     chance = nmi["explained_by_chance"]
-    first = (
-        "How much of the mutual information is chance cannot be told."
-        if chance is None
-        else f"Unrelated numbers of the same spread explain {percent(chance)} of the variation of the mutual information; "
-        f"on average it exceeds theirs by {fixed(nmi['excess'], 2)}."
-    )
+    first = "How much of the mutual information is chance cannot be told."
+    if chance is not None:
+        first = (
+            f"Unrelated numbers of the same spread explain {percent(chance)} of the variation of the mutual "
+            f"information; on average it exceeds theirs by {fixed(nmi['excess'], 2)}."
+        )
     if "crossing" not in fit:
         return f"{first} The fit of t against it crosses the critical value nowhere."
     span = f"{fixed(fit['crossing_low'], 2)} to {fixed(fit['crossing_high'], 2)} over {counted(fit['seeds'], 'seed')}"
@@ -263,8 +263,8 @@ def planes(n: Numbers) -> str:
     own = between([p["own_r2"] for p in made])
     true = listed([f"{fixed(p['true_r2'], 2)} at β = {p['beta']:g}" for p in made])
     return (
-        f"Neighbours in the pictures of reconstructions share the packing fraction that was decoded with them (R² {own}). "
-        f"Of the row's own they tell R² = {true}."
+        f"By their neighbours in the pictures reconstructions have R² = {own} of the packing fraction that was decoded "
+        f"with them. Of the row's own it is {true}."
     )
 
 
@@ -276,17 +276,18 @@ def artefact(n: Numbers) -> str:
     chance, marks = n["chance"], n["marks"]
     alone, any_cell = chance["per_cell"], chance["at_least_one"]
     often = any_cell["t_test_passed_and_high_nmi"] >= OFTEN
+    shares = [percent(alone[name]) for name in ("t_test_passed", "high_nmi", "explains_half")]
+    studies = f"{percent(any_cell['t_test_passed_and_high_nmi'])} of {counted(chance['studies'], 'study', 'studies')}"
     return (
-        f"{'Often' if often else 'Seldom'} that they agree: of cells of collapsed models, which know nothing of the powder, "
-        f"{percent(alone['t_test_passed'])} pass a t-test, {percent(alone['high_nmi'])} have a mutual information of at "
-        f"least {marks['high']:g}, and {percent(any_cell['t_test_passed_and_high_nmi'])} of "
-        f"{counted(chance['studies'], 'study', 'studies')} of {chance['cells']} cells have a cell that does both. "
-        f"An R² of at least {marks['half']:g} occurs in {percent(alone['explains_half'])} of the cells."
+        f"{'Often' if often else 'Seldom'} that they agree. Of cells of collapsed models, which know nothing of the "
+        f"powder, {shares[0]} pass a t-test and {shares[1]} have a mutual information of at least {marks['high']:g}; "
+        f"in {studies} of {chance['cells']} cells some cell has both. An R² of at least {marks['half']:g} occurs in "
+        f"{shares[2]} of the cells."
     )
 
 
 def spread_alone(n: Numbers) -> str:
-    """How scores move with spread alone, as an alternative text."""
+    """How scores move with spread alone, for those who cannot see it."""
     equal, apart = n["means_equal"], n["means_apart"]
     nmi, t = equal["nmi"][-1], apart["t"][-1]
     return (
@@ -309,13 +310,13 @@ def decoded_rows(n: Numbers) -> str:
     """What output of an auto-encoder in the training table does."""
     harm, lost, gained = n["harm"]["answer"], n["r2_lost"], n["error_gained"]
     trained = counted(min(arm["members"] for arm in n["arms"].values()), "training")
-    head = {"yes": "They do harm", "no": "They do no harm", "cannot be told": "No harm that can be told"}[harm]
-    moved = "lower" if lost >= 0 else "higher"
-    error = "higher" if gained >= 0 else "lower"
+    head = {"yes": "It does harm", "no": "It does no harm", "cannot be told": "No harm that can be told"}[harm]
+    moved, error = "lower" if lost >= 0 else "higher", "higher" if gained >= 0 else "lower"
+    r2 = [fixed(n["surrogate_r2"][name], 3) for name in ("first", "last")]
     return (
-        f"{head}: with them R² of the packing fraction on {n['rows']:,} designed rows new to both is {moved} by "
-        f"{fixed(abs(lost), 3)} and the squared error {error} by {percent(abs(gained), 1)} ({trained} each). Forests of the "
-        f"same rows have R² {fixed(n['surrogate_r2']['first'], 3)} without and {fixed(n['surrogate_r2']['last'], 3)} with them."
+        f"{head}: with it R² of the packing fraction on {n['rows']:,} designed rows new to both is {moved} by "
+        f"{fixed(abs(lost), 3)} and the squared error {error} by {percent(abs(gained), 1)} ({trained} each). Forests "
+        f"of the same rows have R² {r2[0]} without and {r2[1]} with it."
     )
 
 
@@ -323,14 +324,15 @@ def decoded_table(n: Numbers) -> str:
     """What the decoded rows are."""
     of = n["decoded"]
     shares = [percent(x) for x in of["variances"][:2]]
+    sums = f"{fixed(of['lowest_sum'], 2)} to {fixed(of['highest_sum'], 2)}"
     return (
         f"{counted(of['rows'], 'row')} ({percent(of['share'], 1)} of the table) are output of an auto-encoder: "
-        f"{shares[0]} of their variance is along one direction, {shares[1]} along a second; their mass fractions sum to "
-        f"{fixed(of['lowest_sum'], 2)} to {fixed(of['highest_sum'], 2)}, and one row is there {of['repeats']} times."
+        f"{shares[0]} of their variance is along one direction, {shares[1]} along a second; their mass fractions sum "
+        f"to {sums}, and one row is there {of['repeats']} times."
     )
 
 
-# Calibrated
+# Calibrated models
 
 
 def calibrated(n: Numbers) -> str:
@@ -338,29 +340,32 @@ def calibrated(n: Numbers) -> str:
     arms = list(n["arms"].values())
     told = " ".join(_model(arm) for arm in arms if "calibrated" in arm["label"])
     best = max(arms, key=lambda arm: _or_least(arm["r2_of_oracle"]))
-    other = (
-        f"Best about the decoded powder is {best['label']}: {fixed(best['r2_of_oracle'], 2)}, and "
-        f"{fixed(best['generated']['r2'], 2)} of samples of its prior."
+    powder, samples = fixed(best["r2_of_oracle"], 2), fixed(best["generated"]["r2"], 2)
+    return (
+        f"{told} The highest R² about the decoded powder, {powder}, has {best['label']}; of samples of its prior it is "
+        f"{samples}. {judge(arms[0]['surrogate_r2'])}"
     )
-    return f"{told} {other} {judge(arms[0]['surrogate_r2'])}"
-
-
-def _or_least(value: float | None) -> float:
-    return -float("inf") if value is None else value
 
 
 def _model(arm: Numbers) -> str:
     """R² about the row, and about the powder that is decoded with it."""
     members = arm["members"]
     worst = "one training" if members == 1 else f"worst of {members} trainings {fixed(arm['r2_of_row_low'], 2)}"
-    row, powder = _or_least(arm["r2_of_row"]), _or_least(arm["r2_of_oracle"])
-    packs = f"the powder decoded beside it {'packs so' if powder >= SUCCESS else 'does not pack so'}"
-    link = "but" if row >= SUCCESS and powder < SUCCESS else "and"
-    verb = "reconstructs" if row >= SUCCESS else "does not reconstruct"
+    good = _or_least(arm["r2_of_row"]) >= SUCCESS
     return (
-        f"The model with {arm['label']} {verb} the packing fraction of held-out rows "
-        f"(R² {fixed(arm['r2_of_row'], 2)}, {worst}), {link} {packs} (R² {fixed(arm['r2_of_oracle'], 2)})."
+        f"{arm['label'].capitalize()}: the packing fraction of held-out rows is {'' if good else 'not '}reconstructed "
+        f"(R² {fixed(arm['r2_of_row'], 2)}, {worst}), {_packs(arm, good)} (R² {fixed(arm['r2_of_oracle'], 2)})."
     )
+
+
+def _packs(arm: Numbers, good: bool) -> str:
+    """Whether the powder packs as the number beside it says; not to be told by a judge without trust."""
+    powder = "the powder decoded beside it"
+    if _or_least(arm["surrogate_r2"]) < TRUSTED:
+        return f"and whether {powder} packs so cannot be told"
+    if _or_least(arm["r2_of_oracle"]) >= SUCCESS:
+        return f"and {powder} packs so"
+    return f"{'but' if good else 'and'} {powder} does not pack so"
 
 
 def calibrated_figure(n: Numbers) -> str:
@@ -377,20 +382,30 @@ def calibrated_figure(n: Numbers) -> str:
 
 def design(n: Numbers) -> str:
     """Whether powders are found, and by which way more of them."""
-    return f"{design_short(n)} {_compared(n)}"
+    met, of = n["met"], n["attempts_of_a_method"]
+    head = "Yes" if met == of else "No" if met == 0 else f"For {met} of {of} requests"
+    return f"{head}: {_hits(n)}. {_compared(n)}"
 
 
 def design_short(n: Numbers) -> str:
     """Whether powders are found for a packing fraction."""
-    ours, met, of = n["methods"]["search"], n["met"], n["attempts_of_a_method"]
-    head = "Yes" if met == of else "No" if met == 0 else f"For {met} of {of} requests"
-    hits = f"{percent(ours['share'])} of {counted(ours['proposed'], 'powder')} that the search proposed lie within ± {n['tolerance']:g} of the packing fraction asked for"
-    again = (
-        ""
-        if ours["confirmed"] is None
-        else f", and {percent(ours['confirmed'])} of those found do so in a second simulation"
+    met, of = n["met"], n["attempts_of_a_method"]
+    head = "Too few powders are found" if met == 0 else "Powders are found"
+    which = f" for {met} of {of} requests" if 0 < met < of else ""
+    return f"{head}{which}: {_hits(n)}."
+
+
+def _hits(n: Numbers) -> str:
+    """How many of the proposed powders do what was asked for."""
+    ours = n["methods"]["search"]
+    if not ours["proposed"]:
+        return "the search proposed none"
+    confirmed = ours["confirmed"]
+    again = "" if confirmed is None else f", {percent(confirmed)} of those found in a second simulation too"
+    return (
+        f"{percent(ours['share'])} of {counted(ours['proposed'], 'powder')} that the search proposed lie within "
+        f"± {n['tolerance']:g} of the packing fraction asked for{again}"
     )
-    return f"{head}: {hits}{again}."
 
 
 def _compared(n: Numbers) -> str:
@@ -410,4 +425,4 @@ def apart(n: Numbers) -> str:
     ours = n["methods"]["search"]["distance"]
     if ours is None:
         return "Too few powders were found to say how different they are."
-    return f"The mean distance of a powder from its nearest neighbour is {fixed(ours, 2)} with factors as ranks."
+    return f"The mean distance of a powder from its nearest neighbour is {fixed(ours, 2)}, with factors as ranks."

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.columns import bracketed, fixed, power
+from beable.console.columns import bracketed, bracketed_column, fixed, power
 from beable.datasets.store import Store
 from beable.report.page import Evidence, Figure, Fold, Item, Table
 from beable.systems.packing import findings
@@ -54,7 +54,7 @@ def beds(a: Beds) -> Evidence:
     """Beds of powders that others know."""
     n = a.as_json()
     two = {f"1:{ratio:g}": bed for ratio, bed in a.two_sizes.items()}
-    wide = {f"{spread:g}": bed for spread, bed in a.lognormal.items()}
+    wide = _by_spread(a.lognormal)
     folds = [
         Fold("Pictures of beds", [], [_pictures(a)]),
         Fold("Packing fraction against height", [], [_profiles(a)]),
@@ -67,13 +67,13 @@ def beds(a: Beds) -> Evidence:
 
 def _estimates(a: Beds, n: findings.Numbers) -> Figure:
     beds = {
+        "powders of the table": (a.table["close_packing"], a.table["packing_fraction"], None),
         "two sizes": _against(list(a.two_sizes.values())),
         "lognormal": _against(list(a.lognormal.values())),
-        "table": (a.table["close_packing"], a.table["packing_fraction"], None),
     }
     caption = (
-        "Dropped beds against the instant estimate of close packing for the same sizes (Farr and Groot, 2009); bars are "
-        "two standard errors. Dropped beds are looser than shaken ones: they lie below the line of equality."
+        "Dropped beds against the instant estimate of close packing for the same sizes (Farr and Groot, 2009); bars "
+        f"are two standard errors. {findings.estimate(n['table'])}"
     )
     correlation = fixed(n["table"]["correlation"], 3)
     alt = f"Packing fractions of dropped beds against the estimate of close packing; correlation {correlation}."
@@ -104,7 +104,7 @@ def _checks(n: findings.Numbers) -> Table:
     ]
     caption = "What is known of dropped spheres, and ours; standard errors of the last digits in brackets."
     told: list[Row] = [[*row[:3], verdict_cell(checks[str(row[3])])] for row in rows]
-    return Table(caption, ["check", "known", "ours", "holds"], told, "lrrl")
+    return Table(caption, ["check", "known", "ours", "does it hold?"], told, "lrrl")
 
 
 def _pictures(a: Beds) -> Figure:
@@ -114,7 +114,8 @@ def _pictures(a: Beds) -> Figure:
         packings(
             {name: bed.packed[0].bed for name, bed in shown.items()}, names=("fine", "coarse"), height=1, alike="boxes"
         ),
-        f"Beds of two sizes, {FINE} fine by volume, cut to cubes; the first seed of each. Sides are periodic.",
+        f"Beds of two sizes, {FINE} fine by volume, cut to cubes; the first seed of each. Sides are periodic; bars are "
+        "lengths in fine diameters.",
         f"Cubes cut from beds of two sizes: {phi}.",
     )
 
@@ -127,8 +128,15 @@ def _profiles(a: Beds) -> Figure:
         label="height (fine diameters)",
     )
     values = ", ".join(f"{fixed(bed.packed[0].packing_fraction, 3)} at {name}" for name, bed in beds.items())
-    caption = "Packing fraction against height, the first seed. It is measured between the dotted lines, away from floor and top."
+    caption = (
+        "Packing fraction against height, the first seed. It is measured between the dotted lines, away from floor and "
+        "top."
+    )
     return Figure(figure, caption, f"Between floor and top the packing fraction stays level: {values}.")
+
+
+def _by_spread(beds: Mapping[float, RepeatedBed]) -> dict[str, RepeatedBed]:
+    return {f"{spread:g}": bed for spread, bed in beds.items()}
 
 
 def _parts(bed: RepeatedBed) -> dict[str, Any]:
@@ -146,10 +154,15 @@ def _contacts(two: Mapping[str, RepeatedBed]) -> Figure:
 COLUMNS = ["packing fraction", "close packing, estimated", "spheres", "contacts of a sphere", "deepest overlap"]
 
 
-def _row(name: str, bed: RepeatedBed) -> list[str]:
+def _rows(beds: Mapping[str, RepeatedBed]) -> list[list[str]]:
+    means = bracketed_column([bed.mean for bed in beds.values()], [bed.error for bed in beds.values()])
+    return [_row(name, mean, bed) for (name, bed), mean in zip(beds.items(), means, strict=True)]
+
+
+def _row(name: str, mean: str, bed: RepeatedBed) -> list[str]:
     return [
         name,
-        bracketed(bed.mean, bed.error),
+        mean,
         fixed(bed.packed[0].close_packing, 4),
         f"{len(bed.packed[0].radii):,}",
         fixed(float(bed.contacts.mean()), 2),
@@ -159,12 +172,12 @@ def _row(name: str, bed: RepeatedBed) -> list[str]:
 
 def _two_sizes(beds: Mapping[str, RepeatedBed]) -> Table:
     caption = f"Two sizes, {FINE} fine by volume; standard errors over beds in brackets."
-    return Table(caption, ["ratio of sizes", *COLUMNS], [_row(name, bed) for name, bed in beds.items()], "rrrrrr")
+    return Table(caption, ["ratio of sizes", *COLUMNS], _rows(beds), "rrrrrr")
 
 
 def _lognormal(beds: Mapping[str, RepeatedBed]) -> Table:
     caption = "One lognormal component, by the deviation of ln d; standard errors over beds in brackets."
-    return Table(caption, ["spread", *COLUMNS], [_row(name, bed) for name, bed in beds.items()], "rrrrrr")
+    return Table(caption, ["spread", *COLUMNS], _rows(beds), "rrrrrr")
 
 
 def _published(a: Beds) -> Table:
@@ -173,7 +186,7 @@ def _published(a: Beds) -> Table:
         "Hall & Sparks."
     )
     rows = [
-        [f"{s:g}", fixed(PUBLISHED[s], 3), bracketed(bed.mean, bed.error), fixed(bed.packed[0].close_packing, 4)]
-        for s, bed in a.published.items()
+        [row[0], fixed(PUBLISHED[s], 3), *row[1:3]]
+        for s, row in zip(a.published, _rows(_by_spread(a.published)), strict=True)
     ]
     return Table(caption, ["spread", "code of Hall & Sparks", "ours", "close packing, estimated"], rows, "rrrr")

@@ -16,7 +16,7 @@ from beable.systems.packing.figures.parity_grid import Cell as Points
 from beable.systems.packing.figures.parity_grid import parity_grid, reach_of
 from beable.systems.packing.figures.trends import scores_against
 from beable.systems.packing.page.cells import Row, verdict_cell
-from beable.systems.packing.parts.beta import SOURCE_BETAS, Beta, BetaArm
+from beable.systems.packing.parts.beta import BEST_OF_SOURCE, SOURCE_BETAS, Beta, BetaArm
 from beable.systems.packing.parts.cells import ParityCell
 
 Arms = Mapping[str, BetaArm]
@@ -33,11 +33,13 @@ def beta(a: Beta) -> Evidence:
     arms = {arm.label: arm for arm in a.arms.values()}
     same = {label: arm for label, arm in arms.items() if arm.scaling == next(iter(arms.values())).scaling}
     folds = [
-        Fold("Where each latent dies", [], [_thresholds(arms)]),
+        Fold("Where each latent is lost", [], [_thresholds(arms)]),
         Fold("The β of collapse by other readings of the loss", [], [_readings(next(iter(arms.values())))]),
         Fold("Packing fractions of the tables", [], [_distributions(same)]),
         Fold("Loss during training and at its end", [], [_histories(a.arms[a.plane_arm]), _losses(same)]),
-        Fold("Parity of reconstructions", [findings.parity(n), findings.best_betas(n)], _parities(same)),
+        Fold(
+            "Parity of reconstructions", [findings.parity(n), findings.best_betas(n, BEST_OF_SOURCE)], _parities(same)
+        ),
         Fold("Mutual information and t-tests", [findings.scores(n)], [*_scores(same, n), _trends(a)]),
         *_planes(a, n),
         Fold("All numbers by β", [], [_levels(same)]),
@@ -68,9 +70,9 @@ def _rates(arms: Arms, n: findings.Numbers) -> Figure:
         studied=STUDIED,
     )
     caption = (
-        f"What each latent carries, against β: every training a dot, the median a line. {LATENTS} Dashed: a linear VAE, "
-        f"in closed form; the upright line marks where its last latent falls below {n['level']:g} nats. Shaded: the β of "
-        "Hall & Sparks beyond 0."
+        f"What each latent carries, against β: every training a dot, the median a line. {LATENTS} Dashed: a linear "
+        f"VAE, in closed form; the upright line marks where its last latent falls below {n['level']:g} nats. Shaded: "
+        "the β of Hall & Sparks beyond 0."
     )
     return Figure(figure, caption, findings.beta_figure(n))
 
@@ -79,15 +81,15 @@ def _left(n: findings.Numbers) -> Table:
     """The last latent of every table: predicted, found, and what is left where Hall and Sparks begin."""
     arms = list(n["arms"].values())
     predicted = column([arm["measured"][0]["predicted"] for arm in arms])
-    left = column([_rate_at(arm, STUDIED[0]) for arm in arms])
+    left = [fixed(_rate_at(arm, STUDIED[0]), 3) for arm in arms]
     rows: list[Row] = []
     for arm, wanted, rate in zip(arms, predicted, left, strict=True):
         found = arm["measured"][0]
         ends = [_beta(found[end]) for end in ("alive", "dead")]
         rows.append([arm["label"], wanted, *ends, verdict_cell(found["as_predicted"]), rate])
     caption = (
-        f"The last latent, alive with more than {n['level']:g} nats: the β at which a linear VAE loses it, and the two β "
-        f"trained between which it is lost ({findings.counted(n['seeds'], 'training')} a β, medians)."
+        f"The last latent, alive with more than {n['level']:g} nats: the β at which a linear VAE loses it, and the two "
+        f"β trained between which it is lost ({findings.counted(n['seeds'], 'training')} a β, medians)."
     )
     columns = [
         "table and scaling",
@@ -126,8 +128,8 @@ def _thresholds(arms: Arms) -> Table:
             ends = [_beta(None if np.isnan(end) else end) for end in (found.alive, found.dead)]
             rows.append([label, printed_latent(i), *numbers, *ends, verdict_cell(arm.as_predicted(i).as_json())])
     caption = (
-        f"Where latents die: predicted without training, twice an eigenvalue of the covariance, and where the rate falls "
-        f"below the level of an active latent; and among the β trained. {LATENTS}"
+        "Where latents are lost: predicted without training, twice an eigenvalue of the covariance, and where the rate "
+        f"falls below the level of an active latent; and among the β trained. {LATENTS}"
     )
     return Table(caption, columns, rows, "llrrrrl")
 
@@ -301,8 +303,8 @@ def _against_spread(arms: Arms) -> Figure:
         x_scale={MINE: "log", CHANCE: "log", over: "symlog"},
     )
     caption = (
-        "Mutual information against the standard deviation of reconstructions over their mean, and that against β (Hall "
-        "& Sparks, figures 8 and 9)."
+        "Mutual information against the standard deviation of reconstructions over their mean, and that against β "
+        "(Hall & Sparks, figures 8 and 9)."
     )
     spreads = [_spread(c) for arm in arms.values() for c in arm.cells]
     return Figure(figure, caption, f"Deviations of reconstructions over their mean: {findings.between(spreads)}.")
@@ -329,8 +331,8 @@ def _tests(arms: Arms) -> Figure:
         references={by_beta: [(critical, "critical")], by_nmi: [(critical, "critical")], equal: [(0.05, "5 %")]},
     )
     caption = (
-        "t of reconstructed against recomputed numbers (Hall & Sparks, figure 10). Not to be rejected is no agreement: a "
-        f"test of equivalence tells whether the means are within {margin:g}."
+        "t of reconstructed against recomputed numbers (Hall & Sparks, figure 10). Not to be rejected is no agreement: "
+        f"a test of equivalence tells whether the means are within {margin:g}."
     )
     t = [abs(c.parity.two_sample.t) for arm in arms.values() for c in arm.cells]
     passed = percent(float(np.mean(np.array(t) < critical)))
@@ -393,15 +395,14 @@ def _planes(a: Beta, n: findings.Numbers) -> list[Fold]:
         "R², the row's own",
     ]
     words = "How well neighbours in these pictures predict a packing fraction."
-    items = [Figure(figure, caption, said), Table(words, columns, rows, "lrrr")]
+    items: list[Item] = [Figure(figure, caption, said), Table(words, columns, rows, "lrrr")]
     return [Fold("Pictures by t-SNE", [said], items)]
 
 
 def _levels(arms: Arms) -> Table:
     """Medians over the trainings of every table and β."""
     columns = [
-        "table",
-        "β",
+        "table and β",
         "rate (nats)",
         "R²",
         "mean error",
@@ -410,7 +411,7 @@ def _levels(arms: Arms) -> Table:
         "adjusted",
         "|t|",
         "gap (MIG)",
-        "best",
+        "share best",
     ]
     rows: list[Row] = []
     for arm in arms.values():
@@ -420,10 +421,10 @@ def _levels(arms: Arms) -> Table:
             numbers = [fixed(level["rate"], 3), fixed(p["r2"], 2), fixed(p["mae"], 4)]
             scores = [fixed(p[key], 2) for key in ("nmi", "chance", "ami")]
             last = [fixed(p["t"], 1), fixed(level["true_mig"], 3), percent(float(best))]
-            rows.append([f"{n['label']}, β = {level['beta']:g}", f"{level['beta']:g}", *numbers, *scores, *last])
+            rows.append([f"{n['label']}, {level['beta']:g}", *numbers, *scores, *last])
     caption = (
-        "Medians over trainings. Mutual information is normalised, and called MIG by Hall & Sparks; the gap (MIG) is that "
-        "of Chen et al. (2018), of what latents tell of the nine inputs; best: share of trainings in which this β has "
-        "the least mean error."
+        "Medians over trainings. Mutual information is normalised, and called MIG by Hall & Sparks; the gap (MIG) is "
+        "that of Chen et al. (2018), of what latents tell of the nine inputs; share best: of trainings in which this β "
+        "has the least mean error."
     )
-    return Table(caption, columns, rows, "lrrrrrrrrrr")
+    return Table(caption, columns, rows, "lrrrrrrrrr")

@@ -98,6 +98,7 @@ def _pictures(a: Designed) -> Figure:
     values = ", ".join(f"{p.packing_fraction:.3f}" for p in a.shown)
     return Figure(
         packings(beds, height=1, alike="boxes"),
-        "Powders for one packing fraction, each as far as can be from the others, simulated once more and cut to cubes.",
+        "Powders for one packing fraction, each as far as can be from the others, simulated once more and cut to "
+        "cubes. Bars are lengths in the unit of the medians.",
         f"Beds of {len(a.shown)} different powders that pack to {values}.",
     )

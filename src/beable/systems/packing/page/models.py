@@ -115,8 +115,9 @@ def _models(arms: Sequence[findings.Numbers]) -> Table:
     ]
     members = findings.between([arm["members"] for arm in arms])
     caption = (
-        f"On held-out rows; medians of {members} trainings, the worst in brackets. R² of the packing fraction: about that "
-        "of the row; about that of the powder decoded beside it, by a forest; and the same of samples of the prior."
+        f"On held-out rows; medians of {members} trainings, the worst in brackets. R² of the packing fraction: about "
+        "that of the row; about that of the powder decoded beside it, by a forest; and the same of samples of the "
+        "prior."
     )
     columns = ["model", "active latents", "rate (nats)", "R², row", "R², decoded powder", "R², samples"]
     return Table(caption, columns, rows, "lrrrrr")

@@ -35,9 +35,9 @@ def _curves(a: ArtefactAnswer, n: findings.Numbers) -> Figure:
         references={apart: [(n["marks"]["critical_t"], "critical")]},
     )
     caption = (
-        f"{a.means_equal.rows} pairs of unrelated numbers of three decimals, means of {a.means_equal.draws} draws: mutual "
-        "information rises and t falls with their standard deviation alone. Colours: standard deviation of the other "
-        "number of each pair."
+        f"{a.means_equal.rows} pairs of unrelated numbers of three decimals, means of {a.means_equal.draws} draws: "
+        "mutual information rises and t falls with their standard deviation alone. Colours: standard deviation of "
+        "the other number of each pair."
     )
     return Figure(figure, caption, findings.spread_alone(n))
 
@@ -60,8 +60,8 @@ def _criteria(n: findings.Numbers) -> Table:
     ]
     studies = findings.counted(chance["studies"], "study", "studies")
     caption = (
-        f"Collapsed models, whose reconstructions know nothing of the powder: {studies} of {chance['cells']} cells. The "
-        "first criteria are those by which a cell looks well; the last asks what agreement is."
+        f"Collapsed models, whose reconstructions know nothing of the powder: {studies} of {chance['cells']} cells. "
+        "The first criteria are those by which a cell looks well; the last asks what agreement is."
     )
     columns = ["what looks like agreement", "of single cells", "cells a study", "studies with one or more"]
     return Table(caption, columns, rows, "lrrr")

@@ -1,4 +1,4 @@
-"""What the scores of Hall and Sparks (2023) say of numbers that have nothing to do with each other, without any model."""
+"""What the scores of Hall and Sparks (2023) say of numbers that have nothing to do with each other."""
 
 from dataclasses import dataclass
 from typing import Any

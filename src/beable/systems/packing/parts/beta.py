@@ -57,6 +57,8 @@ from beable.verdicts import ANSWERS, Verdict
 
 #: β of Hall and Sparks (2023) that are named; the others of their nine are not
 SOURCE_BETAS = [0.0, 1.0, 4.0, 7.0, 10.0, 15.0]
+#: those of them that are said to reconstruct best
+BEST_OF_SOURCE = (10.0, 15.0)
 #: beyond it collapse is complete, whatever the scatter of trained models about the threshold
 SURELY_COLLAPSED = 1.2
 
@@ -185,6 +187,7 @@ class BetaArm:
             "alive": summary(self.side(collapsed=False)),
             "best": self.best_betas(),
             "best_by_chance": 1 / len(self.betas),
+            "best_of_source": float(self.best_betas()[np.isin(self.betas, BEST_OF_SOURCE)].sum()),
             "alive_of_source": self.alive_of_source,
             "beta_matters_beyond_collapse": self.differences_beyond_collapse(),
         }

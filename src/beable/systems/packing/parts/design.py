@@ -54,7 +54,7 @@ class Designed:
             "ahead": {name: ours - methods[name]["of_calls"] for name in others},
             "better": {name: self.better_than(name) for name in others},
         }
-        return found | plain(more)
+        return {**found, **plain(more)}
 
     def better_than(self, method: str) -> Verdict:
         """Whether the search finds more powders than a method with as many calls, by Fisher's exact test."""
