@@ -27,7 +27,7 @@ CRITERIA = {
     "high_nmi": "mutual information of at least {high}",
     "t_test_passed_and_high_nmi": "both",
     "near_parity": "mean error of at most {small}",
-    "equivalent": "means equivalent within ± {small}",
+    "equivalent": "means equivalent within ±\u00a0{small}",
     "explains_half": "R² of at least {half}",
     "rows_agree": "equivalent means, and a rank correlation with p below {level}",
 }
@@ -404,7 +404,7 @@ def _hits(n: Numbers) -> str:
     again = "" if confirmed is None else f", {percent(confirmed)} of those found in a second simulation too"
     return (
         f"{percent(ours['share'])} of {counted(ours['proposed'], 'powder')} that the search proposed lie within "
-        f"± {n['tolerance']:g} of the packing fraction asked for{again}"
+        f"±\u00a0{n['tolerance']:g} of the packing fraction asked for{again}"
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.columns import column, fixed, percent
+from beable.console.columns import fixed, percent
+from beable.console.numbers import column
 from beable.report.figures.training import histories
 from beable.report.page import Evidence, Figure, Fold, Item, Table
 from beable.systems.packing import findings
@@ -15,7 +16,7 @@ from beable.systems.packing.figures.embeddings import embeddings
 from beable.systems.packing.figures.parity_grid import Cell as Points
 from beable.systems.packing.figures.parity_grid import parity_grid, reach_of
 from beable.systems.packing.figures.trends import scores_against
-from beable.systems.packing.page.cells import Row, verdict_cell
+from beable.systems.packing.page.cells import Row, unbroken, verdict_cell
 from beable.systems.packing.parts.beta import BEST_OF_SOURCE, SOURCE_BETAS, Beta, BetaArm
 from beable.systems.packing.parts.cells import ParityCell
 
@@ -372,7 +373,7 @@ SAID = {
 def _planes(a: Beta, n: findings.Numbers) -> list[Fold]:
     if not a.planes:
         return []
-    titles = ["table" if p.beta is None else f"β = {p.beta:g}" for p in a.planes]
+    titles = ["table" if p.beta is None else unbroken(f"β = {p.beta:g}") for p in a.planes]
     figure = embeddings(
         {title: (p.points, p.shown) for title, p in zip(titles, a.planes, strict=True)},
         "packing fraction φ decoded with the row",

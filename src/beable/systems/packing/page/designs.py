@@ -34,7 +34,7 @@ def _targets(a: Designed, n: findings.Numbers, names: list[str]) -> Figure:
     caption = "What the simulator makes of proposed powders, against what was asked for. Arrows lie beyond the panel."
     shares = ", ".join(f"{findings.METHODS[name]} {percent(n['methods'][name]['share'])}" for name in names)
     return Figure(
-        figure, caption, f"Proposed powders within ± {a.tolerance:g} of the packing fraction asked for: {shares}."
+        figure, caption, f"Proposed powders within ±\u00a0{a.tolerance:g} of the packing fraction asked for: {shares}."
     )
 
 
@@ -52,7 +52,7 @@ def _methods(n: findings.Numbers, names: list[str]) -> Table:
         rows.append([findings.METHODS[name], f"{of['proposed']:,}", *shares])
     caption = (
         f"All requests, {n['calls']} calls of the simulator for each. A request is met by {n['wanted']} powders within "
-        f"± {n['tolerance']:g}."
+        f"±\u00a0{n['tolerance']:g}."
     )
     columns = [
         "way",

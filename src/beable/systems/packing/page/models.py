@@ -6,7 +6,7 @@ from beable.console.columns import fixed, percent
 from beable.report.page import Evidence, Figure, Fold, Table
 from beable.systems.packing import findings
 from beable.systems.packing.figures.parity_grid import parity_grid
-from beable.systems.packing.page.cells import Row
+from beable.systems.packing.page.cells import Row, unbroken
 from beable.systems.packing.parts.calibrated import Calibrated, CalibratedArm
 from beable.systems.packing.parts.decoded_rows import DecodedRowsAnswer
 
@@ -26,7 +26,7 @@ def _with_and_without(n: findings.Numbers) -> Table:
         m = arm["medians"]
         rows.append(
             [
-                arm["label"],
+                unbroken(arm["label"]),
                 f"{arm['rows']:,}",
                 fixed(m["rate"], 1),
                 fixed(m["squared_error"], 4),
@@ -67,11 +67,11 @@ def _parity(arms: Sequence[CalibratedArm], n: findings.Numbers) -> Figure:
     members = max(len(arm.r2_of_row) for arm in arms)
     rows = row_names(members)
     cells = {
-        row: {arm.label: (arm.decoded[arm.shown[i]], arm.truth, None) for arm in arms if i < len(arm.shown)}
+        row: {unbroken(arm.label): (arm.decoded[arm.shown[i]], arm.truth, None) for arm in arms if i < len(arm.shown)}
         for i, row in enumerate(rows)
     }
     notes = {
-        row: {arm.label: f"member {arm.shown[i] + 1}" for arm in arms if i < len(arm.shown)}
+        row: {unbroken(arm.label): f"member {arm.shown[i] + 1}" for arm in arms if i < len(arm.shown)}
         for i, row in enumerate(rows)
     }
     figure = parity_grid(
@@ -104,7 +104,7 @@ def row_names(members: int) -> list[str]:
 def _models(arms: Sequence[findings.Numbers]) -> Table:
     rows: list[Row] = [
         [
-            arm["label"],
+            unbroken(arm["label"]),
             f"{fixed(arm['active'], 1)} of {arm['latents']}",
             fixed(arm["rate"], 1),
             f"{fixed(arm['r2_of_row'], 2)} ({fixed(arm['r2_of_row_low'], 2)})",
@@ -128,7 +128,7 @@ def _judges(arms: Sequence[findings.Numbers]) -> Table:
     rows: list[Row] = []
     for arm in arms:
         r2 = [fixed(arm[name].get("r2"), 2) for name in names]
-        rows.append([arm["label"], *r2, fixed(arm["distance"], 2)])
+        rows.append([unbroken(arm["label"]), *r2, fixed(arm["distance"], 2)])
     caption = (
         "R² of decoded packing fractions about those of the powders decoded beside them, on the rows of a cell: by a "
         "forest, the median of all members, and by the simulator, the first member. Distance: that of Kolmogorov and "
