@@ -248,7 +248,7 @@ def scores(n: Numbers) -> str:
             f"Unrelated numbers of the same spread explain {percent(chance)} of the variation of the mutual "
             f"information; on average it exceeds theirs by {fixed(nmi['excess'], 2)}."
         )
-    if "crossing" not in fit:
+    if fit["crossing"] is None:
         return f"{first} The fit of t against it crosses the critical value nowhere."
     span = f"{fixed(fit['crossing_low'], 2)} to {fixed(fit['crossing_high'], 2)} over {counted(fit['seeds'], 'seed')}"
     of = span if fit["seeds"] > 1 else "one seed"
@@ -338,13 +338,19 @@ def decoded_table(n: Numbers) -> str:
 def calibrated(n: Numbers) -> str:
     """What calibrated models achieve, and the others."""
     arms = list(n["arms"].values())
-    told = " ".join(_model(arm) for arm in arms if "calibrated" in arm["label"])
+    told = [_model(arm) for arm in arms if "calibrated" in arm["label"]]
+    return " ".join([*told, *_best_model(arms), judge(arms[0]["surrogate_r2"])])
+
+
+def _best_model(arms: Sequence[Numbers]) -> list[str]:
+    """The model whose decoded powders agree best with the number decoded beside them; nothing where none is."""
     best = max(arms, key=lambda arm: _or_least(arm["r2_of_oracle"]))
-    powder, samples = fixed(best["r2_of_oracle"], 2), fixed(best["generated"]["r2"], 2)
-    return (
-        f"{told} The highest R² about the decoded powder, {powder}, has {best['label']}; of samples of its prior it is "
-        f"{samples}. {judge(arms[0]['surrogate_r2'])}"
-    )
+    if best["r2_of_oracle"] is None:
+        return []
+    samples = best["generated"]["r2"]
+    of_prior = "" if samples is None else f"; of samples of its prior it is {fixed(samples, 2)}"
+    powder = fixed(best["r2_of_oracle"], 2)
+    return [f"The highest R² about the decoded powder, {powder}, has {best['label']}{of_prior}."]
 
 
 def _model(arm: Numbers) -> str:
@@ -354,18 +360,21 @@ def _model(arm: Numbers) -> str:
     good = _or_least(arm["r2_of_row"]) >= SUCCESS
     return (
         f"{arm['label'].capitalize()}: the packing fraction of held-out rows is {'' if good else 'not '}reconstructed "
-        f"(R² {fixed(arm['r2_of_row'], 2)}, {worst}), {_packs(arm, good)} (R² {fixed(arm['r2_of_oracle'], 2)})."
+        f"(R² {fixed(arm['r2_of_row'], 2)}, {worst}), {_packs(arm, good)}."
     )
 
 
 def _packs(arm: Numbers, good: bool) -> str:
     """Whether the powder packs as the number beside it says; not to be told by a judge without trust."""
-    powder = "the powder decoded beside it"
+    powder, r2 = "the powder decoded beside it", arm["r2_of_oracle"]
+    if r2 is None:
+        return f"and whether {powder} packs so cannot be told: all pack alike"
+    said = f"(R² {fixed(r2, 2)})"
     if _or_least(arm["surrogate_r2"]) < TRUSTED:
-        return f"and whether {powder} packs so cannot be told"
-    if _or_least(arm["r2_of_oracle"]) >= SUCCESS:
-        return f"and {powder} packs so"
-    return f"{'but' if good else 'and'} {powder} does not pack so"
+        return f"and whether {powder} packs so cannot be told {said}"
+    if r2 >= SUCCESS:
+        return f"and {powder} packs so {said}"
+    return f"{'but' if good else 'and'} {powder} does not pack so {said}"
 
 
 def calibrated_figure(n: Numbers) -> str:

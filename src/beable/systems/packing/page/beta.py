@@ -345,9 +345,10 @@ def _tests(arms: Arms) -> Figure:
 def _trends(a: Beta) -> Table:
     names = ["trend, all tables", "R²", "R² by chance", "seeds with p < 5 %", "rank correlation"]
     rows: list[Row] = []
-    for name, of in ((name, trend.as_json()) for name, trend in a.trends["all"].items()):
-        numbers = [fixed(of.get(key), 2) for key in ("r2", "r2_by_chance")]
-        rows.append([SAID[name], *numbers, percent(of.get("significant")), fixed(of.get("correlation"), 2)])
+    for name, trend in a.trends["all"].items():
+        of = trend.as_json()
+        numbers = [fixed(of[key], 2) for key in ("r2", "r2_by_chance")]
+        rows.append([SAID[name], *numbers, percent(of["significant"]), fixed(of["correlation"], 2)])
     return Table("The fits of Hall & Sparks, every seed a study of its own; medians over seeds.", names, rows, "lrrrr")
 
 
