@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from beable.errors import DataError, UsageError
 from beable.report.figures.designs import design_diversity, design_success, design_targets
-from beable.report.figures.style import PALETTE, WIDTH
+from beable.report.figures.style import GREY, PALETTE, WIDTH
 from beable.systems.packing.figures import raycast, spheres
 from beable.systems.packing.figures.beds import (
     close_packing,
@@ -327,6 +327,25 @@ def test_parity_says_how_far_and_all_cells_share_their_axes() -> None:
     assert figure.axes[0].texts[0].get_text() == "R² 1.00"
     assert float(figure.axes[1].texts[0].get_text()[3:].replace("−", "-")) < 0.9
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim() == figure.axes[1].get_ylim()
+
+
+def test_other_trainings_stand_behind_and_limits_are_those_of_all_figures() -> None:
+    cells, far = {"a": {"1": (PHI, PHI, None)}}, PHI + 0.2
+    figure = parity_grid(cells, others={"a": {"1": [(far, PHI, None)]}})
+    assert figure.axes[0].get_xlim()[1] > far.max()
+    assert [line.get_xdata().max() for line in figure.axes[0].lines if line.get_color() == GREY] == [far.max()]
+    same = parity_grid(cells, limits=figure.axes[0].get_xlim())
+    assert same.axes[0].get_xlim() == figure.axes[0].get_xlim()
+    assert parity_grid(cells).axes[0].get_xlim() != figure.axes[0].get_xlim()
+
+
+def test_five_tables_stand_in_two_rows_of_the_same_scales() -> None:
+    figure = rate_spectrum(BETA, dict.fromkeys("abcde", RATES), studied=(0.5, 10.0))
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title() for axes in shown] == list("abcde")
+    assert len({axes.get_ylim() for axes in shown}) == len({axes.get_xlim() for axes in shown}) == 1
+    assert [bool(axes.get_ylabel()) for axes in shown] == [True, False, False, True, False]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "β of Hall & Sparks"
 
 
 def test_panels_of_embeddings_share_their_colours_and_say_where_nothing_differs() -> None:

@@ -320,7 +320,9 @@ def test_a_line_meets_its_level():
 
 def test_too_few_points_have_no_trend():
     few = {name: values[:3] for name, values in columns(0, coupled=False).items()}
-    assert plain(trends([few], 2.0, 9)["nmi_against_beta"]) == {"seeds": 0}
+    found = plain(trends([few], 2.0, 9)["nmi_against_beta"])
+    assert found.pop("seeds") == 0
+    assert set(found.values()) == {None}
 
 
 @pytest.mark.parametrize("name", ["nmi", "t"])
@@ -328,7 +330,9 @@ def test_points_that_differ_by_rounding_alone_have_no_trend(name):
     still = columns(0, coupled=False)
     still[name] = 0.1 + 1e-17 * (np.arange(len(still[name])) % 3)
     assert np.ptp(still[name]) > 0
-    assert trends([still], 2.0, 9)["t_against_nmi"].as_json() == {"seeds": 0}
+    found = plain(trends([still], 2.0, 9)["t_against_nmi"])
+    assert found.pop("seeds") == 0
+    assert set(found.values()) == {None}
 
 
 # t-SNE

@@ -137,14 +137,17 @@ SCORES: dict[str, Callable[[CellParity], float]] = {
 }
 
 
+#: mutual information that looks high, mean error that looks small, share of variance that does not come by chance
+HIGH, SMALL, HALF = 0.5, 0.01, 0.5
+
 #: what may be taken for agreement in a cell, first as sources read it, then as it would have to be shown
 CRITERIA: dict[str, Callable[[CellParity], bool]] = {
     "t_test_passed": lambda cell: cell.two_sample.not_rejected,
-    "high_nmi": lambda cell: cell.nmi.score >= 0.5,
-    "t_test_passed_and_high_nmi": lambda cell: cell.two_sample.not_rejected and cell.nmi.score >= 0.5,
-    "near_parity": lambda cell: cell.mae <= 0.01,
+    "high_nmi": lambda cell: cell.nmi.score >= HIGH,
+    "t_test_passed_and_high_nmi": lambda cell: cell.two_sample.not_rejected and cell.nmi.score >= HIGH,
+    "near_parity": lambda cell: cell.mae <= SMALL,
     "equivalent": lambda cell: cell.equivalent,
-    "explains_half": lambda cell: bool(cell.r2 >= 0.5),
+    "explains_half": lambda cell: bool(cell.r2 >= HALF),
     "rows_agree": lambda cell: bool(cell.equivalent and cell.spearman.score > 0 and cell.spearman.p < 0.05),
 }
 

@@ -14,26 +14,26 @@ CELLS = {"rows": 2000, "picked": 25, "recomputed": 25, "repeats": 199, "trees": 
 PARTS = {
     "packing-beta": Part(
         beta,
-        page.beta_items,
+        page.beta,
         roles={"judged": "many", "pictured": "one"},
         options=CELLS | {"sample": True, "trend_betas": [], "planes": [], "plane_rows": 600},
     ),
-    "spread-artefact": Part(artefact, page.artefact_items, options={"draws": 40, "gap": 0.01, "studies": 20}),
+    "spread-artefact": Part(artefact, page.artefact, options={"draws": 40, "gap": 0.01, "studies": 20}),
     "decoded-rows": Part(
         decoded_rows,
-        page.decoded_rows_items,
+        page.decoded_rows,
         roles={"without": "one", "with": "one"},
         options={"rows": 2000, "trees": 100},
     ),
-    "calibrated": Part(calibrated, page.calibrated_items, roles={"judged": "many"}, options=CELLS),
+    "calibrated": Part(calibrated, page.calibrated, roles={"judged": "many"}, options=CELLS),
     "beds": Part(
         beds,
-        page.beds_items,
+        page.beds,
         options={"spheres": 20_000, "seeds": 4, "ratios": list(RATIOS), "spreads": list(SPREADS)},
     ),
     "packing-design": Part(
         design,
-        page.design_items,
+        page.design,
         options={
             "targets": [0.6, 0.62, 0.64, 0.66],
             "tolerance": 0.01,

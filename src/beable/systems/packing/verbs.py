@@ -123,13 +123,14 @@ def _check_names(output: Path | None, picture: Path | None) -> None:
 
 def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
     from beable.files import atomic_write
-    from beable.report.page import png
+    from beable.report.pictures import saved
     from beable.systems.packing.figures.spheres import packing
 
     if output is not None:
         atomic_write(output, _xyz(packed).encode())
     if picture is not None:
-        atomic_write(picture, png(packing(packed.positions, packed.radii, packed.box, component=packed.component)))
+        figure = packing(packed.positions, packed.radii, packed.box, component=packed.component)
+        atomic_write(picture, saved(figure, "png"))
 
 
 def _xyz(packed: "Packed") -> str:

@@ -4,7 +4,7 @@ Beta = 0 has a place of its own on the otherwise logarithmic axis. Lines across 
 :math:`\beta_c = 2\lambda_1`, beyond which a linear model collapses; a band is the range that a source studied.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -17,16 +17,29 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from beable.console.numbers import number
 from beable.errors import unknown
 from beable.report.figures.checks import finite
-from beable.report.figures.groups import BAND, ByPanel, by_panel, panel_row, places
+from beable.report.figures.groups import BAND, ByPanel, by_panel, places
 from beable.report.figures.scales import log_ticks
-from beable.report.figures.style import INK, SOFT, FloatArray, Limits, Panels, legend, line_style, styled
-from beable.report.figures.words import round_numbers, tick, words
+from beable.report.figures.style import (
+    INK,
+    SOFT,
+    WIDTH,
+    FloatArray,
+    Limits,
+    legend,
+    line_style,
+    panel_grid,
+    styled,
+)  # fmt: skip
+from beable.report.figures.words import panel_title, round_numbers, tick, words
 
 Thresholds = Mapping[str, float]
 Theory = tuple[FloatArray, FloatArray]  # beta, value
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SCALES = ("linear", "log", "symlog")
 LARGEST_SPAN = 1e3  # of a scale that is linear around 0
 FAINT: dict[str, Any] = BAND | {"alpha": 0.18}
+ACROSS = 3  # panels side by side
+SOURCE = "β of Hall & Sparks"
 LOG_FROM = 30  # largest over smallest number of a quantity on a logarithmic axis
 
 
@@ -64,7 +77,7 @@ def beta_axis(
     betas, panels = finite("beta", beta, 1), by_panel(curves)
     marks, predicted = _of_panels(thresholds, panels), _of_panels(theory, panels)
     order = places(panels)
-    figure, row = panel_row(panels, sharey=True)
+    figure, row = _panels(panels)
     handles: dict[str, Any] = {}
     for axes, (panel, group) in zip(row, panels.items(), strict=True):
         for name, values in group.items():
@@ -72,7 +85,7 @@ def beta_axis(
         for name, line in predicted[panel].items():
             _predicted(axes, name, line, line_style(order.get(name, len(order)))["color"])
     _finish(row, panels, betas, marks, studied, y_scale)
-    row[0].set_ylabel(words(y_label))
+    _label_rows(row, words(y_label))
     _legend(figure, handles, any(predicted.values()), studied)
     return figure
 
@@ -104,12 +117,12 @@ def rate_spectrum(
     >>> beta = np.array([0.01, 0.1, 1.0])
     >>> figure = rate_spectrum(beta, {"all": np.ones((3, 4, 2))})
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
-    ['latent 1', 'latent 2']
+    ['z₁', 'z₂']
     """
     betas, panels = finite("beta", beta, 1), {name: _sorted(name, values) for name, values in rates.items()}
-    curves = {name: {f"latent {i + 1}": found[..., i] for i in range(found.shape[2])} for name, found in panels.items()}
+    curves = {name: {printed_latent(i): found[..., i] for i in range(found.shape[2])} for name, found in panels.items()}
     marks = _of_panels(thresholds, curves)
-    figure, row = panel_row(curves, sharey=True)
+    figure, row = _panels(curves)
     handles: dict[str, Any] = {}
     for axes, (panel, group) in zip(row, curves.items(), strict=True):
         for place, (name, values) in enumerate(group.items()):
@@ -118,9 +131,38 @@ def rate_spectrum(
         for place, values in enumerate([] if line is None else np.asarray(line[1]).reshape(len(line[0]), -1).T):
             _predicted(axes, panel, (np.asarray(line[0]) if line else betas, values), line_style(place)["color"])
     _finish(row, curves, betas, marks, studied, y_scale)
-    row[0].set_ylabel("rate of a latent (nats)")
+    _label_rows(row, "rate of a latent (nats)")
     _legend(figure, handles, theory is not None, studied)
     return figure
+
+
+def printed_latent(place: int) -> str:
+    """The name of a latent in print, the first is z₁.
+
+    >>> printed_latent(0), printed_latent(9)
+    ('z₁', 'z₁₀')
+    """
+    return "z" + str(place + 1).translate(SUBSCRIPTS)
+
+
+def _panels(panels: Mapping[str, object]) -> tuple[Figure, list[Axes]]:
+    """Named panels of the same scales, up to three side by side."""
+    rows = -(-len(panels) // ACROSS)
+    across = min(len(panels), ACROSS)
+    figure, grid = panel_grid(rows, across, 0.4 + 2.1 * rows, WIDTH if across > 1 else 4.8, sharex=True, sharey=True)
+    row = [*grid.ravel()][: len(panels)]
+    for axes, title in zip(row, panels, strict=True):
+        axes.set_title(panel_title(title, across))
+        axes.tick_params(labelbottom=True)
+    for axes in grid.ravel()[len(panels) :]:
+        axes.set_axis_off()
+    return figure, row
+
+
+def _label_rows(row: Sequence[Axes], label: str) -> None:
+    """The label of the vertical axis, at the left end of every row."""
+    for axes in row[::ACROSS]:
+        axes.set_ylabel(label)
 
 
 def _sorted(name: str, values: object) -> FloatArray:
@@ -160,7 +202,7 @@ def _predicted(axes: Axes, name: str, line: Theory, colour: str) -> None:
 
 
 def _finish(
-    row: Panels,
+    row: Sequence[Axes],
     panels: Mapping[str, object],
     betas: FloatArray,
     marks: Mapping[str, Thresholds],
@@ -187,7 +229,7 @@ def _thresholds(axes: Axes, marks: Thresholds) -> None:
         axes.annotate(said, (beta, 1.0), (0, 2 + 10 * level), va="bottom", fontsize=7.5, color=SOFT, **place)
 
 
-def _beta_scale(row: Panels, betas: FloatArray, others: list[float]) -> Limits:
+def _beta_scale(row: Sequence[Axes], betas: FloatArray, others: list[float]) -> Limits:
     """Logarithmic, with room for 0 on the left where it is there."""
     seen = np.concatenate([betas, others])
     positive = seen[seen > 0]
@@ -214,7 +256,7 @@ def _with_zero(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(tick))
 
 
-def _y_scale(row: Panels, named: str) -> None:
+def _y_scale(row: Sequence[Axes], named: str) -> None:
     """As named, else logarithmic where all numbers are positive and span decades."""
     drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for axes in row for line in axes.lines])
     sizes = np.abs(drawn[np.isfinite(drawn) & (drawn != 0)])
@@ -230,7 +272,7 @@ def _y_scale(row: Panels, named: str) -> None:
         row[0].set_ylim(bottom=-0.03 * float(sizes.max()))
 
 
-def _bent(row: Panels, drawn: FloatArray, sizes: FloatArray) -> None:
+def _bent(row: Sequence[Axes], drawn: FloatArray, sizes: FloatArray) -> None:
     """Linear around 0, below a hundredth of the largest number at most, and no room for signs that do not occur."""
     most = float(sizes.max())
     threshold = 10 ** np.floor(np.log10(max(float(sizes.min()), most / LARGEST_SPAN)))
@@ -246,6 +288,6 @@ def _legend(figure: Figure, handles: dict[str, Any], predicted: bool, studied: L
     if predicted:
         handles["predicted"] = Line2D([], [], color=SOFT, linewidth=1.1, linestyle=(0, (3, 1.5)))
     if studied is not None:
-        handles["range of the source"] = Patch(**FAINT)
+        handles[SOURCE] = Patch(**FAINT)
     if len(handles) > 1:
         legend(figure, handles)

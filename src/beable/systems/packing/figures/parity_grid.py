@@ -1,6 +1,6 @@
 """Figures of parity in many cells at once: a row a data set, a column a setting, all on the same axes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from beable.console.numbers import number
 from beable.report.figures.scales import Extent, extent, padded
-from beable.report.figures.style import INK, SOFT, WIDTH, FloatArray, line_style, panel_grid, styled
-from beable.report.figures.words import words
+from beable.report.figures.style import GREY, INK, SOFT, WIDTH, FloatArray, Limits, line_style, panel_grid, styled
+from beable.report.figures.words import panel_title, words
 
 Cell = tuple[FloatArray, FloatArray, FloatArray | None]  # reconstructed, recomputed, standard error of the latter
 
@@ -24,6 +24,8 @@ def parity_grid(
     x_label: str = "reconstructed packing fraction",
     y_label: str = "recomputed packing fraction",
     column: str = "β = ",
+    others: Mapping[str, Mapping[str, Sequence[Cell]]] | None = None,
+    limits: Limits | None = None,
 ) -> Figure:
     r"""Recomputed against reconstructed numbers around the diagonal, with :math:`R^2` of each cell.
 
@@ -35,6 +37,8 @@ def parity_grid(
         notes: a word for some of the cells, such as "collapsed".
         x_label, y_label: what is on the axes.
         column: what stands before the name of a column.
+        others: further cells of a row and column, behind it and in grey, such as other seeds.
+        limits: of both axes; those of all cells when left out.
 
     >>> x = np.linspace(0.6, 0.8, 5)
     >>> cells = {"0": (x, x, None), "1": (x * 0 + 0.7, x, None)}
@@ -43,7 +47,13 @@ def parity_grid(
     ['R² 1.00', 'R² 0.00\ncollapsed']
     """
     columns = list(dict.fromkeys(name for row in cells.values() for name in row))
-    reach = _reach([cell for group in cells.values() for cell in group.values()])
+    behind = {row: {name: (others or {}).get(row, {}).get(name, ()) for name in columns} for row in cells}
+    every = [cell for group in cells.values() for cell in group.values()]
+    reach = (
+        Extent(*limits)
+        if limits
+        else reach_of(every + [c for g in behind.values() for more in g.values() for c in more])
+    )
     side = min((WIDTH - 0.75) / len(columns), 2.0)
     figure, panels = panel_grid(
         len(cells), len(columns), 0.75 + side * len(cells), 0.75 + side * len(columns), sharex=True, sharey=True
@@ -52,16 +62,19 @@ def parity_grid(
     for place, (row, group) in enumerate(cells.items()):
         for axes, name in zip(panels[place], columns, strict=True):
             note = (notes or {}).get(row, {}).get(name, "")
+            for x, y, _ in behind[row][name]:
+                axes.plot(x, y, "o", color=GREY, markersize=1.6, markeredgewidth=0, alpha=0.45, zorder=1.5)
             _cell(axes, group.get(name), line_style(place)["color"], reach, note, side)
             if place == 0:
-                axes.set_title(words(f"{column}{name}"), fontsize=9 if side > 0.8 else 8)
+                axes.set_title(panel_title(f"{column}{name}", len(columns)), fontsize=9 if side > 0.8 else 8)
         panels[place, 0].set_ylabel(words(row), color=line_style(place)["color"])
     figure.supxlabel(words(x_label), fontsize=9)
     figure.supylabel(words(y_label), fontsize=9)
     return figure
 
 
-def _reach(cells: list[Cell]) -> Extent:
+def reach_of(cells: Sequence[Cell]) -> Extent:
+    """Limits of both axes that hold all of the cells."""
     return padded(extent(np.concatenate([np.concatenate(cell[:2]) for cell in cells])), 0.06)
 
 

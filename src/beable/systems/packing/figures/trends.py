@@ -24,6 +24,7 @@ from beable.report.figures.words import panel_title, tick, words
 Points = tuple[FloatArray, FloatArray]
 Band = tuple[FloatArray, FloatArray, FloatArray]  # x, low, high
 SCALES = ("linear", "log", "symlog")
+CLOSE = 3  # ticks below so many times the least number would touch that of 0
 
 
 class Parabola(NamedTuple):
@@ -138,7 +139,8 @@ def _scale(axes: Axes, x_scale: str, y_scale: str, x: FloatArray) -> None:
     if x_scale == "symlog":
         axes.set_xscale("symlog", linthresh=least, linscale=0.45)
         log_ticks(axes.xaxis, least, most)
-        axes.xaxis.set_major_locator(FixedLocator([0.0, *axes.xaxis.get_major_locator()()]))
+        ticks = [t for t in axes.xaxis.get_major_locator()() if t > CLOSE * least]
+        axes.xaxis.set_major_locator(FixedLocator([0.0, *ticks]))
     elif x_scale == "log":
         axes.set_xscale("log", nonpositive="mask")
         log_ticks(axes.xaxis, least, most)

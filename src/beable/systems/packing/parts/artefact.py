@@ -1,11 +1,21 @@
-"""What the source's scores say of numbers that have nothing to do with each other, without any model."""
+"""What the scores of Hall and Sparks (2023) say of numbers that have nothing to do with each other."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from beable.files import fields, plain
+from beable.metrics.agreement import critical_t
 from beable.studies.context import Context
-from beable.systems.packing.nmi_spread import Artefact, Chance, chance_of_good_parity, spread_artefact
+from beable.systems.packing.nmi_spread import (
+    HALF,
+    HIGH,
+    SMALL,
+    Artefact,
+    Chance,
+    chance_of_good_parity,
+    spread_artefact,
+)
+from beable.systems.packing.parity_cells import LEVEL
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,13 @@ class ArtefactAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number."""
-        return plain(fields(self))
+        marks = {"high": HIGH, "small": SMALL, "half": HALF, "level": LEVEL, "critical_t": self.critical}
+        return plain(fields(self) | {"marks": marks})
+
+    @property
+    def critical(self) -> float:
+        """t beyond which two samples of a cell differ."""
+        return critical_t(2 * self.means_equal.rows - 2)
 
 
 def artefact(context: Context) -> ArtefactAnswer:

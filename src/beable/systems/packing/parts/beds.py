@@ -13,12 +13,19 @@ from beable.systems.packing.packed_beds import HeightProfile, coordination, heig
 from beable.systems.packing.parts.rows import Floats
 from beable.systems.packing.powders import Component, Powder, lognormal_classes
 from beable.systems.packing.simulator import Packed, least_spheres, pack
+from beable.verdicts import Verdict
 
 RATIOS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 FINE_SHARE = 0.27
 SPREADS = (0.1, 0.2, 0.3, 0.4, 0.5)
 #: packing fractions of one component by spread, of runs that Baird, Hall and Sparks (2022) have published
 PUBLISHED = {0.1: 0.514, 0.3: 0.569, 0.51: 0.632, 0.66: 0.667, 0.71: 0.677}
+#: equal spheres dropped and rolled to rest (Jullien and Meakin 1987), and how near ours must be
+EQUAL_SPHERES, NEAR = 0.5815, 0.002
+#: equal spheres poured and not shaken, as loosely as they stay
+RANDOM_LOOSE = 0.55
+#: deepest overlap of two spheres that is rounding, over the sum of their radii
+ROUNDING = 1e-10
 LAYERS = 60
 MARGIN = 1.2
 
@@ -47,7 +54,12 @@ class RepeatedBed(NamedTuple):
     def error(self) -> float:
         """Standard error of that, by the spread of the seeds."""
         found = [p.packing_fraction for p in self.packed]
-        return float(np.std(found, ddof=1) / np.sqrt(len(found)))
+        return float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else float("nan")
+
+    @property
+    def overlap(self) -> float:
+        """The deepest of all beds, over the sum of the two radii."""
+        return max(p.overlap for p in self.packed)
 
     def as_json(self) -> dict[str, Any]:
         """Every number."""
@@ -59,7 +71,7 @@ class RepeatedBed(NamedTuple):
             "spheres": len(self.packed[0].radii),
             "found": self.packed[0].composition,
             "contacts": self.contacts.mean(),
-            "overlap": max(p.overlap for p in self.packed),
+            "overlap": self.overlap,
             "unsupported": self.unsupported,
         }
 
@@ -80,18 +92,49 @@ class Beds:
     published: dict[float, RepeatedBed]
     table: dict[str, Floats]
 
+    @property
+    def all_beds(self) -> list[RepeatedBed]:
+        """Those of two sizes, of a lognormal and of published runs."""
+        return [*self.two_sizes.values(), *self.lognormal.values(), *self.published.values()]
+
+    @property
+    def rising(self) -> bool:
+        """Whether two sizes pack denser the more they differ."""
+        return bool(np.all(np.diff([bed.mean for bed in self.two_sizes.values()]) > 0))
+
+    @property
+    def checks(self) -> dict[str, Verdict]:
+        """Whether each of what is known of dropped spheres holds."""
+        beds = self.all_beds
+        deepest, loose = max(bed.overlap for bed in beds), sum(bed.unsupported for bed in beds)
+        return {
+            "equal": _near(self.two_sizes[1.0]),
+            "overlap": Verdict(deepest <= ROUNDING, f"deepest overlap {deepest:.1e}"),
+            "support": Verdict(loose == 0, f"{loose} spheres could move down"),
+            "rising": Verdict(self.rising, f"{len(self.two_sizes)} ratios of two sizes"),
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Every number; of the table how well close packing tells the packing fraction."""
         estimate, found = self.table["close_packing"], self.table["packing_fraction"]
         slope, offset = np.polyfit(estimate, found, 1)
         left = found - (slope * estimate + offset)
         ratios = [bed.mean for bed in self.two_sizes.values()]
+        beds = self.all_beds
         theirs = np.array([PUBLISHED[s] for s in self.published])
         ours = np.array([bed.mean for bed in self.published.values()])
         numbers = {
             "equal": self.two_sizes[1.0],
             "two_sizes": {f"{ratio:g}": bed for ratio, bed in self.two_sizes.items()},
-            "rising": float(np.all(np.diff(ratios) > 0)),
+            "rising": float(self.rising),
+            "beds": {
+                "overlap": max(bed.overlap for bed in beds),
+                "unsupported": sum(bed.unsupported for bed in beds),
+                "spheres": sum(len(p.radii) for bed in beds for p in bed.packed),
+                "seeds": len(beds[0].packed),
+            },
+            "checks": self.checks,
+            "known": {"equal": EQUAL_SPHERES, "random_loose": RANDOM_LOOSE, "fine_share": FINE_SHARE},
             "furnas": {"10": furnas_binary(FINE_SHARE, ratios[0])},
             "lognormal": {f"{s:g}": bed for s, bed in self.lognormal.items()},
             "published": [bed.as_json() | {"spread": s, "theirs": PUBLISHED[s]} for s, bed in self.published.items()],
@@ -108,6 +151,15 @@ class Beds:
             },
         }
         return plain(numbers)
+
+
+def _near(bed: RepeatedBed) -> Verdict:
+    """Whether a packing fraction is that of equal spheres, two standard errors allowed for."""
+    away, allowed = abs(bed.mean - EQUAL_SPHERES), 2 * bed.error
+    reason = f"{away:.4f} away from {EQUAL_SPHERES}"
+    if not np.isfinite(allowed):
+        return Verdict(None if away <= NEAR else False, f"{reason}, one bed")
+    return Verdict(False if away > NEAR + allowed else True if away <= NEAR else None, reason)
 
 
 def beds(context: Context) -> Beds:

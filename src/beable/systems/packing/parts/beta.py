@@ -53,9 +53,12 @@ from beable.systems.packing.parts.rows import (
 )
 from beable.systems.packing.parts.trends import Trend, trends
 from beable.training.run import Run
+from beable.verdicts import ANSWERS, Verdict
 
 #: β of Hall and Sparks (2023) that are named; the others of their nine are not
 SOURCE_BETAS = [0.0, 1.0, 4.0, 7.0, 10.0, 15.0]
+#: those of them that are said to reconstruct best
+BEST_OF_SOURCE = (10.0, 15.0)
 #: beyond it collapse is complete, whatever the scatter of trained models about the threshold
 SURELY_COLLAPSED = 1.2
 
@@ -120,10 +123,32 @@ class BetaArm:
         """The cells of one β."""
         return [c for c in self.cells if c.beta == beta]
 
+    def predicted(self, latent: int = 0) -> float:
+        """The β at which the rate of a latent of a linear VAE falls below `ACTIVE_NATS`."""
+        return float(self.thresholds.at_rate(ACTIVE_NATS)[latent])
+
     @property
     def brackets(self) -> bool:
         """Whether trained models lose their last latent between the two β around the predicted one."""
-        return self.measured().brackets(float(self.thresholds.at_rate(ACTIVE_NATS)[0]))
+        return self.measured().brackets(self.predicted())
+
+    def as_predicted(self, latent: int = 0) -> Verdict:
+        """The same of any latent; one training a β does not tell."""
+        found, wanted = self.measured(latent), self.predicted(latent)
+        reason = f"alive at {found.alive:g}, dead at {found.dead:g}, predicted {wanted:.3g}"
+        return Verdict(found.brackets(wanted) if self.seeds > 1 else None, reason)
+
+    @property
+    def seeds(self) -> int:
+        """Trainings of each β."""
+        return int(self.members.seeds.max()) + 1
+
+    @property
+    def alive_of_source(self) -> list[float]:
+        """The β of Hall and Sparks beyond 0 at which a latent is alive."""
+        found = self.measured()
+        alive = found.betas[found.rate >= found.level].tolist()
+        return [beta for beta in alive if beta in SOURCE_BETAS and beta > 0]
 
     def side(self, collapsed: bool) -> list[ParityCell]:
         """The cells of all β surely beyond the predicted collapse, or of those before it."""
@@ -134,7 +159,7 @@ class BetaArm:
     def by_seed(self, within: Sequence[float] | None = None) -> list[dict[str, Floats]]:
         """Numbers of the cells of each seed, along the β asked for; all by default."""
         kept = [c for c in self.cells if within is None or c.beta in within]
-        return [columns_of([c for c in kept if c.seed == s]) for s in range(self.members.seeds.max() + 1)]
+        return [columns_of([c for c in kept if c.seed == s]) for s in range(self.seeds)]
 
     def best_betas(self) -> Floats:
         """Share of seeds in which each β has the least mean error, (betas)."""
@@ -150,7 +175,7 @@ class BetaArm:
             "rows": len(self.values),
             "low": self.values[0],
             "high": self.values[-1],
-            "seeds": int(self.members.seeds.max()) + 1,
+            "seeds": self.seeds,
             "predicted": predicted,
             "measured": [self._measured(i) for i in range(self.thresholds.latents)],
             "rate_error": self.rate_error,
@@ -161,16 +186,20 @@ class BetaArm:
             "collapsed": summary(self.side(collapsed=True)),
             "alive": summary(self.side(collapsed=False)),
             "best": self.best_betas(),
+            "best_by_chance": 1 / len(self.betas),
+            "best_of_source": float(self.best_betas()[np.isin(self.betas, BEST_OF_SOURCE)].sum()),
+            "alive_of_source": self.alive_of_source,
             "beta_matters_beyond_collapse": self.differences_beyond_collapse(),
         }
 
     def _measured(self, latent: int) -> dict[str, Any]:
-        found, predicted = self.measured(latent), float(self.thresholds.at_rate(ACTIVE_NATS)[latent])
+        found, predicted = self.measured(latent), self.predicted(latent)
         return {
             "predicted": predicted,
             "alive": found.alive,
             "dead": found.dead,
             "brackets": float(found.brackets(predicted)),
+            "as_predicted": self.as_predicted(latent),
         }
 
     @property
@@ -237,12 +266,21 @@ class Beta:
         """Every number of arms, trends and planes."""
         collapsed = [c for arm in self.arms.values() for c in arm.side(collapsed=True)]
         alive = [c for arm in self.arms.values() for c in arm.side(collapsed=False)]
+        verdicts = [arm.as_predicted() for arm in self.arms.values()]
+        tests = [p for a in self.arms.values() for p in a.differences_beyond_collapse().values() if np.isfinite(p)]
         numbers = {
             **fields(self, "plane_arm", "explained_by_chance", "excess"),
             "nmi": {"explained_by_chance": self.explained_by_chance, "excess": self.excess},
             "collapsed": summary(collapsed),
             "alive": summary(alive),
             "brackets": float(np.mean([a.brackets for a in self.arms.values()])),
+            "tables": len(self.arms),
+            "seeds": min(arm.seeds for arm in self.arms.values()),
+            "as_predicted": {word: sum(v.word == word for v in verdicts) for word in ANSWERS},
+            "nothing_left_of_source": sum(not arm.alive_of_source for arm in self.arms.values()),
+            "level": ACTIVE_NATS,
+            "surrogate_r2": min(arm.surrogate.r2 for arm in self.arms.values()),
+            "beyond_collapse": {"tests": len(tests), "least_p": min(tests, default=float("nan"))},
         }
         return plain(numbers)
 

@@ -40,7 +40,8 @@ class CalibratedArm(NamedTuple):
         reconstructed, generated: cells of held-out rows and of samples of the prior, by the surrogate, a cell a member.
         resimulated, regenerated: the same by the simulator, of the first member; none for a table from elsewhere.
         distance: Kolmogorov–Smirnov distance of decoded packing fractions of the prior to those of the rows, (members).
-        truth, decoded: packing fractions of held-out rows, and as the first member decodes them, (rows).
+        truth: packing fractions of held-out rows, (rows).
+        decoded: the same as each member decodes them, (members, rows).
         drawn: packing fractions of the first member's prior, (rows).
     """
 
@@ -60,6 +61,14 @@ class CalibratedArm(NamedTuple):
     decoded: Floats
     drawn: Floats
 
+    @property
+    def shown(self) -> list[int]:
+        """The member nearest the median R² about the row, and the worst; all of one or two, the better first."""
+        order = np.argsort(-self.r2_of_row)
+        if len(order) < 3:
+            return [int(k) for k in order]
+        return [int(np.abs(self.r2_of_row - np.median(self.r2_of_row)).argmin()), int(order[-1])]
+
     def as_json(self) -> dict[str, Any]:
         """Medians over members, and cells."""
         each = {
@@ -75,6 +84,7 @@ class CalibratedArm(NamedTuple):
             {"label": self.label, "latents": self.latents, "members": len(self.elbo)}
             | {name: float(np.median(values)) for name, values in each.items()}
             | {"r2_of_row_low": float(self.r2_of_row.min()), "r2_of_row_high": float(self.r2_of_row.max())}
+            | {"shown": [{"member": k + 1, "r2_of_row": float(self.r2_of_row[k])} for k in self.shown]}
             | {"surrogate_r2": self.surrogate_r2, "rates": np.sort(np.median(self.rate, axis=0))[::-1].tolist()}
             | cells
         )
@@ -135,7 +145,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> CalibratedAr
         cells[1][1],
         np.array([float(stats.ks_2samp(d.packing_fraction, truth).statistic) for d in generated]),
         truth,
-        made[0].packing_fraction,
+        np.array([d.packing_fraction for d in made]),
         generated[0].packing_fraction,
     )
 

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from beable.analysis.collapse import spread_of_thresholds
 from beable.datasets.store import Store
 from beable.errors import DataError
-from beable.files import plain
+from beable.files import fields, plain
 from beable.metrics.agreement import parity
 from beable.studies.context import Context
 from beable.studies.study import Arm
@@ -21,8 +22,10 @@ from beable.systems.packing.parts.ensembles import Judged, decoded, drawn, judge
 from beable.systems.packing.parts.oracles import surrogate
 from beable.systems.packing.parts.rows import Floats, Snapshots, inputs, read_rows, some, target
 from beable.training.run import Run
+from beable.verdicts import Verdict
 
 DECODED = "decoded"
+SIGNIFICANT = 0.05
 
 
 class DecodedRows(NamedTuple):
@@ -71,6 +74,12 @@ class JudgedArm(NamedTuple):
     r2_decoded: Floats
     collapse: dict[str, float]
 
+    def as_json(self) -> dict[str, Any]:
+        """Every number, and medians over members."""
+        names = ("rate", "squared_error", "r2", "r2_decoded")
+        medians = {name: float(np.median(getattr(self, name))) for name in names}
+        return fields(self) | {"members": len(self.r2), "medians": medians}
+
 
 @dataclass(frozen=True)
 class DecodedRowsAnswer:
@@ -91,6 +100,16 @@ class DecodedRowsAnswer:
     r2_by_last: float
     low_dimensional: Floats
 
+    @property
+    def harm(self) -> Verdict:
+        """Whether members that learned decoded rows have a lower R² on designed rows, by a rank test."""
+        first, last = self.arms.values()
+        p = float(stats.mannwhitneyu(first.r2, last.r2).pvalue)
+        reason = f"{len(first.r2)} and {len(last.r2)} members, p = {p:.2g}"
+        if not p < SIGNIFICANT:
+            return Verdict(None, reason)
+        return Verdict(bool(np.median(first.r2) > np.median(last.r2)), reason)
+
     def as_json(self) -> dict[str, Any]:
         """Every number, and medians over members of the first arm and of the last."""
         first, last = self.arms.values()
@@ -100,6 +119,7 @@ class DecodedRowsAnswer:
             "rows": self.rows,
             "surrogate_r2": {"first": self.r2_by_first, "last": self.r2_by_last},
             "r2_lost": np.median(first.r2) - np.median(last.r2),
+            "harm": self.harm,
             "error_gained": np.median(last.squared_error) / np.median(first.squared_error) - 1,
         }
         return plain(numbers)

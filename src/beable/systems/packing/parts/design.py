@@ -4,14 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from beable.design.comparison import Comparison, compare_methods
 from beable.design.outcomes import Outcome, Target
+from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.packing.parts.rows import Floats
 from beable.systems.packing.simulator import Packed, Packing, pack
+from beable.verdicts import Verdict
 
 SHOWN = 4
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,24 @@ class Designed:
         found = self.comparison.as_json()
         methods = found["methods"]
         ours = methods["search"]["of_calls"]
-        ahead = {name: ours - methods[name]["of_calls"] for name in methods if name != "search"}
-        return found | {"targets": self.targets.tolist(), "tolerance": self.tolerance, "ahead": ahead}
+        others = [name for name in methods if name != "search"]
+        more = {
+            "targets": self.targets,
+            "tolerance": self.tolerance,
+            "attempts_of_a_method": len(self.comparison.of("search")),
+            "met": sum(d.found.sum() >= self.comparison.wanted for d in self.comparison.of("search")),
+            "ahead": {name: ours - methods[name]["of_calls"] for name in others},
+            "better": {name: self.better_than(name) for name in others},
+        }
+        return {**found, **plain(more)}
+
+    def better_than(self, method: str) -> Verdict:
+        """Whether the search finds more powders than a method with as many calls, by Fisher's exact test."""
+        ours, theirs = (np.concatenate([d.found for d in self.comparison.of(name)]) for name in ("search", method))
+        counts = [[int(found.sum()), int((~found).sum())] for found in (ours, theirs)]
+        p = float(stats.fisher_exact(counts).pvalue)
+        reason = f"{counts[0][0]} and {counts[1][0]} found, p = {p:.2g}"
+        return Verdict(bool(ours.mean() > theirs.mean()) if p < SIGNIFICANT else None, reason)
 
 
 def design(context: Context) -> Designed:

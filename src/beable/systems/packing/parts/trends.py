@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from beable.metrics.columns import distinct
@@ -64,30 +65,33 @@ class Trend(NamedTuple):
     coefficients: Floats
 
     def as_json(self) -> dict[str, Any]:
-        """Medians over seeds, their spread, and how many seeds alone would have reported a trend."""
+        """Medians over seeds, their spread, and how many seeds alone would have reported a trend; NaN without a fit."""
         good = np.isfinite(self.r2)
-        if not good.any():
-            return {"seeds": 0}
-        low, middle, high = np.quantile(self.r2[good], [0.05, 0.5, 0.95])
-        rising = float(np.mean(self.correlation[good] > 0))
+        low, middle, high = _quantiles(self.r2[good])
+        crossing = self.crossing[good]
+        ends = _quantiles(crossing[np.isfinite(crossing)])
         return {
             "seeds": int(good.sum()),
-            "r2": float(middle),
-            "r2_low": float(low),
-            "r2_high": float(high),
-            "r2_by_chance": float(np.median(self.chance[good])),
-            "significant": float(np.mean(self.p[good] < 0.05)),
-            "correlation": float(np.median(self.correlation[good])),
-            "rising": rising,
-        } | _crossing(self.crossing[good])
+            "r2": middle,
+            "r2_low": low,
+            "r2_high": high,
+            "r2_by_chance": _quantiles(self.chance[good])[1],
+            "significant": _share(self.p[good] < 0.05),
+            "correlation": _quantiles(self.correlation[good])[1],
+            "rising": _share(self.correlation[good] > 0),
+            "crossing": ends[1],
+            "crossing_low": ends[0],
+            "crossing_high": ends[2],
+        }
 
 
-def _crossing(crossing: Floats) -> dict[str, float]:
-    found = crossing[np.isfinite(crossing)]
-    if not len(found):
-        return {}
-    low, middle, high = np.quantile(found, [0.05, 0.5, 0.95])
-    return {"crossing": float(middle), "crossing_low": float(low), "crossing_high": float(high)}
+def _quantiles(values: Floats) -> list[float]:
+    """5, 50 and 95 % of values; NaN of none."""
+    return [float(x) for x in np.quantile(values, [0.05, 0.5, 0.95])] if len(values) else [float("nan")] * 3
+
+
+def _share(true: NDArray[np.bool_]) -> float:
+    return float(true.mean()) if len(true) else float("nan")
 
 
 def trends(seeds: Sequence[Mapping[str, Floats]], critical: float, repeats: int = 199) -> dict[str, Trend]:

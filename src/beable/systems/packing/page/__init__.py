@@ -1,0 +1,9 @@
+"""How the parts of the packing study are shown: the sentence that answers, what shows it, and the rest in folds."""
+
+from beable.systems.packing.page.beds import beds, data_items
+from beable.systems.packing.page.beta import beta
+from beable.systems.packing.page.designs import design
+from beable.systems.packing.page.models import calibrated, decoded_rows
+from beable.systems.packing.page.unrelated import artefact
+
+__all__ = ["artefact", "beds", "beta", "calibrated", "data_items", "decoded_rows", "design"]
