@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from beable.console.numbers import number
+from beable.report.figures.words import latent_name
 from beable.systems.lennard_jones.parts.size_beta import SOURCE_LAMBDA
 
 Numbers = Mapping[str, Any]
@@ -16,7 +17,6 @@ GROUP = "LCP-B group 9"
 STAND_IN = f"a smaller network stands in for that of {GROUP}"
 #: kinds of anomalous rows by the words of figures and tables
 KINDS = {"fake potential": "softer potential"}
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SURE = {"yes": "Yes", "no": "No", "cannot be told": "Cannot be told"}
 #: ways to draw samples, by arm
 ARMS = {
@@ -64,15 +64,6 @@ def minus(text: str) -> str:
     'z = −4.9, self-made'
     """
     return re.sub(r"(?<!\w)-(?=\d)", "−", text)
-
-
-def latent(index: int) -> str:
-    """The name of a latent that is counted from 0, in print from 1.
-
-    >>> latent(0), latent(9)
-    ('z₁', 'z₁₀')
-    """
-    return f"z{str(index + 1).translate(SUBSCRIPTS)}"
 
 
 def kind(name: str) -> str:
@@ -271,13 +262,17 @@ def attributed(n: Numbers) -> str:
 def probing(n: Numbers) -> str:
     """How many latents a measured quantity follows, and which follows which."""
     every = n["strong"]
-    follow = [f"the {name} {latent(b['latent'])} ({minus(f'{b["association"]:.2f}')})" for name, b in n["best"].items()]
+    follow = [f"{name} {latent_name(b['latent'])} ({_signed(b['association'])})" for name, b in n["best"].items()]
     head = f"Of {every['latents']} latents {every['count'] or 'none'} move"
     verb = "s" if every["count"] == 1 else ""
     return (
         f"{head}{verb} something that can be seen (a measured quantity follows with a rank correlation of "
-        f"{every['level']:g} or more). Nearest to each quantity: {listed(follow)}."
+        f"{every['level']:g} or more). Each quantity follows one most: {listed(follow)}."
     )
+
+
+def _signed(value: float) -> str:
+    return minus(f"{value:.2f}")
 
 
 # Samples

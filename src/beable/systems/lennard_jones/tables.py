@@ -1,0 +1,554 @@
+"""Tables of the parts of the Lennard-Jones study: a column is a quantity in one form of numbers, a row a case."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beable.console.numbers import column, number
+from beable.datasets.store import Store
+from beable.report.figures.words import latent_name
+from beable.report.page import Cell, Table, Text
+from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, many, minus, percent, way
+from beable.systems.lennard_jones.imputation import METHODS, Missing
+from beable.systems.lennard_jones.parts.anomaly import Anomaly
+from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
+from beable.systems.lennard_jones.parts.exact import Exact
+from beable.systems.lennard_jones.parts.generation import ASKED, Drawn, Generated
+from beable.systems.lennard_jones.parts.latent import Latent
+from beable.systems.lennard_jones.parts.probing import Probing
+from beable.systems.lennard_jones.parts.reconstruction import SWEEPS, Reconstruction
+from beable.systems.lennard_jones.parts.representations import COMPONENTS, Representations
+from beable.systems.lennard_jones.parts.size_beta import SizeBeta
+
+Row = Sequence[Cell | Text]
+#: scores of odd rows by the words of figures and tables
+SCORES = {
+    "distortion": "reconstruction error",
+    "rate": "rate",
+    "loss": "both together",
+    "residual": "error weighed by its covariance",
+    "distortion_two_sided": "reconstruction error, both sides",
+    "rate_two_sided": "rate, both sides",
+    "energy": "energy U",
+    "overlap": "smallest distance",
+    "height_two_sided": "sum of heights, both sides",
+    "mahalanobis": "Mahalanobis distance",
+    "isolation_forest": "isolation forest",
+    "pca_error": "error of principal components",
+}
+FIRST_SCORES = ("distortion", "rate", "loss", "energy", "overlap", "mahalanobis", "pca_error")
+HIDDEN = {
+    "zeroed": "set to zero, decoded",
+    "latent": "best latent",
+    "geometry": "geometry alone",
+    "mean": "mean matrix",
+}
+OVERLAP = "no overlap: all distances above 0.8 σ"
+
+
+def by_columns(columns: Iterable[Sequence[Cell | Text]]) -> list[list[Cell | Text]]:
+    """Rows from columns."""
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def percents(shares: Iterable[float | None], digits: int = 1) -> list[str]:
+    """A column of shares in percent, without the sign."""
+    return [percent(share, digits).removesuffix(" %") for share in shares]
+
+
+def gravity(value: float) -> str:
+    return f"γ = {value:g}"
+
+
+def over(trainings: int) -> str:
+    """How numbers of several trainings became one, for captions."""
+    return "1 training" if trainings == 1 else f"medians over {trainings} trainings"
+
+
+# Data
+
+
+class _Level(NamedTuple):
+    """A level of γ in columns."""
+
+    energy: float
+    energy_error: float
+    height: float
+    height_error: float
+
+    @classmethod
+    def of(cls, level: Mapping[str, Any]) -> "_Level":
+        return cls(*(level[name] for name in cls._fields))
+
+
+def levels(store: Store) -> list[Table]:
+    """The numbers of a data set by level; nothing where it was not assessed."""
+    found = store.assessment.get("levels", [])
+    if not found:
+        return []
+    energy, error, height, height_error = zip(*map(_Level.of, found), strict=True)
+    rows = by_columns(
+        [
+            column(level["gravity"] for level in found),
+            column(level["temperature"] for level in found),
+            [f"{level['rows']:,}" for level in found],
+            [f"{level['samples']:,.0f}" for level in found],
+            column(energy, error),
+            column(height, height_error),
+        ]
+    )
+    columns = ["γ", "T", "rows", "independent samples", "mean U (ε)", "mean height ⟨y⟩ (σ)"]
+    return [Table("The data, level by level; standard errors in brackets, in the last digits.", columns, rows, "rrrrrr")]
+
+
+# Equilibrium
+
+
+def energies_by_protocol(a: Equilibrium) -> Table:
+    """Mean energies and heights of both protocols."""
+    ours, theirs = (list(map(_Level.of, judged["levels"])) for judged in (a.ours, a.theirs))
+    columns = [[f"{level['gravity']:g}" for level in a.ours["levels"]]]
+    for value, error in (("energy", "energy_error"), ("height", "height_error")):
+        for side in (ours, theirs):
+            columns.append(column([getattr(x, value) for x in side], [getattr(x, error) for x in side]))
+    heads = ["γ", "U, long runs (ε)", f"U, protocol of {GROUP}", "⟨y⟩, long runs (σ)", f"⟨y⟩, protocol of {GROUP}"]
+    caption = "Mean energy and mean height of a particle; standard errors in brackets, in the last digits."
+    return Table(caption, heads, by_columns(columns), "rrrrr")
+
+
+def checks(a: Equilibrium) -> Table:
+    """Every check of both protocols."""
+    ours, theirs = a.ours["checks"], {_check_name(c): c for c in a.theirs["checks"]}
+    rows = [_check_row(c, theirs.get(_check_name(c)), a.ours["threshold"], a.theirs["threshold"]) for c in ours]
+    caption = (
+        "Checks of equilibrium: what is found with its standard error in brackets, and how many standard errors that "
+        f"is off what holds for any fluid in equilibrium; a check fails below p = {number(a.ours['threshold'])}."
+    )
+    heads = ["check", "holds", "long runs", "off by", f"protocol of {GROUP}", "off by"]
+    return Table(caption, heads, rows, "lrrrrr")
+
+
+def _check_name(check: Mapping[str, Any]) -> str:
+    return f"{check['name']}, {' and '.join(level.split(',')[0] for level in check['levels'])}"
+
+
+def _check_row(ours: Mapping[str, Any], theirs: Mapping[str, Any] | None, level: float, other: float) -> Row:
+    found = [*_judged(ours, level), *(_judged(theirs, other) if theirs else ["–", "–"])]
+    return [_check_name(ours), minus(f"{ours['expected']:.4g}"), *found]
+
+
+def _judged(check: Mapping[str, Any], threshold: float) -> Row:
+    (value,) = column([check["value"]], [check["error"]])
+    return [value, Cell(minus(f"{check['z']:.1f}"), "miss" if check["p"] < threshold else "good")]
+
+
+def reasons(judged: Mapping[str, Any]) -> list[str]:
+    """Why a set is not in equilibrium, or why it cannot be told."""
+    return [minus(str(reason)) for reason in judged["reasons"]]
+
+
+# Latents
+
+
+def latent_table(a: Latent) -> Table:
+    """What is told of γ from the latents of each arm, beside what is possible and chance."""
+    first = next(iter(a.maps.values()))
+    kinds = list(first.probes)
+    ceiling, members = first.ceiling.accuracy.score, max(len(m.principal) for m in a.maps.values())
+    rows: list[Row] = [
+        ["best rule by Σy", *[percent(ceiling)] * len(kinds), "–", "–"],
+        ["nearest neighbours by Σy", *[percent(first.height_probe.score)] * len(kinds), "–", "–"],
+        *(_latent_row(a, name, kinds) for name in a.maps),
+        ["chance", *[percent(first.chance)] * len(kinds), "0.00", "0.00"],
+    ]
+    caption = (
+        "Rows whose γ is told from the latents by a probe, agreement of k-means clusters with γ (AMI, 0 by chance, 1 if "
+        f"equal), and rank correlation of ⟨y⟩ with the direction that tells γ best; held-out rows, {over(members)}. "
+        f"For convolutions {STAND_IN}."
+    )
+    columns = ["latents of", *(f"told, {name} (%)" for name in kinds), "clusters, AMI", "⟨y⟩ along γ"]
+    return Table(caption, columns, [_without_percent(row) for row in rows], "l" + "r" * (len(kinds) + 2))
+
+
+def _without_percent(row: Row) -> Row:
+    return [cell.removesuffix(" %") if isinstance(cell, str) else cell for cell in row]
+
+
+def _latent_row(a: Latent, name: str, kinds: Sequence[str]) -> Row:
+    m = a.maps[name]
+    probes = [percent(float(np.median([p.score for p in m.probes[kind]]))) for kind in kinds]
+    clusters, along = np.median([c.score for c in m.clusters]), np.median([t.correlation for t in m.trend])
+    return [a.labels[name], *probes, f"{clusters:.2f}", minus(f"{along:.2f}")]
+
+
+# Size and β
+
+
+def _beta_names(a: SizeBeta) -> list[str]:
+    return [f"β = {beta:g}" for beta in a.betas[0, :-1]] + ["λ = 0.00035"]
+
+
+def size_beta_table(a: SizeBeta, values: Any, caption: str) -> Table:
+    """One quantity by number of latents and β, a column a β."""
+    forms = np.array(_block(np.asarray(values)))
+    rows = [[str(n), *forms[i], f"{a.betas[i, -1]:g}"] for i, n in enumerate(a.sizes)]
+    columns = ["latents", *_beta_names(a), "β of that λ"]
+    return Table(caption, columns, rows, "r" * len(columns))
+
+
+def _block(values: Any) -> list[list[str]]:
+    """Numbers of a block of columns, all in one form."""
+    if values.dtype.kind in "iu":
+        return [[str(v) for v in row] for row in values]
+    flat = column(values.ravel())
+    return [flat[i : i + values.shape[1]] for i in range(0, len(flat), values.shape[1])]
+
+
+# Representations
+
+
+def representations_table(a: Representations) -> Table:
+    """What the model of each representation leaves, and whether what it draws is free of overlaps."""
+    lines = list(a.lines.values())
+    rows = by_columns(
+        [
+            [line.label for line in lines],
+            column(line.error for line in lines),
+            column(line.rate for line in lines),
+            percents(line.decoded for line in lines),
+            percents(line.sampled for line in lines),
+            percents(line.inside for line in lines),
+        ]
+    )
+    caption = (
+        "Held-out rows, medians over the trainings of an arm. Error of a coordinate or distance in σ; of polar "
+        f"coordinates and densities in their own unit. Shares in percent; {OVERLAP}."
+    )
+    columns = ["representation", "error", "rate (nats)", "decoded, no overlap", "samples, no overlap", "samples in box"]
+    return Table(caption, columns, rows, "lrrrrr")
+
+
+def linear_table(a: Representations) -> Table:
+    """What principal components leave, and what latents know of γ."""
+    lines = list(a.lines.values())
+    rows = by_columns(
+        [
+            [*(line.label for line in lines), "best possible"],
+            [*percents(line.explained for line in lines), "–"],
+            *([*column(line.linear[k] for line in lines), "–"] for k in COMPONENTS),
+            [*column(line.error for line in lines), "–"],
+            [*percents(line.gravity for line in lines), percent(a.ceiling).removesuffix(" %")],
+        ]
+    )
+    caption = (
+        "Share of the variance on two principal components in percent, errors that principal components and the model "
+        "leave, in σ as above, and rows whose γ is told from the latents, in percent."
+    )
+    columns = ["representation", "on 2", *(f"error, {k} components" for k in COMPONENTS), "error, model", "γ told"]
+    return Table(caption, columns, rows, "lrrrrrr")
+
+
+# Reconstruction
+
+
+def ways_table(a: Reconstruction) -> Table:
+    """Every way back beside the originals."""
+    ways = list(a.ways.values())
+    floor = ways[0].distance[0].floor
+    rows = by_columns(
+        [
+            [*a.ways, "originals, γ of other rows", "originals, two samples"],
+            [*percents(w.apart for w in ways), "–", "–"],
+            [*column(w.matched for w in ways), "0.00", "–"],
+            [*(f"{w.distance[0].distance:.2f}" for w in ways), f"{a.mislabelled.distance:.2f}", f"{floor:.2f}"],
+            [*(f"{w.distance[SWEEPS[0]].distance:.2f}" for w in ways), "–", "–"],
+        ]
+    )
+    caption = (
+        f"Held-out rows as they come back: {OVERLAP}; particles matched with those of the original. The last columns "
+        "are Jensen–Shannon distances of the energies from those of the originals (0.83 is the largest there is), as "
+        f"decoded and after {SWEEPS[0]} sweeps of Monte Carlo. By geometry {STAND_IN}."
+    )
+    columns = ["way back", "no overlap (%)", "error (σ)", "energies, decoded", f"energies, {SWEEPS[0]} sweeps"]
+    return Table(caption, columns, rows, "lrrrr")
+
+
+def energies_table(a: Reconstruction) -> Table:
+    """Energies of every way back before and after relaxation."""
+    ways = list(a.ways.values())
+    medians = {s: [_median(w.energy[s]) for w in ways] for s in (0, *SWEEPS)}
+    rows = by_columns(
+        [
+            list(a.ways),
+            ["–" if w.shape is None else f"{w.shape:.2f}" for w in ways],
+            *(column(values) for values in medians.values()),
+            *([f"{w.distance[s].distance:.2f}" for w in ways] for s in SWEEPS),
+        ]
+    )
+    after = [f"JSD, {s} sweeps" for s in SWEEPS]
+    columns = ["way back", "shape error (σ)", "median U (ε)", *(f"U, {s} sweeps" for s in SWEEPS), *after]
+    caption = (
+        f"Shape error: after the best rotation, reflection and shift. Originals have a mean energy of "
+        f"{number(a.energy.mean())} ε."
+    )
+    return Table(caption, columns, rows, "l" + "r" * (len(columns) - 1))
+
+
+def _median(values: Any) -> float:
+    middle = float(np.median(values))
+    return middle if np.isfinite(middle) else np.nan
+
+
+# Anomalies
+
+
+def scores_table(a: Anomaly) -> Table:
+    """What each score of the main arm notices."""
+    found = a.tables[a.main].found
+    names = [name for name in FIRST_SCORES if name in next(iter(found.values()))]
+    rows = [[SCORES[name], *(_noticed(by_score[name].auc) for by_score in found.values())] for name in names]
+    caption = (
+        f"ROC-AUC of scores of “{a.labels[a.main]}”: 1 if all odd rows score above all ordinary ones, 0.5 by chance, "
+        "below 0.5 if they score lower. ? where the interval at 95 % holds 0.5."
+    )
+    return Table(caption, ["score", *map(kind, found)], rows, "l" + "r" * len(found))
+
+
+def _noticed(auc: Any) -> Cell:
+    verdict = "good" if auc.low > 0.5 else "miss" if auc.high < 0.5 else "unsure"
+    return Cell(f"{auc.score:.3f}", verdict)
+
+
+def intervals_table(a: Anomaly, arm: str) -> Table:
+    """Every score of an arm with its interval."""
+    found = a.tables[arm].found
+    names = [name for name in SCORES if name in next(iter(found.values()))]
+    rows = [[SCORES[name], *(_interval(by_score[name].auc) for by_score in found.values())] for name in names]
+    caption = f"ROC-AUC with its interval at 95 %: {a.labels[arm]}."
+    return Table(caption, ["score", *map(kind, found)], rows, "l" + "r" * len(found))
+
+
+def _interval(auc: Any) -> str:
+    return f"{auc.score:.3f} ({auc.low:.3f}–{auc.high:.3f})"
+
+
+def hidden_table(a: Anomaly) -> Table:
+    """Errors of hidden distances by method."""
+    trainings = max(len(r.rmse) for m in a.missing.values() for r in m.found.values())
+    caption = (
+        f"Error of hidden distances in σ, {over(trainings)}: the block set to zero as if it were data, as {GROUP} does; "
+        "the latent that explains the known distances best; points that have them; and the mean matrix."
+    )
+    columns = ["pairs hidden", *(HIDDEN[name] for name in METHODS)]
+    return Table(caption, columns, [_missing_row(m) for m in a.missing.values()], "l" + "r" * len(METHODS))
+
+
+def _missing_row(m: Missing) -> Row:
+    pairs, every = int(m.hidden.sum()) // 2, m.hidden.shape[0] * (m.hidden.shape[0] - 1) // 2
+    found = [_error(float(np.median(m.found[name].rmse))) if name in m.found else "–" for name in METHODS]
+    return [f"{pairs} of {every}", *found]
+
+
+def _error(value: float) -> str:
+    return f"{value:.2f}" if value > 1e-3 else number(value)
+
+
+# Single latents
+
+
+def latents_table(a: Probing, most: int) -> Table:
+    """What follows which latent, the latents that move the code most first."""
+    t = a.latents
+    rows = [
+        [latent_name(int(t.number[i])), *percents([t.explained[i]]), *(_rank(t.effects[q][i].association) for q in t.effects)]
+        for i in range(min(len(t.number), most))
+    ]
+    caption = (
+        "Share of the code's variance along each latent in percent, and rank correlation (Spearman) of the latent with "
+        f"quantities of held-out rows; {_drawn_of(a)}."
+    )
+    columns = ["latent", "explains (%)", *(q.replace("_", " ") for q in t.effects)]
+    return Table(caption, columns, rows, "l" + "r" * (len(t.effects) + 1))
+
+
+def _drawn_of(a: Probing) -> str:
+    return "the only training" if len(a.members) == 1 else f"training 1 of {len(a.members)}"
+
+
+def _rank(value: float) -> str:
+    return minus(f"{value:.2f}")
+
+
+def principal_table(a: Probing, most: int) -> Table:
+    """What follows which principal direction."""
+    t = a.principal
+    rows = [
+        [str(i + 1), *percents([t.explained[i]]), *(_rank(t.effects[q][i].association) for q in t.effects)]
+        for i in range(min(len(t.number), most))
+    ]
+    columns = ["direction", "explains (%)", *(q.replace("_", " ") for q in t.effects)]
+    caption = f"The same along the principal directions of the latents, as {GROUP} walks; {_drawn_of(a)}."
+    return Table(caption, columns, rows, "r" * len(columns))
+
+
+def members_table(a: Probing) -> Table:
+    """How strongly each quantity follows its best latent, training by training."""
+    best = a.as_json()["strongest_by_member"]
+    rows = [[f"{i + 1}", *(_rank(best[q][i]) for q in best)] for i in range(len(a.members))]
+    caption = "Size of the rank correlation of each quantity with the latent that it follows most, by training."
+    return Table(caption, ["training", *best], rows, "r" * (len(best) + 1))
+
+
+# Samples
+
+
+def samples_table(a: Generated) -> Table:
+    """Every way to draw samples beside equilibrium, by the worst γ and training."""
+    worst = [d.worst for d in a.drawn.values()]
+    rows = by_columns(
+        [
+            [*map(way, a.drawn), "Monte Carlo in equilibrium"],
+            [*(_asked(w["apart"]) for w in worst), *percents([_least(a, "apart")])],
+            [*(_asked(w["inside"]) for w in worst), *percents([_least(a, "inside")])],
+            [*percents((w["contacts"] for w in worst), 0), "100"],
+            *([*column(w["energy_off"][sweeps] for w in worst), "0"] for sweeps in ("10", "100")),
+        ]
+    )
+    trainings, rows_each = worst[0]["trainings"], next(iter(next(iter(a.drawn.values())).judged.values()))[0].generated.rows
+    caption = (
+        f"Samples as they are decoded, {rows_each:,} at each γ, by the worst γ{_and_training(trainings)}: share without "
+        "overlap and with all particles in the box, contacts in percent of those in equilibrium, and the mean energy "
+        "off equilibrium after sweeps of Monte Carlo."
+    )
+    columns = ["samples", "no overlap (%)", "in the box (%)", "contacts (%)", "U off, 10 sweeps (ε)", "100 sweeps (ε)"]
+    return Table(caption, columns, rows, "lrrrrr")
+
+
+def _and_training(trainings: int) -> str:
+    return "" if trainings == 1 else f" and training of {trainings}"
+
+
+def _asked(share: float) -> Cell:
+    return Cell(percent(share).removesuffix(" %"), "good" if share >= ASKED else "miss")
+
+
+def _least(a: Generated, name: str) -> float:
+    some = next(iter(a.drawn.values()))
+    return min(float(getattr(members[0].equilibrium, name)) for members in some.judged.values())
+
+
+def decoded_table(a: Generated) -> Table:
+    """Samples as they are decoded, at each γ."""
+    every = [(name, level) for name, d in a.drawn.items() for level in d.as_json()["levels"]]
+    rows = by_columns(
+        [
+            [way(name) for name, _ in every],
+            [f"{level['gravity']:g}" for _, level in every],
+            percents(level["apart"] for _, level in every),
+            percents(level["inside"] for _, level in every),
+            [f"{level['contacts']:.1f}" for _, level in every],
+            [f"{level['contacts_equilibrium']:.1f}" for _, level in every],
+            [f"{level['height']:.2f}" for _, level in every],
+            [f"{level['height_equilibrium']:.2f}" for _, level in every],
+        ]
+    )
+    columns = ["samples", "γ", "no overlap (%)", "in box (%)", "contacts", "in equilibrium", "⟨y⟩ (σ)", "equilibrium ⟨y⟩"]
+    return Table(f"Samples as they are decoded; {_over(a)}.", columns, rows, "lrrrrrrr")
+
+
+def relaxed_table(a: Generated) -> Table:
+    """Samples after sweeps of Monte Carlo, at each γ."""
+    every = [(name, level) for name, d in a.drawn.items() for level in d.as_json()["levels"]]
+    rows = by_columns(
+        [
+            [way(name) for name, _ in every],
+            [f"{level['gravity']:g}" for _, level in every],
+            percents(level["apart_after"]["10"] for _, level in every),
+            *([minus(f"{level['energy_difference_after'][s]:+,.2f}") for _, level in every] for s in ("10", "100")),
+            [f"{level['jsd_after']['10']:.2f}" for _, level in every],
+            [f"{level['jsd_floor']:.2f}" for _, level in every],
+        ]
+    )
+    caption = (
+        f"Samples after sweeps of Monte Carlo; {_over(a)}. Jensen–Shannon distance of the energies from equilibrium, and "
+        "what two samples of this size from one law are apart."
+    )
+    columns = ["samples", "γ", "no overlap, 10 (%)", "U off, 10 (ε)", "U off, 100 (ε)", "energies, 10", "by chance"]
+    return Table(caption, columns, rows, "lrrrrrr")
+
+
+def _over(a: Generated) -> str:
+    return over(trainings_of(next(iter(a.drawn.values()))))
+
+
+def trainings_of(drawn: Drawn) -> int:
+    return len(next(iter(drawn.judged.values())))
+
+
+# Exact averages
+
+
+def gains_table(a: Exact) -> Table:
+    """What moves along the latents gain, at each γ."""
+    found = a.as_json()["levels"]
+    accepted = [level["walks"]["tuned moves, latent moves"]["accepted"] for level in found]
+    rows = by_columns(
+        [
+            [f"{level['gravity']:g}" for level in found],
+            percents(accepted, 0),
+            [f"{level['ratio_to_tuned']:.2f}" for level in found],
+            [f"{level['ratio_to_small']:.2f}" for level in found],
+            [f"{level['fewer_rounds_than_small']:.2f}" for level in found],
+            [Cell(f"{level['worst_z']:.1f}", _exact(level["worst_z"], a)) for level in found],
+        ]
+    )
+    columns = ["γ", "accepted (%)", "per second, to tuned", "per second, to small", "fewer rounds than small", "off (s.e.)"]
+    caption = (
+        "Moves along the latents: share accepted beside tuned moves; independent samples a CPU second over those of "
+        "tuned moves and of small ones; how many times fewer rounds than small moves alone; and the mean that is "
+        "furthest off the data, in standard errors."
+    )
+    return Table(caption, columns, rows, "rrrrrr")
+
+
+def _exact(z: float, a: Exact) -> str:
+    return "good" if z <= a.as_json()["largest_z"] else "miss"
+
+
+def walks_table(a: Exact) -> Table:
+    """Every kind of chain at every γ."""
+    every = [(g, name, walk) for g, walks in a.walks.items() for name, walk in walks.items()]
+    rows = by_columns(
+        [
+            [f"{g:g}" for g, _, _ in every],
+            [name for _, name, _ in every],
+            [f"{w.height.time:.1f}{'' if w.height.reliable else ' *'}" for _, _, w in every],
+            [f"{w.height.samples_per_second:,.0f}" for _, _, w in every],
+            column((w.height.mean for _, _, w in every), [w.height.mean_error for _, _, w in every]),
+            [f"{a.means[g][2]:.3f}" for g, _, _ in every],
+            column((w.energy.mean for _, _, w in every), [w.energy.mean_error for _, _, w in every]),
+            [minus(f"{a.means[g][0]:.2f}") for g, _, _ in every],
+        ]
+    )
+    caption = (
+        "Chains of rounds of ten sweeps, with and without five moves along the latents: rounds τ in which ⟨y⟩ "
+        "decorrelates (* where the chains are too short to tell), independent samples a CPU second, and means beside "
+        "those of the data."
+    )
+    columns = ["γ", "moves", "τ of ⟨y⟩", "samples a s", "⟨y⟩ (σ)", "data ⟨y⟩", "U (ε)", "data U"]
+    return Table(caption, columns, rows, "llrrrrrr")
+
+
+def annealed_table(a: Exact) -> Table:
+    """The weighted draws beside the data."""
+    found, means = a.annealed, a.means[a.gravity]
+    energy, height = (column([found[name]["mean"]], [found[name]["error"]])[0] for name in ("energy", "height"))
+    row = [f"{a.gravity:g}", str(found["steps"]), f"{found['effective']:.0f} of {found['rows']}", energy,
+           minus(f"{means[0]:.2f}"), height, f"{means[2]:.3f}"]  # fmt: skip
+    caption = (
+        f"Draws carried to the fluid along a path, with weights, and drawn anew by these on the way; they descend from "
+        f"{many(found['ancestors'], 'first draw')}, so that their standard errors are too small."
+    )
+    columns = ["γ", "steps", "effective size", "U (ε)", "data U", "⟨y⟩ (σ)", "data ⟨y⟩"]
+    return Table(caption, columns, [row], "rrrrrrr")
