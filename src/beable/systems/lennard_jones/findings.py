@@ -14,9 +14,11 @@ from beable.systems.lennard_jones.parts.size_beta import SOURCE_LAMBDA
 
 Numbers = Mapping[str, Any]
 GROUP = "LCP-B group 9"
-STAND_IN = f"a smaller network stands in for that of {GROUP}"
+STAND_IN = f"smaller network in place of that of {GROUP}"
 #: kinds of anomalous rows by the words of figures and tables
-KINDS = {"fake potential": "softer potential"}
+KINDS = {"fake potential": "softer potential", "uniform": "uniform points"}
+#: quantities of configurations likewise
+QUANTITIES = {"height": "mean height", "gyration": "radius of gyration", "energy": "pair energy"}
 SURE = {"yes": "Yes", "no": "No", "cannot be told": "Cannot be told"}
 #: ways to draw samples, by arm
 ARMS = {
@@ -81,10 +83,23 @@ def way(name: str) -> str:
     return ARMS.get(arm, arm) + ("; latents from a mixture" if latents == "mixture" else "")
 
 
-def _range(low: float | None, high: float | None, show: Any = number) -> str:
-    """Two numbers as a range, or one where they print the same."""
-    ends = show(low), show(high)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+def quantity(name: str) -> str:
+    """A quantity of configurations as it is printed."""
+    return QUANTITIES.get(name, name)
+
+
+def percents(low: float | None, high: float | None) -> str:
+    """Two shares as a range in percent, or one where they print the same.
+
+    >>> percents(0.0, 0.005), percents(0.1, 0.1)
+    ('0.0 to 0.5 %', '10.0 %')
+    """
+    ends = percent(low), percent(high)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
+
+
+def _in_trainings(trainings: int) -> str:
+    return "in the only training" if trainings == 1 else f"in each of {trainings} trainings"
 
 
 # Equilibrium
@@ -138,7 +153,7 @@ def _others(rest: Sequence[Numbers]) -> str:
     if not rest:
         return ""
     low, high = rest[-1]["best"], rest[0]["best"]
-    return f", from those of {many(len(rest), 'other model')} in {_range(low, high, percent)}"
+    return f", from those of {many(len(rest), 'other model')} in {percents(low, high)}"
 
 
 # Size and β
@@ -149,21 +164,31 @@ def size_beta(n: Numbers) -> str:
     few, most = n["sizes"][0], n["sizes"][-1]
     low, high = n["beta_range"]
     sizes = (
-        f"From {few} to {most} latents the error {_falls(n['fall_at_fixed_beta'])} at β = {number(n['fixed_beta'])} "
-        f"and {_falls(n['fall_at_fixed_lambda'])} at the λ = {SOURCE_LAMBDA:g} of {GROUP}, where β changes too, from "
+        f"{few} to {most} latents the error {_falls(n['fall_at_fixed_beta'])} at β = {number(n['fixed_beta'])} "
+        f"and {_falls(n['fall_at_fixed_lambda'], again=n['fall_at_fixed_beta'])} at the λ = {SOURCE_LAMBDA:g} of {GROUP}, where β changes too, from "
         f"{number(n['lambda_betas'][0])} to {number(n['lambda_betas'][-1])}."
     )
     betas = f"From β = {number(high)} to {number(low)} it {_falls(n['fall_with_beta'])} with {most} latents."
-    return f"{sizes} {betas}"
+    return f"{_fall_verdict(n)}{sizes} {betas}"
 
 
-def _falls(share: float | None) -> str:
-    """A relative fall in words."""
+def _fall_verdict(n: Numbers) -> str:
+    falls = [n[name] for name in ("fall_at_fixed_beta", "fall_at_fixed_lambda", "fall_with_beta")]
+    if None in falls:
+        return "Cannot be told: from "
+    count = sum(share >= SAME for share in falls)
+    return "Both: from " if count == len(falls) else "Neither: from " if not count else "Not in every case: from "
+
+
+def _falls(share: float | None, again: float | None = None) -> str:
+    """A relative fall in words, the verb once where the one before goes the same way."""
     if share is None:
         return "cannot be told"
     if abs(share) < SAME:
         return f"stays the same within {percent(SAME, 0)}"
-    return f"{'falls' if share > 0 else 'rises'} by {percent(abs(share))}"
+    same_way = again is not None and abs(again) >= SAME and (again > 0) == (share > 0)
+    verb = "" if same_way else "falls " if share > 0 else "rises "
+    return f"{verb}by {percent(abs(share))}"
 
 
 #: relative change of an error that is called none
@@ -180,9 +205,9 @@ def representations(n: Numbers) -> str:
         return "Cannot be told: no arm of one kind was trained."
     head = SURE[n["fail"]["answer"]]
     return (
-        f"{head}: of the samples of the prior {_range(ordered['least'], ordered['most'], percent)} have no overlap in "
+        f"{head}: of the samples of the prior {percents(ordered['least'], ordered['most'])} have no overlap in "
         f"the {many(ordered['count'], 'representation')} that sort the particles or leave them unsorted, and "
-        f"{_range(assigned['least'], assigned['most'], percent)} in the {assigned['count']} that assign them to a template."
+        f"{percents(assigned['least'], assigned['most'])} in the {assigned['count']} that assign them to a template."
     )
 
 
@@ -194,8 +219,8 @@ def reconstruction(n: Numbers) -> str:
     from_matrices, decoded = _by_origin(n)
     geometry = listed(f"{percent(w['apart'])} by {name}" for name, w in from_matrices.items())
     text = (
-        f"From decoded distance matrices {_verb(from_matrices)}: rows without overlap are {geometry} (the error of a "
-        f"decoded distance is {number(n['matrix_error'])} σ; {STAND_IN})."
+        f"From decoded distance matrices {_verb(from_matrices)}: rows without overlap are {geometry} ({STAND_IN}, "
+        f"error of a distance {number(n['matrix_error'])} σ)."
     )
     if not decoded:
         return text
@@ -206,7 +231,7 @@ def reconstruction(n: Numbers) -> str:
 def reconstruction_short(n: Numbers) -> str:
     """The way of the source, for the answer to the title."""
     found = n["ways"]["classical scaling"]["apart"]
-    return f"By way of distance matrices and classical scaling: {percent(found)} of decoded rows ({STAND_IN})."
+    return f"By distance matrices and classical scaling {percent(found)} of decoded rows have no overlap ({STAND_IN})."
 
 
 def _by_origin(n: Numbers) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
@@ -231,14 +256,14 @@ def anomaly(n: Numbers) -> str:
     above = [_auc(name, a) for name, a in auc.items() if a["low"] > 0.5]
     below = [_auc(name, a) for name, a in auc.items() if a["high"] < 0.5]
     level = [_auc(name, a) for name, a in auc.items() if a["low"] <= 0.5 <= a["high"]]
-    verdict = "Yes" if not below and not level else "Not all" if above else "No"
+    verdict = "Yes" if not below and not level else "Not every kind" if above else "No"
     said = [
         f"{listed(group)} {'lie' if len(group) > 1 else 'lies'} {words}"
-        for group, words in ((above, "above ordinary rows"), (below, "below them"), (level, "where they do"))
+        for group, words in ((above, "above ordinary rows"), (below, "below them"), (level, "among them"))
         if group
     ]
     energy = f"The energy alone has the larger AUC for {n['energy_better']} of {many(len(auc), 'kind')}."
-    return f"{verdict}: in reconstruction error {listed(said)} (AUC). {energy}"
+    return f"{verdict}: by the AUC of its reconstruction error {'; '.join(said)}. {energy}"
 
 
 def _auc(name: str, found: Numbers) -> str:
@@ -262,12 +287,12 @@ def attributed(n: Numbers) -> str:
 def probing(n: Numbers) -> str:
     """How many latents a measured quantity follows, and which follows which."""
     every = n["strong"]
-    follow = [f"{name} {latent_name(b['latent'])} ({_signed(b['association'])})" for name, b in n["best"].items()]
+    follow = [f"{quantity(name)} {latent_name(b['latent'])} ({_signed(b['association'])})" for name, b in n["best"].items()]
     head = f"Of {every['latents']} latents {every['count'] or 'none'} move"
     verb = "s" if every["count"] == 1 else ""
     return (
-        f"{head}{verb} something that can be seen (a measured quantity follows with a rank correlation of "
-        f"{every['level']:g} or more). Each quantity follows one most: {listed(follow)}."
+        f"{head}{verb} something that can be measured, with a rank correlation of {every['level']:g} or more. Each "
+        f"quantity follows one most: {listed(follow)}."
     )
 
 
@@ -286,19 +311,19 @@ def generation(n: Numbers) -> str:
 def generation_short(n: Numbers) -> str:
     """The answer to the title of the study."""
     worst = n["worst"][n["main"]]
-    asked = "" if n["valid"]["answer"] == "yes" else f" ({percent(n['asked'], 0)} of both are asked)"
-    head = SURE[n["valid"]["answer"]]
+    asked = "" if n["valid"]["answer"] == "yes" else f" (asked: {percent(n['asked'], 0)} of both)"
+    head = f"{SURE[n['valid']['answer']]}, {_in_trainings(worst['trainings'])}"
     said = (
-        f"{head}: at the worst γ {percent(worst['apart'])} of the samples have no overlap and {percent(worst['inside'])} "
-        f"lie in the box as they are decoded{asked}"
+        f"{head}: as decoded, at least {percent(worst['apart'])} of the samples at each γ have no overlap and "
+        f"{percent(worst['inside'])} lie in the box{asked}"
     )
     return f"{said}. {_energies(worst)}"
 
 
 def _energies(worst: Numbers) -> str:
     if worst["agree_after"] is None:
-        return f"Their energies differ from equilibrium even after {worst['most_sweeps']} sweeps of Monte Carlo."
-    return f"Their energies cannot be told from equilibrium after {many(worst['agree_after'], 'sweep')} of Monte Carlo."
+        return f"Energies differ from equilibrium even after {worst['most_sweeps']} sweeps of Monte Carlo."
+    return f"Energies cannot be told from equilibrium after {many(worst['agree_after'], 'sweep')} of Monte Carlo."
 
 
 def _controls(n: Numbers) -> str:
@@ -315,21 +340,22 @@ def _controls(n: Numbers) -> str:
 
 def exact(n: Numbers) -> str:
     """Whether chains agree with the data, and whether latent moves are worth their time."""
-    agree = n["worst_z"] is not None and n["worst_z"] <= n["largest_z"]
-    exactness = (
-        f"{'Yes' if agree else 'No'}: means of chains with moves along the latents and without lie within "
-        f"{number(n['worst_z'])} standard errors of the data"
-        if n["worst_z"] is not None
-        else "Whether means agree with the data cannot be told"
-    )
-    return f"{exactness}. {_gain(n['gain'])}"
+    return f"{_exactness(n)} {_gain(n['gain'])}"
+
+
+def _exactness(n: Numbers) -> str:
+    z = n["worst_z"]
+    if z is None:
+        return "Whether averages are exact cannot be told: some means are not defined."
+    verdict = "yes" if z <= n["largest_z"] else "no"
+    return f"Exact, {verdict}: the mean that is furthest off the data is {number(z, digits=2)} standard errors off."
 
 
 def _gain(gain: Numbers) -> str:
-    span = _range(gain["least"], gain["most"])
-    said = f"Beside tuned moves and teleports they give {span} times the independent samples a CPU second"
-    if gain["reliable"] < gain["levels"]:
-        return f"{said}, but at {gain['levels'] - gain['reliable']} of {gain['levels']} γ chains are too short to tell."
-    if gain["most"] < 1:
-        return f"{said}: they do not pay."
-    return f"{said}: they pay{'' if gain['least'] > 1 else ' at some γ'}."
+    least, most = (number(gain[end], digits=2) for end in ("least", "most"))
+    said = f"moves along the latents give {least} to {most} times the independent samples a CPU second of tuned moves"
+    short = gain["levels"] - gain["reliable"]
+    if short:
+        return f"Faster, cannot be told: at {short} of {gain['levels']} γ chains are too short; as far as they go {said}."
+    verdict = "no" if gain["most"] < 1 else "yes" if gain["least"] > 1 else "at some γ"
+    return f"Faster, {verdict}: {said}."

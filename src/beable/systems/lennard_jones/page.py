@@ -29,10 +29,9 @@ from beable.systems.lennard_jones.parts.probing import Probing
 from beable.systems.lennard_jones.parts.reconstruction import SWEEPS, Reconstruction
 from beable.systems.lennard_jones.parts.representations import Representations
 from beable.systems.lennard_jones.parts.size_beta import SizeBeta
-from beable.systems.lennard_jones.tables import SCORES, gravity
+from beable.systems.lennard_jones.tables import OVERLAP, SCORES, gravity
 
 WALKS, STEPS, FIRST_WALKS = 4, 5, 2
-FIRST_ROWS = 5
 FIRST_CONFIGURATIONS = 2
 SHOWN_SCORES = ("distortion", "rate", "energy")
 THEIRS = f"protocol of {GROUP}"
@@ -104,8 +103,8 @@ def _structure(a: Equilibrium) -> list[Item]:
 def latent(a: Latent) -> Evidence:
     """Accuracies between chance and what is possible; maps of all arms."""
     n = a.as_json()
-    folds = [Fold("Maps of the latents", [], [_maps(a)])]
-    return Evidence(findings.latents(n), [_accuracies(a), tables.latent_table(a)], folds)
+    folds = [Fold("Numbers and maps of the latents", [], [tables.latent_table(a), _maps(a)])]
+    return Evidence(findings.latents(n), [_accuracies(a)], folds)
 
 
 def _accuracies(a: Latent) -> Figure:
@@ -119,8 +118,8 @@ def _accuracies(a: Latent) -> Figure:
     whose = "the only training of each" if members == 1 else "the first training of each"
     return Figure(
         accuracies(bars, ceiling=first.ceiling.accuracy.score, chance=first.chance, ceiling_name="best possible"),
-        f"Rows whose γ a probe tells from the latents, {whose}, on rows that neither model nor probe was fitted to; "
-        "the best rule by the sum of heights Σy is the most that is possible.",
+        f"Held-out rows whose γ a probe tells from the latents, {whose}; at best by the sum of heights Σy. Distance "
+        f"images: {STAND_IN}.",
         findings.latents(a.as_json()),
     )
 
@@ -133,7 +132,7 @@ def _maps(a: Latent) -> Figure:
     return Figure(
         latent_maps(maps, some.gamma, "γ", shares),
         "Latents of the first training on their two principal components, in units of their spread; below each, the "
-        f"shares of the variance on the two. If no direction stood out each would have: {even}. For convolutions {STAND_IN}.",
+        f"shares of the variance on the two. If no direction stood out each would have: {even}. Distance images: {STAND_IN}.",
         "Latents by γ; shares of the two components: " + ", ".join(f"{name} {words}" for name, words in shares.items()),
     )
 
@@ -159,7 +158,8 @@ def size_beta(a: SizeBeta) -> Evidence:
     error = tables.size_beta_table(a, a.error, "Error of a coordinate in σ, on held-out rows; 1 training for each.")
     rate = tables.size_beta_table(a, a.rate, "Rate in nats a row.")
     active = tables.size_beta_table(a, a.active, "Latents that carry more than 0.05 nats.")
-    return Evidence(findings.size_beta(n), [figure, error], [Fold("Rates and active latents", [], [rate, active])])
+    folds = [Fold("Errors, rates and active latents in numbers", [], [error, rate, active])]
+    return Evidence(findings.size_beta(n), [figure], folds)
 
 
 # Representations
@@ -167,15 +167,18 @@ def size_beta(a: SizeBeta) -> Evidence:
 
 def representations(a: Representations) -> Evidence:
     """One sample of the prior of each representation, and the table."""
-    positions, names = np.stack(list(a.samples.values())), [a.lines[arm].label for arm in a.samples]
+    positions = np.stack(list(a.samples.values()))
+    names = [f"{a.lines[arm].label}: {percent(a.lines[arm].sampled)}" for arm in a.samples]
     shares = ", ".join(f"{line.label} {percent(line.sampled)}" for line in a.lines.values())
     figure = Figure(
         configurations(positions, a.box, titles=names, columns=min(6, len(names))),
-        "The first sample of the prior of each, by its first training, nothing repaired; overlapping pairs are ringed.",
+        "The first sample of the prior of each, by its first training, nothing repaired; overlaps are ringed. In percent: "
+        f"all samples without overlap, {OVERLAP}.",
         f"Samples of the prior without overlap: {shares}.",
     )
-    folds = [Fold("Principal components, and what latents know of γ", [], [tables.linear_table(a)])]
-    return Evidence(findings.representations(a.as_json()), [figure, tables.representations_table(a)], folds)
+    numbers: list[Item] = [tables.representations_table(a), tables.linear_table(a)]
+    folds = [Fold("Numbers, principal components, and what latents know of γ", [], numbers)]
+    return Evidence(findings.representations(a.as_json()), [figure], folds)
 
 
 # Reconstruction
@@ -198,8 +201,8 @@ def _ways(a: Reconstruction, rows: slice) -> Figure:
     errors = ", ".join(f"{name} {number(w.matched)} σ" for name, w in a.ways.items())
     return Figure(
         ways_back(a.originals[rows], made, a.box),
-        "Held-out configurations in the order of the data, and what comes back; lines lead from each particle to the "
-        f"one that it is matched with, below each box the root of their mean square. By geometry {STAND_IN}.",
+        "The first held-out configurations and what comes back, with lines from each particle to its match and their "
+        f"root mean square. Classical scaling and SMACOF: {STAND_IN}.",
         f"Median error of a particle by way: {errors}.",
     )
 
@@ -225,8 +228,7 @@ def _matrix_words(n: Mapping[str, Any]) -> str:
 def _matrix(a: Reconstruction) -> Figure:
     return Figure(
         distance_matrices(a.matrices[:1], a.matrices[1:]),
-        f"The first held-out distance matrix and its decoding; the error over all rows is {number(a.matrix_error)} σ; "
-        f"{STAND_IN}.",
+        f"The first held-out distance matrix and its decoding; error over all rows {number(a.matrix_error)} σ ({STAND_IN}).",
         f"A distance matrix, its decoding and the error, {number(a.matrix_error)} σ over all rows.",
     )
 
@@ -292,10 +294,10 @@ def _ends(curve: Sequence[Any]) -> tuple[list[float], list[float], list[float]]:
 def probing(a: Probing) -> Evidence:
     """Walks along the latents that move the code most, and what follows which latent."""
     folds = [
-        Fold("More walks, and every latent", [], [_walks(a, WALKS), tables.latents_table(a, len(a.latents.number))]),
+        Fold("Every latent, and more walks", [], [tables.latents_table(a, len(a.latents.number)), _walks(a, WALKS)]),
         Fold("Principal directions, and every training", [], [tables.principal_table(a, 10), tables.members_table(a)]),
     ]
-    return Evidence(findings.probing(a.as_json()), [_walks(a, FIRST_WALKS), tables.latents_table(a, FIRST_ROWS)], folds)
+    return Evidence(findings.probing(a.as_json()), [_walks(a, FIRST_WALKS)], folds)
 
 
 def _walks(a: Probing, most: int) -> Figure:
@@ -325,12 +327,12 @@ def generation(a: Generated) -> Evidence:
         Figure(
             radial_distributions(pairs, reference="equilibrium"),
             f"Pair correlation of samples before any repair; {whose}. The area is equilibrium.",
-            f"Pair correlation of samples beside equilibrium. {findings.generation(n)}",
+            f"Pair correlation of samples beside equilibrium. {findings.generation_short(n)}",
         ),
         Figure(
             height_profiles(profiles, reference="equilibrium"),
             f"Density of samples against height; {whose}. The area is equilibrium.",
-            f"Density of samples against height beside equilibrium. {findings.generation(n)}",
+            f"Density of samples against height beside equilibrium. {findings.generation_short(n)}",
         ),
     ]
     folds = [
@@ -351,8 +353,8 @@ def _samples(a: Generated, gravities: Sequence[float], whose: str) -> Figure:
     )
     return Figure(
         configurations(shown, a.box, titles=titles, columns=len(gravities)),
-        f"Above: the first sample of the prior at each γ as it is decoded ({way(a.main)}; {whose}). Below: Monte Carlo. "
-        "Overlapping pairs are ringed.",
+        f"Above: the first sample of the prior at each γ as decoded ({way(a.main)}; {whose}); overlaps are ringed. "
+        "Below: Monte Carlo.",
         f"Samples of the prior above configurations in equilibrium. Without overlap: {shares}.",
     )
 
@@ -399,12 +401,12 @@ def exact(a: Exact) -> Evidence:
     }
     figure = Figure(
         chain_paces(gravities, found),
-        "Independent samples of the mean height in a CPU second; hollow where chains are too short to tell. Tuned moves "
-        "have their best step and teleports beside them.",
+        "Independent samples of the mean height in a CPU second; hollow where chains are too short to tell. Tuned: best "
+        "step, and teleports.",
         findings.exact(n),
     )
     folds = [
-        Fold("Every chain", [], [tables.walks_table(a)]),
+        Fold("What moves along the latents gain, and every chain", [], [tables.gains_table(a), tables.walks_table(a)]),
         Fold("Weighted draws", [], [tables.annealed_table(a)]),
     ]
-    return Evidence(findings.exact(n), [figure, tables.gains_table(a)], folds)
+    return Evidence(findings.exact(n), [figure], folds)

@@ -9,7 +9,7 @@ from beable.console.numbers import column, number
 from beable.datasets.store import Store
 from beable.report.figures.words import latent_name
 from beable.report.page import Cell, Table, Text
-from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, many, minus, percent, way
+from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, many, minus, percent, quantity, way
 from beable.systems.lennard_jones.imputation import METHODS, Missing
 from beable.systems.lennard_jones.parts.anomaly import Anomaly
 from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
@@ -17,7 +17,7 @@ from beable.systems.lennard_jones.parts.exact import Exact
 from beable.systems.lennard_jones.parts.generation import ASKED, Drawn, Generated
 from beable.systems.lennard_jones.parts.latent import Latent
 from beable.systems.lennard_jones.parts.probing import Probing
-from beable.systems.lennard_jones.parts.reconstruction import SWEEPS, Reconstruction
+from beable.systems.lennard_jones.parts.reconstruction import CORE, SWEEPS, Reconstruction
 from beable.systems.lennard_jones.parts.representations import COMPONENTS, Representations
 from beable.systems.lennard_jones.parts.size_beta import SizeBeta
 
@@ -44,7 +44,8 @@ HIDDEN = {
     "geometry": "geometry alone",
     "mean": "mean matrix",
 }
-OVERLAP = "no overlap: all distances above 0.8 σ"
+OVERLAP = f"all distances above {CORE:g} σ"
+LARGEST_DISTANCE = float(np.sqrt(np.log(2)))  # of Jensen and Shannon
 
 
 def by_columns(columns: Iterable[Sequence[Cell | Text]]) -> list[list[Cell | Text]]:
@@ -157,7 +158,8 @@ def latent_table(a: Latent) -> Table:
     kinds = list(first.probes)
     ceiling, members = first.ceiling.accuracy.score, max(len(m.principal) for m in a.maps.values())
     rows: list[Row] = [
-        ["best rule by Σy", *[percent(ceiling)] * len(kinds), "–", "–"],
+        ["best rule by Σy, these rows", *[percent(ceiling)] * len(kinds), "–", "–"],
+        ["best rule by Σy, expected", *[percent(first.ceiling.expected)] * len(kinds), "–", "–"],
         ["nearest neighbours by Σy", *[percent(first.height_probe.score)] * len(kinds), "–", "–"],
         *(_latent_row(a, name, kinds) for name in a.maps),
         ["chance", *[percent(first.chance)] * len(kinds), "0.00", "0.00"],
@@ -165,7 +167,7 @@ def latent_table(a: Latent) -> Table:
     caption = (
         "Rows whose γ is told from the latents by a probe, agreement of k-means clusters with γ (AMI, 0 by chance, 1 if "
         f"equal), and rank correlation of ⟨y⟩ with the direction that tells γ best; held-out rows, {over(members)}. "
-        f"For convolutions {STAND_IN}."
+        f"Distance images: {STAND_IN}."
     )
     columns = ["latents of", *(f"told, {name} (%)" for name in kinds), "clusters, AMI", "⟨y⟩ along γ"]
     return Table(caption, columns, [_without_percent(row) for row in rows], "l" + "r" * (len(kinds) + 2))
@@ -222,8 +224,8 @@ def representations_table(a: Representations) -> Table:
         ]
     )
     caption = (
-        "Held-out rows, medians over the trainings of an arm. Error of a coordinate or distance in σ; of polar "
-        f"coordinates and densities in their own unit. Shares in percent; {OVERLAP}."
+        "Medians over the trainings of an arm, on held-out rows. Error of a coordinate or distance in σ, of polar "
+        f"coordinates and densities in their own unit; no overlap: {OVERLAP}, in percent."
     )
     columns = ["representation", "error", "rate (nats)", "decoded, no overlap", "samples, no overlap", "samples in box"]
     return Table(caption, columns, rows, "lrrrrr")
@@ -266,9 +268,8 @@ def ways_table(a: Reconstruction) -> Table:
         ]
     )
     caption = (
-        f"Held-out rows as they come back: {OVERLAP}; particles matched with those of the original. The last columns "
-        "are Jensen–Shannon distances of the energies from those of the originals (0.83 is the largest there is), as "
-        f"decoded and after {SWEEPS[0]} sweeps of Monte Carlo. By geometry {STAND_IN}."
+        f"Held-out rows as they come back; no overlap: {OVERLAP}; error of matched particles. Energies: Jensen–Shannon distance "
+        f"from those of the originals, at most {LARGEST_DISTANCE:.2f}, as decoded and after {SWEEPS[0]} sweeps."
     )
     columns = ["way back", "no overlap (%)", "error (σ)", "energies, decoded", f"energies, {SWEEPS[0]} sweeps"]
     return Table(caption, columns, rows, "lrrrr")
@@ -309,8 +310,8 @@ def scores_table(a: Anomaly) -> Table:
     names = [name for name in FIRST_SCORES if name in next(iter(found.values()))]
     rows = [[SCORES[name], *(_noticed(by_score[name].auc) for by_score in found.values())] for name in names]
     caption = (
-        f"ROC-AUC of scores of “{a.labels[a.main]}”: 1 if all odd rows score above all ordinary ones, 0.5 by chance, "
-        "below 0.5 if they score lower. ? where the interval at 95 % holds 0.5."
+        f"ROC-AUC of scores of “{a.labels[a.main]}”: 0.5 by chance, less if odd rows score lower; ? where the interval "
+        "at 95 % holds 0.5."
     )
     return Table(caption, ["score", *map(kind, found)], rows, "l" + "r" * len(found))
 
@@ -340,8 +341,9 @@ def hidden_table(a: Anomaly) -> Table:
         f"Error of hidden distances in σ, {over(trainings)}: the block set to zero as if it were data, as {GROUP} does; "
         "the latent that explains the known distances best; points that have them; and the mean matrix."
     )
-    columns = ["pairs hidden", *(HIDDEN[name] for name in METHODS)]
-    return Table(caption, columns, [_missing_row(m) for m in a.missing.values()], "l" + "r" * len(METHODS))
+    columns = ["particles hidden", "pairs", *(HIDDEN[name] for name in METHODS)]
+    rows = [[f"{first + 1} to {first + length}", *_missing_row(m)] for (first, length), m in a.missing.items()]
+    return Table(caption, columns, rows, "lr" + "r" * len(METHODS))
 
 
 def _missing_row(m: Missing) -> Row:
@@ -368,7 +370,7 @@ def latents_table(a: Probing, most: int) -> Table:
         "Share of the code's variance along each latent in percent, and rank correlation (Spearman) of the latent with "
         f"quantities of held-out rows; {_drawn_of(a)}."
     )
-    columns = ["latent", "explains (%)", *(q.replace("_", " ") for q in t.effects)]
+    columns = ["latent", "explains (%)", *map(quantity, t.effects)]
     return Table(caption, columns, rows, "l" + "r" * (len(t.effects) + 1))
 
 
@@ -387,7 +389,7 @@ def principal_table(a: Probing, most: int) -> Table:
         [str(i + 1), *percents([t.explained[i]]), *(_rank(t.effects[q][i].association) for q in t.effects)]
         for i in range(min(len(t.number), most))
     ]
-    columns = ["direction", "explains (%)", *(q.replace("_", " ") for q in t.effects)]
+    columns = ["direction", "explains (%)", *map(quantity, t.effects)]
     caption = f"The same along the principal directions of the latents, as {GROUP} walks; {_drawn_of(a)}."
     return Table(caption, columns, rows, "r" * len(columns))
 
@@ -397,7 +399,7 @@ def members_table(a: Probing) -> Table:
     best = a.as_json()["strongest_by_member"]
     rows = [[f"{i + 1}", *(_rank(best[q][i]) for q in best)] for i in range(len(a.members))]
     caption = "Size of the rank correlation of each quantity with the latent that it follows most, by training."
-    return Table(caption, ["training", *best], rows, "r" * (len(best) + 1))
+    return Table(caption, ["training", *map(quantity, best)], rows, "r" * (len(best) + 1))
 
 
 # Samples
@@ -417,9 +419,8 @@ def samples_table(a: Generated) -> Table:
     )
     trainings, rows_each = worst[0]["trainings"], next(iter(next(iter(a.drawn.values())).judged.values()))[0].generated.rows
     caption = (
-        f"Samples as they are decoded, {rows_each:,} at each γ, by the worst γ{_and_training(trainings)}: share without "
-        "overlap and with all particles in the box, contacts in percent of those in equilibrium, and the mean energy "
-        "off equilibrium after sweeps of Monte Carlo."
+        f"Samples as decoded, {rows_each:,} at each γ; the worst γ{_and_training(trainings)}. Contacts in percent of "
+        "those in equilibrium; U: mean energy off equilibrium after sweeps of Monte Carlo."
     )
     columns = ["samples", "no overlap (%)", "in the box (%)", "contacts (%)", "U off, 10 sweeps (ε)", "100 sweeps (ε)"]
     return Table(caption, columns, rows, "lrrrrr")
@@ -506,8 +507,7 @@ def gains_table(a: Exact) -> Table:
     columns = ["γ", "accepted (%)", "per second, to tuned", "per second, to small", "fewer rounds than small", "off (s.e.)"]
     caption = (
         "Moves along the latents: share accepted beside tuned moves; independent samples a CPU second over those of "
-        "tuned moves and of small ones; how many times fewer rounds than small moves alone; and the mean that is "
-        "furthest off the data, in standard errors."
+        "tuned and of small moves; times fewer rounds than small moves; the mean furthest off, in standard errors."
     )
     return Table(caption, columns, rows, "rrrrrr")
 

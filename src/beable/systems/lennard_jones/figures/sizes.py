@@ -83,7 +83,9 @@ def chain_paces(gravities: FloatArray, found: Mapping[str, tuple[FloatArray, lis
         for at, value, sure in zip(x, paces, long_enough, strict=True):
             axes.plot([at], [value], "o", markersize=4.5, color=style["color"], markerfacecolor=_face(style, sure))
     axis_scale(axes, "x", x)
-    axes.set_yscale("log")
+    known = np.concatenate([np.asarray(paces, dtype=float) for paces, _ in found.values()])
+    if (known := known[np.isfinite(known)]).size:
+        axis_scale(axes, "y", known)
     axes.set_xlabel("gravity γ")
     axes.set_ylabel("independent samples a CPU second")
     legend(figure, handles)

@@ -17,7 +17,7 @@ from beable.systems.lennard_jones.configurations import (
     height_profile,
     radial_distribution,
 )
-from beable.systems.lennard_jones.generation import Generation, judge
+from beable.systems.lennard_jones.generation import Generation, Relaxed, judge
 from beable.systems.lennard_jones.parts.rows import first, fluid, of_gravity, trained
 from beable.training.run import Run
 from beable.verdicts import Verdict
@@ -30,6 +30,8 @@ SHOWN = 4
 ASKED = 0.9
 #: probability below which two samples of energies are told apart
 TOLD_APART = 0.01
+#: standard errors from which on two means are
+MOST_ERRORS = 3.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Drawn:
         every = [m for members in self.judged.values() for m in members]
         steps = list(zip(*(m.relaxed for m in every), strict=True))
         off = {str(rs[0].sweeps): max(abs(r.difference.mean) for r in rs) for rs in steps}
-        alike = [rs[0].sweeps for rs in steps if all(r.p >= TOLD_APART for r in rs)]
+        alike = [rs[0].sweeps for rs in steps if all(map(_like_equilibrium, rs))]
         contacts = [m.generated.contacts.mean / max(m.equilibrium.contacts.mean, 1e-300) for m in every]
         return {
             "apart": min(m.generated.apart for m in every),
@@ -92,6 +94,11 @@ def _level(gravity: float, members: list[Generation]) -> dict[str, Any]:
         "jsd_floor": median([members[0].relaxed[0].floor]),
         "members": members,
     }
+
+
+def _like_equilibrium(r: Relaxed) -> bool:
+    """Whether energies cannot be told from those of equilibrium, neither by their law nor by their mean."""
+    return r.p >= TOLD_APART and abs(r.difference.mean) <= MOST_ERRORS * r.difference.error
 
 
 @dataclass(frozen=True)
