@@ -162,22 +162,21 @@ def _others(rest: Sequence[Numbers]) -> str:
 def size_beta(n: Numbers) -> str:
     """How the error changes with the number of latents and with β, each with the other held."""
     few, most = n["sizes"][0], n["sizes"][-1]
+    fixed = f"{_falls(n['fall_at_fixed_beta'])} at β = {number(n['fixed_beta'])}"
+    confounded = f"{_falls(n['fall_at_fixed_lambda'], again=n['fall_at_fixed_beta'])} at the λ = {SOURCE_LAMBDA:g}"
+    changes = f"where β changes too, from {number(n['lambda_betas'][0])} to {number(n['lambda_betas'][-1])}"
+    sizes = f"from {few} to {most} latents the error {fixed} and {confounded} of {GROUP}, {changes}."
     low, high = n["beta_range"]
-    sizes = (
-        f"{few} to {most} latents the error {_falls(n['fall_at_fixed_beta'])} at β = {number(n['fixed_beta'])} "
-        f"and {_falls(n['fall_at_fixed_lambda'], again=n['fall_at_fixed_beta'])} at the λ = {SOURCE_LAMBDA:g} of {GROUP}, where β changes too, from "
-        f"{number(n['lambda_betas'][0])} to {number(n['lambda_betas'][-1])}."
-    )
     betas = f"From β = {number(high)} to {number(low)} it {_falls(n['fall_with_beta'])} with {most} latents."
-    return f"{_fall_verdict(n)}{sizes} {betas}"
+    return f"{_fall_verdict(n)}: {sizes} {betas}"
 
 
 def _fall_verdict(n: Numbers) -> str:
     falls = [n[name] for name in ("fall_at_fixed_beta", "fall_at_fixed_lambda", "fall_with_beta")]
     if None in falls:
-        return "Cannot be told: from "
+        return "Cannot be told"
     count = sum(share >= SAME for share in falls)
-    return "Both: from " if count == len(falls) else "Neither: from " if not count else "Not in every case: from "
+    return "Both" if count == len(falls) else "Neither" if not count else "Not in every case"
 
 
 def _falls(share: float | None, again: float | None = None) -> str:
@@ -287,7 +286,9 @@ def attributed(n: Numbers) -> str:
 def probing(n: Numbers) -> str:
     """How many latents a measured quantity follows, and which follows which."""
     every = n["strong"]
-    follow = [f"{quantity(name)} {latent_name(b['latent'])} ({_signed(b['association'])})" for name, b in n["best"].items()]
+    follow = [
+        f"{quantity(name)} {latent_name(b['latent'])} ({_signed(b['association'])})" for name, b in n["best"].items()
+    ]
     head = f"Of {every['latents']} latents {every['count'] or 'none'} move"
     verb = "s" if every["count"] == 1 else ""
     return (
@@ -356,6 +357,8 @@ def _gain(gain: Numbers) -> str:
     said = f"moves along the latents give {least} to {most} times the independent samples a CPU second of tuned moves"
     short = gain["levels"] - gain["reliable"]
     if short:
-        return f"Faster, cannot be told: at {short} of {gain['levels']} γ chains are too short; as far as they go {said}."
+        return (
+            f"Faster, cannot be told: at {short} of {gain['levels']} γ chains are too short; as far as they go {said}."
+        )
     verdict = "no" if gain["most"] < 1 else "yes" if gain["least"] > 1 else "at some γ"
     return f"Faster, {verdict}: {said}."

@@ -8,9 +8,10 @@ import numpy as np
 from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.figures.particles import configurations, traversals
+from beable.report.figures.style import FloatArray
 from beable.report.figures.words import latent_name
 from beable.report.page import Evidence, Figure, Fold, Item
-from beable.systems.lennard_jones import findings, tables
+from beable.systems.lennard_jones import findings
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
 from beable.systems.lennard_jones.figures.anomalies import attribution, auc_by_size, roc_curves
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
@@ -29,7 +30,9 @@ from beable.systems.lennard_jones.parts.probing import Probing
 from beable.systems.lennard_jones.parts.reconstruction import SWEEPS, Reconstruction
 from beable.systems.lennard_jones.parts.representations import Representations
 from beable.systems.lennard_jones.parts.size_beta import SizeBeta
-from beable.systems.lennard_jones.tables import OVERLAP, SCORES, gravity
+from beable.systems.lennard_jones.tables import fluid, models
+from beable.systems.lennard_jones.tables.columns import gravity
+from beable.systems.lennard_jones.tables.models import OVERLAP, SCORES
 
 WALKS, STEPS, FIRST_WALKS = 4, 5, 2
 FIRST_CONFIGURATIONS = 2
@@ -43,7 +46,7 @@ def _curve(g: RadialDistribution) -> tuple[Any, Any, Any]:
 
 def data_items(store: Store) -> list[Item]:
     """The numbers of a store of particles, level by level."""
-    return [*tables.levels(store)]
+    return [*fluid.levels(store)]
 
 
 # Equilibrium
@@ -53,14 +56,14 @@ def equilibrium(a: Equilibrium) -> Evidence:
     """Energies of both protocols; profiles, pair correlations and every check."""
     n = a.as_json()
     folds = [
-        Fold("Every check of equilibrium", _refused(a), [tables.checks(a)]),
+        Fold("Every check of equilibrium", _refused(a), [fluid.checks(a)]),
         Fold("Configurations, heights and pairs", [], _structure(a)),
     ]
-    return Evidence(findings.equilibrium(n), [_energies(a), tables.energies_by_protocol(a)], folds)
+    return Evidence(findings.equilibrium(n), [_energies(a), fluid.energies_by_protocol(a)], folds)
 
 
 def _refused(a: Equilibrium) -> list[str]:
-    said = {"Long runs": tables.reasons(a.ours), f"Samples by the {THEIRS}": tables.reasons(a.theirs)}
+    said = {"Long runs": fluid.reasons(a.ours), f"Samples by the {THEIRS}": fluid.reasons(a.theirs)}
     return [f"{name}: {'; '.join(reasons)}." for name, reasons in said.items() if reasons]
 
 
@@ -103,7 +106,7 @@ def _structure(a: Equilibrium) -> list[Item]:
 def latent(a: Latent) -> Evidence:
     """Accuracies between chance and what is possible; maps of all arms."""
     n = a.as_json()
-    folds = [Fold("Numbers and maps of the latents", [], [tables.latent_table(a), _maps(a)])]
+    folds = [Fold("Numbers and maps of the latents", [], [models.latent_table(a), _maps(a)])]
     return Evidence(findings.latents(n), [_accuracies(a)], folds)
 
 
@@ -132,7 +135,8 @@ def _maps(a: Latent) -> Figure:
     return Figure(
         latent_maps(maps, some.gamma, "γ", shares),
         "Latents of the first training on their two principal components, in units of their spread; below each, the "
-        f"shares of the variance on the two. If no direction stood out each would have: {even}. Distance images: {STAND_IN}.",
+        f"shares of the variance on the two. If no direction stood out each would have: {even}. Distance images: "
+        f"{STAND_IN}.",
         "Latents by γ; shares of the two components: " + ", ".join(f"{name} {words}" for name, words in shares.items()),
     )
 
@@ -155,9 +159,9 @@ def size_beta(a: SizeBeta) -> Evidence:
         "latents are a smaller β too.",
         findings.size_beta(n),
     )
-    error = tables.size_beta_table(a, a.error, "Error of a coordinate in σ, on held-out rows; 1 training for each.")
-    rate = tables.size_beta_table(a, a.rate, "Rate in nats a row.")
-    active = tables.size_beta_table(a, a.active, "Latents that carry more than 0.05 nats.")
+    error = models.size_beta_table(a, a.error, "Error of a coordinate in σ, on held-out rows; 1 training for each.")
+    rate = models.size_beta_table(a, a.rate, "Rate in nats a row.")
+    active = models.size_beta_table(a, a.active, "Latents that carry more than 0.05 nats.")
     folds = [Fold("Errors, rates and active latents in numbers", [], [error, rate, active])]
     return Evidence(findings.size_beta(n), [figure], folds)
 
@@ -172,11 +176,11 @@ def representations(a: Representations) -> Evidence:
     shares = ", ".join(f"{line.label} {percent(line.sampled)}" for line in a.lines.values())
     figure = Figure(
         configurations(positions, a.box, titles=names, columns=min(6, len(names))),
-        "The first sample of the prior of each, by its first training, nothing repaired; overlaps are ringed. In percent: "
-        f"all samples without overlap, {OVERLAP}.",
+        "The first sample of the prior of each, by its first training, nothing repaired; overlaps are ringed. In "
+        f"percent: all samples without overlap, {OVERLAP}.",
         f"Samples of the prior without overlap: {shares}.",
     )
-    numbers: list[Item] = [tables.representations_table(a), tables.linear_table(a)]
+    numbers: list[Item] = [models.representations_table(a), models.linear_table(a)]
     folds = [Fold("Numbers, principal components, and what latents know of γ", [], numbers)]
     return Evidence(findings.representations(a.as_json()), [figure], folds)
 
@@ -189,10 +193,10 @@ def reconstruction(a: Reconstruction) -> Evidence:
     n, first = a.as_json(), slice(0, FIRST_CONFIGURATIONS)
     folds = [
         Fold("More configurations", [], [_ways(a, slice(FIRST_CONFIGURATIONS, None))]),
-        Fold("Energies during relaxation", [], [_relaxation(a), tables.energies_table(a)]),
+        Fold("Energies during relaxation", [], [_relaxation(a), models.energies_table(a)]),
         Fold("A decoded distance matrix", [_matrix_words(n)], [_matrix(a)]),
     ]
-    items = [_ways(a, first), tables.ways_table(a)]
+    items: list[Item] = [_ways(a, first), models.ways_table(a)]
     return Evidence(findings.reconstruction(n), items, folds, findings.reconstruction_short(n))
 
 
@@ -220,15 +224,17 @@ def _relaxation(a: Reconstruction) -> Figure:
 
 def _matrix_words(n: Mapping[str, Any]) -> str:
     return (
-        f"Decoded matrices are no distances of points: the third eigenvalue is {number(n['third_ratio'])} of the second, "
-        f"negative ones make {percent(n['negative_mass'])}; the two entries of a pair differ by {number(n['asymmetry'])} σ."
+        f"Distances of points in the plane have two eigenvalues. Of decoded matrices the third is "
+        f"{number(n['third_ratio'])} of the second, negative ones make {percent(n['negative_mass'])}; the two entries of a "
+        f"pair differ by {number(n['asymmetry'])} σ."
     )
 
 
 def _matrix(a: Reconstruction) -> Figure:
     return Figure(
         distance_matrices(a.matrices[:1], a.matrices[1:]),
-        f"The first held-out distance matrix and its decoding; error over all rows {number(a.matrix_error)} σ ({STAND_IN}).",
+        f"The first held-out distance matrix and its decoding; error over all rows {number(a.matrix_error)} σ "
+        f"({STAND_IN}).",
         f"A distance matrix, its decoding and the error, {number(a.matrix_error)} σ over all rows.",
     )
 
@@ -241,11 +247,11 @@ def anomaly(a: Anomaly) -> Evidence:
     n = a.as_json()
     folds = [
         Fold("What odd configurations look like", [], [_kinds(a)]),
-        Fold("Every score with its interval", [], [tables.intervals_table(a, arm) for arm in a.tables]),
+        Fold("Every score with its interval", [], [models.intervals_table(a, arm) for arm in a.tables]),
         Fold("How far particles must be moved, and which one it was", [findings.attributed(n)], _moved(a)),
-        Fold("Hidden blocks of distances", [], [tables.hidden_table(a)]),
+        Fold("Hidden blocks of distances", [], [models.hidden_table(a)]),
     ]
-    return Evidence(findings.anomaly(n), [_roc(a), tables.scores_table(a)], folds)
+    return Evidence(findings.anomaly(n), [_roc(a), models.scores_table(a)], folds)
 
 
 def _kinds(a: Anomaly) -> Figure:
@@ -268,8 +274,10 @@ def _roc(a: Anomaly) -> Figure:
 
 
 def _moved(a: Anomaly) -> list[Item]:
-    ends = {SCORES[name]: tuple(np.array(end) for end in _ends(a.curve.auc[name])) for name in CURVES}
-    words = f"How far {a.curve.particles} particles must be moved to be noticed: {a.labels[a.main]}; bars are intervals."
+    ends = {SCORES[name]: _ends(a.curve.auc[name]) for name in CURVES}
+    words = (
+        f"How far {a.curve.particles} particles must be moved to be noticed: {a.labels[a.main]}; bars are intervals."
+    )
     largest = ", ".join(f"{SCORES[name]} {a.curve.auc[name][-1].score:.2f}" for name in CURVES)
     return [
         Figure(auc_by_size(a.curve.sizes, ends), words, f"AUC at the largest displacement: {largest}."),
@@ -284,8 +292,8 @@ def _moved(a: Anomaly) -> list[Item]:
     ]  # fmt: skip
 
 
-def _ends(curve: Sequence[Any]) -> tuple[list[float], list[float], list[float]]:
-    return [c.score for c in curve], [c.low for c in curve], [c.high for c in curve]
+def _ends(curve: Sequence[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    return np.array([c.score for c in curve]), np.array([c.low for c in curve]), np.array([c.high for c in curve])
 
 
 # Single latents
@@ -294,8 +302,8 @@ def _ends(curve: Sequence[Any]) -> tuple[list[float], list[float], list[float]]:
 def probing(a: Probing) -> Evidence:
     """Walks along the latents that move the code most, and what follows which latent."""
     folds = [
-        Fold("Every latent, and more walks", [], [tables.latents_table(a, len(a.latents.number)), _walks(a, WALKS)]),
-        Fold("Principal directions, and every training", [], [tables.principal_table(a, 10), tables.members_table(a)]),
+        Fold("Every latent, and more walks", [], [models.latents_table(a, len(a.latents.number)), _walks(a, WALKS)]),
+        Fold("Principal directions, and every training", [], [models.principal_table(a, 10), models.members_table(a)]),
     ]
     return Evidence(findings.probing(a.as_json()), [_walks(a, FIRST_WALKS)], folds)
 
@@ -336,11 +344,11 @@ def generation(a: Generated) -> Evidence:
         ),
     ]
     folds = [
-        Fold("Every γ", [], [tables.decoded_table(a), tables.relaxed_table(a)]),
+        Fold("Every γ", [], [fluid.decoded_table(a), fluid.relaxed_table(a)]),
         Fold("Pair correlation and heights", [], structure),
         Fold("Latents from a mixture", [_mixture(n["aggregate"])]),
     ]
-    items = [_samples(a, gravities, whose), tables.samples_table(a)]
+    items: list[Item] = [_samples(a, gravities, whose), fluid.samples_table(a)]
     return Evidence(findings.generation(n), items, folds, findings.generation_short(n))
 
 
@@ -348,9 +356,7 @@ def _samples(a: Generated, gravities: Sequence[float], whose: str) -> Figure:
     drawn = a.drawn[a.main]
     shown = np.concatenate([drawn.shown[g][:1] for g in gravities] + [a.equilibrium_shown[g][:1] for g in gravities])
     titles = [f"sample, {gravity(g)}" for g in gravities] + [f"equilibrium, {gravity(g)}" for g in gravities]
-    shares = ", ".join(
-        f"{percent(level['apart'])} at γ = {level['gravity']:g}" for level in drawn.as_json()["levels"]
-    )
+    shares = ", ".join(f"{percent(level['apart'])} at γ = {level['gravity']:g}" for level in drawn.as_json()["levels"])
     return Figure(
         configurations(shown, a.box, titles=titles, columns=len(gravities)),
         f"Above: the first sample of the prior at each γ as decoded ({way(a.main)}; {whose}); overlaps are ringed. "
@@ -372,8 +378,8 @@ def _mixture(aggregate: Mapping[str, Any]) -> str:
     gain = aggregate["gain"]
     side = "better" if gain is not None and gain > 0 else "no better"
     return (
-        f"A mixture of {findings.many(aggregate['components'], 'normal law')} of latents and γ describes the latents of "
-        f"held-out rows {side} than the prior, by {number(gain)} nats a row."
+        f"A mixture of {findings.many(aggregate['components'], 'normal law')} of latents and γ describes latents that "
+        f"it was not fitted to {side} than the prior, by {number(gain)} nats a row."
     )
 
 
@@ -401,12 +407,12 @@ def exact(a: Exact) -> Evidence:
     }
     figure = Figure(
         chain_paces(gravities, found),
-        "Independent samples of the mean height in a CPU second; hollow where chains are too short to tell. Tuned: best "
-        "step, and teleports.",
+        "Independent samples of the mean height in a CPU second; hollow where chains are too short to tell. Tuned: "
+        "best step, and teleports.",
         findings.exact(n),
     )
     folds = [
-        Fold("What moves along the latents gain, and every chain", [], [tables.gains_table(a), tables.walks_table(a)]),
-        Fold("Weighted draws", [], [tables.annealed_table(a)]),
+        Fold("What moves along the latents gain, and every chain", [], [fluid.gains_table(a), fluid.walks_table(a)]),
+        Fold("Weighted draws", [], [fluid.annealed_table(a)]),
     ]
     return Evidence(findings.exact(n), [figure], folds)

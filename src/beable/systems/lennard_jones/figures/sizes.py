@@ -13,7 +13,6 @@ from beable.report.figures.style import INK, FloatArray, legend, line_style, pan
 from beable.report.figures.words import words
 
 
-
 @styled
 def error_and_rate(
     sizes: FloatArray, errors: Mapping[str, FloatArray], rates: Mapping[str, FloatArray], *, last: str = ""
@@ -39,7 +38,9 @@ def error_and_rate(
     x = finite("sizes", sizes, 1)
     figure, panels = panel_grid(1, 2, 2.9)
     handles: dict[str, Any] = {}
-    for axes, lines, label in zip(panels[0], (errors, rates), ("error of a coordinate (σ)", "rate (nats)"), strict=True):
+    for axes, lines, label in zip(
+        panels[0], (errors, rates), ("error of a coordinate (σ)", "rate (nats)"), strict=True
+    ):
         for place, (name, y) in enumerate(lines.items()):
             look = {"color": INK, "linestyle": (0, (4, 2))} if name == last else line_style(place)
             (handles[words(name)],) = axes.plot(x, y, marker="o", markersize=3.5, linewidth=1.4, **look)
