@@ -4,6 +4,7 @@ Every number in a sentence is one of the numbers of the answer, which `results.j
 code. The wording follows the outcome: better, worse, or cannot be told.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ STAND_IN = f"smaller network in place of that of {GROUP}"
 KINDS = {"fake potential": "softer potential", "uniform": "uniform points"}
 #: quantities of configurations likewise
 QUANTITIES = {"height": "mean height", "gyration": "radius of gyration", "energy": "pair energy"}
+PERCENT = "\N{NO-BREAK SPACE}%"
 SURE = {"yes": "Yes", "no": "No", "cannot be told": "Cannot be told"}
 #: ways to draw samples, by arm
 ARMS = {
@@ -32,12 +34,12 @@ ARMS = {
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share in percent.
+    """A share in percent, with a space that does not break.
 
-    >>> percent(0.9767), percent(None)
-    ('97.7 %', '–')
+    >>> print(percent(0.9767), percent(None))
+    97.7 % –
     """
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    return "–" if share is None or math.isnan(share) else f"{100 * share:.{digits}f}{PERCENT}"
 
 
 def many(count: int, noun: str) -> str:
@@ -91,11 +93,11 @@ def quantity(name: str) -> str:
 def percents(low: float | None, high: float | None) -> str:
     """Two shares as a range in percent, or one where they print the same.
 
-    >>> percents(0.0, 0.005), percents(0.1, 0.1)
-    ('0.0 to 0.5 %', '10.0 %')
+    >>> print(percents(0.0, 0.005), percents(0.1, 0.1), sep=", ")
+    0.0 to 0.5 %, 10.0 %
     """
     ends = percent(low), percent(high)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
+    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(PERCENT)} to {ends[1]}"
 
 
 def _in_trainings(trainings: int) -> str:
@@ -353,7 +355,9 @@ def _exactness(n: Numbers) -> str:
 
 
 def _gain(gain: Numbers) -> str:
-    least, most = (number(gain[end], digits=2) for end in ("least", "most"))
+    if gain["least"] is None or gain["most"] is None:
+        return "Whether they are faster cannot be told: some paces are not defined."
+    least, most = (f"{gain[end]:.2f}" for end in ("least", "most"))
     said = f"moves along the latents give {least} to {most} times the independent samples a CPU second of tuned moves"
     short = gain["levels"] - gain["reliable"]
     if short:

@@ -19,7 +19,7 @@ from beable.systems.lennard_jones.figures.latents import accuracies, latent_maps
 from beable.systems.lennard_jones.figures.matrices import distance_matrices
 from beable.systems.lennard_jones.figures.sizes import chain_paces, error_and_rate
 from beable.systems.lennard_jones.figures.structure import height_profiles, radial_distributions
-from beable.systems.lennard_jones.figures.ways_back import ways_back
+from beable.systems.lennard_jones.figures.ways_back import small_boxes, ways_back
 from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, percent, way
 from beable.systems.lennard_jones.parts.anomaly import CURVES, Anomaly
 from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
@@ -133,7 +133,7 @@ def _maps(a: Latent) -> Figure:
     shares = {a.labels[name]: _shares(m.principal[0].share) for name, m in a.maps.items()}
     even = ", ".join(f"{a.labels[name]} {percent(m.principal[0].isotropic)}" for name, m in a.maps.items())
     return Figure(
-        latent_maps(maps, some.gamma, "γ", shares),
+        latent_maps(maps, some.gamma, "γ", {name: f"first component\n({share})" for name, share in shares.items()}),
         "Latents of the first training on their two principal components, in units of their spread; below each, the "
         f"shares of the variance on the two. If no direction stood out each would have: {even}. Distance images: "
         f"{STAND_IN}.",
@@ -175,7 +175,7 @@ def representations(a: Representations) -> Evidence:
     names = [f"{a.lines[arm].label}: {percent(a.lines[arm].sampled)}" for arm in a.samples]
     shares = ", ".join(f"{line.label} {percent(line.sampled)}" for line in a.lines.values())
     figure = Figure(
-        configurations(positions, a.box, titles=names, columns=min(6, len(names))),
+        small_boxes(positions, a.box, names),
         "The first sample of the prior of each, by its first training, nothing repaired; overlaps are ringed. In "
         f"percent: all samples without overlap, {OVERLAP}.",
         f"Samples of the prior without overlap: {shares}.",
@@ -224,9 +224,9 @@ def _relaxation(a: Reconstruction) -> Figure:
 
 def _matrix_words(n: Mapping[str, Any]) -> str:
     return (
-        f"Distances of points in the plane have two eigenvalues. Of decoded matrices the third is "
-        f"{number(n['third_ratio'])} of the second, negative ones make {percent(n['negative_mass'])}; the two entries of a "
-        f"pair differ by {number(n['asymmetry'])} σ."
+        "Distances of points in the plane have two eigenvalues. Of decoded matrices the third is "
+        f"{number(n['third_ratio'])} of the second, and {percent(n['negative_mass'])} of all are negative by size; the "
+        f"two entries of a pair differ by {number(n['asymmetry'])} σ."
     )
 
 

@@ -32,7 +32,7 @@ from beable.report.figures.words import panel_title, tick, words
 
 MOST_LEVELS = 8  # different values drawn as levels; more as a scale of colour
 MOST_POINTS = 3000
-REACH = 3.2  # of the maps side by side, in standard deviations
+REACH = 3.8  # of the maps side by side, in standard deviations
 
 Interval = tuple[float, float, float]  # value, low, high
 

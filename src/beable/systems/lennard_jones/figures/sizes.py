@@ -72,7 +72,7 @@ def chain_paces(gravities: FloatArray, found: Mapping[str, tuple[FloatArray, lis
 
     >>> figure = chain_paces(np.array([0.1, 1.0]), {"small moves": (np.array([3.0, 40.0]), [True, False])})
     >>> figure.axes[0].get_ylabel()
-    'independent samples a CPU second'
+    'samples a CPU second'
     """
     x = finite("γ", gravities, 1)
     figure, panels = panel_grid(1, 1, 2.7, 6.0)
@@ -88,7 +88,7 @@ def chain_paces(gravities: FloatArray, found: Mapping[str, tuple[FloatArray, lis
     if (known := known[np.isfinite(known)]).size:
         axis_scale(axes, "y", known)
     axes.set_xlabel("gravity γ")
-    axes.set_ylabel("independent samples a CPU second")
+    axes.set_ylabel("samples a CPU second")
     legend(figure, handles)
     return figure
 

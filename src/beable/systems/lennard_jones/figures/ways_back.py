@@ -1,6 +1,7 @@
-"""Configurations beside what several ways back made of them, on one scale of displacements."""
+"""Configurations beside what several ways back made of them, on one scale of displacements; many in small boxes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,9 @@ from beable.report.figures.checks import same_length
 from beable.report.figures.scales import colour_bar, colour_scale
 from beable.report.figures.style import INK, WIDTH, FloatArray, panel_grid, styled
 from beable.report.figures.words import panel_title
+
+ACROSS = 6  # small boxes side by side
+NEAR = 0.5  # σ around them that is seen
 
 
 @styled
@@ -69,3 +73,38 @@ def _way(axes: Axes, of: Scene, original: FloatArray, made: FloatArray, faces: F
     rings(axes, lines[:, 0], 0.16, facecolors=INK, edgecolors="none", linewidths=0, zorder=5)
     size = number(np.sqrt(np.mean(np.sum((made - original) ** 2, axis=1))), digits=2)
     axes.text(0, 0, f"{size} σ", transform=axes.transAxes, ha="left", va="top", fontsize=7.5)
+
+
+@styled
+def small_boxes(positions: FloatArray, box: float, titles: Sequence[str]) -> Figure:
+    """Configurations six in a row under titles of a few lines; what lies far outside is counted, not drawn.
+
+    Args:
+        positions: X, ``(rows, N, d)``, in units of σ.
+        box: side L.
+        titles: one a row.
+
+    Raises:
+        DataError: shape, numbers that are not finite.
+
+    >>> x = np.array([[[1.0, 1.0], [1.5, 1.0]], [[1.0, 1.0], [30.0, 1.0]]])
+    >>> figure = small_boxes(x, 8.0, ["near", "far"])
+    >>> [text.get_text() for axes in figure.axes[:2] for text in axes.texts if "o" in text.get_text()]
+    ['1 overlap', '1 far outside']
+    """
+    x = checked("configurations", positions, box)
+    same_length("titles", len(x), len(titles))
+    of = scene(x, box)
+    of = replace(of, beyond=min(of.beyond, NEAR))
+    rows = -(-len(x) // ACROSS)
+    figure, panels = panel_grid(rows, ACROSS, rows * (of.ratio * WIDTH / ACROSS + 0.55))
+    for axes, one, title in zip(panels.flat, x, titles, strict=False):
+        empty_box(axes, of)
+        particles(axes, of, one)
+        warnings(axes, of, one)
+        axes.texts[-1].set_text(axes.texts[-1].get_text().replace(", ", "\n"))
+        axes.set_title(panel_title(title, ACROSS), fontsize=8)
+    for axes in panels.flat[len(x) :]:
+        axes.set_axis_off()
+    gravity(panels[0, 0])
+    return figure

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from beable.report.page import Cell, Text
-from beable.systems.lennard_jones.findings import percent
+from beable.systems.lennard_jones.findings import PERCENT, percent
 
 Row = Sequence[Cell | Text]
 
@@ -15,7 +15,7 @@ def by_columns(columns: Iterable[Sequence[Cell | Text]]) -> list[list[Cell | Tex
 
 def percents(shares: Iterable[float | None], digits: int = 1) -> list[str]:
     """A column of shares in percent, without the sign."""
-    return [percent(share, digits).removesuffix(" %") for share in shares]
+    return [percent(share, digits).removesuffix(PERCENT) for share in shares]
 
 
 def gravity(value: float) -> str:

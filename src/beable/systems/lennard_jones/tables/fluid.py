@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from beable.console.numbers import column, number
 from beable.datasets.store import Store
 from beable.report.page import Cell, Table
-from beable.systems.lennard_jones.findings import GROUP, many, minus, percent, way
+from beable.systems.lennard_jones.findings import GROUP, PERCENT, many, minus, percent, way
 from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
 from beable.systems.lennard_jones.parts.exact import Exact
 from beable.systems.lennard_jones.parts.generation import ASKED, Drawn, Generated
@@ -71,8 +71,8 @@ def checks(a: Equilibrium) -> Table:
     rows = [_check_row(c, theirs.get(_check_name(c)), a.ours["threshold"], a.theirs["threshold"]) for c in ours]
     caption = (
         "Checks of equilibrium: what is found with its standard error in brackets, and how many standard errors that "
-        f"is off what holds for any fluid in equilibrium; a check fails below p = {number(a.ours['threshold'])}; ? passed, "
-        "but too vague to mean much."
+        f"is off what holds for any fluid in equilibrium; a check fails below p = {number(a.ours['threshold'])}; ? "
+        "passed, but too vague to mean much."
     )
     heads = ["check", "holds", "long runs", "off by", f"protocol of {GROUP}", "off by"]
     return Table(caption, heads, rows, "lrrrrr")
@@ -130,7 +130,7 @@ def _and_training(trainings: int) -> str:
 
 
 def _asked(share: float) -> Cell:
-    return Cell(percent(share).removesuffix(" %"), "good" if share >= ASKED else "miss")
+    return Cell(percent(share).removesuffix(PERCENT), "good" if share >= ASKED else "miss")
 
 
 def _least(a: Generated, name: str) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from beable.console.numbers import column, number
 from beable.report.figures.words import latent_name
 from beable.report.page import Cell, Table
-from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, minus, percent, quantity
+from beable.systems.lennard_jones.findings import GROUP, PERCENT, STAND_IN, kind, minus, percent, quantity
 from beable.systems.lennard_jones.imputation import METHODS, Missing
 from beable.systems.lennard_jones.parts.anomaly import Anomaly
 from beable.systems.lennard_jones.parts.latent import Latent
@@ -69,7 +69,7 @@ def latent_table(a: Latent) -> Table:
 
 
 def _without_percent(row: Row) -> Row:
-    return [cell.removesuffix(" %") if isinstance(cell, str) else cell for cell in row]
+    return [cell.removesuffix(PERCENT) if isinstance(cell, str) else cell for cell in row]
 
 
 def _latent_row(a: Latent, name: str, kinds: Sequence[str]) -> Row:
@@ -135,7 +135,7 @@ def linear_table(a: Representations) -> Table:
             [*percents(line.explained for line in lines), "–"],
             *([*column(line.linear[k] for line in lines), "–"] for k in COMPONENTS),
             [*column(line.error for line in lines), "–"],
-            [*percents(line.gravity for line in lines), percent(a.ceiling).removesuffix(" %")],
+            [*percents(line.gravity for line in lines), percent(a.ceiling).removesuffix(PERCENT)],
         ]
     )
     caption = (
@@ -164,7 +164,7 @@ def ways_table(a: Reconstruction) -> Table:
     )
     caption = (
         f"Held-out rows as they come back; no overlap: {OVERLAP}; error of matched particles. Energies: Jensen–Shannon "
-        f"distance from those of the originals, at most {LARGEST_DISTANCE:.2f}, as decoded and after {SWEEPS[0]} sweeps."
+        f"distance from those of the originals, at most {LARGEST_DISTANCE:.2f}; decoded, and after {SWEEPS[0]} sweeps."
     )
     columns = ["way back", "no overlap (%)", "error (σ)", "energies, decoded", f"energies, {SWEEPS[0]} sweeps"]
     return Table(caption, columns, rows, "lrrrr")
