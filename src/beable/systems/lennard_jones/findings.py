@@ -226,7 +226,7 @@ def reconstruction(n: Numbers) -> str:
     if not decoded:
         return text
     straight = listed(f"{percent(w['apart'])} by “{name}”" for name, w in decoded.items())
-    return f"{text} Decoded as coordinates {_verb(decoded)}: {straight}."
+    return f"{text} As other models decode configurations {_verb(decoded)}: {straight}."
 
 
 def reconstruction_short(n: Numbers) -> str:
@@ -245,7 +245,7 @@ def _verb(ways: Mapping[str, Numbers]) -> str:
     shares = [w["apart"] for w in ways.values()]
     if min(shares) > 0.5:
         return "most come back"
-    return "few come back" if max(shares) < 0.5 else "it depends on the way"
+    return "few come back" if max(shares) < 0.5 else "it depends on the model"
 
 
 # Anomalies
