@@ -163,7 +163,7 @@ OUTCOMES = [
     (findings.generation_short, samples(valid="cannot be told", agree=None), ["Cannot be told, in", "even after 100"]),
     (findings.generation, samples(), ["other models: 75.3\u00a0% (γ given, no physical terms)."]),
     (findings.exact, chains(), ["Exact, yes", "Faster, no: moves along the latents give 0.10 to 0.39 times"]),
-    (findings.exact, chains(5.2, 1.2, 2.0), ["Exact, no: the mean that is furthest off", "5.2 standard", "Faster, yes"]),
+    (findings.exact, chains(5.2, 1.2, 2.0), ["Exact, no: the mean that", "5.2 standard", "Faster, yes"]),
     (findings.exact, chains(None, 0.9, 1.1), ["Whether averages are exact cannot be told", "Faster, at some γ"]),
     (findings.exact, chains(reliable=1), ["Faster, cannot be told: at 3 of 4 γ chains are too short"]),
     (findings.exact, chains(least=None), ["Whether they are faster cannot be told"]),

@@ -63,8 +63,10 @@ def equilibrium(a: Equilibrium) -> Evidence:
 
 
 def _refused(a: Equilibrium) -> list[str]:
-    said = {"Long runs": fluid.reasons(a.ours), f"Samples by the {THEIRS}": fluid.reasons(a.theirs)}
-    return [f"{name}: {'; '.join(reasons)}." for name, reasons in said.items() if reasons]
+    """Why it cannot be told; where a check fails the table says which."""
+    said = {"Long runs": a.ours, f"Samples by the {THEIRS}": a.theirs}
+    untold = {name: judged for name, judged in said.items() if judged["equilibrated"] is None}
+    return [f"{name}: {'; '.join(fluid.reasons(judged))}." for name, judged in untold.items()]
 
 
 def _energies(a: Equilibrium) -> Figure:

@@ -60,14 +60,20 @@ class Equilibrium:
         """Mean energy by the source's protocol less ours, at the γ where it is most standard errors."""
         pairs = [(one, other) for one in self.ours["levels"] for other in self.theirs["levels"]]
         gaps = [_gap(one, other) for one, other in pairs if one["gravity"] == other["gravity"]]
+        gaps = [gap for gap in gaps if np.isfinite(gap["standard_errors"])]
         none = {"gravity": np.nan, "energy": np.nan, "standard_errors": np.nan}
         return max(gaps, key=lambda gap: gap["standard_errors"], default=none)
 
 
 def _gap(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, float]:
     difference = theirs["energy"] - ours["energy"]
-    error = float(np.hypot(ours["energy_error"], theirs["energy_error"]))
-    return {"gravity": ours["gravity"], "energy": difference, "standard_errors": abs(difference) / error}
+    one, other = (np.nan if level["energy_error"] is None else level["energy_error"] for level in (ours, theirs))
+    error = float(np.hypot(one, other))
+    return {
+        "gravity": ours["gravity"],
+        "energy": difference,
+        "standard_errors": abs(difference) / error if error else np.nan,
+    }
 
 
 def _verdict(assessment: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Tables of the fluid itself: data, equilibrium, samples beside it, exact averages."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from beable.console.numbers import column, number
 from beable.datasets.store import Store
@@ -10,22 +10,9 @@ from beable.systems.lennard_jones.findings import GROUP, PERCENT, many, minus, p
 from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
 from beable.systems.lennard_jones.parts.exact import Exact
 from beable.systems.lennard_jones.parts.generation import ASKED, Drawn, Generated
-from beable.systems.lennard_jones.tables.columns import Row, by_columns, over, percents
+from beable.systems.lennard_jones.tables.columns import Row, by_columns, measured, over, percents
 
 # Data
-
-
-class _Level(NamedTuple):
-    """A level of γ in columns."""
-
-    energy: float
-    energy_error: float
-    height: float
-    height_error: float
-
-    @classmethod
-    def of(cls, level: Mapping[str, Any]) -> "_Level":
-        return cls(*(level[name] for name in cls._fields))
 
 
 def levels(store: Store) -> list[Table]:
@@ -33,15 +20,14 @@ def levels(store: Store) -> list[Table]:
     found = store.assessment.get("levels", [])
     if not found:
         return []
-    energy, error, height, height_error = zip(*map(_Level.of, found), strict=True)
     rows = by_columns(
         [
             column(level["gravity"] for level in found),
             column(level["temperature"] for level in found),
             [f"{level['rows']:,}" for level in found],
             [f"{level['samples']:,.0f}" for level in found],
-            column(energy, error),
-            column(height, height_error),
+            _measured(found, "energy"),
+            _measured(found, "height"),
         ]
     )
     columns = ["γ", "T", "rows", "independent samples", "mean U (ε)", "mean height ⟨y⟩ (σ)"]
@@ -50,16 +36,20 @@ def levels(store: Store) -> list[Table]:
     ]
 
 
+def _measured(found: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    return measured([level.get(name) for level in found], [level.get(f"{name}_error") for level in found])
+
+
 # Equilibrium
 
 
 def energies_by_protocol(a: Equilibrium) -> Table:
     """Mean energies and heights of both protocols."""
-    ours, theirs = (list(map(_Level.of, judged["levels"])) for judged in (a.ours, a.theirs))
-    columns = [[f"{level['gravity']:g}" for level in a.ours["levels"]]]
-    for value, error in (("energy", "energy_error"), ("height", "height_error")):
-        for side in (ours, theirs):
-            columns.append(column([getattr(x, value) for x in side], [getattr(x, error) for x in side]))
+    ours = a.ours["levels"]
+    by_gravity = {level["gravity"]: level for level in a.theirs["levels"]}
+    theirs = [by_gravity.get(level["gravity"], {}) for level in ours]
+    quantities = [_measured(side, name) for name in ("energy", "height") for side in (ours, theirs)]
+    columns = [[f"{level['gravity']:g}" for level in ours], *quantities]
     heads = ["γ", "U, long runs (ε)", f"U, protocol of {GROUP}", "⟨y⟩, long runs (σ)", f"⟨y⟩, protocol of {GROUP}"]
     caption = "Mean energy and mean height of a particle; standard errors in brackets, in the last digits."
     return Table(caption, heads, by_columns(columns), "rrrrr")
@@ -88,9 +78,9 @@ def _check_row(ours: Mapping[str, Any], theirs: Mapping[str, Any] | None, level:
 
 
 def _judged(check: Mapping[str, Any], threshold: float) -> Row:
-    (value,) = column([check["value"]], [check["error"]])
+    (value,) = measured([check["value"]], [check["error"]])
     verdict = "miss" if check["p"] < threshold else "good" if check["sharp"] else "unsure"
-    return [value, Cell(minus(f"{check['z']:.1f}"), verdict)]
+    return [value, Cell("–" if check["z"] is None else minus(f"{check['z']:.1f}"), verdict)]
 
 
 def reasons(judged: Mapping[str, Any]) -> list[str]:
@@ -240,9 +230,9 @@ def walks_table(a: Exact) -> Table:
             [name for _, name, _ in every],
             [f"{w.height.time:.1f}{'' if w.height.reliable else ' *'}" for _, _, w in every],
             [f"{w.height.samples_per_second:,.0f}" for _, _, w in every],
-            column((w.height.mean for _, _, w in every), [w.height.mean_error for _, _, w in every]),
+            measured((w.height.mean for _, _, w in every), (w.height.mean_error for _, _, w in every)),
             [f"{a.means[g][2]:.3f}" for g, _, _ in every],
-            column((w.energy.mean for _, _, w in every), [w.energy.mean_error for _, _, w in every]),
+            measured((w.energy.mean for _, _, w in every), (w.energy.mean_error for _, _, w in every)),
             [minus(f"{a.means[g][0]:.2f}") for g, _, _ in every],
         ]
     )
@@ -258,7 +248,7 @@ def walks_table(a: Exact) -> Table:
 def annealed_table(a: Exact) -> Table:
     """The weighted draws beside the data."""
     found, means = a.annealed, a.means[a.gravity]
-    energy, height = (column([found[name]["mean"]], [found[name]["error"]])[0] for name in ("energy", "height"))
+    energy, height = (measured([found[name]["mean"]], [found[name]["error"]])[0] for name in ("energy", "height"))
     row = [f"{a.gravity:g}", str(found["steps"]), f"{found['effective']:.0f} of {found['rows']}", energy,
            minus(f"{means[0]:.2f}"), height, f"{means[2]:.3f}"]  # fmt: skip
     caption = (
