@@ -153,7 +153,7 @@ def test_the_page_needs_nothing_beside_it(page):
 def test_every_number_of_the_page_is_from_its_results(finished, page):
     study, done, out = finished
     hints = {part.name: Context(study, part, out).code.answer for part in study.parts}
-    answers = [a._replace(answer=moved(a.answer, hints[a.part.name], 0.93)) for a in done.answers]
+    answers = [a._replace(answer=moved(a.answer, hints[a.part.name], GRAVITY)) for a in done.answers]
     results = results_of(done.study, done.preset, done.store, done.runs, answers)
     other = study_page(done._replace(answers=answers, results=results), out)
     assert "\n".join(foreign(page, other, done, CONSTANTS)) == ""

@@ -56,10 +56,10 @@ def equilibrium(a: Equilibrium) -> Evidence:
     """Energies of both protocols; profiles, pair correlations and every check."""
     n = a.as_json()
     folds = [
-        Fold("Every check of equilibrium", _refused(a), [fluid.checks(a)]),
+        Fold("Means and every check of equilibrium", _refused(a), [fluid.energies_by_protocol(a), fluid.checks(a)]),
         Fold("Configurations, heights and pairs", [], _structure(a)),
     ]
-    return Evidence(findings.equilibrium(n), [_energies(a), fluid.energies_by_protocol(a)], folds)
+    return Evidence(findings.equilibrium(n), [_energies(a)], folds)
 
 
 def _refused(a: Equilibrium) -> list[str]:
