@@ -7,7 +7,7 @@ a constant that is declared.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,21 +41,26 @@ def value_of(printed: str) -> float:
     return float(number) * 10.0 ** int(power.strip()[2:].translate(RAISED) if power else 0)
 
 
-def moved(answer: Any, hint: Any) -> Any:
-    """An answer with every number that is no count made smaller by some percent, each by its own."""
+def moved(answer: Any, hint: Any, kept: Collection[float] = ()) -> Any:
+    """An answer with every number that is no count made smaller by some percent, each by its own; some are kept.
+
+    Args:
+        answer, hint: a record and its type.
+        kept: numbers that stay as they are, such as those that records are found by.
+    """
     arrays: dict[str, Any] = {}
     rng = np.random.default_rng(0)
-    kept = encode(answer, hint, arrays)
+    encoded = encode(answer, hint, arrays)
     changed = {name: a * rng.uniform(0.9, 0.97) if a.dtype.kind == "f" else a for name, a in arrays.items()}
-    return decode(_moved(kept, rng), hint, changed)
+    return decode(_moved(encoded, rng, kept), hint, changed)
 
 
-def _moved(kept: Any, rng: np.random.Generator) -> Any:
-    if isinstance(kept, dict):
-        return {key: _moved(value, rng) for key, value in kept.items()}
-    if isinstance(kept, list):
-        return [_moved(value, rng) for value in kept]
-    return kept * rng.uniform(0.9, 0.97) if isinstance(kept, float) else kept
+def _moved(tree: Any, rng: np.random.Generator, kept: Collection[float]) -> Any:
+    if isinstance(tree, dict):
+        return {key: _moved(value, rng, kept) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_moved(value, rng, kept) for value in tree]
+    return tree * rng.uniform(0.9, 0.97) if isinstance(tree, float) and tree not in kept else tree
 
 
 def numbers_of(tree: Any) -> Iterator[float]:

@@ -1,14 +1,21 @@
-"""Figures of sets of configurations: pair correlation, profiles, energies, relaxation."""
+"""Figures of sets of configurations and of what models make of them: structure, energies, latents, ways back."""
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 from beable.report.figures.style import PALETTE, WIDTH
 from beable.systems.lennard_jones.configurations import height_profile, radial_distribution
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
+from beable.systems.lennard_jones.figures.latents import latent_map, latent_maps
+from beable.systems.lennard_jones.figures.sizes import chain_paces, error_and_rate
 from beable.systems.lennard_jones.figures.structure import height_profiles, radial_distributions
+from beable.systems.lennard_jones.figures.ways_back import small_boxes, ways_back
 
 RNG = np.random.default_rng(12)
 X = RNG.uniform(0, 10, (20, 15, 2))
@@ -17,6 +24,7 @@ G = (R, np.exp(-R), 0.1 * np.exp(-R))
 U = RNG.normal(-8, 6, 200)
 SWEEPS = np.array([0.0, 1, 5, 20, 100])
 TRACES = U[:, None] + 40 * np.exp(-SWEEPS / 5)
+Z, LEVELS = RNG.normal(size=(80, 2)), np.repeat([0.1, 0.4, 0.7, 1.0], 20)
 FOUR = {f"γ = {g}": {"equilibrium": G, "decoded": G} for g in (0.1, 0.4, 0.7, 1)}
 
 FIGURES = {
@@ -27,10 +35,16 @@ FIGURES = {
     "energies": lambda: energies({"equilibrium": U, "decoded": np.append(3 * U, 50 * [np.inf])}),
     "energies by gravity": lambda: energies({"a": {"equilibrium": U, "decoded": U + 9}, "b": {"equilibrium": U}}),
     "relaxation": lambda: relaxations({"decoded": TRACES}, SWEEPS, equilibrium=U),
+    "ways back": lambda: ways_back(X[:2], {"a": X[:2] + 0.1, "b": X[2:4]}, 10.0),
+    "small boxes": lambda: small_boxes(X[:7], 10.0, [f"kind {i}: 97.5 %" for i in range(7)]),
+    "maps": lambda: latent_maps({"a": Z, "b": 9 * Z}, LEVELS, "γ", {"a": "20 %", "b": "9 %"}),
+    "sizes": lambda: error_and_rate(R, {"β = 1": 1 / R, "λ": 2 / R}, {"β = 1": R, "λ": 2 * R}, last="λ"),
+    "paces": lambda: chain_paces(R[:2], {"small": (R[:2], [True, False]), "tuned": (99 * R[:2], [True, True])}),
     "relaxation from overlaps": lambda: relaxations({"a": {"decoded": TRACES * 10.0 ** (9 - SWEEPS)}}, SWEEPS,
                                                     equilibrium={"a": U}),
 }  # fmt: skip
 
+DARKEST = colormaps["YlGnBu"](1.0)
 
 DEGENERATE = {
     "one row": lambda: radial_distributions({"decoded": radial_distribution(X[:1], 10, np.linspace(0.5, 20, 30))}),
@@ -47,6 +61,10 @@ DEGENERATE = {
     "infinite at first": lambda: relaxations({"a": np.where(SWEEPS > 1, TRACES, np.inf)}, SWEEPS, equilibrium=U),
     "always infinite": lambda: relaxations({"a": np.full((9, 5), np.inf)}, SWEEPS, equilibrium=U),
     "equilibrium at one energy": lambda: relaxations({"a": TRACES}, SWEEPS, equilibrium=np.zeros(9)),
+    "sizes, failed": lambda: error_and_rate(R, {"β = 1": np.nan * R}, {"β = 1": np.nan * R}),
+    "paces, failed": lambda: chain_paces(R[:2], {"small": (np.nan * R[:2], [False, False])}),
+    "maps of one place": lambda: latent_maps({"a": 0 * Z}, LEVELS, "γ", {"a": "0 %"}),
+    "far outside": lambda: small_boxes(np.array([[[5.0, 5.0], [900.0, 5.0]]]), 10.0, [""]),
     "many curves": lambda: radial_distributions({f"model {i}": G for i in range(14)}),
 }
 
@@ -116,6 +134,32 @@ def test_energies_far_above_equilibrium_bend_the_scale(start: float, scale: str)
     axes = relaxations({"a": U[:, None] + start / (1 + SWEEPS)}, SWEEPS, equilibrium=U).axes[0]
     assert axes.get_yscale() == scale
     assert axes.get_ylim()[0] < np.median(U)
+
+
+def faces(axes: Axes) -> list[list[float]]:
+    """Colours of the particles of a box."""
+    return next(c for c in axes.collections if isinstance(c, EllipseCollection)).get_facecolor().tolist()
+
+
+def test_ways_back_share_one_scale_of_displacements() -> None:
+    x = np.array([[[1.0, 1.0], [3.0, 1.0]]])
+    one = ways_back(x, {"a": x + 0.5, "b": x + 4.0}, 8.0)
+    other = ways_back(x, {"a": x + 0.5, "b": x + 1.0}, 8.0)
+    assert faces(one.axes[2]) == faces(other.axes[2]) == [[*DARKEST]] * 2
+    assert faces(one.axes[1]) != faces(other.axes[1])
+
+
+def test_a_level_of_gravity_has_its_colour_in_maps_and_in_curves() -> None:
+    curves = [line.get_color() for line in radial_distributions({f"γ = {g}": G for g in range(4)}).axes[0].lines[1:]]
+    handles = latent_maps({"a": Z}, LEVELS, "γ", {"a": ""}).legends[0].legend_handles
+    assert [to_hex(handle.get_color()).upper() for handle in handles] == [colour.upper() for colour in curves]
+    alone = latent_map(Z, LEVELS, "γ").legends[0].legend_handles
+    assert [to_hex(h.get_color()) for h in alone] == [to_hex(h.get_color()) for h in handles]
+
+
+def test_paces_of_chains_that_are_too_short_are_hollow() -> None:
+    marks = chain_paces(R[:2], {"small": (R[:2], [True, False])}).axes[0].lines[1:]
+    assert [mark.get_markerfacecolor() for mark in marks] == [PALETTE[0], "white"]
 
 
 @pytest.mark.parametrize("word", [r"$\frac$", "_名前", "x" * 300])

@@ -1,4 +1,4 @@
-"""Figures and tables of the parts of the Lennard-Jones study."""
+"""The evidence of the parts of the Lennard-Jones study: figures, tables, and what stands folded behind them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,47 +7,37 @@ import numpy as np
 
 from beable.console.numbers import number
 from beable.datasets.store import Store
-from beable.report.figures.particles import configurations, reconstructions, traversals
-from beable.report.figures.sweeps import sweep
-from beable.report.page import Cell, Figure, Table
+from beable.report.figures.particles import configurations, traversals
+from beable.report.figures.style import FloatArray
+from beable.report.figures.words import latent_name
+from beable.report.page import Evidence, Figure, Fold, Item
+from beable.systems.lennard_jones import findings
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
 from beable.systems.lennard_jones.figures.anomalies import attribution, auc_by_size, roc_curves
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
-from beable.systems.lennard_jones.figures.latents import accuracies, latent_map
+from beable.systems.lennard_jones.figures.latents import accuracies, latent_maps
 from beable.systems.lennard_jones.figures.matrices import distance_matrices
+from beable.systems.lennard_jones.figures.sizes import chain_paces, error_and_rate
 from beable.systems.lennard_jones.figures.structure import height_profiles, radial_distributions
-from beable.systems.lennard_jones.imputation import METHODS, Missing
+from beable.systems.lennard_jones.figures.ways_back import small_boxes, ways_back
+from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, percent, way
 from beable.systems.lennard_jones.parts.anomaly import CURVES, Anomaly
 from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
-from beable.systems.lennard_jones.parts.exact import Exact, Walk
+from beable.systems.lennard_jones.parts.exact import Exact
 from beable.systems.lennard_jones.parts.generation import Drawn, Generated
 from beable.systems.lennard_jones.parts.latent import Latent
 from beable.systems.lennard_jones.parts.probing import Probing
 from beable.systems.lennard_jones.parts.reconstruction import SWEEPS, Reconstruction
 from beable.systems.lennard_jones.parts.representations import Representations
 from beable.systems.lennard_jones.parts.size_beta import SizeBeta
+from beable.systems.lennard_jones.tables import fluid, models
+from beable.systems.lennard_jones.tables.columns import gravity
+from beable.systems.lennard_jones.tables.models import OVERLAP, SCORES
 
-Item = Figure | Table
-WALKS, MOST_STEPS = 4, 5
+WALKS, STEPS, FIRST_WALKS = 4, 5, 2
+FIRST_CONFIGURATIONS = 2
 SHOWN_SCORES = ("distortion", "rate", "energy")
-TABLE_SCORES = (
-    "distortion",
-    "rate",
-    "loss",
-    "residual",
-    "distortion_two_sided",
-    "rate_two_sided",
-    "energy",
-    "overlap",
-    "height_two_sided",
-    "mahalanobis",
-    "isolation_forest",
-    "pca_error",
-)
-
-
-def _gamma(gravity: float) -> str:
-    return f"γ = {gravity:g}"
+THEIRS = f"protocol of {GROUP}"
 
 
 def _curve(g: RadialDistribution) -> tuple[Any, Any, Any]:
@@ -55,425 +45,376 @@ def _curve(g: RadialDistribution) -> tuple[Any, Any, Any]:
 
 
 def data_items(store: Store) -> list[Item]:
-    """A few configurations of a store of particles, and the numbers of its levels."""
-    levels = store.assessment.get("levels", [])
-    columns = ["γ", "T", "rows", "chains", "independent samples", "mean energy (ε)", "mean height (σ)"]
-    rows = [_level_row(level) for level in levels]
-    return [Table("The data, level by level, with standard errors.", columns, rows, "rrrrrrr")] if rows else []
+    """The numbers of a store of particles, level by level."""
+    return [*fluid.levels(store)]
 
 
-def _level_row(level: Mapping[str, Any]) -> list[Cell | str]:
-    plain = [f"{level['gravity']:g}", f"{level['temperature']:g}", f"{level['rows']:,}", f"{level['chains']:,}"]
-    means = [number(level["energy"], level["energy_error"]), number(level["height"], level["height_error"])]
-    return [*plain, number(level["samples"]), *means]
+# Equilibrium
 
 
-def equilibrium_items(a: Equilibrium) -> list[Item]:
-    """Configurations, energies of both protocols, profiles, pair correlations and failed checks."""
-    names = [_gamma(g) for g in a.gravities]
-    both = {_gamma(g): {"long runs": a.energies[g], "source's protocol": a.theirs_energies[g]} for g in a.gravities}
-    profiles = {_gamma(g): {"long runs": a.profiles[g], "source's protocol": a.theirs_profiles[g]} for g in a.gravities}
-    failed = [[str(reason)] for reason in a.theirs["reasons"]] or [["none"]]
+def equilibrium(a: Equilibrium) -> Evidence:
+    """Energies of both protocols; profiles, pair correlations and every check."""
+    n = a.as_json()
+    folds = [
+        Fold("Means and every check of equilibrium", _refused(a), [fluid.energies_by_protocol(a), fluid.checks(a)]),
+        Fold("Configurations, heights and pairs", [], _structure(a)),
+    ]
+    return Evidence(findings.equilibrium(n), [_energies(a)], folds)
+
+
+def _refused(a: Equilibrium) -> list[str]:
+    """Why it cannot be told; where a check fails the table says which."""
+    said = {"Long runs": a.ours, f"Samples by the {THEIRS}": a.theirs}
+    untold = {name: judged for name, judged in said.items() if judged["equilibrated"] is None}
+    return [f"{name}: {'; '.join(fluid.reasons(judged))}." for name, judged in untold.items()]
+
+
+def _energies(a: Equilibrium) -> Figure:
+    both = {gravity(g): {"long runs": a.energies[g], THEIRS: a.theirs_energies[g]} for g in a.gravities}
+    gap = a.as_json()["largest_gap"]
+    at = f" most so at γ = {gap['gravity']:g}, by {number(gap['energy'])} ε" if gap["gravity"] is not None else ""
+    return Figure(
+        energies(both, reference="long runs"),
+        f"Distributions of energies; the area is the long runs, the line the {THEIRS}.",
+        f"Energies of both protocols at each γ; their means differ{at}.",
+    )
+
+
+def _structure(a: Equilibrium) -> list[Item]:
+    profiles = {gravity(g): {"long runs": a.profiles[g], THEIRS: a.theirs_profiles[g]} for g in a.gravities}
+    heights = ", ".join(f"{level['height']:.2f} σ at γ = {level['gravity']:g}" for level in a.ours["levels"])
     return [
         Figure(
-            configurations(a.shown, a.box, titles=names),
-            "One configuration at each gravity; discs have diameter σ, the floor is hatched.",
-            "Configurations of particles in their boxes.",
-        ),
-        Figure(
-            energies(both, reference="long runs"),
-            "Energies of the two protocols. The area is the long runs, which passed all checks of equilibrium.",
-            "Distributions of energies.",
+            configurations(a.shown, a.box, titles=[gravity(g) for g in a.gravities]),
+            "The first configuration at each gravity; discs have diameter σ, the floor is hatched.",
+            f"Particles sink with gravity; their mean height is {heights}.",
         ),
         Figure(
             height_profiles(profiles, reference="long runs"),
             "Density against height; bands are two standard errors.",
-            "Density profiles.",
+            f"Density against height of both protocols; the mean height of long runs is {heights}.",
         ),
         Figure(
-            radial_distributions({_gamma(g): _curve(p) for g, p in a.pairs.items()}),
+            radial_distributions({gravity(g): _curve(p) for g, p in a.pairs.items()}),
             "Pair correlation, normalised by the pair distances of the box itself.",
-            "Pair correlation functions.",
+            "Pair correlation at each gravity, with peaks at the shells of neighbours.",
         ),
-        Table("Checks of equilibrium that the source's protocol fails.", ["check"], failed),
     ]
 
 
-def latent_items(a: Latent) -> list[Item]:
-    """Maps of the first arms, accuracies against the ceiling, and the table."""
-    items: list[Item] = []
-    for name in list(a.maps)[:2]:
-        m = a.maps[name]
-        share = m.principal[0].share
-        labels = (f"first component, {share[0]:.1%}", f"second component, {share[1]:.1%}")
-        items.append(
-            Figure(
-                latent_map(m.principal[0].coordinates, m.gamma, "γ", axes_labels=labels),
-                f"Two principal components of the latents: {a.labels[name]}. If no direction stood out, each would "
-                f"explain {m.principal[0].isotropic:.1%}.",
-                "Latents coloured by gravity.",
-            )
-        )
+# Latents
+
+
+def latent(a: Latent) -> Evidence:
+    """Accuracies between chance and what is possible; maps of all arms."""
+    n = a.as_json()
+    folds = [Fold("Numbers and maps of the latents", [], [models.latent_table(a), _maps(a)])]
+    return Evidence(findings.latents(n), [_accuracies(a)], folds)
+
+
+def _accuracies(a: Latent) -> Figure:
     first = next(iter(a.maps.values()))
     bars = {
-        f"{a.labels[name]}: {kind}": (p[0].score, p[0].low, p[0].high)
+        f"{a.labels[name]}: {probe}": (p[0].score, p[0].low, p[0].high)
         for name, m in a.maps.items()
-        for kind, p in m.probes.items()
+        for probe, p in m.probes.items()
     }
-    ceiling = first.ceiling.accuracy
-    items.append(
-        Figure(
-            accuracies(bars, ceiling=ceiling.score, chance=first.chance, ceiling_name="best possible from Σy"),
-            "Accuracy of γ from the latents of the first member, on rows that neither model nor probe was fitted to.",
-            "Accuracies of probes of gravity.",
-        )
+    members = max(len(m.principal) for m in a.maps.values())
+    whose = "the only training of each" if members == 1 else "the first training of each"
+    return Figure(
+        accuracies(bars, ceiling=first.ceiling.accuracy.score, chance=first.chance, ceiling_name="best possible"),
+        f"Held-out rows whose γ a probe tells from the latents, {whose}; at best by the sum of heights Σy. Distance "
+        f"images: {STAND_IN}.",
+        findings.latents(a.as_json()),
     )
-    kinds = list(first.probes)
-    columns = ["arm", *kinds, "k-means, AMI", "⟨y⟩ along the probe, Spearman"]
-    rows = [_latent_row(a, name, kinds) for name in a.maps]
-    items.append(Table("Median over members.", columns, rows, "l" + "r" * (len(kinds) + 2)))
-    return items
 
 
-def _latent_row(a: Latent, name: str, kinds: Sequence[str]) -> list[Cell | str]:
-    m = a.maps[name]
-    probes = [number(np.median([p.score for p in m.probes[kind]])) for kind in kinds]
-    clusters, along = np.median([c.score for c in m.clusters]), np.median([t.correlation for t in m.trend])
-    return [a.labels[name], *probes, number(clusters), number(along)]
+def _maps(a: Latent) -> Figure:
+    some = next(iter(a.maps.values()))
+    maps = {a.labels[name]: m.principal[0].coordinates for name, m in a.maps.items()}
+    shares = {a.labels[name]: _shares(m.principal[0].share) for name, m in a.maps.items()}
+    even = ", ".join(f"{a.labels[name]} {percent(m.principal[0].isotropic)}" for name, m in a.maps.items())
+    return Figure(
+        latent_maps(maps, some.gamma, "γ", {name: f"first component\n({share})" for name, share in shares.items()}),
+        "Latents of the first training on their two principal components, in units of their spread; below each, the "
+        f"shares of the variance on the two. If no direction stood out each would have: {even}. Distance images: "
+        f"{STAND_IN}.",
+        "Latents by γ; shares of the two components: " + ", ".join(f"{name} {words}" for name, words in shares.items()),
+    )
 
 
-def size_beta_items(a: SizeBeta) -> list[Item]:
+def _shares(share: Any) -> str:
+    return " and ".join(percent(float(s)) for s in share)
+
+
+# Size and β
+
+
+def size_beta(a: SizeBeta) -> Evidence:
     """Error and rate against the number of latents, a line a β."""
-    sizes = a.sizes.astype(float)
-    members = a.betas.shape[1] - 1
-    names = [f"β = {a.betas[0, k]:g}" for k in range(members)] + ["λ = 0.00035, the source's"]
-    errors = {name: (sizes, a.error[:, k]) for k, name in enumerate(names)}
-    rates = {name: (sizes, a.rate[:, k]) for k, name in enumerate(names)}
-    rows = [
-        [str(n), *(f"{number(a.error[i, k])} / {number(a.rate[i, k])} / {a.active[i, k]}" for k in range(members + 1))]
-        for i, n in enumerate(a.sizes)
-    ]
-    columns = ["latents", *names[:-1], "source's λ (β at this size)"]
-    rows = [[*row[:-1], f"{row[-1]} ({a.betas[i, -1]:g})"] for i, row in enumerate(rows)]
-    return [
-        Figure(
-            sweep(errors, "number of latents", "error of a coordinate (σ)"),
-            "Root-mean-square error on held-out rows. At one λ of the source, more latents are a smaller β too.",
-            "Errors against the number of latents.",
-        ),
-        Figure(
-            sweep(rates, "number of latents", "rate (nats)"),
-            "Rate on held-out rows.",
-            "Rates against the number of latents.",
-        ),
-        Table("Error in σ / rate in nats / active latents.", columns, rows, "l" + "r" * (members + 1)),
-    ]
+    n = a.as_json()
+    sizes, names = a.sizes.astype(float), [*(f"β = {b:g}" for b in a.betas[0, :-1]), f"λ of {GROUP}"]
+    errors, rates = ({name: v[:, k] for k, name in enumerate(names)} for v in (a.error, a.rate))
+    figure = Figure(
+        error_and_rate(sizes, errors, rates, last=names[-1]),
+        "Root-mean-square error and rate on held-out rows, 1 training for each number of latents and β. At one λ more "
+        "latents are a smaller β too.",
+        findings.size_beta(n),
+    )
+    error = models.size_beta_table(a, a.error, "Error of a coordinate in σ, on held-out rows; 1 training for each.")
+    rate = models.size_beta_table(a, a.rate, "Rate in nats a row.")
+    active = models.size_beta_table(a, a.active, "Latents that carry more than 0.05 nats.")
+    folds = [Fold("Errors, rates and active latents in numbers", [], [error, rate, active])]
+    return Evidence(findings.size_beta(n), [figure], folds)
 
 
-def representations_items(a: Representations) -> list[Item]:
-    """The table, and one sample of the prior of each representation."""
-    columns = ["", "2 PCs explain", "PCA 2 / 10 / 40", "VAE", "nats", "γ", "decoded %", "samples %", "in box %"]
-    rows = [_line_row(line) for line in a.lines.values()]
+# Representations
+
+
+def representations(a: Representations) -> Evidence:
+    """One sample of the prior of each representation, and the table."""
     positions = np.stack(list(a.samples.values()))
-    names = [a.lines[arm].label for arm in a.samples]
-    return [
-        Table(
-            "Errors of principal components and of the VAE in σ, of a coordinate or a distance (of polar coordinates "
-            "and densities in their own units); rate in nats; accuracy of γ from the latents, at most "
-            f"{a.ceiling:.3f}; shares of decoded rows and of samples of the prior with all distances above 0.8 σ, and "
-            "of samples in the box. Medians over members, held-out rows.",
-            columns,
-            rows,
-            "lrrrrrrrr",
-        ),
-        Figure(
-            configurations(positions, a.box, titles=names, columns=4),
-            "One sample of the prior of each, decoded, nothing repaired; overlapping pairs are ringed.",
-            "Samples of the prior by representation.",
-        ),
-    ]
-
-
-def _line_row(line: Any) -> list[Cell | str]:
-    linear = " / ".join(number(e) for e in line.linear.values())
-    shares = [f"{100 * share:.1f}" for share in (line.decoded, line.sampled, line.inside)]
-    return [
-        line.label,
-        f"{line.explained:.1%}",
-        linear,
-        number(line.error),
-        number(line.rate),
-        number(line.gravity),
-        *shares,
-    ]
-
-
-def reconstruction_items(a: Reconstruction) -> list[Item]:
-    """Originals and every way back, energies before and after relaxation, a matrix."""
-    items: list[Item] = [
-        Figure(
-            distance_matrices(a.matrices[:1], a.matrices[1:]),
-            f"A held-out distance matrix and its decoding; error {number(a.matrix_error)} σ over all rows.",
-            "Distance matrices.",
-        )
-    ]
-    for name, way in a.ways.items():
-        items.append(
-            Figure(
-                reconstructions(a.originals, way.positions, a.box),
-                f"Originals above, below {name}; lines lead from each particle to the decoded one that it is matched "
-                "with.",
-                f"Configurations and their reconstruction by {name}.",
-            )
-        )
-    traces = {name: np.stack(list(way.energy.values()), axis=1) for name, way in a.ways.items()}
-    items.append(
-        Figure(
-            relaxations(traces, np.array([0, *SWEEPS]), equilibrium=a.energy),
-            "Energies as decoded and after sweeps of Monte Carlo: median and middle half of the rows; the band is that "
-            "of the originals.",
-            "Energies against sweeps of relaxation.",
-        )
+    names = [f"{a.lines[arm].label}: {percent(a.lines[arm].sampled)}" for arm in a.samples]
+    shares = ", ".join(f"{line.label} {percent(line.sampled)}" for line in a.lines.values())
+    figure = Figure(
+        small_boxes(positions, a.box, names),
+        "The first sample of the prior of each, by its first training, nothing repaired; overlaps are ringed. In "
+        f"percent: all samples without overlap, {OVERLAP}.",
+        f"Samples of the prior without overlap: {shares}.",
     )
-    columns = [
-        "way back",
-        "without overlap",
-        "error, matched (σ)",
-        "shape error (σ)",
-        "median U",
-        "after 10",
-        "after 100",
+    numbers: list[Item] = [models.representations_table(a), models.linear_table(a)]
+    folds = [Fold("Numbers, principal components, and what latents know of γ", [], numbers)]
+    return Evidence(findings.representations(a.as_json()), [figure], folds)
+
+
+# Reconstruction
+
+
+def reconstruction(a: Reconstruction) -> Evidence:
+    """Originals beside every way back, energies before and after relaxation, a matrix."""
+    n, first = a.as_json(), slice(0, FIRST_CONFIGURATIONS)
+    folds = [
+        Fold("More configurations", [], [_ways(a, slice(FIRST_CONFIGURATIONS, None))]),
+        Fold("Energies during relaxation", [], [_relaxation(a), models.energies_table(a)]),
+        Fold("A decoded distance matrix", [_matrix_words(n)], [_matrix(a)]),
     ]
-    rows: list[list[Cell | str]] = [
-        [
-            name,
-            f"{way.apart:.1%}",
-            number(way.matched),
-            "–" if way.shape is None else number(way.shape),
-            *(number(np.median(e)) if np.isfinite(np.median(e)) else "∞" for e in way.energy.values()),
-        ]
-        for name, way in a.ways.items()
-    ]
-    caption = f"Originals have a mean energy of {number(a.energy.mean())}."
-    items.append(Table(caption, columns, rows, "lrrrrrr"))
-    distances = [[name, *(number(j.distance) for j in way.distance.values())] for name, way in a.ways.items()]
-    floor = next(iter(a.ways.values())).distance[0].floor
-    caption = (
-        f"Jensen–Shannon distance of the energies from those of the originals; two samples of this size from one "
-        f"distribution are {number(floor)} apart. The right energies with labels of other rows: "
-        f"{number(a.mislabelled.distance)}."
+    items: list[Item] = [_ways(a, first), models.ways_table(a)]
+    return Evidence(findings.reconstruction(n), items, folds, findings.reconstruction_short(n))
+
+
+def _ways(a: Reconstruction, rows: slice) -> Figure:
+    made = {name: w.positions[rows] for name, w in a.ways.items()}
+    errors = ", ".join(f"{name} {number(w.matched)} σ" for name, w in a.ways.items())
+    return Figure(
+        ways_back(a.originals[rows], made, a.box),
+        "The first held-out configurations and what comes back, with lines from each particle to its match and their "
+        f"root mean square. Classical scaling and SMACOF: {STAND_IN}.",
+        f"Median error of a particle by way: {errors}.",
     )
-    items.append(Table(caption, ["way back", "as decoded", "after 10 sweeps", "after 100"], distances, "lrrr"))
-    return items
 
 
-def anomaly_items(a: Anomaly) -> list[Item]:
-    """What anomalous rows look like, ROC curves, the tables, the curve of displacements and the attribution."""
-    kinds = [kind for kind in a.shown if kind != "ordinary"]
-    first = next(iter(a.tables))
-    scores = a.tables[first].scores
-    curves = {name: {kind: scores[kind][name].mean(0) for kind in ("normal", *kinds)} for name in SHOWN_SCORES}
-    moved = np.stack([a.shown["four particles moved"]])
-    ends = {
-        name: (
-            np.array([c.score for c in a.curve.auc[name]]),
-            np.array([c.low for c in a.curve.auc[name]]),
-            np.array([c.high for c in a.curve.auc[name]]),
-        )
-        for name in CURVES
-    }
-    hidden = [_missing_row(m) for m in a.missing.values()]
+def _relaxation(a: Reconstruction) -> Figure:
+    traces = {name: np.stack(list(w.energy.values()), axis=1) for name, w in a.ways.items()}
+    off = ", ".join(f"{name} {number(w.difference[SWEEPS[-1]])} ε" for name, w in a.ways.items())
+    return Figure(
+        relaxations(traces, np.array([0, *SWEEPS]), equilibrium=a.energy),
+        "Energies as decoded and after sweeps of Monte Carlo: median and middle half of the rows; the band is that of "
+        "the originals.",
+        f"Mean energy off the originals after {SWEEPS[-1]} sweeps: {off}.",
+    )
+
+
+def _matrix_words(n: Mapping[str, Any]) -> str:
+    return (
+        "Distances of points in the plane have two eigenvalues. Of decoded matrices the third is "
+        f"{number(n['third_ratio'])} of the second, and {percent(n['negative_mass'])} of all are negative by size; the "
+        f"two entries of a pair differ by {number(n['asymmetry'])} σ."
+    )
+
+
+def _matrix(a: Reconstruction) -> Figure:
+    return Figure(
+        distance_matrices(a.matrices[:1], a.matrices[1:]),
+        f"The first held-out distance matrix and its decoding; error over all rows {number(a.matrix_error)} σ "
+        f"({STAND_IN}).",
+        f"A distance matrix, its decoding and the error, {number(a.matrix_error)} σ over all rows.",
+    )
+
+
+# Anomalies
+
+
+def anomaly(a: Anomaly) -> Evidence:
+    """ROC curves and scores; what odd rows look like, every interval, the size that is noticed, hidden distances."""
+    n = a.as_json()
+    folds = [
+        Fold("What odd configurations look like", [], [_kinds(a)]),
+        Fold("Every score with its interval", [], [models.intervals_table(a, arm) for arm in a.tables]),
+        Fold("How far particles must be moved, and which one it was", [findings.attributed(n)], _moved(a)),
+        Fold("Hidden blocks of distances", [], [models.hidden_table(a)]),
+    ]
+    return Evidence(findings.anomaly(n), [_roc(a), models.scores_table(a)], folds)
+
+
+def _kinds(a: Anomaly) -> Figure:
+    return Figure(
+        configurations(np.stack(list(a.shown.values())), a.box, titles=[kind(name) for name in a.shown], columns=5),
+        "The first configuration of each kind.",
+        f"Configurations: {findings.listed(kind(name) for name in a.shown)}.",
+    )
+
+
+def _roc(a: Anomaly) -> Figure:
+    scores = a.tables[a.main].scores
+    kinds = ["normal", *(name for name in a.shown if name != "ordinary")]
+    curves = {SCORES[name]: {kind(k): scores[k][name].mean(0) for k in kinds} for name in SHOWN_SCORES}
+    return Figure(
+        roc_curves(curves),
+        f"ROC curves of “{a.labels[a.main]}”. Below the diagonal odd rows score lower than ordinary ones.",
+        findings.anomaly(a.as_json()),
+    )
+
+
+def _moved(a: Anomaly) -> list[Item]:
+    ends = {SCORES[name]: _ends(a.curve.auc[name]) for name in CURVES}
+    words = (
+        f"How far {a.curve.particles} particles must be moved to be noticed: {a.labels[a.main]}; bars are intervals."
+    )
+    largest = ", ".join(f"{SCORES[name]} {a.curve.auc[name][-1].score:.2f}" for name in CURVES)
     return [
+        Figure(auc_by_size(a.curve.sizes, ends), words, f"AUC at the largest displacement: {largest}."),
         Figure(
-            configurations(np.stack(list(a.shown.values())), a.box, titles=list(a.shown), columns=5),
-            "One configuration of each kind.",
-            "Ordinary and anomalous configurations.",
+            attribution(
+                np.stack([a.shown["four particles moved"]]), a.share[None], a.box, moved=a.moved[None],
+                label="share of the squared error",
+            ),
+            "Share of the error by particle in the first such row; crosses are those that were moved.",
+            findings.attributed(a.as_json()),
         ),
-        Figure(
-            roc_curves(curves),
-            f"ROC curves: {a.labels[first]}. Below the diagonal the anomalous rows score lower than ordinary ones.",
-            "ROC curves.",
-        ),
-        *(_auc_table(a, arm, kinds) for arm in a.tables),
-        Figure(
-            auc_by_size(a.curve.sizes, ends),
-            f"How far {a.curve.particles} particles must be moved to be noticed: {a.labels[first]}.",
-            "AUC against the size of a displacement.",
-        ),
-        Figure(
-            attribution(moved, a.share[None], a.box, moved=a.moved[None], label="share of the distortion"),
-            f"Share of the distortion by particle; crosses are those that were moved. Of the four particles "
-            f"with the largest share {a.attribution.model.score:.0%} were moved, by energy "
-            f"{a.attribution.energy.score:.0%}, by chance {a.attribution.chance:.0%}.",
-            "Which particles are out of place.",
-        ),
-        Table(
-            "Error of hidden distances in σ, median over members: the block set to zero as if it were data, the latent "
-            "that explains the known distances best, points that have them, and the mean matrix.",
-            ["hidden pairs", *METHODS],
-            hidden,
-            "l" + "r" * len(METHODS),
-        ),
+    ]  # fmt: skip
+
+
+def _ends(curve: Sequence[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    return np.array([c.score for c in curve]), np.array([c.low for c in curve]), np.array([c.high for c in curve])
+
+
+# Single latents
+
+
+def probing(a: Probing) -> Evidence:
+    """Walks along the latents that move the code most, and what follows which latent."""
+    folds = [
+        Fold("Every latent, and more walks", [], [models.latents_table(a, len(a.latents.number)), _walks(a, WALKS)]),
+        Fold("Principal directions, and every training", [], [models.principal_table(a, 10), models.members_table(a)]),
     ]
+    return Evidence(findings.probing(a.as_json()), [_walks(a, FIRST_WALKS)], folds)
 
 
-def _missing_row(m: Missing) -> list[Cell | str]:
-    pairs = int(m.hidden.sum()) // 2
-    found = [number(np.median(m.found[name].rmse)) if name in m.found else "–" for name in METHODS]
-    return [f"{pairs} of {m.hidden.shape[0] * (m.hidden.shape[0] - 1) // 2}", *found]
-
-
-def _auc_table(a: Anomaly, arm: str, kinds: Sequence[str]) -> Table:
-    found = a.tables[arm].found
-    rows = [
-        [name.replace("_", " "), *(_interval(found[kind][name].auc) for kind in kinds)]
-        for name in TABLE_SCORES
-        if name in found[kinds[0]]
-    ]
-    return Table(f"ROC-AUC with its interval: {a.labels[arm]}.", ["score", *kinds], rows, "l" + "r" * len(kinds))
-
-
-def _interval(auc: Any) -> str:
-    return f"{auc.score:.3f} ({auc.low:.3f} to {auc.high:.3f})"
-
-
-def probing_items(a: Probing) -> list[Item]:
-    """Walks along the directions that move the code most, and what follows which latent."""
+def _walks(a: Probing, most: int) -> Figure:
     t = a.latents
-    steps = np.unique(np.linspace(0, len(t.steps) - 1, MOST_STEPS).round().astype(int))
-    names = [f"latent {k}" for k in t.number[:WALKS]]
-    quantities = list(t.effects)
-    rows: list[list[Cell | str]] = [
-        [f"latent {t.number[i]}", f"{t.explained[i]:.1%}", *(f"{t.effects[q][i].association:+.2f}" for q in quantities)]
-        for i in range(min(len(t.number), 10))
-    ]
-    columns = ["", "explains", *(q.replace("_", " ") for q in quantities)]
-    return [
-        Figure(
-            traversals(t.positions[:WALKS, steps], t.steps[steps], a.box, names=names),
-            "Decoded configurations along the latents that move the code most, in standard deviations.",
-            "Walks along latents.",
-        ),
-        Table(
-            "Share of the code's variance along each latent, and Spearman's correlation of the latent with quantities "
-            "of held-out rows.",
-            columns,
-            rows,
-            "l" + "r" * (len(quantities) + 1),
-        ),
-    ]
+    steps = np.unique(np.linspace(0, len(t.steps) - 1, STEPS).round().astype(int))
+    names = [latent_name(int(k)) for k in t.number[:most]]
+    explained = ", ".join(f"{name} {percent(float(s))}" for name, s in zip(names, t.explained, strict=False))
+    return Figure(
+        traversals(t.positions[:most, steps], t.steps[steps], a.box, names=names),
+        "Decoded configurations along the latents that move the code most; above the boxes, standard deviations of the "
+        "latent.",
+        f"Share of the code's variance along each latent: {explained}.",
+    )
 
 
-def generation_items(a: Generated) -> list[Item]:
-    """Samples beside equilibrium, their structure, and the table."""
+# Samples
+
+
+def generation(a: Generated) -> Evidence:
+    """Samples beside equilibrium and the table; structure and every γ folded."""
+    n = a.as_json()
     gravities = list(a.equilibrium_pairs)
-    first = next(iter(a.drawn))
-    best = a.drawn.get(next((n for n in a.drawn if n.endswith("mixture")), first), a.drawn[first])
-    shown = np.concatenate([best.shown[g][:1] for g in gravities] + [a.equilibrium_shown[g][:1] for g in gravities])
-    titles = [f"sample, {_gamma(g)}" for g in gravities] + [f"equilibrium, {_gamma(g)}" for g in gravities]
-    pairs = {_gamma(g): {"equilibrium": _curve(a.equilibrium_pairs[g])} | _pairs(a.drawn, g) for g in gravities}
-    profiles = {_gamma(g): {"equilibrium": a.equilibrium_profiles[g]} | _profiles(a.drawn, g) for g in gravities}
-    return [
-        Figure(
-            configurations(shown, a.box, titles=titles, columns=len(gravities)),
-            "Samples decoded from the latent space, nothing repaired, above configurations in equilibrium.",
-            "Samples beside equilibrium.",
-        ),
+    pairs = {gravity(g): {"equilibrium": _curve(a.equilibrium_pairs[g])} | _pairs(a.drawn, g) for g in gravities}
+    profiles = {gravity(g): {"equilibrium": a.equilibrium_profiles[g]} | _profiles(a.drawn, g) for g in gravities}
+    whose = _whose(a.drawn[a.main])
+    structure: list[Item] = [
         Figure(
             radial_distributions(pairs, reference="equilibrium"),
-            "Pair correlation of samples before any repair; the band is equilibrium.",
-            "Pair correlation of samples.",
+            f"Pair correlation of samples before any repair; {whose}. The area is equilibrium.",
+            f"Pair correlation of samples beside equilibrium. {findings.generation_short(n)}",
         ),
         Figure(
             height_profiles(profiles, reference="equilibrium"),
-            "Density of samples against height; the band is equilibrium.",
-            "Density profiles of samples.",
+            f"Density of samples against height; {whose}. The area is equilibrium.",
+            f"Density of samples against height beside equilibrium. {findings.generation_short(n)}",
         ),
-        *(_generation_table(name, drawn) for name, drawn in a.drawn.items()),
     ]
+    folds = [
+        Fold("Every γ", [], [fluid.decoded_table(a), fluid.relaxed_table(a)]),
+        Fold("Pair correlation and heights", [], structure),
+        Fold("Latents from a mixture", [_mixture(n["aggregate"])]),
+    ]
+    items: list[Item] = [_samples(a, gravities, whose), fluid.samples_table(a)]
+    return Evidence(findings.generation(n), items, folds, findings.generation_short(n))
+
+
+def _samples(a: Generated, gravities: Sequence[float], whose: str) -> Figure:
+    drawn = a.drawn[a.main]
+    shown = np.concatenate([drawn.shown[g][:1] for g in gravities] + [a.equilibrium_shown[g][:1] for g in gravities])
+    titles = [f"sample, {gravity(g)}" for g in gravities] + [f"equilibrium, {gravity(g)}" for g in gravities]
+    shares = ", ".join(f"{percent(level['apart'])} at γ = {level['gravity']:g}" for level in drawn.as_json()["levels"])
+    return Figure(
+        configurations(shown, a.box, titles=titles, columns=len(gravities)),
+        f"Above: the first sample of the prior at each γ as decoded ({way(a.main)}; {whose}); overlaps are ringed. "
+        "Below: Monte Carlo.",
+        f"Samples of the prior above configurations in equilibrium. Without overlap: {shares}.",
+    )
+
+
+def _whose(drawn: Drawn) -> str:
+    """Which training is drawn, and how it stands among the others."""
+    shares = np.mean([[m.generated.apart for m in members] for members in drawn.judged.values()], axis=0)
+    if len(shares) == 1:
+        return "the only training"
+    place = int((shares > shares[0]).sum()) + 1
+    return f"training 1 of {len(shares)}, number {place} by its share without overlap"
+
+
+def _mixture(aggregate: Mapping[str, Any]) -> str:
+    gain = aggregate["gain"]
+    side = "better" if gain is not None and gain > 0 else "no better"
+    return (
+        f"A mixture of {findings.many(aggregate['components'], 'normal law')} of latents and γ describes latents that "
+        f"it was not fitted to {side} than the prior, by {number(gain)} nats a row."
+    )
 
 
 def _pairs(drawn: Mapping[str, Drawn], gravity: float) -> dict[str, Any]:
-    return {name: _curve(d.pairs[gravity]) for name, d in drawn.items()}
+    return {way(name): _curve(d.pairs[gravity]) for name, d in drawn.items()}
 
 
 def _profiles(drawn: Mapping[str, Drawn], gravity: float) -> dict[str, HeightProfile]:
-    return {name: d.profiles[gravity] for name, d in drawn.items()}
+    return {way(name): d.profiles[gravity] for name, d in drawn.items()}
 
 
-def _generation_table(name: str, drawn: Drawn) -> Table:
-    columns = [
-        "γ",
-        "no overlap",
-        "in the box",
-        "contacts (equilibrium)",
-        "⟨y⟩ (equilibrium)",
-        "no overlap after 10 sweeps",
-        "mean U off equilibrium after 10",
-        "after 100",
-        "JSD after 10 (floor)",
-    ]
-    rows = [_generation_row(level) for level in drawn.as_json()["levels"]]
-    return Table(f"Samples: {name}. Median over members.", columns, rows, "r" * len(columns))
+# Exact averages
 
 
-def _generation_row(level: Mapping[str, Any]) -> list[Cell | str]:
-    off, jsd = level["energy_difference_after"], level["jsd_after"]
-    return [
-        f"{level['gravity']:g}",
-        f"{level['apart']:.1%}",
-        f"{level['inside']:.1%}",
-        f"{number(level['contacts'])} ({number(level['contacts_equilibrium'])})",
-        f"{number(level['height'])} ({number(level['height_equilibrium'])})",
-        f"{level['apart_after']['10']:.1%}",
-        f"{off['10']:+.2f}".replace("-", "−"),
-        f"{off['100']:+.2f}".replace("-", "−"),
-        f"{number(jsd['10'])} ({number(level['jsd_floor'])})",
-    ]
-
-
-def exact_items(a: Exact) -> list[Item]:
-    """Chains of every kind at every γ, and the weighted draws."""
-    columns = ["γ", "moves", "τ of ⟨y⟩ (rounds)", "samples a CPU s", "accepted", "⟨y⟩ (data)", "mean U (data)"]
-    rows = [_walk_row(g, name, walk, a.means[g]) for g, walks in a.walks.items() for name, walk in walks.items()]
-    return [
-        Table(
-            "Chains of rounds of ten sweeps, with and without five moves along the latents. A star marks times that "
-            "the chains are too short to tell.",
-            columns,
-            rows,
-            "llrrrrr",
-        ),
-        _annealed_table(a),
-    ]
-
-
-def _walk_row(gravity: float, name: str, walk: Walk, means: Sequence[float]) -> list[Cell | str]:
-    mark = "" if walk.height.reliable else " *"
-    return [
-        f"{gravity:g}",
-        name,
-        f"{number(walk.height.time)}{mark}",
-        number(walk.height.samples_per_second),
-        "–" if walk.accepted is None else f"{walk.accepted:.0%}",
-        f"{number(walk.height.mean, walk.height.mean_error)} ({means[2]:.3f})",
-        f"{number(walk.energy.mean, walk.energy.mean_error)} ({means[0]:.2f})".replace("-", "−"),
-    ]
-
-
-def _annealed_table(a: Exact) -> Table:
-    found, means = a.annealed, a.means[a.gravity]
-    row = [
-        f"{a.gravity:g}",
-        str(found["steps"]),
-        f"{found['effective']:.0f} of {found['rows']}",
-        f"{number(found['energy']['mean'], found['energy']['error'])} ({means[0]:.2f})".replace("-", "−"),
-        f"{number(found['height']['mean'], found['height']['error'])} ({means[2]:.3f})",
-    ]
-    return Table(
-        "Weighted draws, drawn anew by their weights on the way; they descend from few first draws, so that their "
-        "standard errors are too small.",
-        ["γ", "steps", "effective size", "mean U (data)", "⟨y⟩ (data)"],
-        [row],
-        "rrrrr",
+def exact(a: Exact) -> Evidence:
+    """Pace of chains of every kind against γ, what latent moves gain, every chain, and the weighted draws."""
+    n = a.as_json()
+    gravities, kinds = np.array(list(a.walks)), list(next(iter(a.walks.values())))
+    found = {
+        name: (
+            np.array([walks[name].height.samples_per_second for walks in a.walks.values()]),
+            [walks[name].height.reliable for walks in a.walks.values()],
+        )
+        for name in kinds
+    }
+    figure = Figure(
+        chain_paces(gravities, found),
+        "Independent samples of the mean height in a CPU second; hollow where chains are too short to tell. Tuned: "
+        "best step, and teleports.",
+        findings.exact(n),
     )
+    folds = [
+        Fold("What moves along the latents gain, and every chain", [], [fluid.gains_table(a), fluid.walks_table(a)]),
+        Fold("Weighted draws", [], [fluid.annealed_table(a)]),
+    ]
+    return Evidence(findings.exact(n), [figure], folds)

@@ -13,38 +13,38 @@ from beable.systems.lennard_jones.parts.representations import representations
 from beable.systems.lennard_jones.parts.size_beta import size_beta
 
 PARTS = {
-    "equilibrium": Part(equilibrium, page.equilibrium_items, datasets=("source-protocol",)),
-    "latent": Part(latent, page.latent_items, roles={"judged": "many"}, options={"rows": 4000, "probes": ["logistic"]}),
-    "size-beta": Part(size_beta, page.size_beta_items, roles={"sizes": "many"}, options={"rows": 2000}),
+    "equilibrium": Part(equilibrium, page.equilibrium, datasets=("source-protocol",)),
+    "latent": Part(latent, page.latent, roles={"judged": "many"}, options={"rows": 4000, "probes": ["logistic"]}),
+    "size-beta": Part(size_beta, page.size_beta, roles={"sizes": "many"}, options={"rows": 2000}),
     "representations": Part(
         representations,
-        page.representations_items,
+        page.representations,
         roles={"judged": "many"},
         options={"rows": 2000, "samples": 500},
     ),
     "reconstruction": Part(
         reconstruction,
-        page.reconstruction_items,
+        page.reconstruction,
         roles={"matrices": "one", "decoded": "many"},
         options={"rows": 400},
     ),
     "anomaly": Part(
         anomaly,
-        page.anomaly_items,
+        page.anomaly,
         roles={"main": "one", "others": "many", "matrices": "one"},
         options={"rows": 2000, "hidden_rows": 200},
         datasets=("unseen", "fake"),
     ),
-    "probing": Part(probing, page.probing_items, roles={"probed": "one"}, options={"rows": 2000}),
+    "probing": Part(probing, page.probing, roles={"probed": "one"}, options={"rows": 2000}),
     "generation": Part(
         generation,
-        page.generation_items,
+        page.generation,
         roles={"main": "one", "others": "many"},
         options={"samples": 1000, "reference": 8000, "mixture_rows": 8000},
     ),
     "exact": Part(
         exact,
-        page.exact_items,
+        page.exact,
         roles={"proposals": "one"},
         options={
             "reference": 16000,

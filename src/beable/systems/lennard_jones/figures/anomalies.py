@@ -49,7 +49,7 @@ def roc_curves(scores: Scores, *, normal: str = "normal", level: float = 0.95) -
     columns = min(len(found), 3)
     rows = -(-len(found) // columns)
     side = min((WIDTH - 0.3) / columns, 3.2)
-    height = rows * (side + 0.45 + 0.15 * max(len(groups) for groups in found.values()))
+    height = rows * (0.8 * side + 0.45 + 0.15 * max(len(groups) for groups in found.values()))
     figure, panels = panel_grid(rows, columns, height, 0.3 + columns * side, sharey=True)
     for axes, (name, groups) in zip(panels.flat, found.items(), strict=False):
         _roc(axes, groups, normal, order, level)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
@@ -15,11 +16,23 @@ from numpy.typing import NDArray
 from beable.report.figures.checks import finite
 from beable.report.figures.codes import opacity
 from beable.report.figures.scales import Extent, colour_scale, extent, padded
-from beable.report.figures.style import BLUE, GREEN, INK, ORANGE, FloatArray, legend, panel_grid, styled
-from beable.report.figures.words import tick, words
+from beable.report.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PALETTE,
+    WIDTH,
+    FloatArray,
+    legend,
+    panel_grid,
+    styled,
+)
+from beable.report.figures.words import panel_title, tick, words
 
 MOST_LEVELS = 8  # different values drawn as levels; more as a scale of colour
 MOST_POINTS = 3000
+REACH = 3.8  # of the maps side by side, in standard deviations
 
 Interval = tuple[float, float, float]  # value, low, high
 
@@ -84,7 +97,7 @@ def _dots(axes: Axes, z: FloatArray, opacity: float, **colour: Any) -> Any:
 
 def _levels(axes: Axes, z: FloatArray, v: FloatArray, levels: FloatArray, label: str) -> dict[str, Any]:
     kept = _mixed(len(z))
-    colours = colormaps["viridis"](np.linspace(0, 0.9, len(levels)))
+    colours = level_colours(len(levels))
     _dots(axes, z[kept], opacity(len(z[kept])), c=colours[np.searchsorted(levels, v[kept])])
     handles: dict[str, Any] = {}
     for level, colour in zip(levels, colours, strict=True):
@@ -93,6 +106,48 @@ def _levels(axes: Axes, z: FloatArray, v: FloatArray, levels: FloatArray, label:
             axes.add_patch(_ellipse(inside, colour))
         handles[f"{label} = {tick(float(level))}"] = Line2D([], [], color=colour, linewidth=2)
     return handles
+
+
+def level_colours(levels: int) -> FloatArray:
+    """A colour a level, those of lines in other figures while these last, else from a scale, ``(levels, 4)``."""
+    if levels <= len(PALETTE):
+        return np.array([to_rgba(colour) for colour in PALETTE[:levels]])
+    return np.asarray(colormaps["viridis"](np.linspace(0, 0.9, levels)))
+
+
+@styled
+def latent_maps(maps: Mapping[str, FloatArray], values: FloatArray, label: str, shares: Mapping[str, str]) -> Figure:
+    """Rows on the plane of two principal components, a panel a model, each in units of its own spread.
+
+    Args:
+        maps: places of the rows by model ``(rows, 2)``.
+        values: a quantity of a few levels ``(rows,)``, the same rows in all panels.
+        label: its name.
+        shares: what stands below each panel, such as the share of the variance that its plane explains.
+
+    Raises:
+        DataError: numbers that are not finite.
+
+    >>> z = np.random.default_rng(0).normal(size=(60, 2))
+    >>> figure = latent_maps({"a": z, "b": 9 * z}, np.repeat([0.1, 0.4], 30), "γ", {"a": "20 %", "b": "9 %"})
+    >>> [axes.get_xlim() == figure.axes[0].get_xlim() for axes in figure.axes]
+    [True, True]
+    """
+    v = finite("values of latent maps", values, 1)
+    figure, panels = panel_grid(1, len(maps), 0.9 + WIDTH / max(len(maps), 2), sharex=True, sharey=True)
+    handles: dict[str, Any] = {}
+    for axes, (name, codes) in zip(panels[0], maps.items(), strict=True):
+        z = finite(f"codes of {name}", codes, 2)
+        spread = np.sqrt(z.var(axis=0).mean()) or 1.0
+        handles |= _levels(axes, (z - z.mean(axis=0)) / spread, v, np.unique(v), label)
+        axes.set_title(panel_title(name, len(maps)))
+        axes.set_xlabel(words(shares[name]))
+        axes.set_aspect("equal")
+        axes.set_xlim(-REACH, REACH)
+        axes.set_ylim(-REACH, REACH)
+    panels[0, 0].set_ylabel("second component")
+    legend(figure, handles)
+    return figure
 
 
 def _ellipse(points: FloatArray, colour: Any) -> Ellipse:

@@ -55,7 +55,26 @@ class Anomaly:
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
         hidden = {f"{first}+{length}": m for (first, length), m in self.missing.items()}
-        return plain({"arms": self.tables, "curve": self.curve, "attribution": self.attribution, "missing": hidden})
+        found: dict[str, object] = {
+            "arms": self.tables,
+            "curve": self.curve,
+            "attribution": self.attribution,
+            "missing": hidden,
+            "main": self.main,
+            "energy_better": self.energy_better,
+        }
+        return plain(found)
+
+    @property
+    def main(self) -> str:
+        """Name of the main arm."""
+        return next(iter(self.tables))
+
+    @property
+    def energy_better(self) -> int:
+        """For how many kinds the energy has a larger AUC than the main arm's distortion."""
+        kinds = self.tables[self.main].found.values()
+        return sum(by_score["energy"].auc.score > by_score["distortion"].auc.score for by_score in kinds)
 
 
 def anomaly(context: Context) -> Anomaly:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.datasets.store import Store
+from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.configurations import (
     HeightProfile,
@@ -47,8 +48,32 @@ class Equilibrium:
     theirs_energies: dict[float, FloatArray]
 
     def as_json(self) -> dict[str, Any]:
-        """Verdicts and levels, ready for JSON."""
-        return {"ours": _verdict(self.ours), "source_protocol": _verdict(self.theirs)}
+        """Verdicts and levels, ready for JSON, and the level at which mean energies differ most."""
+        return {
+            "ours": _verdict(self.ours),
+            "source_protocol": _verdict(self.theirs),
+            "largest_gap": plain(self.largest_gap),
+        }
+
+    @property
+    def largest_gap(self) -> dict[str, float]:
+        """Mean energy by the source's protocol less ours, at the γ where it is most standard errors."""
+        pairs = [(one, other) for one in self.ours["levels"] for other in self.theirs["levels"]]
+        gaps = [_gap(one, other) for one, other in pairs if one["gravity"] == other["gravity"]]
+        gaps = [gap for gap in gaps if np.isfinite(gap["standard_errors"])]
+        none = {"gravity": np.nan, "energy": np.nan, "standard_errors": np.nan}
+        return max(gaps, key=lambda gap: gap["standard_errors"], default=none)
+
+
+def _gap(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, float]:
+    difference = theirs["energy"] - ours["energy"]
+    one, other = (np.nan if level["energy_error"] is None else level["energy_error"] for level in (ours, theirs))
+    error = float(np.hypot(one, other))
+    return {
+        "gravity": ours["gravity"],
+        "energy": difference,
+        "standard_errors": abs(difference) / error if error else np.nan,
+    }
 
 
 def _verdict(assessment: dict[str, Any]) -> dict[str, Any]:

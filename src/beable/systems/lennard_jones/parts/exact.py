@@ -27,6 +27,8 @@ SWEEPS = 10
 #: step of the local moves that relax fastest beside teleports, by γ/T
 STEPS = ((0.13, 0.53, 0.93, 1.33), (0.8, 0.7, 0.5, 0.45))
 SMALL_STEP = 0.2
+#: standard errors that a mean may be off
+LARGEST_Z = 4.0
 #: collective moves of a round and their reach ρ
 LATENT_MOVES, REACH = 5, 0.1
 #: the path of the annealing: the fluid is switched on while tethers hold, then these are let go
@@ -79,7 +81,18 @@ class Exact:
             for g, walks in self.walks.items()
         ]
         worst: object = max(level["worst_z"] for level in levels)
-        return plain({"levels": levels, "annealed": self.annealed, "worst_z": worst})
+        found = {"annealed": self.annealed, "worst_z": worst, "largest_z": LARGEST_Z, "gain": self.gain}
+        return plain({"levels": levels, **found})
+
+    @property
+    def gain(self) -> dict[str, float]:
+        """What latent moves gain beside tuned ones over all γ, and at how many of these the chains are long enough."""
+        ratios = [_ratio(walks, "tuned moves") for walks in self.walks.values()]
+        long_enough = [
+            all(w.height.reliable for name, w in walks.items() if name.startswith("tuned"))
+            for walks in self.walks.values()
+        ]
+        return {"least": min(ratios), "most": max(ratios), "levels": len(ratios), "reliable": sum(long_enough)}
 
 
 def _ratio(walks: dict[str, Walk], base: str) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from beable.analysis.aggregate_posterior import Aggregate, of_run
 from beable.files import plain
@@ -16,14 +17,21 @@ from beable.systems.lennard_jones.configurations import (
     height_profile,
     radial_distribution,
 )
-from beable.systems.lennard_jones.generation import Generation, judge
+from beable.systems.lennard_jones.generation import Generation, Relaxed, judge
 from beable.systems.lennard_jones.parts.rows import first, fluid, of_gravity, trained
 from beable.training.run import Run
+from beable.verdicts import Verdict
 
 FloatArray = NDArray[np.floating]
 EDGES = np.linspace(0.0, 5.0, 101)
 BINS = 50
 SHOWN = 4
+#: share of samples without overlap, and of samples inside the box, from which on samples are called valid
+ASKED = 0.9
+#: probability below which two samples of energies are told apart
+TOLD_APART = 0.01
+#: standard errors from which on two means are
+MOST_ERRORS = 3.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,27 @@ class Drawn:
         """By γ, in ascending order: every member, and medians of what matters most."""
         return {"levels": [_level(gravity, members) for gravity, members in self.judged.items()]}
 
+    @property
+    def worst(self) -> dict[str, Any]:
+        """Over all γ and members: least shares, contacts furthest from equilibrium's, energies furthest off.
+
+        The energies agree from the fewest sweeps on after which at no γ they can be told from equilibrium.
+        """
+        every = [m for members in self.judged.values() for m in members]
+        steps = list(zip(*(m.relaxed for m in every), strict=True))
+        off = {str(rs[0].sweeps): max(abs(r.difference.mean) for r in rs) for rs in steps}
+        alike = [rs[0].sweeps for rs in steps if all(map(_like_equilibrium, rs))]
+        contacts = [m.generated.contacts.mean / max(m.equilibrium.contacts.mean, 1e-300) for m in every]
+        return {
+            "apart": min(m.generated.apart for m in every),
+            "inside": min(m.generated.inside for m in every),
+            "contacts": max(contacts, key=lambda ratio: abs(ratio - 1)),
+            "energy_off": off,
+            "agree_after": min(alike, default=None),
+            "most_sweeps": steps[-1][0].sweeps,
+            "trainings": len(next(iter(self.judged.values()))),
+        }
+
 
 def _level(gravity: float, members: list[Generation]) -> dict[str, Any]:
     def median(values: list[float]) -> float:
@@ -65,6 +94,11 @@ def _level(gravity: float, members: list[Generation]) -> dict[str, Any]:
         "jsd_floor": median([members[0].relaxed[0].floor]),
         "members": members,
     }
+
+
+def _like_equilibrium(r: Relaxed) -> bool:
+    """Whether energies cannot be told from those of equilibrium, neither by their law nor by their mean."""
+    return r.p >= TOLD_APART and abs(r.difference.mean) <= MOST_ERRORS * r.difference.error
 
 
 @dataclass(frozen=True)
@@ -99,7 +133,23 @@ class Generated:
             for name, d in drawn.items()
             for levels in [d["levels"]]
         }
-        return plain({"drawn": drawn, "least": least, "aggregate": self.aggregate})
+        worst: dict[str, object] = {name: d.worst for name, d in self.drawn.items()}
+        asked = {"main": self.main, "asked": ASKED, "valid": self.valid}
+        return plain({"drawn": drawn, "least": least, "aggregate": self.aggregate, "worst": worst, **asked})
+
+    @property
+    def main(self) -> str:
+        """The way to draw that the study is about: the prior of the main arm."""
+        return next(iter(self.drawn))
+
+    @property
+    def valid(self) -> Verdict:
+        """Whether samples are valid as decoded, by the worst training and γ: no overlap, and none outside the box."""
+        share = min(self.drawn[self.main].worst[name] for name in ("apart", "inside"))
+        rows = min(m.generated.rows for members in self.drawn[self.main].judged.values() for m in members)
+        low, high = binomtest(round(share * rows), rows).proportion_ci(method="wilson")
+        answer = True if low > ASKED else False if high < ASKED else None
+        return Verdict(answer, f"{share:.3f} ({low:.3f} to {high:.3f}) at the worst γ, {ASKED:g} asked")
 
 
 def generation(context: Context) -> Generated:

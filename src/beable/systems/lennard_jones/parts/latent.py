@@ -9,6 +9,7 @@ from beable.files import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.gravity_map import GammaMap, gamma_map
 from beable.systems.lennard_jones.parts.rows import fluid, held
+from beable.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,23 @@ class Latent:
     labels: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Every number but those of single rows, and the best member's accuracy of each arm."""
-        arms = {name: m.as_json() | {"best": self.best(name)} for name, m in self.maps.items()}
+        """Every number but those of single rows, and the accuracy of each arm's best probe."""
+        arms = {
+            name: m.as_json() | {"best": self.best(name), "label": self.labels[name]} for name, m in self.maps.items()
+        }
         some = next(iter(self.maps.values()))
-        return plain({"arms": arms, "ceiling": some.ceiling.accuracy.score, "chance": some.chance})
+        ends = {"ceiling": some.ceiling.accuracy.score, "chance": some.chance}
+        return plain({"arms": arms, **ends, "told": self.told})
+
+    @property
+    def told(self) -> Verdict:
+        """Whether γ is told from latents: the best arm above the middle between chance and what is possible."""
+        some = next(iter(self.maps.values()))
+        middle = (some.chance + some.ceiling.accuracy.score) / 2
+        best = max(self.maps, key=self.best)
+        found = max((p for members in self.maps[best].probes.values() for p in members), key=lambda p: p.score)
+        answer = True if found.low > middle else False if found.high < middle else None
+        return Verdict(answer, f"accuracy {found.score:.3f} ({found.low:.3f} to {found.high:.3f}), asked {middle:.3f}")
 
     def best(self, arm: str) -> float:
         """Highest accuracy of any probe, median over members."""

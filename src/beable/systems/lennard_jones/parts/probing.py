@@ -12,6 +12,8 @@ from beable.systems.lennard_jones.parts.rows import fluid, held
 from beable.systems.lennard_jones.probing import Traverse, traverse
 
 FloatArray = NDArray[np.floating]
+#: rank correlation from which a quantity follows a latent
+STRONG = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,24 @@ class Probing:
             for name in self.latents.effects
         }
         medians = {name: np.median(values) for name, values in best.items()}
-        return plain(fields(self, "members", "box") | {"strongest": medians, "strongest_by_member": best})
+        found = {"strongest": medians, "strongest_by_member": best, "best": self.best, "strong": self.strong}
+        return plain(fields(self, "members", "box") | found)
+
+    @property
+    def best(self) -> dict[str, dict[str, float]]:
+        """The first member's latent that each quantity follows most, counted from 0, and their rank correlation."""
+        t = self.latents
+        places = {name: t.moves(name) for name in t.effects}
+        return {
+            name: {"latent": int(t.number[i]), "association": t.effects[name][i].association}
+            for name, i in places.items()
+        }
+
+    @property
+    def strong(self) -> dict[str, float]:
+        """How many latents of the first member some quantity follows."""
+        largest = np.max([[abs(e.association) for e in effects] for effects in self.latents.effects.values()], axis=0)
+        return {"count": int((largest >= STRONG).sum()), "latents": len(largest), "level": STRONG}
 
 
 def probing(context: Context) -> Probing:

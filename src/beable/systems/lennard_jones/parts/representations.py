@@ -18,10 +18,14 @@ from beable.systems.lennard_jones.configurations import inside, smallest_distanc
 from beable.systems.lennard_jones.gravity_map import bayes_ceiling, probe
 from beable.systems.lennard_jones.parts.rows import fluid, held, trained
 from beable.training.run import Run
+from beable.verdicts import Verdict
 
 FloatArray = NDArray[np.floating]
 CORE = 0.8
 COMPONENTS = (2, 10, 40)
+#: arms by what gives the particles their order
+SORTED = ("corner", "columns", "centre", "polar", "unsorted", "pairs")
+ASSIGNED = ("coordinates", "pairs-assigned", "joint")
 
 
 class Line(NamedTuple):
@@ -68,8 +72,22 @@ class Representations:
     box: float
 
     def as_json(self) -> dict[str, Any]:
-        """The table, ready for JSON."""
-        return plain({"arms": self.lines, "ceiling": self.ceiling})
+        """The table, ready for JSON, and shares of samples without overlap by kind of order."""
+        kinds = {"sorted": self._shares(SORTED), "assigned": self._shares(ASSIGNED)}
+        return plain({"arms": self.lines, "ceiling": self.ceiling, **kinds, "fail": self.fail})
+
+    def _shares(self, arms: tuple[str, ...]) -> dict[str, float | None]:
+        shares = [line.sampled for name, line in self.lines.items() if name in arms]
+        return {"count": len(shares), "least": min(shares, default=None), "most": max(shares, default=None)}
+
+    @property
+    def fail(self) -> Verdict:
+        """Whether sorted particles fail: none has half as many samples without overlap as every assigned one."""
+        most, least = self._shares(SORTED)["most"], self._shares(ASSIGNED)["least"]
+        if most is None or least is None:
+            return Verdict(None, "no arm of one kind")
+        answer = True if 2 * most < least else False if most >= least else None
+        return Verdict(answer, f"at most {most:.3f} of sorted particles, at least {least:.3f} of assigned ones")
 
 
 def representations(context: Context) -> Representations:

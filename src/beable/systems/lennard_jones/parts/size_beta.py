@@ -21,6 +21,10 @@ from beable.systems.lennard_jones.parts.rows import held
 from beable.vae.settings import Constant
 
 FloatArray = NDArray[np.floating]
+#: weight of the rate in the source's loss
+SOURCE_LAMBDA = 0.00035
+#: the member whose β is the same for all sizes, one nat as a rule
+FIXED = 1
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,17 @@ class SizeBeta:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, and how much of the source's trend its β explains."""
-        confounded, fixed = self.fall(-1), self.fall(1)
-        return plain(fields(self) | {"fall_at_fixed_lambda": confounded, "fall_at_fixed_beta": fixed})
+        betas = self.betas[0, :-1]
+        lowest, highest = int(betas.argmin()), int(betas.argmax())
+        found: dict[str, object] = {
+            "fall_at_fixed_lambda": self.fall(-1),
+            "fall_at_fixed_beta": self.fall(FIXED),
+            "fixed_beta": self.betas[0, FIXED],
+            "lambda_betas": self.betas[:, -1],
+            "beta_range": [betas[lowest], betas[highest]],
+            "fall_with_beta": 1 - self.error[-1, lowest] / self.error[-1, highest],
+        }
+        return plain(fields(self) | found)
 
     def fall(self, member: int) -> float:
         """Relative fall of the error from the fewest latents to the most along one column of β."""

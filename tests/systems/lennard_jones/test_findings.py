@@ -1,0 +1,289 @@
+"""What the fluid's page says of made-up results: the words follow the outcome, the numbers are those of the results."""
+
+import numpy as np
+import pytest
+from made_up import numbers_in, numbers_of, value_of
+
+from beable.files import plain as as_plain
+from beable.report.page import Figure, Table, plain
+from beable.systems.lennard_jones import findings, page
+from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
+from beable.systems.lennard_jones.generation import Estimate, Generation, Look, Relaxed
+from beable.systems.lennard_jones.latent_moves import Pace
+from beable.systems.lennard_jones.parts.exact import Exact, Walk
+from beable.systems.lennard_jones.parts.generation import Drawn, Generated
+from beable.systems.lennard_jones.parts.representations import Line, Representations
+from beable.systems.lennard_jones.parts.size_beta import SizeBeta
+
+#: of the code: core of a particle, weight of the rate in the source, least change that is called one, nats of a latent
+#: that is active, largest Jensen-Shannon distance, level of intervals
+CONSTANTS = (0.8, 0.00035, 0.02, 0.05, 0.833, 0.95)
+
+
+def keys_of(tree):
+    """Numbers that are keys, such as those of sweeps and γ."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from map(value_of, numbers_in(str(key)))
+            yield from keys_of(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from keys_of(value)
+
+
+def foreign(sentence, numbers):
+    """Numbers of a sentence that are none of the numbers, at the precision of the print, as they are or in percent."""
+    told = sentence.replace(findings.GROUP, "").replace("“assignment order, 40 latents”", "")
+    known = [*numbers_of(as_plain(numbers)), *keys_of(numbers), *CONSTANTS]
+    return [printed for printed in numbers_in(told) if not any(is_it(printed, x) for x in known)]
+
+
+def is_it(printed, x):
+    value, decimals = value_of(printed), len(printed.partition(".")[2])
+    tolerance = 0.51 * 10.0**-decimals
+    return any(abs(abs(scale * x) - abs(value)) <= tolerance for scale in (1, 100))
+
+
+# numbers of each part, as its answer gives them
+
+
+def judged(passed=True, failed=0, reasons=()):
+    return {"equilibrated": passed, "failed_checks": failed, "checks": [{"z": 1.0}] * 11, "reasons": list(reasons)}
+
+
+def equilibrium(ours=True, theirs=False, gap=4.59, errors=22.0):
+    return {
+        "ours": judged(ours, 0 if ours else 3),
+        "source_protocol": judged(theirs, 0 if theirs else 6, ["γ 0.1: 4 independent chains, at least 16 are needed"]),
+        "largest_gap": {"gravity": 0.4, "energy": gap, "standard_errors": errors},
+    }
+
+
+def latents(best=0.797, told="yes"):
+    arms = {
+        "coordinates": {"best": best, "label": "assignment order"},
+        "pairs": {"best": 0.3, "label": "distances"},
+        "matrix-images": {"best": 0.29, "label": "images"},
+    }
+    return {"arms": arms, "ceiling": 0.809, "chance": 0.264, "told": {"answer": told, "reason": ""}}
+
+
+def sizes(fixed=0.639, source=0.535, beta=0.346):
+    return {
+        "sizes": [2, 5, 40],
+        "fall_at_fixed_beta": fixed,
+        "fall_at_fixed_lambda": source,
+        "fall_with_beta": beta,
+        "fixed_beta": 1.0,
+        "lambda_betas": [176.0, 70.4, 8.8],
+        "beta_range": [0.25, 4.0],
+    }
+
+
+def representations(ordered=0.005, assigned=0.755, answer="yes", count=6):
+    return {
+        "sorted": {"count": count, "least": 0.0, "most": ordered},
+        "assigned": {"count": 3, "least": assigned, "most": 0.79},
+        "fail": {"answer": answer, "reason": ""},
+    }
+
+
+def ways(scaling=0.0, decoded=0.765):
+    return {
+        "matrix_error": 1.238,
+        "ways": {
+            "classical scaling": {"apart": scaling, "shape": 1.7},
+            "SMACOF": {"apart": 0.01, "shape": 1.9},
+            "assignment order": {"apart": decoded, "shape": None},
+        },
+    }
+
+
+def auc(value, reach=0.03):
+    return {"distortion": {"auc": value, "low": value - reach, "high": value + reach}}
+
+
+def anomalies(unseen=0.176, soft=0.51, energy=3):
+    kinds = {"γ = 3": auc(unseen), "fake potential": auc(soft), "uniform": auc(0.95)}
+    return {"main": "detail", "arms": {"detail": {"auc": kinds}}, "energy_better": energy}
+
+
+def probes(count=1, association=-0.86):
+    best = {"height": {"latent": 0, "association": association}, "contacts": {"latent": 9, "association": 0.12}}
+    return {"strong": {"count": count, "latents": 10, "level": 0.5}, "best": best}
+
+
+def samples(apart=0.977, inside=0.93, valid="yes", agree=20, trainings=1):
+    worst = {"apart": apart, "inside": inside, "agree_after": agree, "most_sweeps": 100, "trainings": trainings}
+    other = worst | {"apart": 0.753}
+    return {
+        "worst": {"told, prior": worst, "told, mixture": other, "plain, prior": other},
+        "main": "told, prior",
+        "asked": 0.9,
+        "valid": {"answer": valid, "reason": ""},
+    }
+
+
+def chains(z=1.646, least=0.0995, most=0.387, reliable=4):
+    return {
+        "worst_z": z,
+        "largest_z": 4.0,
+        "gain": {"least": least, "most": most, "levels": 4, "reliable": reliable},
+    }
+
+
+OUTCOMES = [
+    (findings.equilibrium, equilibrium(), ["Ours are:", "are not: 6 of 11", "4.59 ε above ours"]),
+    (findings.equilibrium, equilibrium(gap=-4.59), ["4.59 ε below ours"]),
+    (findings.equilibrium, equilibrium(ours=False), ["Ours are not: 3 of 11 checks fail"]),
+    (findings.equilibrium, equilibrium(theirs=True, errors=1.0), ["group 9 are: all 11 checks pass", "at no γ"]),
+    (findings.equilibrium, equilibrium(theirs=None, errors=None), ["group 9 it cannot be told: γ 0.1", "at no γ"]),
+    (findings.latents, latents(), ["Yes: γ is told", "79.7\u00a0%", "2 other models in 29.0 to 30.0"]),
+    (findings.latents, latents(0.28, "no"), ["No: γ is told"]),
+    (findings.latents, latents(0.52, "cannot be told"), ["It cannot be told: γ is told"]),
+    (findings.size_beta, sizes(), ["Both: from 2 to 40 latents the error falls by 63.9\u00a0% at β = 1 and by 53.5"]),
+    (findings.size_beta, sizes(-0.1, 0.2, 0.3), ["Not in every case", "rises by 10.0", "and falls by 20.0"]),
+    (findings.size_beta, sizes(-0.1, -0.2, 0.001), ["Neither", "rises by 10.0", "and by 20.0", "the same within 2"]),
+    (findings.size_beta, sizes(None, 0.2, 0.3), ["Cannot be told: from 2 to 40 latents the error cannot be told at"]),
+    (findings.representations, representations(), ["Yes: of the samples", "0.0 to 0.5", "6 representations"]),
+    (findings.representations, representations(0.9, answer="no"), ["No: of the samples"]),
+    (findings.representations, representations(0.5, answer="cannot be told"), ["Cannot be told: of the samples"]),
+    (findings.representations, representations(count=0), ["Cannot be told: no arm of one kind was trained"]),
+    (findings.reconstruction, ways(), ["few come back: rows", "in place of that of", "most come back: 76.5"]),
+    (findings.reconstruction, ways(0.8, 0.1), ["it depends on the model", "few come back: 10.0"]),
+    (findings.reconstruction_short, ways(), ["0.0\u00a0% of decoded rows", "smaller network"]),
+    (findings.anomaly, anomalies(), ["Not every kind", "γ = 3 (0.176) lies below them", "(0.510) lies among"]),
+    (findings.anomaly, anomalies(0.9, 0.8), ["Yes: by the AUC", "γ = 3 (0.900), softer potential (0.800) and uniform"]),
+    (findings.probing, probes(), ["Of 10 latents 1 moves", "mean height z₁ (−0.86)", "contacts z₁₀ (0.12)"]),
+    (findings.probing, probes(0), ["Of 10 latents none move something"]),
+    (findings.probing, probes(3), ["Of 10 latents 3 move something"]),
+    (findings.generation_short, samples(), ["Yes, in the only training", "97.7\u00a0%", "after 20 sweeps"]),
+    (findings.generation_short, samples(trainings=2), ["Yes, in each of 2 trainings"]),
+    (findings.generation_short, samples(0.3, 0.99, "no"), ["No, in the only training", "(asked: 90\u00a0% of both)"]),
+    (findings.generation_short, samples(valid="cannot be told", agree=None), ["Cannot be told, in", "even after 100"]),
+    (findings.generation, samples(), ["other models: 75.3\u00a0% (γ given, no physical terms)."]),
+    (findings.exact, chains(), ["Exact, yes", "Faster, no: moves along the latents give 0.10 to 0.39 times"]),
+    (findings.exact, chains(5.2, 1.2, 2.0), ["Exact, no: the mean that", "5.2 standard", "Faster, yes"]),
+    (findings.exact, chains(None, 0.9, 1.1), ["Whether averages are exact cannot be told", "Faster, at some γ"]),
+    (findings.exact, chains(reliable=1), ["Faster, cannot be told: at 3 of 4 γ chains are too short"]),
+    (findings.exact, chains(least=None), ["Whether they are faster cannot be told"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("say", "numbers", "words"), OUTCOMES)
+def test_words_follow_the_outcome_and_numbers_are_those_of_the_results(say, numbers, words):
+    sentence = say(numbers)
+    for piece in words:
+        assert piece in sentence
+    assert foreign(sentence, numbers) == []
+    assert "None" not in sentence
+    assert "nan" not in sentence
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Yes: 97.9 % of the samples have no overlap.", "In all 48 calls.", "The error is 0.86 σ."]
+)
+def test_a_number_of_another_run_is_found(sentence):
+    assert len(foreign(sentence, samples())) == 1
+
+
+# pages of made-up records
+
+
+def walk(height, pace, reliable):
+    return Walk(
+        Pace(5.0, 0.5, reliable, -8.4, 0.1, pace), Pace(6.0, 0.5, reliable, height, 0.011, pace), None, 0.3
+    )  # fmt: skip
+
+
+def exact(reliable=True, faster=0.2):
+    kinds = {"small moves": 300.0, "small moves, latent moves": 150.0}
+    kinds |= {"tuned moves": 2000.0, "tuned moves, latent moves": 2000.0 * faster}
+    walks = {g: {name: walk(2.37, pace, reliable) for name, pace in kinds.items()} for g in (0.1, 0.4)}
+    walks = {
+        g: {n: w._replace(accepted=0.41 if "latent" in n else None) for n, w in by.items()} for g, by in walks.items()
+    }
+    annealed = {"steps": 40, "effective": 21.3, "rows": 32, "ancestors": 3}
+    annealed |= {"energy": {"mean": -8.1, "error": 0.6}, "height": {"mean": 2.36, "error": 0.02}}
+    return Exact(walks, dict.fromkeys(walks, (-8.4, 0.1, 2.37, 0.005)), annealed, 0.4)
+
+
+def size_beta(worst=0.2):
+    betas = np.array([[0.25, 1.0, 4.0, 176.0], [0.25, 1.0, 4.0, 8.8]])
+    error = np.array([[0.61, 0.612, 0.64, 0.73], [0.19, worst, 0.31, 0.34]])
+    return SizeBeta(np.array([2, 40]), betas, error, 10 * error, np.array([[2, 2, 2, 1], [40, 40, 40, 40]]))
+
+
+def lines(ordered=0.0, assigned=0.8):
+    line = Line("assignment order", 60, 0.62, {2: 0.61, 10: 0.48, 40: 0.21}, 0.5, 9.4, 0.8, 0.9, assigned, 0.87)
+    other = line._replace(label="from a corner", sampled=ordered)
+    points = np.random.default_rng(0).uniform(0, 10, (2, 8, 2))
+    return Representations(
+        {"coordinates": line, "corner": other}, 0.82, {"coordinates": points[0], "corner": points[1]}, 10.0
+    )
+
+
+def generated(apart=0.98, inside=0.95, off=0.2, members=2):
+    look = Look(300, apart, inside, Estimate(2.4, 0.03), 0.25, Estimate(26.0, 0.3), 0.1, -8.0)
+    known = Look(2000, 1.0, 1.0, Estimate(2.37, 0.01), 0.25, Estimate(27.0, 0.1), 0.02, -8.5)
+    relaxed = tuple(
+        Relaxed(n, 1.0, Estimate(-8.4, 0.3), -8.6, Estimate(off, 0.3), 0.1, 0.09, 0.2) for n in (1, 5, 10, 20, 100)
+    )
+    curve, x = (np.arange(3.0), np.ones(3), np.full(3, 0.1)), np.random.default_rng(0).uniform(0, 10, (2, 8, 2))
+    pairs, heights = (dict.fromkeys((0.1, 0.4), v) for v in (RadialDistribution(*curve), HeightProfile(*curve, 0.0)))
+    shown, judged = (dict.fromkeys((0.1, 0.4), v) for v in (x, [Generation(look, known, relaxed)] * members))
+    drawn = Drawn(judged, pairs, heights, shown)
+    aggregate = type("Mixture", (), {"as_json": lambda self: {"components": 4, "gain": 0.87}})()
+    return Generated({"told, prior": drawn, "plain, prior": drawn}, aggregate, pairs, heights, shown, 10.0)
+
+
+MADE = {
+    "exact": (page.exact, exact()),
+    "exact, too short": (page.exact, exact(reliable=False)),
+    "sizes": (page.size_beta, size_beta()),
+    "sizes, failed": (page.size_beta, size_beta(np.nan)),
+    "representations": (page.representations, lines()),
+    "samples": (page.generation, generated()),
+    "samples, one training": (page.generation, generated(0.4, 0.3, 40.0, members=1)),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_evidence_is_a_figure_and_a_small_table_and_every_number_of_its_prose_is_in_the_answer(name):
+    section, answer = MADE[name]
+    found, numbers = section(answer), answer.as_json()
+    figures = [item for item in found.items if isinstance(item, Figure)]
+    tables = [item for item in found.items if isinstance(item, Table)]
+    assert len(figures) == 1
+    assert len(tables) <= 1
+    assert all(len(table.columns) <= 6 for table in tables)
+    items = [*found.items, *(item for fold in found.folds for item in fold.items)]
+    alts = [item.alt for item in items if isinstance(item, Figure)]
+    folded = [text for fold in found.folds for text in fold.text]
+    for text in (found.answer, found.short, *alts, *folded, *(item.caption for item in items)):
+        assert foreign(plain(text), numbers) == []
+
+
+@pytest.mark.parametrize(
+    ("apart", "inside", "word"),
+    [(0.98, 0.97, "yes"), (0.98, 0.8, "no"), (0.5, 0.99, "no"), (0.91, 0.99, "cannot be told")],
+)
+def test_samples_are_valid_only_without_overlap_and_inside_the_box(apart, inside, word):
+    assert generated(apart, inside).valid.word == word
+
+
+@pytest.mark.parametrize(("off", "agree"), [(0.2, 1), (0.95, None)])
+def test_energies_agree_only_if_their_means_do_too(off, agree):
+    assert generated(off=off).as_json()["worst"]["told, prior"]["agree_after"] == agree
+
+
+@pytest.mark.parametrize(
+    ("ordered", "assigned", "word"), [(0.1, 0.8, "yes"), (0.8, 0.7, "no"), (0.6, 0.8, "cannot be told")]
+)
+def test_sorted_particles_fail_if_assigned_ones_do_twice_as_well(ordered, assigned, word):
+    assert lines(ordered, assigned).fail.word == word
+
+
+def test_gain_is_told_from_the_chains_of_tuned_moves():
+    assert exact(faster=0.2).gain == {"least": 0.2, "most": 0.2, "levels": 2, "reliable": 2}
+    assert exact(reliable=False).gain["reliable"] == 0
