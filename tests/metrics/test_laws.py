@@ -17,6 +17,7 @@ LINEAR = {"s_r", "sap", "linear_matching", "udr", "mi_gaussian", "explicitness"}
 BLIND_TO_PAIRING = {"s_kl"}
 MOVED_BY_A_TWIN = {"mig", "mig_knn", "sap", "rotation_angle", "udr"}
 WEIGHED_AGAIN_BY_A_TWIN = {"s_d", "s_r", "modularity", "irs"}
+COSTLY = {"dci", "s_kl"}
 DRAWN = {"dci", "s_kl", "beta_vae_score", "factor_vae_score", "explicitness_auc", "explicitness", "infomec"}
 
 
@@ -41,8 +42,15 @@ def shuffled(v: np.ndarray, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).permutation(v)
 
 
+SCORES: dict[tuple[object, ...], float] = {}
+
+
 def score(name: str, codes: np.ndarray, v: np.ndarray) -> float:
-    return METRICS[name](codes, v).score
+    """Computed once: scores repeat themselves, as the first law says, and many laws ask for the same ones."""
+    key = (name, *((a.tobytes(), a.dtype, a.shape) for a in (codes, v)))
+    if key not in SCORES:
+        SCORES[key] = METRICS[name](codes, v).score
+    return SCORES[key]
 
 
 def slack(name: str, value: float) -> float:
@@ -60,7 +68,7 @@ def test_record_opens_with_a_finite_score_and_repeats_itself(name: str, kind: st
     assert found._fields[0] == "score"
     assert isinstance(found.score, float)
     assert np.isfinite(found.score)
-    assert METRICS[name](v, v).score == found.score
+    assert score(name, v, v) == found.score
 
 
 @every_kind
@@ -110,7 +118,7 @@ def test_monotone_rescaling_changes_linear_metrics(name: str) -> None:
 @every_metric
 def test_order_of_rows_changes_nothing(name: str, kind: str) -> None:
     v = factors(kind)
-    codes = v @ np.array([[1.0, 0.3], [0.0, 1.0]])
+    codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
     order = np.random.default_rng(4).permutation(ROWS)
     expected = score(name, codes, v)
     assert score(name, codes[order], v[order]) == pytest.approx(expected, abs=2 * slack(name, expected))
@@ -143,7 +151,7 @@ def test_all_latents_dead_is_no_knowledge(name: str) -> None:
 @every_metric
 def test_constant_factor_is_left_out(name: str, kind: str) -> None:
     v = factors(kind)
-    codes = v @ np.array([[1.0, 0.3], [0.0, 1.0]])
+    codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
     more = np.column_stack([np.full(ROWS, 2.5), v])
     assert score(name, codes, more) == score(name, codes, v)
 
@@ -223,7 +231,7 @@ def test_inputs_are_left_alone(name: str) -> None:
     v = factors("continuous")
     codes = shuffled(v)
     kept = codes.copy(), v.copy()
-    score(name, codes, v)
+    METRICS[name](codes, v)
     assert np.array_equal(codes, kept[0])
     assert np.array_equal(v, kept[1])
 
@@ -258,7 +266,9 @@ def test_bad_input_is_named_in_one_line(name: str, bad: str) -> None:
 def test_context_of_a_perfect_and_of_an_independent_code(name: str) -> None:
     p = 2 if name in BLIND_TO_PAIRING else 3
     v = _mixture(120, p, np.random.default_rng(5))
-    perfect = score_in_context(METRICS[name], v[:, ::-1] * np.array([-2.0, 3.0, 1.0])[:p], v, repeats=9, rotations=2)
+    repeats = 4 if name in COSTLY else 9
+    codes = v[:, ::-1] * np.array([-2.0, 3.0, 1.0])[:p]
+    perfect = score_in_context(METRICS[name], codes, v, repeats=repeats, rotations=2)
     useless = METRICS[name](_mixture(120, p, np.random.default_rng(6)), v).score
     null = perfect.permutation
     room = 0.3 if name in BLIND_TO_PAIRING else 0.5 * max(np.ptp(null.values), 0.02)
