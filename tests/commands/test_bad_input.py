@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*members over-fit")  # 30 rows,
 
 USAGE, DATA, CORRUPT, OUTPUT, LOCKED, INTERRUPTED = 2, 3, 5, 73, 75, 130
 ROWS, SIDE = 40, 9
-SHORT = "--steps 20 --members 2 --latents 1"
+SHORT = "--steps 20 --members 2 --latents 1 --start pca"  # which needs no scikit-learn
 SMALL = "--grid 9 --workers 1"
 PROGRESS = re.compile(r"(rows|training): \d+ of \d+")
 
@@ -60,7 +60,7 @@ STORES = {
     "other": {"heat": field()},
 }
 SETTINGS = RunSettings.model_validate(
-    {"model": {"latents": 1}, "training": {"steps": 20, "members": 2}, "representation": {"kind": "modes"}}
+    {"model": {"latents": 1}, "training": {"steps": 20, "members": 2, "start": "pca"}, "representation": {"kind": "modes"}}
 )
 CONFIGS = {
     "misspelt": "[training]\nstpes = 3",
@@ -99,8 +99,8 @@ def contents(folder):
 
 
 def traces(folder):
-    """Everything under a folder with its size and when it was last written or replaced."""
-    about = {p: p.lstat() for p in sorted(folder.rglob("*"))}
+    """Every file under a folder with its size and when it was last written or replaced."""
+    about = {p: p.stat() for p in sorted(folder.rglob("*")) if p.is_file()}
     return {str(p): (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p, s in about.items()}
 
 
@@ -442,8 +442,8 @@ def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line
 
 
 INTERRUPTED_LINES = {
-    "fit good.zarr -o OUT --steps 150 --members 2 --latents 1": (SAVING, "checkpoints/step-*/manifest.json"),
-    f"simulate darcy --rows 2000 {SMALL} -o OUT": (PROGRAM, "done/0.json"),
+    "fit good.zarr -o OUT --steps 150 --members 2 --latents 1 --start pca": (SAVING, "checkpoints/step-*/manifest.json"),
+    f"simulate darcy --rows 1000 {SMALL} -o OUT": (PROGRAM, "done/0.json"),
 }
 
 

@@ -50,7 +50,7 @@ def test_the_report_of_a_run_is_one_page(folder, capsys):
         assert words in html
 
 
-def test_a_sweep_gives_bands_by_beta_and_a_page(folder, capsys):
+def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys):
     words = [
         "rd",
         folder / "darcy.zarr",

@@ -109,7 +109,10 @@ class Links(HTMLParser):
         self.found += [tag] * (tag == "script") + [t for t in targets if not t.startswith(("data:", "#"))]
 
 
-def test_the_page_shows_every_part_and_needs_nothing_beside_it(finished):
+@pytest.mark.parametrize("pictures", ["blank", pytest.param("drawn", marks=pytest.mark.slow)])
+def test_the_page_shows_every_part_and_needs_nothing_beside_it(finished, request, pictures):
+    if pictures == "blank":
+        request.getfixturevalue("blank")
     study, done, out = finished
     html = render(study_page(done, out))
     assert Links(html).found == []
@@ -124,7 +127,7 @@ def test_the_page_shows_every_part_and_needs_nothing_beside_it(finished):
         assert len(re.findall(rf">\s*{shown}\s*<", html)) == count, shown
     for words in ("What the source says, or a goal, beside ours", "sha256", "beable study run lj-fluid", "≥ 0.95"):
         assert words in text
-    assert html.count("data:image/svg") >= 8
+    assert html.count("data:image/") >= 8
 
 
 @pytest.mark.parametrize(
