@@ -62,7 +62,7 @@ def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys):
         "--seeds",
         "2",
         "--steps",
-        "300",
+        "450",
     ]
     found = answer(capsys, [*words, "--variables", "pressure"])
     low, high = found["bands"]

@@ -32,6 +32,15 @@ def _labels(n: int, p: int, draw: np.random.Generator) -> np.ndarray:
 FACTORS = {"continuous": _mixture, "discrete": _labels}
 every_metric = pytest.mark.parametrize("name", METRICS)
 every_kind = pytest.mark.parametrize("kind", FACTORS)
+#: labels are spread anew for those that take long: with --slow
+every_case = pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(name, kind, marks=[pytest.mark.slow] if name in COSTLY and kind == "discrete" else [])
+        for name in METRICS
+        for kind in FACTORS
+    ],
+)
 
 
 def factors(kind: str, n: int = ROWS, seed: int = 0) -> np.ndarray:
@@ -60,8 +69,7 @@ def slack(name: str, value: float) -> float:
     return (0.06 if name in DRAWN else 1e-5) * max(1.0, abs(value))
 
 
-@every_kind
-@every_metric
+@every_case
 def test_record_opens_with_a_finite_score_and_repeats_itself(name: str, kind: str) -> None:
     v = factors(kind)
     found = METRICS[name](v, v)
@@ -71,8 +79,7 @@ def test_record_opens_with_a_finite_score_and_repeats_itself(name: str, kind: st
     assert score(name, v, v) == found.score
 
 
-@every_kind
-@every_metric
+@every_case
 def test_in_range(name: str, kind: str) -> None:
     v = factors(kind)
     turned = v @ np.array([[0.8, -0.6], [0.6, 0.8]])
@@ -80,8 +87,7 @@ def test_in_range(name: str, kind: str) -> None:
         assert LOWEST.get(name, 0.0) <= score(name, codes, v) <= HIGHEST.get(name, 1.0)
 
 
-@every_kind
-@every_metric
+@every_case
 def test_invariant_to_order_sign_scale_and_shift_of_latents(name: str, kind: str) -> None:
     v = factors(kind)
     expected = score(name, v, v)
@@ -114,8 +120,7 @@ def test_monotone_rescaling_changes_linear_metrics(name: str) -> None:
     assert abs(score(name, np.exp(2 * v), v) - score(name, v, v)) > 0.01
 
 
-@every_kind
-@every_metric
+@every_case
 def test_order_of_rows_changes_nothing(name: str, kind: str) -> None:
     v = factors(kind)
     codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
@@ -124,8 +129,7 @@ def test_order_of_rows_changes_nothing(name: str, kind: str) -> None:
     assert score(name, codes[order], v[order]) == pytest.approx(expected, abs=2 * slack(name, expected))
 
 
-@every_kind
-@every_metric
+@every_case
 def test_dead_latent_changes_nothing(name: str, kind: str) -> None:
     v = factors(kind)
     expected = score(name, v, v)
@@ -147,8 +151,7 @@ def test_all_latents_dead_is_no_knowledge(name: str) -> None:
     assert none == pytest.approx(worst, abs=0.1)
 
 
-@every_kind
-@every_metric
+@every_case
 def test_constant_factor_is_left_out(name: str, kind: str) -> None:
     v = factors(kind)
     codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
@@ -156,8 +159,7 @@ def test_constant_factor_is_left_out(name: str, kind: str) -> None:
     assert score(name, codes, more) == score(name, codes, v)
 
 
-@every_kind
-@every_metric
+@every_case
 def test_duplicated_latent(name: str, kind: str) -> None:
     v = factors(kind)
     expected, twin = score(name, v, v), score(name, np.column_stack([v, v[:, 0]]), v)
@@ -191,8 +193,7 @@ def test_one_outlier_row_ruins_linear_metrics(name: str) -> None:
     assert np.mean(kept) < 0.9
 
 
-@every_kind
-@every_metric
+@every_case
 def test_precision_changes_nothing(name: str, kind: str) -> None:
     v = factors(kind)
     codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
@@ -201,15 +202,13 @@ def test_precision_changes_nothing(name: str, kind: str) -> None:
     assert single == pytest.approx(expected, abs=1e-3 * max(1.0, abs(expected)))
 
 
-@every_kind
-@every_metric
+@every_case
 def test_ten_rows_do(name: str, kind: str) -> None:
     v = factors(kind, n=10)
     assert LOWEST.get(name, 0.0) <= score(name, v, v) <= HIGHEST.get(name, 1.0)
 
 
-@every_kind
-@every_metric
+@every_case
 def test_one_latent_and_one_factor(name: str, kind: str) -> None:
     v = factors(kind)
     if name == "s_kl":

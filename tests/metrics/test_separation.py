@@ -94,7 +94,7 @@ def test_shuffled_rows_never_pass_and_are_refused_where_rows_are_many(law):
 @pytest.mark.numerical
 @pytest.mark.parametrize("codes", [noisy, bent])
 def test_factors_with_a_tenth_of_noise_pass(codes):
-    pooled = [rate(True, law, 60, 2, codes, sets=40, each=1) for law in LAWS]
+    pooled = [rate(True, law, 60, 2, codes, sets=30, each=1) for law in LAWS]
     assert np.mean(pooled) >= 0.95
     for law, rows, factors in [("normal", 250, 2), ("uniform", 60, 3), ("normal", 60, 5)]:
         assert rate(True, law, rows, factors, codes, sets=20, each=1) >= 0.95
