@@ -54,7 +54,7 @@ def short(words):
 
 
 @pytest.mark.parametrize("page", ["docs/your-data.md", "docs/tour.md"])
-def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch, capsys):
+def test_the_commands_of_a_page_run(page, blank, tmp_path, monkeypatch, capsys):
     """Those on data of the page itself: its simulated sets and files, and what they lead to."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)

@@ -40,7 +40,7 @@ def curve(tmp_path_factory):
             "representation": {"kind": "modes", "modes": 3, "scaling": "none"},
             "model": {"latents": 3, "depth": 0, "variance": "fixed", "sigma": SIGMA},
             "training": {
-                "steps": 1200,
+                "steps": 800,
                 "batch": None,
                 "start": "pca",
                 "learning_rate": 0.02,
@@ -121,7 +121,7 @@ def test_a_free_variance_leaves_fewer_latents_than_outputs_over_beta(tmp_path):
             "representation": {"kind": "modes", "modes": 3, "scaling": "none"},
             "model": {"latents": 3, "depth": 0},
             "training": {
-                "steps": 1500,
+                "steps": 1000,
                 "batch": None,
                 "start": "pca",
                 "learning_rate": 0.02,

@@ -143,7 +143,7 @@ def test_a_threshold_is_measured_between_two_betas():
 BETAS = (0.05, 0.12, 0.17, 0.23, 0.3, 0.36, 0.44, 1.0)
 
 
-def trained(folder, x, depth, betas=BETAS, steps=1500):
+def trained(folder, x, depth, betas=BETAS, steps=1500, rate=1e-2):
     store = Store.from_arrays(folder / "data", {"columns": x.astype(np.float32)}, dims={"columns": ["column"]})
     settings = RunSettings.model_validate({
         "variables": ["columns"],
@@ -153,7 +153,7 @@ def trained(folder, x, depth, betas=BETAS, steps=1500):
         "objective": {"beta": {"kind": "constant", "beta": list(betas)}},
         "training": {"members": len(betas), "steps": steps, "batch": 200, "start": "random", "held_out": 10,
                      **TO_THE_LAST,
-                     "learning_rate": 1e-2},
+                     "learning_rate": rate},
     })  # fmt: skip
     run = train(store, folder / "run", settings)
     return run, {"columns": store.read("columns", run.train_rows)}
@@ -166,7 +166,13 @@ def depth(request):
 
 @pytest.fixture(scope="module")
 def fitted(depth, tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("fitted"), correlated(), depth, steps=900 if depth else 1500)
+    return trained(
+        tmp_path_factory.mktemp("fitted"),
+        correlated(),
+        depth,
+        steps=700 if depth else 1000,
+        rate=1e-2 if depth else 3e-2,
+    )
 
 
 def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):

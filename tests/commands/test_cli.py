@@ -350,7 +350,7 @@ def test_a_matrix_that_is_not_there_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_simulation_goes_on_where_it_was(beable, tmp_path, signum, code):
-    words = ("simulate", "darcy", "--grid", 17, "--rows", 1200, "-o", tmp_path / "d", "--json", "--workers", 1)
+    words = ("simulate", "darcy", "--grid", 17, "--rows", 800, "-o", tmp_path / "d", "--json", "--workers", 1)
     process = in_process(*words)
     done = tmp_path / "d" / "done"
     until = time.monotonic() + 60
@@ -365,7 +365,7 @@ def test_an_interrupted_simulation_goes_on_where_it_was(beable, tmp_path, signum
     assert len(err.splitlines()) == 1
     code, out, err = beable(*words)
     assert (code, err) == (0, "")
-    assert json.loads(out)["good"] == 1200
+    assert json.loads(out)["good"] == 800
 
 
 # Output

@@ -7,7 +7,7 @@ import pytest
 
 from beable.cli import run
 
-FIT = ["--variables", "pressure", "flux", "--members", "3", "--steps", "200", "--energy", "0.9999"]
+FIT = ["--variables", "pressure", "flux", "--members", "3", "--steps", "100", "--energy", "0.9999"]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_report_of_a_run_is_one_page(folder, capsys):
         assert words in html
 
 
-def test_a_sweep_gives_bands_by_beta_and_a_page(folder, capsys):
+def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys):
     words = [
         "rd",
         folder / "darcy.zarr",
@@ -62,7 +62,7 @@ def test_a_sweep_gives_bands_by_beta_and_a_page(folder, capsys):
         "--seeds",
         "2",
         "--steps",
-        "600",
+        "450",
     ]
     found = answer(capsys, [*words, "--variables", "pressure"])
     low, high = found["bands"]

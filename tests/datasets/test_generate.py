@@ -62,8 +62,7 @@ def partial(tmp_path):
 
 
 def test_numbers_do_not_depend_on_workers(whole, tmp_path):
-    for workers in (2, 3):
-        assert tree(waves(tmp_path / f"{workers}.zarr", workers=workers).path) == tree(whole.path)
+    assert tree(waves(tmp_path / "waves.zarr", workers=3).path) == tree(whole.path)
 
 
 def test_numbers_do_not_depend_on_the_executor(whole, tmp_path):
@@ -145,10 +144,11 @@ def wait_for_notes(process, path, count):
         time.sleep(0.005)
 
 
-def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(whole, tmp_path):
+@pytest.mark.parametrize("kills", [8, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_some_moments_it_ends_with_the_same_bytes(whole, tmp_path, kills):
     """Every other process has two workers. What was noted as done is never changed again."""
     rng, path, reached, reference = random.Random(0), tmp_path / "waves.zarr", [], tree(whole.path)
-    for kill in range(20):
+    for kill in range(kills):
         process = start(path, 1 + kill % 2, pause=0.02)
         with process:
             wait_for_notes(process, path, min(notes(path) + rng.randint(0, 1), 10))
@@ -161,12 +161,11 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(whole, tmp_path):
             assert note.read_bytes() == reference[f"done/{note.name}"]
             for name in json.loads(note.read_text())["files"]:
                 assert (path / name).read_bytes() == reference[name]
-    assert len(set(reached)) >= 5
+    assert len(set(reached)) >= kills // 4
     assert tree(waves(path).path) == reference
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 2)])
 def test_a_request_to_stop_is_met_between_blocks_and_nothing_is_lost(whole, tmp_path, number, workers):
     path = tmp_path / "waves.zarr"
     with start(path, workers, pause=0.02) as process:
@@ -357,10 +356,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, where):
         waves(tmp_path / where)
 
 
-def test_a_limit_on_the_size_of_files_stops_it_and_then_it_goes_on(whole, tmp_path):
+@pytest.mark.parametrize(
+    "sizes", [(0, 400, 1000, 10**6), pytest.param((0, 100, 400, 600, 1000, 1900, 10**6), marks=pytest.mark.slow)]
+)
+def test_a_limit_on_the_size_of_files_stops_it_and_then_it_goes_on(whole, tmp_path, sizes):
     """The kernel's own refusal, at sizes from nothing to more than the largest file."""
     path = tmp_path / "waves.zarr"
-    for largest in (0, 100, 400, 600, 1000, 1900, 10**6):
+    for largest in sizes:
         with start(path, 1, largest_file=largest) as process:
             said, complaints = process.communicate(timeout=60)
         assert complaints == ""
@@ -388,8 +390,9 @@ class Ripple(Waves):
 CALLS = ("open", "write", "fsync", "replace", "mkdir", "unlink", "ftruncate")
 
 
-def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch):
-    """The first, the second, … call of each kind fails; the next start ends with the same bytes.
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch, stride):
+    """The first, the fourth, … call of each kind fails, or every one; the next start ends with the same bytes.
 
     Nothing is really synced here, for speed.
     """
@@ -415,13 +418,13 @@ def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch):
     for call in CALLS:
         monkeypatch.setattr(files.os, call, functools.partial(act, call))
     reference = tree(waves(tmp_path / "whole.zarr", BLOCK, Ripple()).path)
-    moments = [(call, at) for call, total in counts.items() for at in range(1, total + 1)]
+    moments = [(call, at) for call, total in counts.items() for at in range(1, total + 1, stride)]
     for fatal in moments:
         path = tmp_path / f"{fatal[0]}{fatal[1]}.zarr"
         assert survives(path) == (fatal[0] == "unlink")  # of the lock, which then stops nobody
         assert tree(waves(path, BLOCK, Ripple()).path) == reference, fatal
         shutil.rmtree(path)
-    assert len(moments) > 60
+    assert len(moments) > 60 / stride
     assert {call for call, _ in moments} == set(CALLS)
 
 

@@ -22,7 +22,7 @@ def clusters(n: int, p: int = 2, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(("rows", "published"), [(64, 0.915), (256, 0.955), (512, 0.965)])
 def test_ceiling_of_s_d(rows: int, published: float) -> None:
-    ceilings = [s_d(θ, θ).score for θ in (normal(rows, 2, seed) for seed in range(200))]
+    ceilings = [s_d(θ, θ).score for θ in (normal(rows, 2, seed) for seed in range(100))]
     assert np.mean(ceilings) == pytest.approx(published, abs=0.007)
 
 
@@ -30,7 +30,7 @@ def test_ceiling_of_s_d(rows: int, published: float) -> None:
 def test_chance_of_s_d_by_random_rotation(p: int, mean: float, above: float) -> None:
     θ = rotated(normal(50, p), p, 0)  # exactly white: no sample correlation is left
     draw = np.random.default_rng(1)
-    scores = np.array([s_d(rotated(θ, p, draw), θ).score for _ in range(2000)])
+    scores = np.array([s_d(rotated(θ, p, draw), θ).score for _ in range(1000)])
     assert scores.mean() == pytest.approx(mean, abs=0.008)
     assert np.mean(scores > 0.9) == pytest.approx(above, abs=0.02)
 
@@ -74,7 +74,7 @@ def test_interval_covers() -> None:
     hits = 0
     for seed in range(60):
         x, e = normal(200, 1, 2 * seed + 1), normal(200, 1, 2 * seed + 2)
-        found = score_in_context(sap, 0.6 * x + 0.8 * e, x, repeats=60, rotations=2, level=0.9)
+        found = score_in_context(sap, 0.6 * x + 0.8 * e, x, repeats=40, rotations=2, level=0.9)
         hits += found.interval.low <= truth <= found.interval.high
         assert found.interval.low < found.score < found.interval.high
     assert 47 <= hits <= 59  # 54 expected
@@ -85,7 +85,7 @@ def test_interval_of_few_rows_is_as_wide_as_the_scatter() -> None:
         score_in_context(
             sap, 0.6 * normal(11, 1, s) + 0.8 * normal(11, 1, s + 500), normal(11, 1, s), repeats=60, rotations=2
         )
-        for s in range(60)
+        for s in range(40)
     ]
     scatter = np.std([f.score for f in found])
     assert np.mean([f.interval.high - f.interval.low for f in found]) / (2 * 1.96) == pytest.approx(scatter, rel=0.4)

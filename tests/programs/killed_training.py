@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import sklearn.decomposition  # noqa: F401  before the children begin, so that none spends its life importing
-import torch._dynamo  # noqa: F401
 
 from beable.datasets.store import Store
 from beable.training.run import train
@@ -50,7 +49,7 @@ def finish(store: str, run: str, threads: int, kills: int, rng: random.Random) -
     for _ in range(kills):
         child = train_in_child(store, run, threads)
         wait_for_progress(run, reached, patience=rng.choice([0.1, 20.0, 20.0]))
-        time.sleep(rng.uniform(0, 0.2))
+        time.sleep(rng.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         reached.append(newest(run))

@@ -251,7 +251,12 @@ def test_the_command_makes_the_page_again(out, capsys):
     assert outputs(out) == before
     assert CALLS == []
     shown = capsys.readouterr().out
-    for words in ("A quick study\n  It is so.", "Full preset, 2 trainings an arm", "1 is reproduced, 1 differs", "report.html"):
+    for words in (
+        "A quick study\n  It is so.",
+        "Full preset, 2 trainings an arm",
+        "1 is reproduced, 1 differs",
+        "report.html",
+    ):
         assert words in shown
 
 

@@ -47,8 +47,14 @@ def settings(**training):
 
 
 @pytest.fixture(scope="module")
-def run(store, tmp_path_factory):
-    return train(store, tmp_path_factory.mktemp("runs") / "run", settings())
+def place(tmp_path_factory):
+    """The folder of the run."""
+    return tmp_path_factory.mktemp("runs") / "run"
+
+
+@pytest.fixture(scope="module")
+def run(store, place):
+    return train(store, place, settings())
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +71,9 @@ def folder(short, tmp_path):
     return shutil.copytree(short, tmp_path / "run")
 
 
-def test_a_loaded_run_answers_as_the_trained_one(store, run, tmp_path):
+def test_a_loaded_run_answers_as_the_trained_one(store, run, place):
     data = {name: store.read(name) for name in run.variables}
-    again = Run.load(train(store, tmp_path / "run", settings()) and tmp_path / "run")
+    again = Run.load(place)
     assert again.id == run.id
     assert again.variables == ["pressure", "flux"]
     for one, two in zip(run.encode(data), again.encode(data), strict=True):
@@ -77,7 +83,7 @@ def test_a_loaded_run_answers_as_the_trained_one(store, run, tmp_path):
 
 
 def test_decoding_the_codes_gives_the_fields(store, tmp_path):
-    run = train(store, tmp_path / "run", settings(patience=None, steps=1500))
+    run = train(store, tmp_path / "run", settings(patience=None, steps=600))
     data = {name: store.read(name, run.held_rows) for name in run.variables}
     for member in run.decode(run.encode(data).mean):
         for name, values in member.items():
@@ -104,33 +110,35 @@ def test_the_prior_gives_latents_for_every_member(run):
     assert run.sample(7).shape == (3, 7, 2)
 
 
-@pytest.fixture(scope="module")
-def killed(store, tmp_path_factory):
+@pytest.fixture(scope="module", params=["some", pytest.param("many", marks=pytest.mark.slow)])
+def killed(store, tmp_path_factory, request):
     """A folder of trainings with one and with two threads, whole and in pieces, and how they went."""
     folder = tmp_path_factory.mktemp("killed")
     program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(folder)]
-    jobs = ["whole:1:0", "pieces:1:10", "whole:2:0", "pieces:2:4"]
+    kills = {"some": (4, 2), "many": (10, 4)}[request.param]
+    jobs = [f"pieces:1:{kills[0]}", "whole:2:0", f"pieces:2:{kills[1]}"]
     done = subprocess.run([*program, *jobs], env=PATIENT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(("threads", "steps_seen"), [(1, 5), (2, 2)])
-def test_killed_at_some_moments_and_resumed_it_ends_with_the_same_bits(killed, threads, steps_seen):
-    """At ten with one thread, at four with two."""
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_at_some_moments_and_resumed_it_ends_with_the_same_bits(killed, run, place, threads):
+    """With one thread as in this process, which was never killed."""
     folder, answers = killed
-    whole, pieces = (f"{name}-{threads}" for name in ("whole", "pieces"))
-    assert [answers[name]["status"] for name in (whole, pieces)] == [0, 0]
-    assert len({*answers[pieces]["reached"]} - {""}) >= steps_seen
-    assert Run.load(folder / pieces).id == Run.load(folder / whole).id
-    files = [sorted(p.name for p in (folder / name).iterdir()) for name in (whole, pieces)]
+    whole, pieces = place if threads == 1 else folder / "whole-2", folder / f"pieces-{threads}"
+    assert {answer["status"] for answer in answers.values()} == {0}
+    reached = answers[pieces.name]["reached"]
+    assert len({*reached} - {""}) >= len(reached) // 2
+    assert Run.load(pieces).id == Run.load(whole).id
+    files = [sorted(p.name for p in path.iterdir()) for path in (whole, pieces)]
     assert files[0] == files[1]
     for name in ("history.safetensors", "run.json"):
-        assert (folder / whole / name).read_bytes() == (folder / pieces / name).read_bytes()
+        assert (whole / name).read_bytes() == (pieces / name).read_bytes()
 
 
-def test_another_seed_gives_other_bits(store, run, tmp_path):
-    assert train(store, tmp_path / "run", settings(seed=1)).id != run.id
+def test_another_seed_gives_other_bits(store, short, tmp_path):
+    assert train(store, tmp_path / "run", settings(steps=20, seed=1)).id != Run.load(short).id
 
 
 def test_a_finished_run_is_not_trained_again(store, folder):
@@ -218,24 +226,24 @@ def test_too_few_rows_are_refused(tmp_path):
         train(store, tmp_path / "run", settings())
 
 
-@pytest.mark.parametrize("last", [30, 200])
-def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path, last):
+def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path):
     """Interrupted before and after its best record; pure noise is learned by heart."""
 
     class StopError(Exception):
         pass
 
     def interrupt(done, total):
-        if done == last:
+        if done in (30, 200):
             raise StopError
 
     rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
     noise = Store.from_arrays(tmp_path / "noise.zarr", {"u": rows})
     tree = {"model": {"width": 16}, "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None}}
     whole = train(noise, tmp_path / "whole", RunSettings.model_validate(tree))
-    with pytest.raises(StopError):
-        train(noise, tmp_path / "pieces", RunSettings.model_validate(tree), progress=interrupt, save_every=0.2)
+    for _ in range(2):
+        with pytest.raises(StopError):
+            train(noise, tmp_path / "pieces", RunSettings.model_validate(tree), progress=interrupt, save_every=0.1)
     pieces = train(noise, tmp_path / "pieces", RunSettings.model_validate(tree))
-    assert last < whole.metadata["steps"] < 600
+    assert 200 < whole.metadata["steps"] < 600
     assert pieces.id == whole.id
     assert pieces.metadata == whole.metadata

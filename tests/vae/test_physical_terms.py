@@ -336,7 +336,7 @@ def settings(**particles):
             "representation": {"kind": "coordinates"},
             "model": {"latents": 2, "width": 8, "conditions": ("gravity",)},
             "objective": {"particles": {"box": BOX, **particles}},
-            "training": {"members": 2, "steps": 60, "batch": 16, "start": "pca"},
+            "training": {"members": 2, "steps": 40, "batch": 16, "start": "pca"},
         }
     )
 

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
 
 from beable.console.records import readable
 from beable.errors import DataError
@@ -124,7 +124,7 @@ def chance_of_match(dimensions: int, same: float = SAME) -> float:
     """
     if dimensions < 2:
         return 1.0
-    return float(min(1.0, dimensions * stats.beta.sf(same**2, 0.5, (dimensions - 1) / 2)))
+    return float(min(1.0, dimensions * scipy.stats.beta.sf(same**2, 0.5, (dimensions - 1) / 2)))
 
 
 def agreement(codes: Sequence[ArrayLike], starts: Sequence[str], *, active: ArrayLike | None = None) -> Agreement:
@@ -201,7 +201,7 @@ def _comparable(starts: Sequence[str]) -> Bools:
 
 def _scored(z: Floats) -> Floats:
     """Ranks of every latent, centred and of unit length, (members, rows, latents)."""
-    ranks = stats.rankdata(z, axis=1)
+    ranks = scipy.stats.rankdata(z, axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     length = np.linalg.norm(ranks, axis=1, keepdims=True)
     scored: Floats = ranks / np.where(length > 0, length, 1.0)
@@ -215,7 +215,7 @@ def _matches(ranks: Floats, alive: Bools) -> Ints:
     for a in range(members):
         for b in range(members):
             size = np.abs(ranks[a].T @ ranks[b]) * np.outer(alive[a], alive[b])
-            rows, columns = optimize.linear_sum_assignment(size, maximize=True)
+            rows, columns = scipy.optimize.linear_sum_assignment(size, maximize=True)
             same = size[rows, columns] >= SAME
             answer[a, rows[same], b] = columns[same]
     return answer
@@ -275,10 +275,10 @@ def _free(matches: Ints, left: Bools) -> Bools:
 
 def _counted(member: int, latent: int, found: int, compared: int, chance: Floats, asked: int, matches: Ints) -> Shared:
     by_chance = float(chance[member, latent])
-    p = min(1.0, asked * float(stats.binom.sf(found - 1, compared, by_chance))) if compared else 1.0
+    p = min(1.0, asked * float(scipy.stats.binom.sf(found - 1, compared, by_chance))) if compared else 1.0
     low, high = 0.0, 1.0
     if compared:
-        interval = stats.binomtest(found, compared).proportion_ci(method="exact")
+        interval = scipy.stats.binomtest(found, compared).proportion_ci(method="exact")
         low, high = float(interval.low), float(interval.high)
     return Shared(member, latent, found, compared, low, high, by_chance, p, matches)
 

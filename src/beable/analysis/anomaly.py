@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr
 from torch import Tensor
 
 from beable.console.records import readable
@@ -162,7 +162,7 @@ class Sides(NamedTuple):
         return np.where(off < 0, -off / self.below[k], off / self.above[k])
 
 
-ENDS = stats.norm.cdf([-1.0, 0.0, 1.0])
+ENDS = ndtr([-1.0, 0.0, 1.0])
 
 
 def not_zero(x: Floats) -> Floats:

@@ -14,8 +14,8 @@ as the correlation of two normal numbers with the same mutual information, :math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 from beable.console.records import readable
 from beable.errors import DataError
@@ -105,7 +105,7 @@ def _components(white: Floats, tries: int, rng: np.random.Generator) -> Floats:
 def _matched(correlation: Floats) -> tuple[Ints, Floats]:
     """The column that goes with each row, and its size: the one-to-one matching with the largest sum."""
     size = np.clip(np.abs(correlation), 0.0, 1.0)
-    _, order = optimize.linear_sum_assignment(size, maximize=True)
+    _, order = scipy.optimize.linear_sum_assignment(size, maximize=True)
     return order, size[np.arange(len(size)), order]
 
 
@@ -124,10 +124,10 @@ def _wobble(white: Floats, turn: Floats, draws: int, rng: np.random.Generator) -
 
 def _dependence(parts: Floats) -> tuple[Floats, Floats]:
     """Largest dependence of each component with another, as a correlation, and how often chance has as much."""
-    bins = np.floor(stats.rankdata(parts, axis=0, method="ordinal") * BINS / (len(parts) + 1)).astype(np.int64)
+    bins = np.floor(scipy.stats.rankdata(parts, axis=0, method="ordinal") * BINS / (len(parts) + 1)).astype(np.int64)
     information = binned_matrix(bins, bins, correction=False)
     np.fill_diagonal(information, 0.0)
     largest, freedom = information.max(1), (BINS - 1) ** 2
     excess = np.maximum(largest - freedom / (2 * len(parts)), 0.0)
-    alone = stats.chi2.sf(2 * len(parts) * largest, freedom)
+    alone = scipy.stats.chi2.sf(2 * len(parts) * largest, freedom)
     return np.sqrt(-np.expm1(-2 * excess)), np.minimum(1.0, alone * (len(information) - 1))

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from beable.analysis.agreement import Agreement
 from beable.analysis.axes import Axes
@@ -121,7 +121,7 @@ def fitted(made_of: ArrayLike, truth: ArrayLike) -> Weights:
         raise DataError("latents that are factors and latents that are none are both needed: add laws of the factors")
     x = np.column_stack([np.ones(len(x)), x])
     bounds = [(None, None), *((0.0, None) if sign > 0 else (None, 0.0) for sign in SIGNS)]
-    found = optimize.minimize(_misfit, np.zeros(x.shape[1]), (x, y), jac=True, bounds=bounds, method="L-BFGS-B")
+    found = scipy.optimize.minimize(_misfit, np.zeros(x.shape[1]), (x, y), jac=True, bounds=bounds, method="L-BFGS-B")
     constant, *of = (float(w) for w in found.x)
     return Weights(constant, tuple(of))
 

@@ -8,8 +8,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from beable.console.records import readable
 from beable.errors import DataError
@@ -60,7 +60,7 @@ def linear_matching(codes: ArrayLike, factors: ArrayLike, *, folds: int = 3, rng
     """
     given = pair(codes, factors, rows=8, discrete=False)
     matrix = explained(given)
-    rows, columns = optimize.linear_sum_assignment(matrix, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(matrix, maximize=True)
     matching = np.full(matrix.shape[1], -1)
     matching[columns] = rows
     matched = np.zeros(matrix.shape[1])
@@ -112,7 +112,7 @@ def rotation_angle(codes: ArrayLike, factors: ArrayLike) -> Rotation:
     live, factor_count = given.live, len(given.varied)
     u, s, vt = np.linalg.svd(_cross(given), full_matrices=False)
     q = (u * (s > 1e-10 * s.max(initial=0.0))) @ vt  # where latents are copies, nothing says how the rest is turned
-    rows, columns = optimize.linear_sum_assignment(np.abs(q), maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(np.abs(q), maximize=True)
     angles, matching = np.full(factor_count, 90.0), np.full(factor_count, -1)
     angles[columns] = np.rad2deg(np.arccos(np.clip(np.abs(q[rows, columns]), 0.0, 1.0)))
     matching[columns] = live[rows]
@@ -230,7 +230,7 @@ def _candidates(latents: int, factors: int, draw: np.random.Generator) -> list[t
     return [(order, signs[draw.integers(len(signs))]) for order in picks]
 
 
-def _refine(x: Floats, reach: Floats, y: Floats, k: int) -> optimize.OptimizeResult:
+def _refine(x: Floats, reach: Floats, y: Floats, k: int) -> "scipy.optimize.OptimizeResult":
     d = x.shape[1]
 
     def off(p: Floats) -> float:
@@ -238,7 +238,7 @@ def _refine(x: Floats, reach: Floats, y: Floats, k: int) -> optimize.OptimizeRes
 
     simplex = np.vstack([np.zeros(2 * d), 0.1 * np.eye(2 * d)])
     options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-4, "maxiter": 100 * d}
-    return optimize.minimize(off, np.zeros(2 * d), method="Nelder-Mead", options=options)
+    return scipy.optimize.minimize(off, np.zeros(2 * d), method="Nelder-Mead", options=options)
 
 
 def _spread(x: Floats, draw: np.random.Generator) -> Floats:

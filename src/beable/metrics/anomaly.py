@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 from beable.console.records import readable
 from beable.errors import DataError, UsageError
@@ -59,7 +59,7 @@ def roc_auc(normal: ArrayLike, anomalous: ArrayLike, *, level: float = 0.95) -> 
     """
     low, high = _scores(normal, "normal"), _scores(anomalous, "anomalous")
     a = rank_auc(low, high)
-    z = stats.norm.ppf(0.5 + _probability(level, "level") / 2)
+    z = scipy.stats.norm.ppf(0.5 + _probability(level, "level") / 2)
     return Auc(a, _end(a, 0.0, z, len(low), len(high)), _end(a, 1.0, z, len(low), len(high)), level)
 
 
@@ -73,7 +73,7 @@ def _end(a: float, bound: float, z: float, n: int, m: int) -> float:
     if a == bound:
         return bound
     inside = a + 1e-12 * (bound - a) if 0 < a < 1 else abs(a - 1e-12)
-    return float(optimize.brentq(off, bound, inside))
+    return float(scipy.optimize.brentq(off, bound, inside))
 
 
 class Precision(NamedTuple):
@@ -173,7 +173,7 @@ def power(calibration: ArrayLike, perturbed: Mapping[float, ArrayLike], *, level
         raise DataError("no perturbation given")
     flags = [conformal_pvalues(c, perturbed[size]) <= level for size in sorted(perturbed)]
     rate = np.array([f.mean() for f in flags])
-    ends = np.array([stats.binomtest(int(f.sum()), len(f)).proportion_ci(method="wilson") for f in flags])
+    ends = np.array([scipy.stats.binomtest(int(f.sum()), len(f)).proportion_ci(method="wilson") for f in flags])
     actual = float((conformal_pvalues(c, c) <= level).mean())
     return Power(float(rate.mean()), sizes, rate, ends[:, 0], ends[:, 1], _half(sizes, rate), level, actual)
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from beable.errors import DataError, UsageError, unknown
 
@@ -166,8 +166,8 @@ def standardised(x: Floats) -> Floats:
 
 def normal_scores(x: Floats) -> Floats:
     """Columns with a standard normal margin, by ranks (van der Waerden); ties share their mean rank."""
-    ranks = stats.rankdata(x, axis=0)
-    scores: Floats = stats.norm.ppf((ranks - 0.5) / len(x))
+    ranks = scipy.stats.rankdata(x, axis=0)
+    scores: Floats = scipy.stats.norm.ppf((ranks - 0.5) / len(x))
     return scores
 
 
@@ -204,7 +204,7 @@ def _labels(column: Floats) -> Ints:
 
 
 def _quantile_bins(column: Floats, bins: int) -> Ints:
-    ranks = stats.rankdata(column) - 0.5
+    ranks = scipy.stats.rankdata(column) - 0.5
     return _labels(np.floor(ranks * bins / len(column)))
 
 

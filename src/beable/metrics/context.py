@@ -27,8 +27,8 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from beable.console.records import readable
 from beable.errors import DataError, UsageError
@@ -162,7 +162,7 @@ def rotated(factors: Floats, latents: int, rng: Seed) -> Floats:
     u, s, _ = np.linalg.svd(standardised(factors), full_matrices=False)
     whitened = u[:, s > 1e-10 * s[0]] * np.sqrt(len(factors))
     size = max(latents, whitened.shape[1], 2)
-    q = stats.ortho_group.rvs(size, random_state=np.random.default_rng(rng))
+    q = scipy.stats.ortho_group.rvs(size, random_state=np.random.default_rng(rng))
     codes: Floats = whitened @ q[: whitened.shape[1], :latents]
     return codes
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from beable.console.records import readable
 from beable.errors import unknown
@@ -122,7 +122,7 @@ def _share(given: Pair, matrix: Floats) -> Share:
 
 def one_to_one(matrix: Floats) -> float:
     """Mean entry along the best assignment of rows to columns (Hungarian method)."""
-    rows, columns = optimize.linear_sum_assignment(matrix, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(matrix, maximize=True)
     return float(matrix[rows, columns].mean())
 
 

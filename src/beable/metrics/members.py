@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from beable.console.records import readable
 from beable.errors import DataError, unknown
@@ -113,7 +113,7 @@ def _live(codes: list[np.ndarray], rates: Sequence[ArrayLike] | None, threshold:
 def _spearman(a: Floats, b: Floats) -> Floats:
     if not a.shape[1] or not b.shape[1]:
         return np.zeros((a.shape[1], b.shape[1]))
-    ranks = [standardised(stats.rankdata(x, axis=0)) for x in (a, b)]
+    ranks = [standardised(scipy.stats.rankdata(x, axis=0)) for x in (a, b)]
     similarity: Floats = np.abs(ranks[0].T @ ranks[1]) / len(a)
     return similarity
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from beable.console.records import readable
 from beable.errors import DataError, unknown
@@ -163,7 +163,7 @@ def _concentration(r: Floats) -> Floats:
     """1 − entropy of each row over ln(columns); NaN for rows of zeros and for a single column."""
     total = r.sum(axis=1, keepdims=True)
     share = r / np.where(total > 0, total, np.nan)
-    concentration: Floats = 1 - stats.entropy(share, axis=1) / (np.log(r.shape[1]) or np.nan)
+    concentration: Floats = 1 - scipy.stats.entropy(share, axis=1) / (np.log(r.shape[1]) or np.nan)
     return concentration
 
 
@@ -223,7 +223,7 @@ def _inputs(given: Pair, learner: str) -> Floats:
     live = given.codes[:, ~given.dead]
     if learner == "lasso":
         return standardised(live)
-    return stats.rankdata(live, axis=0) / len(live) if live.shape[1] else live
+    return scipy.stats.rankdata(live, axis=0) / len(live) if live.shape[1] else live
 
 
 def _full(given: Pair, live: Floats) -> Floats:
@@ -414,7 +414,7 @@ def _auc(z: Floats, labels: Ints, folds: int, draw: np.random.Generator) -> floa
 
 def rank_auc(low: Floats, high: Floats) -> float:
     """Chance that a value of ``high`` exceeds one of ``low``, ties counting half (Mann–Whitney)."""
-    ranks = stats.rankdata(np.concatenate([low, high]))[len(low) :]
+    ranks = scipy.stats.rankdata(np.concatenate([low, high]))[len(low) :]
     return float((ranks.mean() - (len(high) + 1) / 2) / len(low))
 
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from beable.console.records import readable
 from beable.errors import DataError
@@ -326,7 +326,7 @@ def calibration(truth: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Calib
     if not (np.isfinite(σ2).all() and (σ2 > 0).all()):
         raise DataError("the predicted variance must be positive and finite everywhere")
     z = (y - μ) / np.sqrt(σ2)
-    u = stats.norm.cdf(z)
+    u = scipy.stats.norm.cdf(z)
     levels = np.linspace(0.05, 0.95, 19)
     covered = np.array([np.mean(np.abs(2 * u - 1) <= p) for p in levels])
     density = -0.5 * float(np.mean(z**2 + np.log(2 * np.pi * σ2)))

@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import fdtr, fdtri, ndtri
 
 from beable.console.records import readable
 from beable.metrics.columns import (
@@ -224,7 +224,7 @@ class _Found(NamedTuple):
     def at_least(self, i: int, j: int) -> float:
         """The angle of latent i off factor j but for its error."""
         c, f = int(self.directions[j]), int(self.free[j])
-        scatter = self.error[i, j] * np.sqrt(c * stats.f.ppf(1 - SURE, c, f))
+        scatter = self.error[i, j] * np.sqrt(c * fdtri(c, f, 1 - SURE))
         return float(np.degrees(np.arctan2(max(self.off[i, j] - scatter, 0.0), max(self.own[i, j], TINY))))
 
     def power(self, main: Mapping[int, int], mark: float) -> float:
@@ -232,14 +232,14 @@ class _Found(NamedTuple):
         relative = [self.directions[j] * (self.error[i, j] / max(self.own[i, j], TINY)) ** 2 for i, j in main.items()]
         directions, free = sum(int(self.directions[j]) for j in main.values()), min(self.free[j] for j in main.values())
         reach = np.radians(mark) ** 2 / max(float(np.mean(relative)), TINY)
-        return float(stats.f.cdf(reach, directions, free))
+        return float(fdtr(directions, free, reach))
 
     def hears(self) -> Bools:
         """Latents that the factors explain by ``HEARD`` or more, and surely, (latents)."""
         explained = 1 - self.error**2 * self.free
         columns = self.directions + 1
         ratio = explained / columns / np.maximum(self.error**2, TINY)
-        sure = (ratio > stats.f.ppf(1 - SURE / 5, columns, self.free)) & (explained >= HEARD)
+        sure = (ratio > fdtri(columns, self.free, 1 - SURE / 5)) & (explained >= HEARD)
         return np.asarray(sure.any(axis=1))
 
 
@@ -344,7 +344,7 @@ def _no(
 def _upper_end(share: Floats, rows: int) -> Floats:
     """Upper end of a share of variance found in so many rows, by Fisher's transformation of its root."""
     r = np.arctanh(np.sqrt(np.clip(share, 0.0, 1 - 1e-12)))
-    upper: Floats = np.tanh(r + stats.norm.ppf(1 - SURE) / np.sqrt(rows - 3)) ** 2
+    upper: Floats = np.tanh(r + ndtri(1 - SURE) / np.sqrt(rows - 3)) ** 2
     return upper
 
 

@@ -8,8 +8,8 @@ used for solvents by Noé, Olsson, Köhler & Wu, Science 365, eaaw1147 (2019).
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from beable.representations.representation import FloatArray
 
@@ -30,7 +30,7 @@ def places(positions: FloatArray, sites: FloatArray) -> NDArray[np.intp]:
     """For each row and site the particle that belongs to it, (rows, particles)."""
     # |x - s|^2 without the squares, whose sum is the same for every assignment
     overlap = np.matmul(sites.astype(np.float64), positions.astype(np.float64).transpose(0, 2, 1))
-    best = [linear_sum_assignment(gain, maximize=True)[1] for gain in overlap]
+    best = [scipy.optimize.linear_sum_assignment(gain, maximize=True)[1] for gain in overlap]
     return np.array(best, np.intp).reshape(positions.shape[:2])
 
 

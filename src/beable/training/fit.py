@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from beable.errors import DivergedError
+from beable.training.adam import Adam
 from beable.training.ensemble import Batches, spread_rows
 from beable.training.settings import TrainingSettings
 from beable.vae.distributions import Bernoulli, Noise
@@ -106,7 +107,7 @@ class Fit:
         self.parameters = list(vae.parameters())
         rates = torch.tensor(settings.learning_rate).expand(len(vae.members))
         self.base_rate, self.relative_rate = float(rates.max()), rates / rates.max()
-        self.adam = torch.optim.Adam(self.parameters, lr=self.base_rate, fused=True)
+        self.adam = Adam(self.parameters)
         self.beta = objective.beta.start(len(vae.members))
         self.step, self.history, self.best = 0, History(), self._first_best()
 
@@ -148,7 +149,6 @@ class Fit:
     def _advance(self) -> None:
         loss = self._loss(self.batches.at(self.step))
         self._refuse_nonsense(loss)
-        self.adam.param_groups[0]["lr"] = self._learning_rate()
         self.adam.zero_grad()
         torch.autograd.backward(loss.total.sum())
         self._clip()
@@ -211,10 +211,10 @@ class Fit:
     def _update(self) -> None:
         """One step of Adam; its update is linear in the learning rate, so a member's own rate scales the update."""
         if bool((self.relative_rate == 1).all()):
-            self.adam.step()
+            self.adam.step(self._learning_rate())
             return
         before = [p.detach().clone() for p in self.parameters]
-        self.adam.step()
+        self.adam.step(self._learning_rate())
         with torch.no_grad():
             for old, p in zip(before, self.parameters, strict=True):
                 p.copy_(torch.lerp(old, p, _by_member(self.relative_rate, p)))

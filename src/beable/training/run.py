@@ -490,8 +490,8 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     final = folder / f"step-{fit.step:08d}"
     temporary = files.make_folder(files.temporary(final))
     arrays = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()} | {"beta": fit.beta.numpy()}
-    for i, p in enumerate(fit.parameters):
-        arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in fit.adam.state[p].items()}
+    for i, moments in enumerate(fit.adam.state):
+        arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in moments.items()}
     arrays |= {f"best/{name}": t.numpy() for name, t in fit.best.tensors.items()}
     files.write_arrays(temporary / "state.safetensors", arrays)
     files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
@@ -513,9 +513,9 @@ def _take_up(fit: Fit, path: Path) -> float:
     about = files.read_json(path / "step.json")
     _load_parameters(fit.vae, _under("vae", arrays), path)
     fit.step, fit.beta = about["step"], torch.from_numpy(arrays["beta"].copy())
-    for i, p in enumerate(fit.parameters):
+    for i in range(len(fit.parameters)):
         moments = _under(f"adam/{i}", arrays)
-        fit.adam.state[p] = {k: torch.from_numpy(v.copy()) for k, v in moments.items()}
+        fit.adam.state[i] = {k: torch.from_numpy(v.copy()) for k, v in moments.items()}
     fit.best = Best.of_tensors({name: torch.from_numpy(a.copy()) for name, a in _under("best", arrays).items()})
     fit.history = _history(files.read_arrays(path / "history.safetensors"))
     return float(about["cpu_seconds"])

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import bdtrc
 
 from beable.console.numbers import number
 from beable.console.records import readable
@@ -188,5 +188,5 @@ def _another(label: Integers) -> Integers:
 def _relation(name: str, distance: Floats, own: Flags, other: Flags) -> Relation:
     without_own, without_other = (np.where(left_out, np.inf, distance).min(1) for left_out in (own, other))
     more, less = int((without_own > without_other).sum()), int((without_own < without_other).sum())
-    chance = float(binomtest(more, more + less, alternative="greater").pvalue) if more + less else 1.0
+    chance = float(bdtrc(more - 1, more + less, 0.5)) if more + less else 1.0
     return Relation(name, float(np.median(without_own)), float(np.median(without_other)), chance)

@@ -37,7 +37,7 @@ def trained(store, tmp_path_factory):
     """Runs by the form of their matrices, trained when first asked for."""
     folder, runs = tmp_path_factory.mktemp("runs"), {}
 
-    def get(form="triangle", steps=400, likelihood="normal", kind="distances", prior="standard"):
+    def get(form="triangle", steps=250, likelihood="normal", kind="distances", prior="standard"):
         name = f"{kind}-{form}-{steps}-{likelihood}-{prior}"
         if name not in runs:
             options = {"form": form, "box": BOX, "order": "none"} if kind == "distances" else {}

@@ -246,7 +246,7 @@ def features(simulator, x, energy):
     return np.column_stack([energy, x[:, 0, -1], x[:, 1, -1], x[:, 0, 0], distance, distance**2])
 
 
-def exact(simulator, rows=150_000):
+def exact(simulator, rows=80_000):
     """Means of the features and their standard errors, by weights."""
     rng, box = np.random.default_rng(5), simulator.boxes[0]
     x = rng.random((rows, 2, simulator.dimensions)) * box
@@ -280,6 +280,7 @@ def test_law_of_two_particles(law):
     assert largest_deviation(found, exact(LennardJones(**PAIR | settings | change))) > 6
 
 
+@pytest.mark.slow  # of the users' potentials test_physics.py samples another one, which its numba compiles
 def test_potential_of_the_user_is_sampled(tmp_path, monkeypatch):
     (tmp_path / "potential_to_sample.py").write_text("import math\n\ndef u(r2):\n    return 3 * math.exp(-r2)\n")
     monkeypatch.syspath_prepend(tmp_path)

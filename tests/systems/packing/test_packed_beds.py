@@ -139,7 +139,7 @@ def far_from_normal(scores: Array) -> bool:
 @pytest.mark.parametrize("ratio", [1.0, 2.0])
 def test_standard_error_is_the_spread_over_seeds(ratio: float) -> None:
     radii = np.random.default_rng(0).permutation(np.repeat([0.5, 0.5 / ratio], [600, 1200]))
-    found = [packing_fraction(Bed.of(deposit(radii, 5.5, seed).positions, radii, 5.5)) for seed in range(60)]
+    found = [packing_fraction(Bed.of(deposit(radii, 5.5, seed).positions, radii, 5.5)) for seed in range(40)]
     values, errors = np.array(found).T
     scores = (values - values.mean()) / errors
     assert not far_from_normal(scores)

@@ -34,9 +34,9 @@ DATASETS = {
     "table-top": {"rows": 3},
 }
 PARTS = {
-    "packing-beds": {"spheres": 1000, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
+    "packing-beds": {"spheres": 600, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
     "packing-beta": SMALL | {"planes": [0.0, 4.0], "plane_rows": 20},
-    "packing-artefact": {"draws": 2, "studies": 2},
+    "packing-artefact": {"draws": 2, "studies": 1},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
     "packing-design": {"targets": [0.59], "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
@@ -98,7 +98,9 @@ def paper_table(path):
 def finished(here, tmp_path_factory):
     out, study = tmp_path_factory.mktemp("study"), tiny()
     paper_table(out / "theirs.csv")
-    done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.design.proposals.POOL", 200)
+        done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
     return study, done, out / "out"
 
 

@@ -64,8 +64,8 @@ def test_permutation_p_values_are_those_of_each_score_permuted():
 @pytest.fixture(scope="module")
 def cells():
     """Cells of independent columns, and of coupled ones."""
-    free = [cell_parity(*independent(s, 0.005, 0.005), repeats=59) for s in range(160)]
-    return free, [cell_parity(*coupled(s, noise=0.0005), repeats=59) for s in range(20)]
+    free = [cell_parity(*independent(s, 0.005, 0.005), repeats=59) for s in range(100)]
+    return free, [cell_parity(*coupled(s, noise=0.0005), repeats=59) for s in range(15)]
 
 
 @pytest.mark.parametrize("name", ["nmi", "ami", "ksg", "spearman"])

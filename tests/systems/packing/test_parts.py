@@ -83,14 +83,14 @@ title = "β"
 question = "?"
 measure = "packing-beta"
 arms = { judged = ["range", "deviation"], pictured = "range" }
-options = { rows = 200, trees = 20, repeats = 19, planes = [0.01, 8.0], plane_rows = 60 }
+options = { rows = 200, trees = 10, repeats = 9, planes = [0.01, 8.0], plane_rows = 60 }
 [[parts]]
 name = "better"
 title = "calibrated"
 question = "?"
 measure = "calibrated"
 arms = { judged = ["range"] }
-options = { rows = 80, trees = 20, repeats = 19 }
+options = { rows = 80, trees = 10, repeats = 9 }
 [[parts]]
 name = "chance"
 title = "chance"
@@ -122,7 +122,7 @@ def settings(study, arm, own=True, **model):
         },
         "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": float(np.sqrt(0.5))} | model,
         "objective": {"beta": {"kind": "constant", "beta": every}},
-        "training": {"members": len(every), "steps": 300, "batch": 100, "start": "random", "learning_rate": 1e-2},
+        "training": {"members": len(every), "steps": 200, "batch": 100, "start": "random", "learning_rate": 1e-2},
     }  # fmt: skip
     return type(study.settings(study.arms[0])).model_validate(tree)
 
@@ -299,13 +299,13 @@ def columns(seed, coupled):
 
 
 def test_trends_of_noise_are_significant_as_often_as_their_level():
-    found = trends([columns(s, coupled=False) for s in range(150)], critical=2.0, repeats=99)
+    found = trends([columns(s, coupled=False) for s in range(80)], critical=2.0, repeats=99)
     assert set(found) == set(PAIRINGS)
     numbers = plain(found["nmi_against_beta"])
     assert numbers["significant"] == pytest.approx(0.05, abs=0.05)
     assert numbers["r2_by_chance"] == pytest.approx(2 / 11, abs=0.03)
     assert numbers["r2"] == pytest.approx(numbers["r2_by_chance"], abs=0.06)
-    twin = trends([columns(s, coupled=True) for s in range(20)], critical=2.0, repeats=99)
+    twin = trends([columns(s, coupled=True) for s in range(8)], critical=2.0, repeats=99)
     assert plain(twin["nmi_against_beta"])["significant"] == 1.0
 
 

@@ -113,7 +113,7 @@ def literature(found: Measured) -> bool:
 
 def test_density_of_equal_spheres() -> None:
     assert literature(packing_fraction(equal(spheres=20_000, box=20.0)))
-    assert not literature(packing_fraction(equal(spheres=20_000, box=20.0, wrong="no guard")))
+    assert not literature(packing_fraction(equal(spheres=8_000, box=14.0, wrong="no guard")))
 
 
 def grows(beds: list[Bed]) -> bool:

@@ -98,7 +98,8 @@ def test_the_box_is_that_which_was_asked(answer):
     assert answer("pack d=1 --spheres 4000 --box 11.5")["box"] == 11.5
 
 
-def test_spheres_are_written_and_drawn(answer, tmp_path):
+def test_spheres_are_written_and_drawn(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("beable.systems.packing.figures.spheres.PIXELS", 40)  # an inch, for speed
     found = answer(f"pack {TWO} --spheres 4000 --seed 4 -o {tmp_path}/bed.xyz --picture {tmp_path}/bed.png")
     assert (found["output"], found["picture"]) == (f"{tmp_path}/bed.xyz", f"{tmp_path}/bed.png")
     assert (tmp_path / "bed.png").read_bytes().startswith(PNG)
@@ -336,7 +337,7 @@ def test_evaluate_judges_every_column(folder, name, answer):
     np.testing.assert_allclose(found["distortion"], scores.distortion.mean(1), atol=3)
 
 
-def test_a_report_of_a_table_is_one_page(folder, answer):
+def test_a_report_of_a_table_is_one_page(folder, answer, blank):
     answer(f"report {folder}/theirs {folder}/theirs.zarr -o {folder}/page.html")
     html = (folder / "page.html").read_text()
     for words in ("Reconstruction", "The latents", "Training", "sha256", "beable report theirs theirs.zarr"):

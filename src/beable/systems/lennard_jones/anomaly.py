@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from beable.analysis.anomaly import LEVEL, Detectors, Score, not_zero, separation
 from beable.errors import DataError, UsageError
@@ -218,7 +218,8 @@ def _hits(share: Floats, truth: Bools, level: float) -> HitRate:
     worst = np.argsort(-share, axis=1, kind="stable")[:, :k]
     hit = np.take_along_axis(truth, worst, axis=1)
     each = hit.mean(axis=1)
-    reach = float(stats.norm.ppf(0.5 + level / 2) * each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else np.inf
+    z = float(scipy.stats.norm.ppf(0.5 + level / 2))
+    reach = float(z * each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else np.inf
     score = float(each.mean())
     return HitRate(score, max(0.0, score - reach), min(1.0, score + reach), float(hit[:, 0].mean()))
 

@@ -12,8 +12,8 @@ cube, which falls off long before L: g(r) is normalised by that, not by the 2πr
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.special import rel_entr
 
 from beable.errors import DataError, UsageError
@@ -129,7 +129,7 @@ def matched_error(positions: ArrayLike, reference: ArrayLike) -> Floats:
 
 def _matched(one: Floats, other: Floats) -> float:
     squared = np.square(one[:, None] - other[None]).sum(axis=2)
-    return float(np.sqrt(squared[linear_sum_assignment(squared)].mean()))
+    return float(np.sqrt(squared[scipy.optimize.linear_sum_assignment(squared)].mean()))
 
 
 class RadialDistribution(NamedTuple):

@@ -33,9 +33,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import special
 
 from beable.checks import array
 from beable.errors import DataError
@@ -158,7 +159,7 @@ def verdict(
     Reference: M. R. Shirts, J. Chem. Theory Comput. 9, 909 (2013), for the slope.
 
     >>> rng = np.random.default_rng(0)
-    >>> free = stats.truncexpon(10, scale=1.0).rvs((4000, 5, 2), random_state=rng)
+    >>> free = scipy.stats.truncexpon(10, scale=1.0).rvs((4000, 5, 2), random_state=rng)
     >>> found = verdict(free, free[..., 1].sum(axis=1), gravity=1.0, temperature=1.0, box=10.0)
     >>> found.equilibrated, [check.name for check in found.checks]
     (True, ['n(0) − n(L)'])
@@ -213,7 +214,7 @@ def wall_sum_rule(
 
     Reference: N. L. Hjort and M. C. Jones, Ann. Statist. 24, 1619 (1996), for local likelihood.
 
-    >>> y = stats.truncexpon(8, scale=0.5).rvs((2000, 10, 1), random_state=0)
+    >>> y = scipy.stats.truncexpon(8, scale=0.5).rvs((2000, 10, 1), random_state=0)
     >>> check = wall_sum_rule(y, gravity=2.0, temperature=1.0, box=4.0)
     >>> check.expected, abs(check.z) < 3
     (20.0, True)
@@ -295,7 +296,9 @@ def _local_likelihood(t: Floats, degree: int) -> _Fit:
         total, mean, _ = moments(a)
         return np.log(total) - float(a @ seen), mean - seen
 
-    found = optimize.minimize(loss, np.zeros(degree), jac=True, hess=lambda a: moments(a)[2], method="trust-exact")
+    found = scipy.optimize.minimize(
+        loss, np.zeros(degree), jac=True, hess=lambda a: moments(a)[2], method="trust-exact"
+    )
     total, mean, covariance = moments(found.x)
     return _Fit(1 / total, mean, np.linalg.solve(covariance, mean).astype(np.float64))
 
@@ -365,7 +368,7 @@ def _logistic(x: Floats, label: Floats) -> Floats:
         matrix: Floats = (x.T * (p * (1 - p))) @ x / len(p)
         return matrix
 
-    found: Floats = optimize.minimize(loss, np.zeros(2), jac=True, hess=curvature, method="trust-exact").x
+    found: Floats = scipy.optimize.minimize(loss, np.zeros(2), jac=True, hess=curvature, method="trust-exact").x
     return found
 
 
@@ -374,7 +377,7 @@ def _check(name: str, value: float, error: float, expected: float, freedom: int,
         return Check(name, value, error, expected, 0.0, 1.0, False)
     off, error = float(value - expected), float(error)
     z = off / error if error > 0 else float(np.copysign(np.inf, off)) if off else 0.0
-    p = 2 * float(stats.t.sf(abs(z), freedom))
+    p = 2 * float(scipy.stats.t.sf(abs(z), freedom))
     return Check(name, float(value), error, float(expected), z, p, bool(error <= SHARP * size))
 
 
@@ -497,7 +500,7 @@ def _exchanged(s: Floats) -> Check:
 
     if _information(s) < FEWEST or score(-9.0) * score(9.0) >= 0:
         return _check("exchange of settings", np.nan, np.inf, 1.0, 1, 0.0)
-    k = optimize.brentq(score, -9.0, 9.0)
+    k = scipy.optimize.brentq(score, -9.0, 9.0)
     influence = s * special.expit(-k * s) / (s**2 * special.expit(k * s) * special.expit(-k * s)).mean()
     pairs = np.repeat(np.arange(len(s)), s.shape[1])
     return _check("exchange of settings", k, _error(influence.ravel(), pairs), 1.0, len(s) - 1, 1.0)

@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 from scipy.special import logsumexp, softmax
 
 from beable.checks import positive
@@ -51,7 +51,7 @@ class Accuracy(NamedTuple):
 
     @classmethod
     def of(cls, right: Floats) -> "Accuracy":
-        low, high = stats.binomtest(int(right.sum()), len(right)).proportion_ci(LEVEL, method="wilson")
+        low, high = scipy.stats.binomtest(int(right.sum()), len(right)).proportion_ci(LEVEL, method="wilson")
         return cls(float(right.mean()), float(low), float(high), len(right))
 
 
@@ -127,7 +127,7 @@ def _log_weights(tilt: Floats, which: Ints) -> Floats:
         value = logsumexp(tilt + f, axis=1).sum() - own - counts @ f
         return float(value) / len(which), (belief.sum(axis=0) - counts)[1:] / len(which)
 
-    found = optimize.minimize(loss, _start(tilt, which), jac=True, method="BFGS", options={"gtol": 1e-7})
+    found = scipy.optimize.minimize(loss, _start(tilt, which), jac=True, method="BFGS", options={"gtol": 1e-7})
     return np.concatenate([[0.0], found.x])
 
 
@@ -265,7 +265,7 @@ def trend(codes: ArrayLike, gamma: ArrayLike, mean_height: ArrayLike, *, seed: i
     direction = direction * (np.sign(np.cov(z[fitted] @ direction, values[which[fitted]])[0, 1]) or 1.0)
     along = z[judged] @ direction
     parts = np.array_split(np.argsort(along), TREND_BINS)
-    found = stats.spearmanr(along, y[judged])
+    found = scipy.stats.spearmanr(along, y[judged])
     middle, height = (np.array([column[p].mean() for p in parts]) for column in (along, y[judged]))
     return Trend(direction, along, middle, height, float(found.statistic), float(found.pvalue))
 

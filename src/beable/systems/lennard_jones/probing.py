@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from beable.errors import DataError, UsageError, unknown
 from beable.files import fields
@@ -276,7 +276,7 @@ def _traverse(
 
 def _variance(code: Floats, steps: Floats) -> Floats:
     """Variance of the code (directions, steps, m) along each walk, the steps weighed as a normal z takes them."""
-    weight = stats.norm.pdf(steps) * np.gradient(steps)
+    weight = scipy.stats.norm.pdf(steps) * np.gradient(steps)
     weight = weight / weight.sum()
     off = code - np.einsum("s,dsm->dm", weight, code)[:, None]
     variance: Floats = np.einsum("s,dsm->d", weight, off**2)
@@ -284,7 +284,7 @@ def _variance(code: Floats, steps: Floats) -> Floats:
 
 
 def _effect(steps: Floats, values: Floats, places: Floats, real: Floats) -> Effect:
-    low, high = np.quantile(real, stats.norm.cdf([-1.0, 1.0]))
+    low, high = np.quantile(real, scipy.stats.norm.cdf([-1.0, 1.0]))
     unit = max((high - low) / 2, np.finfo(np.float64).tiny)
     trend, _ = _spearman(steps, values)
     return Effect(trend, float(min(np.ptp(values) / unit, np.finfo(np.float64).max)), *_spearman(places, real))
@@ -294,5 +294,5 @@ def _spearman(x: Floats, y: Floats) -> tuple[float, float]:
     """Correlation of ranks and its p-value; none where one varies by no more than single precision rounds."""
     if any(np.ptp(a) <= 1e-6 * np.abs(a).max() for a in (x, y)):
         return 0.0, 1.0
-    found = stats.spearmanr(x, y)
+    found = scipy.stats.spearmanr(x, y)
     return float(found.statistic), float(found.pvalue)

@@ -15,9 +15,9 @@ from math import comb, pi
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 from scipy.special import spherical_jn
 
@@ -444,7 +444,7 @@ def _surrounded(owner: Ints, normals: Floats, spheres: int) -> NDArray[np.bool_]
 
 def _speed(normals: Floats) -> float:
     """What is left of gravity by the contacts that carry it."""
-    return float(nnls(normals.T, np.array([0.0, 0.0, 1.0]))[1]) if len(normals) else 1.0
+    return float(scipy.optimize.nnls(normals.T, np.array([0.0, 0.0, 1.0]))[1]) if len(normals) else 1.0
 
 
 def _on_floor(bed: Bed, tolerance: float) -> NDArray[np.bool_]:

@@ -19,8 +19,8 @@ that the two share one p-value.
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from beable.errors import DataError, UsageError
 from beable.files import fields
@@ -219,7 +219,7 @@ def _by_neighbours(x: Floats, y: Floats, order: Ints) -> Association:
 
 
 def _by_ranks(x: Floats, y: Floats, order: Ints) -> Association:
-    a, b = (stats.rankdata(column) for column in (x, y))
+    a, b = (scipy.stats.rankdata(column) for column in (x, y))
     centred = (a - a.mean()) / np.linalg.norm(a - a.mean()), (b - b.mean()) / np.linalg.norm(b - b.mean())
     scores = centred[0] @ centred[1][order]
     return Association(float(scores[0]), share_above(np.abs(scores)), float(scores[1:].mean()))

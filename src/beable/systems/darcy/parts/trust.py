@@ -6,8 +6,8 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from beable.analysis.agree import agreed
 from beable.analysis.trust import FEATURES, Weights, fitted, of_members, probability
@@ -237,7 +237,7 @@ def auc(truth: Floats, trusted: Floats) -> float:
     true, false = float((truth == 1).sum()), float((truth == 0).sum())
     if not true or not false:
         return float("nan")
-    return float((stats.rankdata(trusted)[truth == 1].sum() - true * (true + 1) / 2) / (true * false))
+    return float((scipy.stats.rankdata(trusted)[truth == 1].sum() - true * (true + 1) / 2) / (true * false))
 
 
 def calibration_error(truth: Floats, trusted: Floats) -> float:
@@ -258,7 +258,7 @@ def spearman(truth: Floats, trusted: Floats) -> float:
     both = ~np.isnan(trusted) & ~np.isnan(truth)
     if both.sum() < 3 or not np.ptp(trusted[both]) or not np.ptp(truth[both]):
         return float("nan")
-    return float(np.corrcoef(stats.rankdata(truth[both]), stats.rankdata(trusted[both]))[0, 1])
+    return float(np.corrcoef(scipy.stats.rankdata(truth[both]), scipy.stats.rankdata(trusted[both]))[0, 1])
 
 
 def _with_range(

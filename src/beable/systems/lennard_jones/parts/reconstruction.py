@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from beable.files import fields, plain
 from beable.representations.distance_geometry import classical_scaling, distances_of, refine
@@ -173,4 +173,6 @@ class _Judge:
 def _matched(positions: FloatArray, originals: FloatArray) -> FloatArray:
     """Each row's particles in the order in which they are nearest to the originals."""
     squared = ((positions[:, None, :, :] - originals[:, :, None, :]) ** 2).sum(-1)
-    return np.stack([x[linear_sum_assignment(cost)[1]] for x, cost in zip(positions, squared, strict=True)])
+    return np.stack(
+        [x[scipy.optimize.linear_sum_assignment(cost)[1]] for x, cost in zip(positions, squared, strict=True)]
+    )

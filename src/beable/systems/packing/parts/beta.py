@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from beable.analysis.collapse import (
     ACTIVE_NATS,
@@ -239,7 +239,7 @@ def _same(groups: Floats) -> float:
     """p of equal laws of groups (groups, values)."""
     if len(groups) < 2 or np.isnan(groups).any() or np.ptp(groups) == 0:
         return float("nan")
-    return float(stats.kruskal(*groups).pvalue)
+    return float(scipy.stats.kruskal(*groups).pvalue)
 
 
 @dataclass(frozen=True)

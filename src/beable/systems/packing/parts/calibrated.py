@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.files import plain
@@ -143,7 +143,7 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> CalibratedAr
         cells[1][0],
         cells[0][1],
         cells[1][1],
-        np.array([float(stats.ks_2samp(d.packing_fraction, truth).statistic) for d in generated]),
+        np.array([float(scipy.stats.ks_2samp(d.packing_fraction, truth).statistic) for d in generated]),
         truth,
         np.array([d.packing_fraction for d in made]),
         generated[0].packing_fraction,

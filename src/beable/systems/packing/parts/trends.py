@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from beable.metrics.columns import distinct
 from beable.streams import generator
@@ -126,7 +126,7 @@ def _fit(x: Floats, y: Floats, degree: int, repeats: int, seed: int) -> tuple[fl
     draw = generator(seed, "evaluation")
     every = np.column_stack([y, *(draw.permutation(y) for _ in range(repeats))])
     r2 = explained(x, every, degree)
-    p, rank = float(np.mean(r2 >= r2[0] - 1e-12)), float(stats.spearmanr(x, y).statistic)
+    p, rank = float(np.mean(r2 >= r2[0] - 1e-12)), float(scipy.stats.spearmanr(x, y).statistic)
     return float(r2[0]), p, float(r2[1:].mean()), rank, coefficients(x, y, degree)
 
 
