@@ -7,7 +7,7 @@ from typing import Any
 
 from beable.console.numbers import number
 from beable.report.page import Cell, Evidence, Fold, Item, Page, Section, Table, Text, plain, symbols
-from beable.report.sections import data_section, provenance
+from beable.report.sections import DIGITS, data_section, provenance
 from beable.studies.answers import Answered
 from beable.studies.context import Context
 from beable.studies.run import Finished
@@ -47,7 +47,7 @@ def study_page(finished: Finished, out: Path) -> Page:
             ),
             _method(finished),
         ],
-        provenance(finished.store, _made(finished), finished.runs),
+        provenance(finished.store, _made(finished), {}),
         [study.cite] if study.cite else [],
     )
 
@@ -256,16 +256,19 @@ def _left_out_words(title: str, wanted: Sequence[str]) -> str:
 def _arms(finished: Finished) -> Table:
     """Trainings, steps, cost of every arm, and how many members had come to their end."""
     labels = {arm.name: arm.label for arm in finished.study.arms}
-    rows = [
-        [labels[name], f"{arm['members']}", f"{arm['steps']:,}", _ended(arm["converged"]), f"{arm['cpu_seconds']:.1f}"]
-        for name, arm in finished.results["arms"].items()
-    ]
+    rows = [[labels[name], *_training(arm)] for name, arm in finished.results["arms"].items()]
     caption = (
         "Trainings of each arm. A training had come to its end if the last fifth of its steps changed the held-out "
         "distortion by less than one percent of what training changed it by; a rate of learning that falls towards "
         "the end makes late changes likely."
     )
-    return Table(caption, ["arm", "trainings", "steps", "at their end", "CPU s"], rows, "lrrrr")
+    return Table(caption, ["arm", "trainings", "steps", "at their end", "CPU s", "sha256 of run"], rows, "lrrrrr")
+
+
+def _training(arm: Mapping[str, Any]) -> list[str]:
+    """The numbers of one arm, and the first digits of its run's sum."""
+    cost, run = f"{arm['cpu_seconds']:.1f}", arm["run"][:DIGITS]
+    return [f"{arm['members']}", f"{arm['steps']:,}", _ended(arm["converged"]), cost, run]
 
 
 def _ended(verdicts: Sequence[Mapping[str, str]]) -> str:
