@@ -119,7 +119,7 @@ def close_packing(
     >>> figure.axes[0].get_xlabel()
     'close packing, estimated'
     """
-    figure, panels = panel_grid(1, 1, 4.3, 4.4)
+    figure, panels = panel_grid(1, 1, 3.4, 3.6)
     axes, handles, seen = panels[0, 0], {}, []
     for place, (name, (x, y, error)) in enumerate(beds.items()):
         found = [finite(f"packing fractions of {name}", part, 1) for part in (x, y) if part is not None]

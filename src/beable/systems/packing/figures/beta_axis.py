@@ -38,7 +38,7 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SCALES = ("linear", "log", "symlog")
 LARGEST_SPAN = 1e3  # of a scale that is linear around 0
 FAINT: dict[str, Any] = BAND | {"alpha": 0.18}
-ACROSS = 3  # panels side by side
+ACROSS, MOST_ACROSS = 3, 4  # panels side by side in several rows, and in one
 SOURCE = "β of Hall & Sparks"
 LOG_FROM = 30  # largest over smallest number of a quantity on a logarithmic axis
 
@@ -147,9 +147,10 @@ def printed_latent(place: int) -> str:
 
 def _panels(panels: Mapping[str, object]) -> tuple[Figure, list[Axes]]:
     """Named panels of the same scales, up to three side by side."""
-    rows = -(-len(panels) // ACROSS)
-    across = min(len(panels), ACROSS)
-    figure, grid = panel_grid(rows, across, 0.4 + 2.1 * rows, WIDTH if across > 1 else 4.8, sharex=True, sharey=True)
+    across = _across(len(panels))
+    rows = -(-len(panels) // across)
+    height = 0.45 + 1.85 * rows + 0.35 * (across > ACROSS)  # narrow panels have titles of more lines
+    figure, grid = panel_grid(rows, across, height, WIDTH if across > 1 else 4.8, sharex=True, sharey=True)
     row = [*grid.ravel()][: len(panels)]
     for axes, title in zip(row, panels, strict=True):
         axes.set_title(panel_title(title, across))
@@ -159,9 +160,14 @@ def _panels(panels: Mapping[str, object]) -> tuple[Figure, list[Axes]]:
     return figure, row
 
 
+def _across(panels: int) -> int:
+    """Panels side by side: up to four in one row, more in rows of three."""
+    return panels if panels <= MOST_ACROSS else ACROSS
+
+
 def _label_rows(row: Sequence[Axes], label: str) -> None:
     """The label of the vertical axis, at the left end of every row."""
-    for axes in row[::ACROSS]:
+    for axes in row[:: _across(len(row))]:
         axes.set_ylabel(label)
 
 

@@ -34,10 +34,16 @@ def beta(a: Beta) -> Evidence:
     arms = {arm.label: arm for arm in a.arms.values()}
     same = {label: arm for label, arm in arms.items() if arm.scaling == next(iter(arms.values())).scaling}
     folds = [
-        Fold("Where each latent is lost", [], [_thresholds(arms)]),
-        Fold("The β of collapse by other readings of the loss", [], [_readings(next(iter(arms.values())))]),
-        Fold("Packing fractions of the tables", [], [_distributions(same)]),
-        Fold("Loss during training and at its end", [], [_histories(a.arms[a.plane_arm]), _losses(same)]),
+        Fold(
+            "Where each latent is lost, by other readings of the loss too",
+            [],
+            [_thresholds(arms), _readings(next(iter(arms.values())))],
+        ),
+        Fold(
+            "Packing fractions of the tables, and losses",
+            [],
+            [_distributions(same), _histories(a.arms[a.plane_arm]), _losses(same)],
+        ),
         Fold(
             "Parity of reconstructions", [findings.parity(n), findings.best_betas(n, BEST_OF_SOURCE)], _parities(same)
         ),
