@@ -151,7 +151,7 @@ OUTCOMES = [
     (findings.representations, representations(count=0), ["Cannot be told: no arm of one kind was trained"]),
     (findings.reconstruction, ways(), ["few come back: rows", "in place of that of", "most come back: 76.5"]),
     (findings.reconstruction, ways(0.8, 0.1), ["it depends on the model", "few come back: 10.0"]),
-    (findings.reconstruction_short, ways(), ["0.0\u00a0% of decoded rows", "smaller network"]),
+    (findings.reconstruction_short, ways(), ["0.0\u00a0% without overlap", "smaller network"]),
     (findings.anomaly, anomalies(), ["Not every kind", "γ = 3 (0.176) lies below them", "(0.510) lies among"]),
     (findings.anomaly, anomalies(0.9, 0.8), ["Yes: by the AUC", "γ = 3 (0.900), softer potential (0.800) and uniform"]),
     (findings.probing, probes(), ["Of 10 latents 1 moves", "mean height z₁ (−0.86)", "contacts z₁₀ (0.12)"]),

@@ -232,7 +232,7 @@ def reconstruction(n: Numbers) -> str:
 def reconstruction_short(n: Numbers) -> str:
     """The way of the source, for the answer to the title."""
     found = n["ways"]["classical scaling"]["apart"]
-    return f"By distance matrices and classical scaling {percent(found)} of decoded rows have no overlap ({STAND_IN})."
+    return f"By distance matrices of a smaller network than that of {GROUP}: {percent(found)} without overlap."
 
 
 def _by_origin(n: Numbers) -> tuple[dict[str, Numbers], dict[str, Numbers]]:

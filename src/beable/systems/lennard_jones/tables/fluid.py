@@ -1,5 +1,6 @@
 """Tables of the fluid itself: data, equilibrium, samples beside it, exact averages."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,11 @@ from beable.report.page import Cell, Table
 from beable.systems.lennard_jones.findings import GROUP, PERCENT, many, minus, percent, way
 from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
 from beable.systems.lennard_jones.parts.exact import Exact
-from beable.systems.lennard_jones.parts.generation import ASKED, Drawn, Generated
+from beable.systems.lennard_jones.parts.generation import ASKED, Drawn, Generated, enough
 from beable.systems.lennard_jones.tables.columns import Row, by_columns, measured, over, percents
+
+FAR = 1000.0  # ε off equilibrium from which on overlaps decide
+
 
 # Data
 
@@ -97,19 +101,16 @@ def samples_table(a: Generated) -> Table:
     rows = by_columns(
         [
             [*map(way, a.drawn), "Monte Carlo in equilibrium"],
-            [*(_asked(w["apart"]) for w in worst), *percents([_least(a, "apart")])],
-            [*(_asked(w["inside"]) for w in worst), *percents([_least(a, "inside")])],
+            [*(_asked(w["apart"], w["rows"]) for w in worst), *percents([_least(a, "apart")])],
+            [*(_asked(w["inside"], w["rows"]) for w in worst), *percents([_least(a, "inside")])],
             [*percents((w["contacts"] for w in worst), 0), "100"],
-            *([*column(w["energy_off"][sweeps] for w in worst), "0"] for sweeps in ("10", "100")),
+            *([*(_off(w["energy_off"][sweeps]) for w in worst), "0.0"] for sweeps in ("10", "100")),
         ]
     )
-    trainings, rows_each = (
-        worst[0]["trainings"],
-        next(iter(next(iter(a.drawn.values())).judged.values()))[0].generated.rows,
-    )
     caption = (
-        f"Samples as decoded, {rows_each:,} at each γ; the worst γ{_and_training(trainings)}. Contacts in percent of "
-        "those in equilibrium; U: mean energy off equilibrium after sweeps of Monte Carlo."
+        f"Samples as decoded, {worst[0]['rows']:,} at each γ; the worst γ{_and_training(worst[0]['trainings'])}. "
+        f"✓ above {percent(ASKED, 0)}, ? cannot be told. Contacts in percent of those in equilibrium; U: mean energy "
+        "off equilibrium after sweeps of Monte Carlo."
     )
     columns = ["samples", "no overlap (%)", "in the box (%)", "contacts (%)", "U off, 10 sweeps (ε)", "100 sweeps (ε)"]
     return Table(caption, columns, rows, "lrrrrr")
@@ -119,8 +120,14 @@ def _and_training(trainings: int) -> str:
     return "" if trainings == 1 else f" and training of {trainings}"
 
 
-def _asked(share: float) -> Cell:
-    return Cell(percent(share).removesuffix(PERCENT), "good" if share >= ASKED else "miss")
+def _off(energy: float) -> str:
+    """A mean energy off equilibrium; where particles still overlap only how large it is at least."""
+    return number(energy) if math.isnan(energy) else f"{energy:.1f}" if energy <= FAR else f"> {FAR:,.0f}"
+
+
+def _asked(share: float, rows: int) -> Cell:
+    verdict = {True: "good", False: "miss", None: "unsure"}[enough(share, rows).answer]
+    return Cell(percent(share).removesuffix(PERCENT), verdict)
 
 
 def _least(a: Generated, name: str) -> float:
