@@ -166,7 +166,13 @@ def depth(request):
 
 @pytest.fixture(scope="module")
 def fitted(depth, tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("fitted"), correlated(), depth, steps=700 if depth else 1000, rate=1e-2 if depth else 3e-2)
+    return trained(
+        tmp_path_factory.mktemp("fitted"),
+        correlated(),
+        depth,
+        steps=700 if depth else 1000,
+        rate=1e-2 if depth else 3e-2,
+    )
 
 
 def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):

@@ -60,7 +60,11 @@ STORES = {
     "other": {"heat": field()},
 }
 SETTINGS = RunSettings.model_validate(
-    {"model": {"latents": 1}, "training": {"steps": 20, "members": 2, "start": "pca"}, "representation": {"kind": "modes"}}
+    {
+        "model": {"latents": 1},
+        "training": {"steps": 20, "members": 2, "start": "pca"},
+        "representation": {"kind": "modes"},
+    }
 )
 CONFIGS = {
     "misspelt": "[training]\nstpes = 3",
@@ -442,7 +446,10 @@ def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line
 
 
 INTERRUPTED_LINES = {
-    "fit good.zarr -o OUT --steps 150 --members 2 --latents 1 --start pca": (SAVING, "checkpoints/step-*/manifest.json"),
+    "fit good.zarr -o OUT --steps 150 --members 2 --latents 1 --start pca": (
+        SAVING,
+        "checkpoints/step-*/manifest.json",
+    ),
     f"simulate darcy --rows 1000 {SMALL} -o OUT": (PROGRAM, "done/0.json"),
 }
 

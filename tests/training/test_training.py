@@ -52,7 +52,8 @@ PRIORS = ["standard", "hierarchical", "mixture"]
 
 
 @pytest.mark.parametrize(
-    ("prior", "start"), [*((prior, "ica") for prior in PRIORS), *(("mixture", start) for start in STARTS if start != "ica")]
+    ("prior", "start"),
+    [*((prior, "ica") for prior in PRIORS), *(("mixture", start) for start in STARTS if start != "ica")],
 )
 def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
     together, alone = (fitted(members, {"prior": prior}, start=start, steps=30) for members in ((0, 1, 2), (1,)))

@@ -30,8 +30,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import fdtr, fdtri, ndtri
 from numpy.typing import ArrayLike
+from scipy.special import fdtr, fdtri, ndtri
 
 from beable.console.records import readable
 from beable.metrics.columns import (

@@ -32,7 +32,7 @@ PARTS = {
     "packing-artefact": {"draws": 2, "studies": 1},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
-    "packing-design": {"targets": [0.59], "calls": 20, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
+    "packing-design": {"targets": [0.59], "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
 }
 #: of the β axes two arms, and of the source's table one, are enough to draw
 BETA_ARMS = {"packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"}}
