@@ -1,5 +1,6 @@
 """What every test process does: one thread each, and property tests that take the same few examples every time."""
 
+import gc
 import os
 import signal
 import sys
@@ -82,6 +83,12 @@ def small_darcy():
 def small_fluid():
     """A study of two questions and three data sets, as text."""
     return (STUDIES / "small-fluid.toml").read_text()
+
+
+def pytest_collection_finish():
+    """What was imported stays: the garbage collector, which would look through it again and again, leaves it out."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

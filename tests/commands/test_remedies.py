@@ -70,7 +70,8 @@ def test_a_constant_channel_has_no_modes_of_its_own(folder, beable):
 @pytest.mark.parametrize(
     ("data", "options", "constant", "drawn"),
     [
-        ("table", "--config keep.toml", "probe", True),
+        ("table", "--config keep.toml", "probe", False),
+        pytest.param("table", "--config keep.toml", "probe", True, marks=pytest.mark.slow),
         ("fields", "--scaling none", "wall", False),
         ("fields", "--config fields.toml", "wall", False),
         ("fields", "--variables heat", "", False),
