@@ -158,7 +158,8 @@ def _part(answered: Answered, found: Evidence, finished: Finished, out: Path, *,
     folds = [*_comparison(part.name, finished), *found.folds, *_recorded(part.recorded)]
     more = code.of_runs(answered.answer, context) if code.of_runs else []
     asked = Fold("What is asked", [symbols(part.question)])
-    text, items = ([], []) if shown else ([found.answer], found.items)
+    said = shown and not found.short
+    text, items = [] if said else [found.answer], [] if shown else found.items
     return [Section(part.title, text, items, [asked, *folds]), *more]
 
 
