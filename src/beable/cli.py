@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from beable.commands.completion import Shell, complete
 from beable.commands.mistakes import meaning
 from beable.commands.verbs import GROUPS, Verb, verbs
 from beable.console.output import printable
@@ -89,7 +90,7 @@ def _made() -> App:
     for i, verb in enumerate(verbs()):
         _add(made, verb, i, groups)
     made.command(
-        "beable.commands.help:completion",
+        "beable.cli:completion",
         name="--install-completion",
         help="Say how this shell completes verbs and options.",
         group=groups["other"],
@@ -133,6 +134,31 @@ def show_help(words: Sequence[str], *, error: bool = False) -> None:
     if rest:
         _call(words)  # which says what is wrong with them
     app.help_print(list(chain), console=Console(stderr=error))
+
+
+def help_(*verb: str) -> None:
+    """Show the help of a verb, or of all.
+
+    Args:
+        verb: The verb, such as data info; without one the table of all verbs.
+    """
+    show_help(verb)
+
+
+def version_() -> None:
+    """Show the version."""
+    print(installed_version())
+
+
+def completion(*, yes: bool = False, script: bool = False, shell: Shell | None = None) -> None:
+    """Say how a shell completes verbs and options; nothing is written unless --yes is given.
+
+    Args:
+        yes: Write the script and, for bash and zsh, a line into the start file of the shell.
+        script: Print the script that completes.
+        shell: Which shell; that of the session by default.
+    """
+    complete(app, yes=yes, script=script, shell=shell)
 
 
 class Terminated(KeyboardInterrupt):

@@ -10,6 +10,7 @@ from beable.console.output import as_text, show
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import CorruptError
 from beable.files import plain
+from beable.verdicts import Verdict
 
 if TYPE_CHECKING:
     from beable.datasets.look import Finding
@@ -83,10 +84,9 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
 
 def _assessed(store: "Store") -> None:
     """What the simulator says of its own rows."""
-    if (answer := store.assessment.get("equilibrated")) is not None:
-        reasons = store.assessment.get("reasons") or []
-        words = {True: "yes", False: "no"}.get(answer, str(answer))
-        tell(f"  equilibrated: {words}{': ' if reasons else ''}{'; '.join(map(str, reasons))}")
+    if "equilibrated" in store.assessment:
+        reasons = "; ".join(map(str, store.assessment.get("reasons") or ["all checks passed"]))
+        tell(f"  equilibrated: {Verdict(store.assessment['equilibrated'], reasons)}")
 
 
 def say_origin(store: "Store") -> None:

@@ -222,7 +222,7 @@ VERBS = (
     Verb(
         "help",
         "other",
-        "beable.commands.help:help_",
+        "beable.cli:help_",
         "Show the help of a verb.",
         LINE,
         ("beable help", "beable help data info"),
@@ -230,7 +230,7 @@ VERBS = (
     Verb(
         "version",
         "other",
-        "beable.commands.help:version_",
+        "beable.cli:version_",
         "Show the version.",
         LINE,
         ("beable version", "beable --version"),
@@ -241,8 +241,8 @@ VERBS = (
 def verbs() -> Iterator[Verb]:
     """Every verb in the order of the help, those of the systems included.
 
-    >>> [verb.words for verb in verbs()][:2]
-    ['simulate', 'import']
+    >>> [verb.words for verb in verbs() if verb.group == "data"]
+    ['simulate', 'import', 'data']
     """
     own = {verb.words: verb for verb in VERBS}
     for verb in VERBS:

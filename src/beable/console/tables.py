@@ -71,7 +71,7 @@ def next_step(*steps: tuple[Sequence[object], str]) -> None:
     Args:
         steps: words of a command after ``beable``, and what it does.
 
-    >>> next_step((["report", Path("my run")], "a page of it"))
+    >>> next_step((["report", "my run"], "a page of it"))
     next: beable report 'my run'    a page of it
     """
     lines = [command(words) for words, _ in steps]

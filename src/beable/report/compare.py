@@ -84,7 +84,7 @@ def compare_page(found: Comparison, subjects: Sequence[Subject], title: str, com
         title,
         lead(found),
         [
-            Section("The runs", [], [Table(_caption(found), COLUMNS, cells(found), "lrrrrrr"), _settings(found)]),
+            Section("The runs", [], [*_tables(found), _settings(found)]),
             Section("Errors and rates", [], [*_errors(found), *_rates(found)]),
             Section("Training", [], [_histories(runs)]),
         ],
@@ -92,11 +92,18 @@ def compare_page(found: Comparison, subjects: Sequence[Subject], title: str, com
     )
 
 
-def _caption(found: Comparison) -> str:
-    return (
-        f"Medians over members, with their range. Error: the worst of {', '.join(found.channels)}. Each factor alone: "
-        "members with each factor in a latent of its own. Same latents: whether the members agree on them."
+def _tables(found: Comparison) -> list[Table]:
+    """The numbers, and beside them the verdicts: in one table they would be wider than a page."""
+    rows, split = cells(found), COLUMNS.index("each factor alone")
+    numbers = f"Medians over members, with their range. Error: the worst of {', '.join(found.channels)}."
+    verdicts = (
+        "Each factor alone: members with each factor in a latent of its own. Same latents: whether the members agree "
+        "on them."
     )
+    return [
+        Table(numbers, COLUMNS[:split], [row[:split] for row in rows], "lrrr"),
+        Table(verdicts, ["run", *COLUMNS[split:]], [[row[0], *row[split:]] for row in rows], "lrrr"),
+    ]
 
 
 def _settings(found: Comparison) -> Table:

@@ -1,7 +1,9 @@
-"""The verbs help, version and --install-completion."""
+"""How a shell completes verbs and options: the lines that are to be added, or added for whoever says so."""
 
 from collections.abc import Mapping
 from typing import Literal
+
+from cyclopts import App
 
 from beable.errors import UsageError
 
@@ -18,40 +20,15 @@ LINES: Mapping[Shell, tuple[str, str]] = {
 }
 
 
-def help_(*verb: str) -> None:
-    """Show the help of a verb, or of all.
+def complete(app: App, *, yes: bool, script: bool, shell: Shell | None) -> None:
+    """Print how a shell completes; write only where that is asked for.
 
-    Parameters
-    ----------
-    verb
-        The verb, such as data info; without one the table of all verbs.
+    Args:
+        app: the command line.
+        yes: write the script and, for bash and zsh, a line into the start file of the shell.
+        script: print the script.
+        shell: which; that of the session if None.
     """
-    from beable.cli import show_help
-
-    show_help(verb)
-
-
-def version_() -> None:
-    """Show the version."""
-    from beable.cli import installed_version
-
-    print(installed_version())
-
-
-def completion(*, yes: bool = False, script: bool = False, shell: Shell | None = None) -> None:
-    """Say how a shell completes verbs and options; nothing is written unless --yes is given.
-
-    Parameters
-    ----------
-    yes
-        Write the script and, for bash and zsh, a line into the start file of the shell.
-    script
-        Print the script that completes.
-    shell
-        Which shell; that of the session by default.
-    """
-    from beable.cli import app
-
     chosen = shell or _detected()
     if script:
         print(app.generate_completion(shell=chosen))
