@@ -132,7 +132,7 @@ def _members(evaluation: "Evaluation") -> None:
         for row, rates, active in zip(cells, r.rate_per_latent, r.active, strict=True):
             row += [number(rates.sum()), str(int(active))]
     if d is not None:
-        columns += ["turned from the factors (°)", "factors alone"]
+        columns += ["angle to factors (°)", "factors alone"]
         for row, angle, verdict in zip(cells, d.angle, d.disentangled, strict=True):
             row += [number(angle), verdict.word]
     table(columns, cells[:MOST_MEMBERS])

@@ -62,7 +62,7 @@ def _verb(word: str, known: Iterable[str], chain: Sequence[str]) -> str:
 def _value(argument: Argument, given: str) -> str:
     name = argument.name if argument.name.startswith("-") else argument.name.upper()
     if choices := argument.get_choices(force=True):
-        return f"{unknown(name.lstrip('-'), given, choices)}."
+        return f"{unknown(name.lstrip('-').lower(), given, choices)}."
     kinds = [KINDS[kind] for kind in (argument.hint, *get_args(argument.hint)) if kind in KINDS]
     return f"{name} must be {kinds[0] if kinds else 'another kind of value'}, not {given!r}."
 

@@ -59,8 +59,7 @@ def progress(label: str, *, quiet: bool = False, first: str = "") -> Iterator[Te
     if quiet:
         yield Teller()
     elif sys.stderr.isatty():
-        with _bar(label) as shown:
-            shown.begin(first or label)
+        with _bar(label, first or label) as shown:
             yield shown
     else:
         lines = Lines(label)
@@ -80,21 +79,23 @@ class Bar(Teller):
 
     def __init__(self, label: str, bars: "Bars") -> None:
         self.label, self.bars = label, bars
-        self.task = bars.add_task(label, total=None, steps="", note="")
+        self.task = bars.add_task(label, total=None, steps="", note="", left="")
 
     def __call__(self, done: int, total: int) -> None:
         steps = f"{done:,}/{total:,}"
-        self.bars.update(self.task, description=self.label, completed=done, total=total, steps=steps)
+        seconds = self.bars.tasks[0].time_remaining
+        left = "" if seconds is None or done >= total else f"{_duration(seconds)} left"
+        self.bars.update(self.task, description=self.label, completed=done, total=total, steps=steps, left=left)
 
     def begin(self, words: str) -> None:
-        self.bars.update(self.task, description=words, total=None, steps="", note="")
+        self.bars.update(self.task, description=words, total=None, steps="", note="", left="")
 
     def note(self, words: str) -> None:
         self.bars.update(self.task, note=words)
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Bar]:
+def _bar(label: str, first: str) -> Iterator[Bar]:
     from rich import progress as parts
     from rich.console import Console
 
@@ -104,12 +105,12 @@ def _bar(label: str) -> Iterator[Bar]:
         parts.TextColumn("{task.fields[steps]}", markup=False),
         parts.TextColumn("{task.fields[note]}", markup=False),
         parts.TimeElapsedColumn(),
-        parts.TextColumn("·"),
-        parts.TimeRemainingColumn(compact=True),
-        parts.TextColumn("left"),
+        parts.TextColumn("{task.fields[left]}", markup=False),
     )
     with parts.Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bars:
-        yield Bar(label, bars)
+        shown = Bar(first, bars)
+        shown.label = label
+        yield shown
 
 
 @dataclass

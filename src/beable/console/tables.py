@@ -5,7 +5,9 @@ cell is made printable. A next step is a command that can be typed as it stands.
 """
 
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from beable.console.output import printable
@@ -25,7 +27,16 @@ def facts(values: Mapping[str, str]) -> None:
     """
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        print(f"  {printable(name).ljust(width)}  {printable(value)}")
+        first = f"  {printable(name).ljust(width)}  "
+        print("\n".join(_wrapped(first, printable(value))))
+
+
+def _wrapped(first: str, words: str) -> list[str]:
+    """Words behind a beginning; on a terminal in lines below each other, where they would be too long for it."""
+    room = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or room < 2 * len(first):
+        return [first + words]
+    return textwrap.wrap(words, room, initial_indent=first, subsequent_indent=" " * len(first)) or [first]
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:

@@ -346,7 +346,7 @@ def train(
         say(f"fitting {choice[0]}")
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         found = _strangers(data, store)
-        say("making the start")
+        say(f"making the start ({settings.training.start})")
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
