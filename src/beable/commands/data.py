@@ -76,6 +76,10 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
         for f, values in zip(store.factors, store.factor_values.T, strict=True)
     ]
     table(["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"], cells, left=6)
+    if store.simulator is None:
+        tell("taken for:")
+        for name, reading in store.info()["taken_for"].items():
+            tell(f"  {name}: {reading}")
     for row, reason in list(store.failures.items())[:FAILURES_SHOWN]:
         tell(f"  failed: row {row}: {reason}")
     if bad > FAILURES_SHOWN:
@@ -101,9 +105,10 @@ def say_origin(store: "Store") -> None:
             "id": store.id[:12],
         }
     )
-    for name in ("settings", "assessment", "taken_for", "coordinates", "constants"):
-        if about[name]:
-            tell(as_text({name: _short(plain(about[name]))}))
+    taken = {} if store.simulator is None else about["taken_for"]  # said already
+    for name, value in (about | {"taken_for": taken}).items():
+        if value and name in ("settings", "assessment", "taken_for", "coordinates", "constants"):
+            tell(as_text({name: _short(plain(value))}))
 
 
 def _short(value: Any) -> Any:

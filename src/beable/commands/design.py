@@ -14,7 +14,7 @@ from beable.console.output import show
 from beable.console.parameters import Output, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
-from beable.console.tables import facts, next_step, table, tell
+from beable.console.tables import facts, table, tell
 from beable.errors import DataError, UsageError
 from beable.system import SYSTEMS
 
@@ -120,7 +120,6 @@ def design(
         show({"path": output, **found.as_json()}, json=True)
         return
     _say(output, found, designs)
-    next_step((["cite"], "what to cite"))
 
 
 def _store(path: Path | None) -> "Store | None":

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beable.commands.data import say_store
-from beable.console.output import show
+from beable.console.output import as_text, show
 from beable.console.parameters import Names, Output, Pairs, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, tell
 from beable.errors import UsageError
+from beable.files import plain
 from beable.settings import validated
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def import_(
     if not json:
         tell(f"Made {output} of {file.name}.")
         say_store(store, found)
+        if store.assessment:
+            tell(as_text({"the file": plain(store.assessment)}))
         next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
         return
     about = store.info()
