@@ -53,9 +53,9 @@ def import_(
 
     named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
     axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
-    plain = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
+    by_hand = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
     with progress("import", quiet=json, first="reading the file"):
-        layout = None if plain else _layout(file)
+        layout = None if by_hand else _layout(file)
         if layout is not None:
             chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
             store = layout.make(file, output, chosen, named)
