@@ -9,7 +9,9 @@ import pytest
 from beable.console import progress, tables
 from beable.console.outputs import is_own, marked_pdf, marked_png, refuse_foreign
 from beable.errors import OutputError, UsageError
-from beable.report.page import Page, png, render
+from beable.report.html import render
+from beable.report.page import Page
+from beable.report.pictures import saved
 
 
 def own(suffix):
@@ -17,7 +19,7 @@ def own(suffix):
     return {
         ".html": render(Page("A page", "It says this.")).encode(),
         ".pdf": marked_pdf(b"%PDF-1.4\n...\n%%EOF\n"),
-        ".png": marked_png(png(matplotlib.figure.Figure(figsize=(0.2, 0.2)))),
+        ".png": marked_png(saved(matplotlib.figure.Figure(figsize=(0.2, 0.2)), "png")),
         ".xyz": b'1\nLattice="1 0 0" generator=beable Properties=species:I:1\n1 0 0 0\n',
     }[suffix]
 

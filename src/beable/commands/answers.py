@@ -63,23 +63,22 @@ def say_evaluation(run: "Run", evaluation: "Evaluation", rows: str) -> None:
         rows: which rows were judged, in words.
     """
     tell(answer(run, evaluation, rows))
-    facts(verdicts(run, evaluation))
+    facts({"relative error": span(evaluation.relative_error)} | verdicts(run, evaluation))
     _members(evaluation)
 
 
 def answer(run: "Run", evaluation: "Evaluation", rows: str) -> str:
-    """The answer, a sentence a line: what was found, and how well rows are reconstructed."""
-    latents, members = run.settings.model.latents, run.members
-    found = (
-        f"{many(members, 'member')} with {many(latents, 'latent')}: relative error "
-        f"{span(evaluation.relative_error)} on {rows}."
-    )
-    if (d := evaluation.disentanglement) is not None:
-        good = sum(v.answer is True for v in d.disentangled)
-        return f"{_found_factors(good, d.disentangled)}\n{found}"
-    if evaluation.agreed is not None:
-        return f"{_agree(evaluation.agreed)}.\n{found}"
-    return found
+    """The answer, in the words of the report, and what it rests on.
+
+    Args:
+        run: the run.
+        evaluation: of it.
+        rows: which rows were judged, in words.
+    """
+    from beable.report.run import answer_of
+
+    latents = many(run.settings.model.latents, "latent")
+    return f"{answer_of(run, evaluation)}\n{many(run.members, 'member')} with {latents}, judged on {rows}."
 
 
 def _agree(found: "Agreed") -> str:
@@ -90,15 +89,6 @@ def _agree(found: "Agreed") -> str:
         None: "Whether the trainings agree on the latents cannot be told",
     }
     return words[found.agreement.axes.answer]
-
-
-def _found_factors(good: int, verdicts: Sequence[Verdict]) -> str:
-    every = len(verdicts)
-    if good:
-        return f"Each factor is in a latent of its own in {good} of {every} members."
-    if all(v.answer is None for v in verdicts):
-        return "Whether each factor is in a latent of its own cannot be told."
-    return f"No member of {every} has each factor in a latent of its own."
 
 
 def verdicts(run: "Run", evaluation: "Evaluation") -> dict[str, str]:

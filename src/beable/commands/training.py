@@ -214,7 +214,7 @@ def rate_distortion(
         from beable.datasets.store import Store
         from beable.files import atomic_write
         from beable.report.html import render
-        from beable.report.sweep import bands, sweep_page
+        from beable.report.sweep import bands, sweep_answer, sweep_page
         from beable.training.data import read
         from beable.training.run import train
 
@@ -237,33 +237,10 @@ def rate_distortion(
         shown = {"bands": found, "members": curve.as_json(), "report": str(html.resolve())}
         show(shown | _learned(run), json=True)
         return
-    tell(_carried(found, run))
+    tell(f"{sweep_answer(curve)} ({many(len(run.held_rows), 'held-out row')})")
     _bands(found)
     facts({"run": str(output), "report": str(html), "learned from": _learned_words(run)})
     next_step((["open", html], "the same as a page with figures"))
-
-
-def _carried(found: "list[Band]", run: "Run") -> str:
-    """How many latents carry how much, up to which beta."""
-    rows = many(len(run.held_rows), "held-out row")
-    alive = [band for band in found if band.active[0] > 0]
-    if not alive:
-        return (
-            f"From beta {number(found[0].beta)} on some or all members keep no latent ({rows}): take smaller --betas."
-        )
-    fewest, most = min(b.active[0] for b in alive), max(b.active[1] for b in alive)
-    latents = many(most, "latent") if fewest == most else f"{fewest} to {many(most, 'latent')}"
-    rates = [band.rate[1] for band in alive]
-    low, high = number(min(rates)), number(max(rates))
-    carried = low if low == high else f"{low} to {high}"
-    after = next((band for band in found if band.beta > alive[-1].beta), None)
-    end = "no member has lost all of them there" if after is None else _end(after)
-    return f"{latents} carry {carried} nats up to beta {number(alive[-1].beta)}; {end} ({rows})."
-
-
-def _end(band: "Band") -> str:
-    kept = f"members keep {band.active[0]} to {band.active[1]}" if band.active[1] else "none is left"
-    return f"at {number(band.beta)} {kept}"
 
 
 def _bands(found: "list[Band]") -> None:

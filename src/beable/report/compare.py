@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from beable.analysis.compare import Comparison, Subject
 from beable.analysis.evaluation import Evaluation
 from beable.console.numbers import number
+from beable.report.citations import citations
 from beable.report.figures.scores import errors
 from beable.report.figures.style import WIDTH, line_style, style
 from beable.report.page import Figure, Page, Section, Table
@@ -80,15 +81,20 @@ def compare_page(found: Comparison, subjects: Sequence[Subject], title: str, com
         command: that repeats it.
     """
     runs = {s.name: s.run for s in subjects}
+    numbers, verdicts = _tables(found)
     return Page(
         title,
         lead(found),
+        f"{len(found.names)} runs, {sum(run.members for run in runs.values())} members.",
+        [*_errors(found), numbers],
         [
-            Section("The runs", [], [*_tables(found), _settings(found)]),
-            Section("Errors and rates", [], [*_errors(found), *_rates(found)]),
+            Section("Verdicts", [str(found.lowest)], [verdicts]),
+            Section("Settings that differ", [], [_settings(found)]),
+            Section("Rates", [], _rates(found)),
             Section("Training", [], [_histories(runs)]),
         ],
-        provenance(subjects[0].store, command, runs),
+        provenance(subjects[0].store, {"command": command}, runs),
+        [r.bibtex() for r in citations([s.run.settings for s in subjects])],
     )
 
 
