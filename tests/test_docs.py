@@ -48,7 +48,7 @@ def short(words):
         "simulate": rows,
         "fit": [*few, "--steps", "20"],
         "agree": few_trainings,
-        "rate-distortion": ["--seeds", "1", "--steps", "20"],
+        "rate-distortion": ["--members", "1", "--steps", "20"],
     }
     return [*kept, *added.get(words[1], [])]
 

@@ -1,8 +1,9 @@
 """The command line: which verbs there are, how errors read and which exit codes they carry.
 
-A verb's module is imported when the verb is called, so that help appears at once. Results go to standard output,
-everything else to standard error. Exit codes: 0 success, 1 unexpected error, those of `beable.errors` for the rest,
-130 after Ctrl-C, 143 after a request to end, 141 when the reader of the output has gone.
+It is made of the table in `beable.commands.verbs`; a verb's module is imported when the verb is called, so that help
+appears at once. Results go to standard output, everything else to standard error. Exit codes: 0 success, 1 unexpected
+error, those of `beable.errors` for the rest, 130 after Ctrl-C, 143 after a request to end, 141 when the reader of the
+output has gone. A call without a verb shows the help on standard error and ends as any other usage error does.
 """
 
 import os
@@ -10,61 +11,154 @@ import signal
 import sys
 import traceback
 import warnings
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from cyclopts import App, CoercionError, CycloptsError, Parameter, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, Parameter
 
+from beable.commands.completion import Shell, complete
+from beable.commands.mistakes import meaning
+from beable.commands.verbs import GROUPS, Verb, verbs
 from beable.console.output import printable
-from beable.errors import BeableError, UsageError, unknown
-from beable.system import SYSTEMS
+from beable.console.parameters import shown_default
+from beable.errors import BeableError, UsageError
 
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
+CODES = {
+    0: "success",
+    1: "unexpected error",
+    2: "a word, option or setting that is wrong",
+    3: "data that cannot be used",
+    4: "a training diverged",
+    5: "a file or folder that is damaged, or of another kind than the verb takes",
+    73: "an output that exists or cannot be written",
+    75: "an output that another process is writing",
+    INTERRUPTED: "Ctrl-C",
+    BROKEN_PIPE: "the reader of the output has gone",
+    TERMINATED: "ended on request",
+}
+#: options that had another name, by verb
+FORMER = {"rate-distortion": {"--seeds": "--members"}, "rd": {"--seeds": "--members"}}
 
 # here, since a faulty package is warned of as soon as the systems are looked up
 warnings.formatwarning = lambda message, *about, **more: f"beable: warning: {message}\n"
 
-app = App(
-    name="beable",
-    help="Find the hidden factors behind simulation data, and say how far to trust them.",
-    help_epilogue="With --debug, an error shows where in the program it arose.",
-    version=lambda: _version(),
-    default_parameter=Parameter(negative=()),
-    suppress_keyboard_interrupt=False,
-)
 
-simulate = App(name="simulate", help="Make a data set with a simulator.")
-data = App(name="data", help="Look at a data set, or verify it.")
-study = App(name="study", help="Repeat a result of the literature.")
-for group in (simulate, data, study):
-    app.command(group)
+def installed_version() -> str:
+    """The version of the installed package."""
+    from importlib.metadata import version
 
-data.command("beable.commands.data:info", name="info", help="What a data set holds.")
-data.command("beable.commands.data:verify", name="verify", help="Read every byte and name what is damaged.")
-app.command("beable.commands.imports:import_", name="import", help="Make a data set from a file of your own.")
-app.command("beable.commands.training:fit", name="fit", help="Train an ensemble of VAEs on a data set.")
-app.command("beable.commands.training:evaluate", name="evaluate", help="Judge a run on held-out rows.")
-app.command("beable.commands.agree:agree", name="agree", help="Say what trainings agree on, without labels.")
-app.command("beable.commands.training:report", name="report", help="Write the HTML report of a run.")
-app.command(
-    "beable.commands.training:rate_distortion",
-    name="rate-distortion",
-    alias="rd",
-    help="Trace rate against distortion over many beta.",
-)
-app.command("beable.commands.design:design", name="design", help="Find designs with a wanted outcome.")
-app.command("beable.commands.samples:sample", name="sample", help="Make a data set of samples from a run.")
-app.command("beable.commands.samples:score", name="score", help="Say how likely snapshots are to a run.")
-for system_name, system in SYSTEMS.items():
-    simulate.command(f"beable.commands.simulate:{system_name}", name=system_name, help=system.help)
-    for name, verb in system.verbs.items():
-        app.command(verb.function, name=name, help=verb.help)
-study.command("beable.commands.studies:list_", name="list", help="Name the studies that come with beable.")
-study.command("beable.commands.studies:show_", name="show", help="Show a study and the source's numbers.")
-study.command("beable.commands.studies:run", name="run", help="Run a study from nothing to its report.")
-study.command("beable.commands.studies:report", name="report", help="Make the report of a finished study again.")
-app.command("beable.commands.doctor:doctor", name="doctor", help="Versions, threads, devices, disk: what to report.")
+    return version("beable")
 
-app.register_install_completion_command(help="Let this shell complete verbs and options.")
+
+def _epilogue(verb: Verb) -> str:
+    lines = [f"  {line}" for line in verb.examples]
+    return "\n".join(["Examples:", *lines, "", f"In the docs: {verb.page}. All verbs: beable help"])
+
+
+def _codes() -> str:
+    lines = [f"  {code:<4} {words}" for code, words in CODES.items()]
+    return "\n".join(
+        [
+            "Examples:",
+            "  beable help fit",
+            "  beable version",
+            "",
+            "Exit codes:",
+            *lines,
+            "",
+            "With --debug, an error shows where in the program it arose. In the docs: docs/command-line.md",
+        ]
+    )
+
+
+def _made() -> App:
+    """The command line of the table of verbs."""
+    made = App(
+        name="beable",
+        help="Find the hidden factors behind simulation data, and say how far to trust them.",
+        help_format="plaintext",
+        help_epilogue=_codes(),
+        version=installed_version,
+        version_flags=("--version", "-V"),
+        default_parameter=Parameter(negative=(), show_default=shown_default),
+        suppress_keyboard_interrupt=False,
+    )
+    groups = {name: Group(title, sort_key=i) for i, (name, title) in enumerate(GROUPS.items())}
+    for flag, words in {"--help": "Show this help, or that of a verb.", "--version": "Show the version."}.items():
+        made[flag].group, made[flag].help = groups["other"], words
+    for i, verb in enumerate(verbs()):
+        _add(made, verb, i, groups)
+    made.command(
+        "beable.cli:completion",
+        name="--install-completion",
+        help="Say how this shell completes verbs and options.",
+        group=groups["other"],
+        help_epilogue="Examples:\n  beable --install-completion\n  beable --install-completion --yes\n\n"
+        "In the docs: docs/command-line.md. All verbs: beable help",
+    )
+    return made
+
+
+def _add(made: App, verb: Verb, place: int, groups: dict[str, Group]) -> None:
+    """Put a verb into the command line, or into the group of verbs that it belongs to."""
+    above, _, name = verb.words.rpartition(" ")
+    options: dict[str, Any] = {"help": verb.help, "help_epilogue": _epilogue(verb), "sort_key": place}
+    if verb.group:
+        options["group"] = groups[verb.group]
+    if verb.alias:
+        options["alias"] = verb.alias
+    parent = made[above] if above else made
+    if verb.function:
+        parent.command(verb.function, name=name, **options)
+    else:
+        parent.command(App(name=name, **options))
+
+
+app = _made()
+
+
+def show_help(words: Sequence[str], *, error: bool = False) -> None:
+    """Print the help of a verb.
+
+    Args:
+        words: of the verb; none for the table of verbs.
+        error: on standard error.
+
+    Raises:
+        UsageError: no such verb.
+    """
+    from rich.console import Console
+
+    chain, _, rest = app.parse_commands(list(words))
+    if rest:
+        _call(words)  # which says what is wrong with them
+    app.help_print(list(chain), console=Console(stderr=error))
+
+
+def help_(*verb: str) -> None:
+    """Show the help of a verb, or of all.
+
+    Args:
+        verb: The verb, such as data info; without one the table of all verbs.
+    """
+    show_help(verb)
+
+
+def version_() -> None:
+    """Show the version."""
+    print(installed_version())
+
+
+def completion(*, yes: bool = False, script: bool = False, shell: Shell | None = None) -> None:
+    """Say how a shell completes verbs and options; nothing is written unless --yes is given.
+
+    Args:
+        yes: Write the script and, for bash and zsh, a line into the start file of the shell.
+        script: Print the script that completes.
+        shell: Which shell; that of the session by default.
+    """
+    complete(app, yes=yes, script=script, shell=shell)
 
 
 class Terminated(KeyboardInterrupt):
@@ -86,8 +180,11 @@ def run(words: list[str]) -> int:
     """
     _prepare()
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    words = _present([word for word in words if word != "--debug"])
     try:
+        if _names_no_verb(words):
+            show_help(words, error=True)
+            return UsageError.exit_code
         _call(words)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -114,21 +211,25 @@ def _terminate(signum: int, frame: object) -> NoReturn:
     raise Terminated("ended on request: run the same command again to go on")
 
 
-def _call(words: list[str]) -> None:
+def _present(words: list[str]) -> list[str]:
+    """The words with options by the names that they have now."""
+    names = FORMER.get(words[0], {}) if words else {}
+    return [names.get(word, word) for word in words]
+
+
+def _names_no_verb(words: list[str]) -> bool:
+    """Whether nothing, or a group of verbs alone, was given."""
+    _, path, rest = app.parse_commands(words)
+    return not rest and path[-1].default_command is None and (path[-1] is app or bool(path[-1].help_epilogue))
+
+
+def _call(words: Sequence[str]) -> None:
     try:
-        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        call = " ".join(["beable", *app.parse_commands(words)[0], "--help"])
-        raise UsageError(f"{_meaning(error)} Try: {call}") from error
-
-
-def _meaning(error: CycloptsError) -> str:
-    """What is wrong with the words; of a verb or a choice that does not exist the nearest, without importing any."""
-    if isinstance(error, CoercionError) and error.argument and (choices := error.argument.get_choices(force=True)):
-        return f"{unknown(error.argument.name.lstrip('-'), error.token.value if error.token else '', choices)}."
-    if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
-        return f"{unknown('verb', error.unused_tokens[0], (verb for verb in error.app if verb[0] != '-'))}."
-    return str(error)
+        chain = app.parse_commands(list(words))[0]
+        call = " ".join(["beable", *chain, "--help"])
+        raise UsageError(f"{meaning(error, words, chain, app)} Try: {call}") from error
 
 
 def _message(error: BaseException) -> str:
@@ -146,9 +247,3 @@ def _exit_code(error: BaseException) -> int:
 def _say(text: str) -> None:
     """One line for people."""
     print("beable:", printable(" ".join(text.split())), file=sys.stderr, flush=True)
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("beable")

@@ -74,13 +74,37 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_LISTED]) + more
 
 
+#: how alike a name and a known one must be to be taken for a slip of the pen; verbs as far apart as "version" and
+#: "design" are not
+ALIKE = 0.65
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in a dictionary of choices.
 
     >>> unknown("prior", "standart", ["standard", "mixture"])
     UsageError("unknown prior 'standart': did you mean 'standard'? known: mixture, standard")
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UsageError(f"unknown {kind} {name!r}: {hint}known: {', '.join(names)}")
+    names = list(dict.fromkeys(known))
+    found = near(name, names)
+    hint = f"did you mean {found!r}? " if found else ""
+    return UsageError(f"unknown {kind} {name!r}: {hint}known: {', '.join(sorted(names))}")
+
+
+def near(name: str, known: Sequence[str]) -> str | None:
+    """What may be meant by a name: what it begins, the nearest by its letters, or what it is a part of.
+
+    Args:
+        name: as it was given.
+        known: names that there are; of several that it begins, or is a part of, the first is taken.
+
+    >>> near("lj", ["lj-fluid", "lj-score", "trust"]), near("fluid", ["lj-fluid"]), near("mixtrue", ["mixture", "x"])
+    ('lj-fluid', 'lj-fluid', 'mixture')
+    >>> near("version", ["design", "fit"]), near("x", ["axis"])
+    (None, None)
+    """
+    word = name.lower()
+    alike = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
+    begun = [k for k in known if k.lower().startswith(word)] if len(word) > 1 else []
+    parts = [k for k in known if word in k.lower()] if len(word) > 2 else []
+    return next(iter([*alike, *begun, *parts]), None)

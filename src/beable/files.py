@@ -23,7 +23,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as fields_of
@@ -704,15 +704,22 @@ def _sum_problem(name: str, record: Mapping[str, Any], data: bytes) -> str:
     return "" if found == record["sha256"] else f"{name}: sha256 {found[:12]}… instead of {record['sha256'][:12]}…"
 
 
-def verify(folder: Path | str) -> list[str]:
-    """Read everything: one line for each problem, none when the folder is whole."""
+def verify(folder: Path | str, beside: Container[str] = ()) -> list[str]:
+    """Read everything: one line for each problem, none when the folder is whole.
+
+    Args:
+        folder: the artefact.
+        beside: names of files that may lie there without being a part of it, such as a page about it.
+    """
     folder = Path(folder)
     try:
         manifest = read_manifest(folder)
     except BeableError as error:
         return [str(error)]
     lines = (_problem(folder, name, record) for name, record in manifest.files.items())
-    strays = (f"{name}: not in the manifest" for name in _names(folder) if name not in manifest.files)
+    strays = (
+        f"{name}: not in the manifest" for name in _names(folder) if name not in manifest.files and name not in beside
+    )
     return [line for line in (*lines, *strays) if line]
 
 

@@ -50,6 +50,8 @@ class SettingsModel(BaseModel):
 
     #: names of settings that come first in the help of a verb, by heading
     headings: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: names of options for settings whose own name says too little beside those of a whole verb
+    option_names: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -122,6 +124,19 @@ def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
         both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
         result[key] = merged(result[key], value) if both else value
     return result
+
+
+def leaves(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a tree with their dotted names.
+
+    >>> list(leaves({"model": {"latents": 2, "channels": [8]}, "seed": 0}))
+    [('model.latents', 2), ('model.channels', [8]), ('seed', 0)]
+    """
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{at}{name}.")
+        else:
+            yield f"{at}{name}", value
 
 
 def _plain(value: Any) -> Any:

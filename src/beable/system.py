@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from beable.console.bibtex import Reference
 from beable.errors import unknown
 
 GROUP = "beable.systems"
@@ -27,10 +28,14 @@ class Verb:
     Args:
         function: where it is, "module:function".
         help: one line.
+        examples: command lines that its help shows.
+        page: of the docs, where more is said.
     """
 
     function: str
     help: str
+    examples: tuple[str, ...] = ()
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class System:
         sources: data of studies that come from elsewhere than a simulator, `beable.studies.source.Source` by name.
         readers: layouts of files that ``beable import`` recognises, `beable.datasets.recognised.Layout` by name.
         verbs: by name.
+        examples: command lines that the help of beable's own verbs shows, by the words of the verb.
+        page: of the docs, where more is said of the system.
+        cite: what to cite beside beable, of a data set of the system and of each of its studies.
     """
 
     help: str
@@ -58,6 +66,9 @@ class System:
     sources: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     verbs: Mapping[str, Verb] = field(default_factory=dict)
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    page: str = ""
+    cite: tuple[Reference, ...] = ()
 
 
 def imported(reference: str) -> Any:

@@ -165,7 +165,7 @@ CASES = [
         USAGE,
         "unknown factors 'mixtur': did you mean 'mixture'? known: correlated-gaussian, correlated-mixture, mixture",
     ),
-    ("fit good.zarr -o new --step 30", USAGE, "Did you mean --steps"),
+    ("fit good.zarr -o new --step 30", USAGE, "unknown option --step: did you mean --steps?"),
     ("fit good.zarr -o new --variables presure", USAGE, "did you mean 'pressure'? known: pressure"),
     ("fit good.zarr -o new --prior standart", USAGE, "did you mean 'standard'? known: gaussian, hierarchical, mixture"),
     ("fit good.zarr -o new --start icca", USAGE, "did you mean 'ica'? known: ica, mixed, pca, random"),
@@ -190,7 +190,7 @@ CASES = [
     # invalid numbers
     ("simulate darcy --rows -3 -o new", USAGE, "rows must be a whole number of at least 1, not -3"),
     ("simulate darcy --rows 0 -o new", USAGE, "rows must be"),
-    ("simulate darcy --rows many -o new", USAGE, 'unable to convert "many"'),
+    ("simulate darcy --rows many -o new", USAGE, "--rows must be a whole number, not 'many'"),
     (f"simulate darcy --rows 3 --seed -1 -o new {SMALL}", USAGE, "seed must be"),
     ("simulate darcy --rows 3 --grid 9 --workers 0 -o new", USAGE, "workers must be"),
     ("simulate darcy --rows 3 --modes -1 -o new", USAGE, "modes must be at least 1, not -1"),
@@ -200,8 +200,8 @@ CASES = [
         "modes must be at most 81 on a grid of 9 nodes, not 200",
     ),
     ("simulate darcy --rows 3 --grid 2 -o new", USAGE, "grid must be"),
-    ("simulate darcy --rows 3 --length nan -o new", USAGE, "length must be a finite number"),
-    ("simulate darcy --rows 3 --variance -1 -o new", USAGE, "variance must be greater than 0"),
+    ("simulate darcy --rows 3 --correlation-length nan -o new", USAGE, "length must be a finite number"),
+    ("simulate darcy --rows 3 --log-k-variance -1 -o new", USAGE, "variance must be greater than 0"),
     (f"simulate darcy --rows 3 --failure-limit -1 -o new {SMALL}", USAGE, "failure_limit must be a share"),
     (f"simulate darcy --rows 3 --failure-limit nan -o new {SMALL}", USAGE, "failure_limit must be a share"),
     ("fit good.zarr -o new --latents -1", USAGE, "model.latents must be at least 1, not -1"),
@@ -224,13 +224,13 @@ CASES = [
     (f"fit good.zarr -o new --learning-rate inf {SHORT}", USAGE, "finite number"),
     ("fit good.zarr -o new --steps 20 --config rates.toml", USAGE, "2 learning rates for 3 members"),
     (f"fit good.zarr -o new --threads 0 {SHORT}", USAGE, "threads must be"),
-    ("rd good.zarr -o new --seeds 0", USAGE, "at least one seed"),
+    ("rd good.zarr -o new --members 0", USAGE, "training.members must be at least 1, not 0"),
     ("rd good.zarr -o new --betas -1", USAGE, "positive numbers for beta"),
     ("rd good.zarr -o new --sigma -1", USAGE, "model.sigma must be greater than 0, not -1"),
     ("study run darcy-mixture --workers -1 -o new", USAGE, "workers must be"),
     # paths that are not what they should be
     ("fit nowhere.zarr -o new", USAGE, "nowhere.zarr: no such folder: check the name"),
-    ("fit good.zarr", USAGE, "--output requires an argument"),
+    ("fit good.zarr", USAGE, "--output is missing: run folder to make"),
     ("fit good.zarr -o new --config nowhere.toml", USAGE, "no such file"),
     ("fit good.zarr -o new --config broken.toml", USAGE, "mend the file"),
     ("simulate darcy --rows 3 --factors table --table nowhere.npy -o new", USAGE, "give a .npy or .csv file"),
@@ -355,7 +355,7 @@ def test_in_python_a_mistake_is_an_error_with_a_name_and_leaves_nothing(place, t
 
 SIMULATE = f"simulate darcy --rows 30 {SMALL} -o OUT"
 FIT = f"fit good.zarr -o OUT {SHORT}"
-REPORT = "report run good.zarr -o OUT"
+REPORT = "report run good.zarr -o OUT.html"
 REFUSALS = {
     errno.ENOSPC: "no room left on the device: make room, then run the same command again",
     errno.EDQUOT: "the disk quota is used up: make room",
@@ -389,8 +389,8 @@ def test_a_disk_that_refuses_costs_one_line_and_the_same_command_goes_on(
     blank, place, tmp_path, monkeypatch, capsys, line, after, number
 ):
     monkeypatch.chdir(place)
-    before, out = contents(place), tmp_path / "out"
-    words = line.replace("OUT", str(out)).split()
+    before, out = contents(place), tmp_path / ("out.html" if line == REPORT else "out")
+    words = line.replace("OUT", str(tmp_path / "out")).split()
     with refusing_disk(number, after):
         assert run(words) == OUTPUT
     assert REFUSALS[number] in complaint(capsys.readouterr().err)

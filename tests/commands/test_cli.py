@@ -67,10 +67,12 @@ def test_every_option_is_explained(path):
     assert [argument.name for argument in explained if not argument.parameter.help] == []
 
 
-def test_without_words_it_helps(beable):
-    code, out, _ = beable()
-    assert code == 0
-    assert "simulate" in out
+@pytest.mark.parametrize("words", [(), ("data",), ("study",), ("simulate",)])
+def test_without_a_verb_it_helps_on_standard_error(beable, words):
+    code, out, err = beable(*words)
+    assert (code, out) == (2, "")
+    assert "Usage: " in err
+    assert "Make a data set with a simulator" in err or words != ()
 
 
 def test_help_imports_nothing_heavy():
@@ -82,7 +84,8 @@ def test_help_imports_nothing_heavy():
 
 
 def test_version(beable):
-    assert beable("--version") == (0, f"{cli._version()}\n", "")
+    for words in ("--version", "-V", "version"):
+        assert beable(words) == (0, f"{cli.installed_version()}\n", "")
 
 
 def commands():
@@ -90,7 +93,9 @@ def commands():
     root = Path(__file__).parents[2]
     for page in sorted([root / "README.md", *(root / "docs").glob("*.md")]):
         for line in page.read_text().splitlines():
-            words = re.match(r"(?:beable|python3 go\.py) (?!demo|test|VERB|(?:simulate )?wave)(\S+(?: \S+)*)", line)
+            words = re.match(
+                r"(?:beable|python3 go\.py) (?!demo|test|VERB|(?:simulate |study run )?wave)(\S+(?: \S+)*)", line
+            )
             if words and not line.startswith("beable:"):
                 yield pytest.param(words[1].split(), id=f"{page.name}: {words[1]}")
 
@@ -128,7 +133,7 @@ ERRORS = [error for error in vars(errors).values() if inspect.isclass(error) and
             ["simulate", "darcy", "--rows", "3", "-o", "x", "--factors", "mixtrue"],
             "unknown factors 'mixtrue': did you mean 'mixture'",
         ),
-        (["simulate", "darcy", "--rows", "three", "-o", "x"], '"three"'),
+        (["simulate", "darcy", "--rows", "three", "-o", "x"], "--rows must be a whole number, not 'three'"),
         (["simulate", "darcy", "--rows", "3"], "--output"),
         (["data", "info"], "PATH"),
         (["data", "info", "a", "b"], "b"),
@@ -254,7 +259,8 @@ def test_simulate_refuses_what_belongs_to_another_law(beable, tmp_path):
 def test_results_are_on_stdout_and_progress_on_stderr(beable, tmp_path):
     code, out, err = beable(*SMALL, "--rows", 2, "-o", tmp_path / "d")
     assert code == 0
-    assert "rows: 2" in out
+    assert "2 rows of 5 variables, 2 known factors" in out
+    assert "next: beable fit " in out
     assert err.startswith("rows: 2 of 2")
 
 
@@ -262,8 +268,8 @@ def test_info(beable, small):
     code, out, err = beable("data", "info", small)
     assert (code, err) == (0, "")
     for part in (
-        "rows: 3",
-        "flux: row, component (2), x (9), y (9) of float32, unit 1",
+        "3 rows of 5 variables, 2 known factors; ",
+        "flux                 variable  row, component (2), x (9), y (9)  float32  1",
         "theta_1",
         "scheme: conservat",
     ):

@@ -215,7 +215,7 @@ def test_fit_has_an_option_for_what_is_chosen_often(beable):
     told = explained(out)
     for option in OPTIONS:
         assert option.about.description in told[option.name]
-    for name, shown in {"latents": "2", "prior": "standard", "steps": "4000", "start": "ica", "beta": "1.0"}.items():
+    for name, shown in {"latents": "2", "prior": "standard", "steps": "4000", "start": "ica", "beta": "1"}.items():
         assert f"[default: {shown}]" in told[name]
     assert {option.name for option in OPTIONS} == set(FIT)
 

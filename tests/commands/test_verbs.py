@@ -71,7 +71,7 @@ def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys):
     assert low["active"][0] == 2
     assert high["active"][1] == 0
     assert np.allclose(low["rate"][1], np.median(found["members"]["rate"][:2]))
-    html = (folder / "sweep.html").read_text()
+    html = (folder / "sweep" / "report.html").read_text()
     assert "Rate and distortion" in html
     assert "total correlation" in html
 

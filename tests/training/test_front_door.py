@@ -61,8 +61,7 @@ def test_python_and_the_command_line_make_the_same_run(tmp_path, arrays, names, 
         warnings.simplefilter("ignore", UserWarning)  # so short a training may learn nothing
         assert cli.run(words.split()) == 0
     out = capsys.readouterr().out
-    assert f"representation: {kind}\n" in out
-    assert f"variables: {', '.join(learned)}\n" in out
+    assert f"learned from  {', '.join(learned)} as {kind}, 30 rows, " in out
     assert train(store, tmp_path / "trained", quick()).id == train(store, tmp_path / "fitted", quick()).id
 
 

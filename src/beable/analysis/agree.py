@@ -17,13 +17,13 @@ from beable.analysis.axes import FEWEST_ROWS, independent_axes
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.analysis.rotation import Rotation, rotation_test
 from beable.analysis.trust import Trust, trust
+from beable.console.progress import Progress
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.files import plain
 from beable.settings import validated
 from beable.training.data import read
-from beable.training.fit import Progress
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
 from beable.training.start import STARTS, start_of

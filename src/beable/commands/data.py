@@ -1,16 +1,24 @@
 """The verbs around data sets: info, verify."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.console.output import show
+from beable.commands.answers import many
+from beable.console.numbers import number
+from beable.console.output import as_text, show
+from beable.console.tables import facts, next_step, table, tell
 from beable.errors import CorruptError
+from beable.files import plain
+from beable.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from beable.datasets.look import Finding
     from beable.datasets.store import Store
     from beable.simulator import Variable
 
 FAILURES_SHOWN = 10
+RUN_KIND = "beable-run"
 
 
 def info(path: Path, /, *, json: bool = False) -> None:
@@ -23,20 +31,92 @@ def info(path: Path, /, *, json: bool = False) -> None:
     from beable.datasets.look import look
     from beable.datasets.store import Store
 
+    refuse_run(path)
     store = Store.open(path)
     found = look(store)
-    about = {"path": path, **store.info(), "look": [finding.as_json() for finding in found]}
-    show(about if json else {**about, **_readable(store), "look": [finding.line for finding in found]}, json=json)
+    if json:
+        show({"path": path, **store.info(), "look": [finding.as_json() for finding in found]}, json=True)
+        return
+    say_store(store, found)
+    say_origin(store)
+    next_step((["fit", path, "-o", "run"], "train on it"))
 
 
-def _readable(store: "Store") -> dict[str, Any]:
-    """Variables and factors as a line each, and no more failures than one reads."""
-    failures = [f"row {row}: {reason}" for row, reason in store.failures.items()]
-    return {
-        "failures": failures[:FAILURES_SHOWN] + ["..."] * (len(failures) > FAILURES_SHOWN),
-        "variables": {v.name: f"{_form(v)} of {v.dtype}, unit {v.unit}" for v in store.variables},
-        "factors": {f.name: f"unit {f.unit}, from {f.low:g} to {f.high:g}" for f in store.factors},
-    }
+def refuse_run(path: Path) -> None:
+    """Send those who ask for a run to the verb that shows it.
+
+    Raises:
+        CorruptError: the folder is a run.
+    """
+    from beable.console.tables import command
+    from beable.files import MANIFEST, read_manifest
+
+    if (path / MANIFEST).exists() and read_manifest(path).kind == RUN_KIND:
+        raise CorruptError(f"{path}: a run, where a data set is expected: {command(['show', path])}")
+
+
+def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
+    """Print what a data set holds, in a sentence and a table.
+
+    Args:
+        store: the data set.
+        found: by a look at it; None where nobody looked.
+    """
+    good, bad = len(store.valid_rows), len(store.failures)
+    failed = f", {many(bad, 'row')} of them failed" if bad else ""
+    factors = many(len(store.factors), "known factor") if store.factors else "no known factors"
+    seen = "" if found is None else f"; {many(len(found), 'thing')} to know of it" if found else "; nothing sticks out"
+    tell(f"{many(store.rows, 'row')} of {many(len(store.variables), 'variable')}, {factors}{failed}{seen}.")
+    for finding in found or ():
+        tell(f"  look: {finding.line}")
+    _assessed(store)
+    cells = [[v.name, "variable", _form(v), v.dtype, v.unit, ""] for v in store.variables]
+    cells += [
+        [f.name, "factor", "row", "", f.unit, f"{number(values.min())} to {number(values.max())}"]
+        for f, values in zip(store.factors, store.factor_values.T, strict=True)
+    ]
+    table(["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"], cells, left=6)
+    if store.simulator is None:
+        tell("taken for:")
+        for name, reading in store.info()["taken_for"].items():
+            tell(f"  {name}: {reading}")
+    for row, reason in list(store.failures.items())[:FAILURES_SHOWN]:
+        tell(f"  failed: row {row}: {reason}")
+    if bad > FAILURES_SHOWN:
+        tell(f"  … and {bad - FAILURES_SHOWN} more rows; {many(good, 'row')} can be used")
+
+
+def _assessed(store: "Store") -> None:
+    """What the simulator says of its own rows."""
+    if "equilibrated" in store.assessment:
+        reasons = "; ".join(map(str, store.assessment.get("reasons") or ["all checks passed"]))
+        tell(f"  equilibrated: {Verdict(store.assessment['equilibrated'], reasons)}")
+
+
+def say_origin(store: "Store") -> None:
+    """Print where a data set came from, with its settings."""
+    about = store.info()
+    facts(
+        {
+            "title": store.title or "–",
+            "made by": store.simulator or "import",
+            "seed": "–" if store.seed is None else str(store.seed),
+            "size": f"{number(about['bytes'] / 1e6)} MB",
+            "id": store.id[:12],
+        }
+    )
+    taken = {} if store.simulator is None else about["taken_for"]  # said already
+    for name, value in (about | {"taken_for": taken}).items():
+        if value and name in ("settings", "assessment", "taken_for", "coordinates", "constants"):
+            tell(as_text({name: _short(plain(value))}))
+
+
+def _short(value: Any) -> Any:
+    """Settings without tables of many rows."""
+    if isinstance(value, dict):
+        return {name: _short(inner) for name, inner in value.items()}
+    rows = isinstance(value, list) and len(value) > FAILURES_SHOWN and isinstance(value[0], list)
+    return f"{len(value)} rows" if rows else value
 
 
 def _form(variable: "Variable") -> str:
@@ -55,6 +135,11 @@ def verify(path: Path, /, *, json: bool = False) -> None:
     from beable.datasets.store import verify as problems_of
 
     problems = problems_of(path)
-    show({"path": path, "whole": not problems, "problems": problems}, json=json)
+    if json:
+        show({"path": path, "whole": not problems, "problems": problems}, json=True)
+    else:
+        tell(f"{path}: {'whole: every file is as its manifest says' if not problems else 'damaged'}.")
+        for problem in problems:
+            tell(f"  {problem}")
     if problems:
         raise CorruptError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found")

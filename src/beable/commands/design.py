@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.console.numbers import typed
-from beable.console.output import printable, show
+from beable.commands.answers import many
+from beable.console.numbers import number, typed
+from beable.console.output import show
+from beable.console.parameters import Output, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
+from beable.console.tables import facts, table, tell
 from beable.errors import DataError, UsageError
+from beable.system import SYSTEMS
 
 if TYPE_CHECKING:
     from beable.datasets.store import Store
@@ -20,29 +24,29 @@ if TYPE_CHECKING:
     from beable.design.search import Designs
     from beable.simulator import Simulator
 
-Words = Annotated[list[str], Parameter(consume_multiple=True)]
+Ranges = Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=RANGE...")]
 
 
 def design(
-    simulator: str,
+    simulator: Annotated[str, Parameter(choices=tuple(SYSTEMS), metavar="CHOICE")],
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
-    target: str | None = None,
-    match: str | None = None,
+    output: Output,
+    target: Annotated[str | None, Parameter(metavar="NAME=RANGE")] = None,
+    match: Annotated[str | None, Parameter(metavar="FIELD")] = None,
     tolerance: float = 0.01,
     designs: int = 8,
     calls: int = 200,
-    within: Words = [],  # noqa: B006
+    within: Ranges = [],  # noqa: B006
     config: Path | None = None,
-    set: Words = [],  # noqa: B006
+    set: Settings = [],  # noqa: B006
     data: Path | None = None,
     run: Path | None = None,
     diversity: float = 0.05,
     confirm: bool = False,
     seed: int = 0,
     workers: int | None = None,
-    dask: str | None = None,
+    dask: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
     json: bool = False,
 ) -> None:
     """Find different designs whose simulation gives a wanted outcome, or go on where a search was interrupted.
@@ -50,7 +54,7 @@ def design(
     Parameters
     ----------
     simulator
-        Name of the simulator, such as packing or darcy.
+        Name of the simulator.
     output
         Folder for every call, designs.json and designs.csv.
     target
@@ -86,14 +90,15 @@ def design(
     json
         Print the result as JSON.
     """
-    from beable.design.search import find_designs
     from beable.workers import dask as at
 
-    store = _store(data)
-    model = _simulator(simulator, given(config, set), store)
-    aim = _target(model, target, match, tolerance)
-    names = [factor.name for factor in model.factors]
-    with at(dask, workers) as place, progress("calls", quiet=json) as report:
+    with at(dask, workers) as place, progress("calls", quiet=json, first="preparing the simulator") as report:
+        from beable.design.search import find_designs
+
+        store = _store(data)
+        model = _simulator(simulator, given(config, set), store)
+        aim = _target(model, target, match, tolerance)
+        names = [factor.name for factor in model.factors]
         found = find_designs(
             model,
             aim,
@@ -111,7 +116,10 @@ def design(
         )
     _write(output, model, found)
     _refuse_nothing(found)
-    _say(output, found, designs, json)
+    if json:
+        show({"path": output, **found.as_json()}, json=True)
+        return
+    _say(output, found, designs)
 
 
 def _store(path: Path | None) -> "Store | None":
@@ -218,29 +226,26 @@ def _refuse_nothing(found: "Designs") -> None:
         )
 
 
-def _say(folder: Path, found: "Designs", wanted: int, json: bool) -> None:
-    about = found.as_json()
-    if json:
-        show({"path": folder, **about}, json=True)
-        return
-    summary: dict[str, Any] = {
-        "path": folder,
-        "found": f"{about['found']} of {wanted} in {len(found)} calls",
-        "share of proposals within": about["share"],
-    }
+def _say(folder: Path, found: "Designs", wanted: int) -> None:
+    about, target = found.as_json(), found.target
+    low, high = typed(target.low), typed(target.high)
+    tell(
+        f"Found {about['found']} of {many(wanted, 'design')} with {target.outcome.name} from {low} to {high} in "
+        f"{many(len(found), 'simulation')}, each of them simulated."
+    )
+    told = {"share of proposals within": number(about["share"]), "designs": str(folder / "designs.csv")}
     if about["confirmed"] is not None:
-        summary["share that a second simulation confirms"] = about["confirmed"]
-    show(summary)
-    print("\n".join(_table(about["calls"], found.target.outcome.name)))
+        told["share that a second simulation confirms"] = number(about["confirmed"])
+    facts(told | {"every call": str(folder / "designs.json")})
+    _table(about["calls"], target.outcome.name)
 
 
-def _table(calls: list[Mapping[str, Any]], outcome: str) -> list[str]:
-    """The designs found, one a line, in aligned columns."""
+def _table(calls: list[Mapping[str, Any]], outcome: str) -> None:
+    """The designs found, one a line."""
     own = ("call", "outcome", "error", "again", "proposed", "found")
     factors = [name for name in calls[0] if name not in own]
-    rows = [[*factors, outcome]]
+    rows = []
     for call in filter(lambda c: c["found"], calls):
         error = f" ± {call['error']:.2g}" if call["error"] else ""
         rows.append([*(typed(call[name]) for name in factors), f"{call['outcome']:.4g}{error}"])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(printable(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    table([*factors, outcome], rows, left=0)

@@ -1,34 +1,35 @@
 """The verb import: from a user's own file to a data set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from beable.console.output import show
+from beable.commands.data import say_store
+from beable.console.output import as_text, show
+from beable.console.parameters import Names, Output, Pairs, Settings
+from beable.console.progress import progress
 from beable.console.settings import given
+from beable.console.tables import next_step, tell
 from beable.errors import UsageError
+from beable.files import plain
 from beable.settings import validated
 
 if TYPE_CHECKING:
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store
 
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
-
 
 def import_(
     file: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o")],
+    output: Output,
     variables: Names = None,
     factors: Names = None,
-    units: Names = None,
-    dims: Names = None,
+    units: Pairs = None,
+    dims: Pairs = None,
     drop_invalid: bool = False,
     config: Path | None = None,
-    set: Names = None,
+    set: Settings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
     """Make a data set from a file of your own: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv.
@@ -52,23 +53,32 @@ def import_(
 
     named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
     axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
-    plain = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
-    layout = None if plain else _layout(file)
-    if layout is not None:
-        chosen = validated(layout.settings, given(config, set or []), f"setting of {layout.title}")
-        store = layout.make(file, output, chosen, named)
-    elif config or set:
-        raise UsageError(
-            f"--config and --set are for recognised files, and without --variables, --factors, --dims and "
-            f"--drop-invalid; {file.name} is read as a plain file: leave them out"
-        )
-    else:
-        store = _arrays(file, output, variables, factors, named, axes, drop_invalid)
+    by_hand = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
+    with progress("import", quiet=json, first="reading the file"):
+        layout = None if by_hand else _layout(file)
+        if layout is not None:
+            chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
+            store = layout.make(file, output, chosen, named)
+        elif config or set:
+            raise UsageError(
+                f"--config and --set are for recognised files, and without --variables, --factors, --dims and "
+                f"--drop-invalid; {file.name} is read as a plain file: leave them out"
+            )
+        else:
+            store = _arrays(file, output, variables, factors, named, axes, drop_invalid)
+        found = look(store)
+    if not json:
+        tell(f"Made {output} of {file.name}.")
+        say_store(store, found)
+        if store.assessment:
+            tell(as_text({"the file": plain(store.assessment)}))
+        next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
+        return
     about = store.info()
     kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
-    seen = {"look": [finding.as_json() if json else finding.line for finding in look(store)]}
-    show(kept | names | store.assessment | seen | {"path": output}, json=json)
+    seen = {"look": [finding.as_json() for finding in found]}
+    show(kept | names | store.assessment | seen | {"path": output}, json=True)
 
 
 def _arrays(

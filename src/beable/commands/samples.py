@@ -1,20 +1,28 @@
 """The verbs sample and score: new snapshots from a run, and how likely given ones are to it."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.checks import number
+from beable.checks import number as checked_number
+from beable.commands.answers import beside, many
+from beable.commands.opened import run_and_store
 from beable.console.output import show
-from beable.errors import UsageError
+from beable.console.parameters import Output
+from beable.console.progress import progress
+from beable.console.tables import facts, next_step, table, tell
+from beable.errors import BeableError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from beable.datasets.store import Store
     from beable.training.run import Run
 
-Output = Annotated[Path, Parameter(alias="-o")]
+#: share of the ordinary rows that may be called odd
+ODD = 0.01
 
 
 def sample(
@@ -24,7 +32,7 @@ def sample(
     output: Output,
     rows: int = 1000,
     member: int = 0,
-    conditions: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+    conditions: Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=NUMBER...")] = [],  # noqa: B006
     seed: int = 0,
     json: bool = False,
 ) -> None:
@@ -47,28 +55,36 @@ def sample(
     json
         Print the result as JSON.
     """
-    import numpy as np
+    with progress("sampling", quiet=json, first="loading PyTorch"):
+        import numpy as np
 
-    from beable.datasets.store import Store
-    from beable.training.declared import kept_coordinates
-    from beable.training.run import Run
+        from beable.datasets.store import Store
+        from beable.training.declared import kept_coordinates
+        from beable.training.run import Run
 
-    loaded = Run.load(run)
-    _check_counts(loaded, rows, member, seed)
-    known = _known(loaded, conditions)
-    z = loaded.sample(rows, seed)
-    every = np.tile([list(known.values())], (rows, 1)) if known else None
-    snapshots = next(s for k, s in enumerate(loaded.decode(z, every)) if k == member)
-    store = Store.from_arrays(
-        output,
-        snapshots,
-        {name: np.full(rows, value) for name, value in known.items()},
-        dims=loaded.metadata.get("dims"),
-        units=loaded.metadata.get("units"),
-        coordinates=kept_coordinates(loaded.metadata),
-        title=f"Samples of member {member} of the run {run.name}",
-    )
-    show({"path": output, "id": store.id, "rows": rows, "variables": [v.name for v in store.variables]}, json=json)
+        loaded = Run.load(run)
+        _check_counts(loaded, rows, member, seed)
+        known = _known(loaded, conditions)
+        z = loaded.sample(rows, seed)
+        every = np.tile([list(known.values())], (rows, 1)) if known else None
+        snapshots = next(s for k, s in enumerate(loaded.decode(z, every)) if k == member)
+        store = Store.from_arrays(
+            output,
+            snapshots,
+            {name: np.full(rows, value) for name, value in known.items()},
+            dims=loaded.metadata.get("dims"),
+            units=loaded.metadata.get("units"),
+            coordinates=kept_coordinates(loaded.metadata),
+            title=f"Samples of member {member} of the run {run.name}",
+        )
+    names = [v.name for v in store.variables]
+    if json:
+        show({"path": output, "id": store.id, "rows": rows, "variables": names}, json=True)
+        return
+    at = f" at {', '.join(f'{name} = {value:g}' for name, value in known.items())}" if known else ""
+    tell(f"Made {many(rows, 'snapshot')} of {', '.join(names)} by member {member} of {run}, from its prior{at}.")
+    facts({"rows": f"{rows:,}", "seed": str(seed), "data set": str(output)})
+    next_step((["data", "info", output], "what it holds"), (["score", run, output], "how likely they are to the run"))
 
 
 def _check_counts(run: "Run", rows: int, member: int, seed: int) -> None:
@@ -89,44 +105,133 @@ def _known(run: "Run", given: list[str]) -> dict[str, float]:
         values = {name: float(pairs[name]) for name in run.conditions}
     except ValueError:
         raise UsageError(f"--conditions {' '.join(given)}: each must be a name, =, and a number") from None
-    return {name: number(name, value) for name, value in values.items()}
+    return {name: checked_number(name, value) for name, value in values.items()}
 
 
-def score(run: Path, store: Path, /, *, top: int = 10, json: bool = False) -> None:
-    """Say how likely the snapshots of a data set are to a run, the least likely first.
+def score(run: Path, store: Path | None = None, /, *, top: int = 10, json: bool = False) -> None:
+    """Say how likely the snapshots of a data set are to a run, the least likely first; a high score is odd.
 
     Parameters
     ----------
     run
         Run folder.
     store
-        Data set with the variables that the run learned from.
+        Data set with the variables that the run learned from; the one it was trained on, where it was, by default.
     top
         How many rows to name; all of them in JSON.
     json
         Print the scores of all rows as JSON.
     """
+    with progress("scoring", quiet=json, first="loading PyTorch") as said:
+        import numpy as np
+
+        said.begin("reading data")
+        loaded, data = run_and_store(run, store)
+        rows = np.asarray(data.valid_rows)
+        said.begin("scoring")
+        distortion, rate = _scores(loaded, data, rows)
+        total = distortion + rate
+        ordinary = _ordinary(run, loaded, data, rows, total)
+    p = _tails(ordinary, total)
+    if json:
+        numbers = {"row": rows, "distortion": distortion, "rate": rate, "total": total, "tail": p}
+        about = {"compared_with": len(ordinary)} if ordinary is not None else {"compared_with": 0}
+        show({name: values.tolist() for name, values in numbers.items()} | about, json=True)
+        return
+    tell(_oddness(p, ordinary, len(rows)))
+    _worst(rows, distortion, rate, p, top, 0 if ordinary is None else len(ordinary))
+    facts({"score": "nats a row (distortion and rate together), median over members; high is odd",
+           "median row": f"{np.median(total):,.1f} nats".replace("-", "−")})  # fmt: skip
+    next_step((["report", run, *beside(store)], "how these rows are reconstructed"))
+
+
+def _scores(run: "Run", store: "Store", rows: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[Any]]":
+    """Distortion and rate of rows, medians over members, in nats."""
     import numpy as np
 
-    from beable.datasets.store import Store
     from beable.training.data import read
-    from beable.training.declared import check_declared
-    from beable.training.run import Run
 
-    loaded = Run.load(run)
-    data = check_declared(loaded, Store.open(store))
-    rows = np.asarray(data.valid_rows)
-    scores = loaded.score(read(data, loaded.variables, rows, loaded.conditions))
-    distortion, rate = (np.median(part, axis=0) for part in (scores.distortion, scores.rate.sum(2)))
-    if json:
-        numbers = {"row": rows, "distortion": distortion, "rate": rate, "total": distortion + rate}
-        show({name: values.tolist() for name, values in numbers.items()}, json=True)
-        return
-    show(_worst(rows, distortion, rate, top), json=False)
+    scores = run.score(read(store, run.variables, rows, run.conditions))
+    return np.median(scores.distortion, axis=0), np.median(scores.rate.sum(2), axis=0)
 
 
-def _worst(rows: "NDArray[Any]", distortion: "NDArray[Any]", rate: "NDArray[Any]", top: int) -> dict[str, Any]:
+def _ordinary(
+    path: Path, run: "Run", store: "Store", rows: "NDArray[Any]", total: "NDArray[Any]"
+) -> "NDArray[Any] | None":
+    """Scores of the rows that the run never saw of its own data; None where that data set is not at hand."""
+    import numpy as np
+
+    if store.id == run.metadata["store"]:
+        return np.asarray(total[np.isin(rows, run.held_rows)])
+    from beable.training.place import store_of
+
+    try:
+        own = store_of(path, run.metadata)
+    except BeableError:
+        return None
+    return np.asarray(np.add(*_scores(run, own, run.held_rows)))
+
+
+def _tails(ordinary: "NDArray[Any] | None", total: "NDArray[Any]") -> "NDArray[Any]":
+    """Share of ordinary rows that score as high or higher, the row itself counted; NaN without any."""
+    import numpy as np
+
+    from beable.metrics.anomaly import conformal_pvalues
+
+    return np.full(len(total), np.nan) if ordinary is None else conformal_pvalues(ordinary, total)
+
+
+def _oddness(p: "NDArray[Any]", ordinary: "NDArray[Any] | None", rows: int) -> str:
+    """How many rows are odd, beside how many would be by chance."""
+    if ordinary is None:
+        return (
+            f"How odd these {many(rows, 'row')} are cannot be told: the data set that the run was trained on is not "
+            "where it lay, so that there are no ordinary rows to compare with. The highest scores:"
+        )
+    least = 1 / (len(ordinary) + 1)
+    if least > ODD:
+        beyond = int((p <= least).sum())
+        return (
+            f"{beyond} of {many(rows, 'row')} score higher than every one of the {len(ordinary)} held-out rows; "
+            f"{rows * least:.2g} would by chance. High is odd."
+        )
+    odd = int((p <= ODD).sum())
+    return (
+        f"{odd} of {many(rows, 'row')} are odd: they score higher than {100 * (1 - ODD):.0f} % of the "
+        f"{len(ordinary):,} held-out rows that the run did not learn from; {rows * ODD:.2g} would by chance. High is "
+        "odd."
+    )
+
+
+def _worst(
+    rows: "NDArray[Any]", distortion: "NDArray[Any]", rate: "NDArray[Any]", p: "NDArray[Any]", top: int, ordinary: int
+) -> None:
     total = distortion + rate
     order = (-total).argsort(kind="stable")[: max(top, 0)]
-    lines = [f"row {rows[i]}: {total[i]:.1f} (distortion {distortion[i]:.1f}, rate {rate[i]:.1f})" for i in order]
-    return {"nats a row, median over members": lines, "median row": f"{sorted(total)[len(total) // 2]:.1f}"}
+    cells = [
+        [
+            f"{rows[i]:,}",
+            *(f"{x[i]:,.1f}".replace("-", "−") for x in (total, distortion, rate)),
+            beside_ordinary(p[i], ordinary),
+        ]
+        for i in order
+    ]
+    if cells:
+        table(["row", "score (nats)", "distortion (nats)", "rate (nats)", "than held-out rows"], cells)
+
+
+def beside_ordinary(p: float, ordinary: int) -> str:
+    """How odd a row is, in words.
+
+    Args:
+        p: share of ordinary rows and itself that score as high.
+        ordinary: number of ordinary rows.
+
+    >>> beside_ordinary(0.01, 99), beside_ordinary(0.25, 99), beside_ordinary(float("nan"), 0)
+    ('higher than all 99', 'higher than 75 %', 'cannot be told')
+    """
+    if math.isnan(p):
+        return "cannot be told"
+    if p < 1.5 / (ordinary + 1):
+        return f"higher than all {ordinary:,}"
+    return f"higher than {100 * (1 - p):.3g} %"

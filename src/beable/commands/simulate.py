@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable.commands.data import say_store
 from beable.console.options import options_of, tree_of, with_options
 from beable.console.output import show
+from beable.console.parameters import Output, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
+from beable.console.tables import next_step, tell
 from beable.settings import merged
 from beable.system import SYSTEMS
 
@@ -52,14 +55,14 @@ def verb(name: str) -> Callable[..., None]:
 
     def simulate(
         *,
-        output: Annotated[Path, Parameter(alias="-o")],
+        output: Output,
         rows: int,
         seed: int = 0,
         config: Path | None = None,
-        set: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+        set: Settings = [],  # noqa: B006
         failure_limit: Annotated[float, WORK] = 0.01,
         workers: Annotated[int | None, WORK] = None,
-        dask: Annotated[str | None, WORK] = None,
+        dask: Annotated[str | None, WORK, Parameter(metavar="ADDRESS")] = None,
         json: bool = False,
         **chosen: Any,
     ) -> None:
@@ -87,10 +90,16 @@ def _simulate(
     from beable.workers import dask as at
 
     begun = monotonic()
-    with at(dask, workers) as place, progress("rows", quiet=json) as report:
+    with at(dask, workers) as place, progress("rows", quiet=json, first="preparing the simulator") as report:
         where = output.absolute() if dask else output
         store = generate(simulator, where, rows, progress=report, **place._asdict(), **options)
-    show({"path": output, **_summary(store), "seconds": round(monotonic() - begun, 2)}, json=json)
+    seconds = round(monotonic() - begun, 2)
+    if json:
+        show({"path": output, **_summary(store), "seconds": seconds}, json=True)
+        return
+    tell(f"Made {output} with the simulator {simulator.name} in {seconds:g} s.")
+    say_store(store)
+    next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
 
 
 def _summary(store: "Store") -> Mapping[str, Any]:

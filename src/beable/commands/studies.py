@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from beable.console.output import show
+from beable.console.parameters import Outputs, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.errors import UsageError
@@ -14,6 +15,9 @@ from beable.studies import study as pages
 
 if TYPE_CHECKING:
     from beable.studies.run import Finished
+
+#: a study, or a part of one by its own name
+Name = Annotated[str, Parameter(choices=pages.known_names(), metavar="CHOICE")]
 
 
 def list_(*, json: bool = False) -> None:
@@ -29,46 +33,46 @@ def list_(*, json: bool = False) -> None:
     show({name: study.title for name, study in studies.items()} | parts, json=json)
 
 
-def show_(name: str, /, *, json: bool = False) -> None:
+def show_(study: Name, /, *, json: bool = False) -> None:
     """Show what a study asks, its arms and the source's numbers.
 
     Parameters
     ----------
-    name
-        Name of the study.
+    study
+        Name of the study, or of a part of one.
     json
         Print its whole page of settings as JSON.
     """
-    study = pages.load(name)
+    asked = pages.load(study)
     if json:
-        show(study.model_dump(mode="json"), json=True)
+        show(asked.model_dump(mode="json"), json=True)
         return
     show(
         {
-            "title": study.title,
-            "source": study.source,
-            "question": study.question,
-            "arms": {arm.name: arm.label for arm in study.arms},
-            "presets": ", ".join(study.presets),
-            "parts": {part.name: part.title for part in study.parts},
+            "title": asked.title,
+            "source": asked.source,
+            "question": asked.question,
+            "arms": {arm.name: arm.label for arm in asked.arms},
+            "presets": ", ".join(asked.presets),
+            "parts": {part.name: part.title for part in asked.parts},
             "the source says": [
-                f"{c.count} of {c.trials} {c.measure}: {c.words}" for p in study.parts for c in p.counts
+                f"{c.count} of {c.trials} {c.measure}: {c.words}" for p in asked.parts for c in p.counts
             ]
-            + [e.words for part in study.parts for e in part.expected if e.by == "source"],
+            + [e.words for part in asked.parts for e in part.expected if e.by == "source"],
         },
         json=False,
     )
 
 
 def run(
-    name: str,
+    study: Name,
     /,
     *,
-    preset: str = "quick",
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
-    file: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+    preset: Annotated[str, Parameter(choices=pages.preset_names(), metavar="CHOICE")] = "quick",
+    output: Outputs = None,
+    file: Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=PATH...")] = [],  # noqa: B006
     config: Path | None = None,
-    set: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+    set: Settings = [],  # noqa: B006
     workers: int | None = None,
     json: bool = False,
 ) -> None:
@@ -76,10 +80,10 @@ def run(
 
     Parameters
     ----------
-    name
-        Name of the study.
+    study
+        Name of the study, or of a part of one, which is then run alone.
     preset
-        quick or full.
+        How large: quick shows the machinery, full is for verdicts.
     output
         Folder for everything; by default named after study and preset.
     file
@@ -95,13 +99,13 @@ def run(
     """
     from beable.studies.run import run_study
 
-    out = output or Path(f"{name}-{preset}")
-    study, files = pages.load(name).with_preset(preset), _named_files(file)
-    if files and not study.files:
-        raise UsageError(f"study {name} asks for no file: leave out --file")
+    out = output or Path(f"{study}-{preset}")
+    asked, files = pages.load(study).with_preset(preset), _named_files(file)
+    if files and not asked.files:
+        raise UsageError(f"study {study} asks for no file: leave out --file")
     stage = lambda label: progress(label, quiet=json)  # noqa: E731
     changes = given(config, set)
-    _report(run_study(study, preset, out, given=files, changes=changes, workers=workers, stage=stage), out, json)
+    _report(run_study(asked, preset, out, given=files, changes=changes, workers=workers, stage=stage), out, json)
 
 
 def report(folder: Path, /, *, json: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The verbs fit, evaluate, report and rate-distortion: train on any store of fields, judge the run, show it."""
+"""The verbs fit, evaluate and rate-distortion: train on any data set, judge the run, trace rate against distortion."""
 
 import warnings
 from pathlib import Path
@@ -6,24 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable.commands.answers import beside, many, rows_in_words, say_evaluation
+from beable.commands.opened import rows_to_judge, run_and_store
+from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
+from beable.console.parameters import Output, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
-from beable.errors import UsageError
+from beable.console.tables import command, facts, next_step, table, tell
 from beable.settings import merged, validated
 from beable.training.settings import RunSettings
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from beable.analysis.evaluation import Evaluation
-    from beable.datasets.store import Store
+    from beable.report.sweep import Band
     from beable.training.run import Run
-
-Output = Annotated[Path, Parameter(alias="-o")]
-Words = Annotated[list[str], Parameter(consume_multiple=True)]
-
 
 #: options of `fit` by the setting that they stand for; the rest goes by --set
 FIT = {
@@ -43,6 +41,7 @@ FIT = {
     "start": "training.start",
     "bootstrap": "training.bootstrap",
     "patience": "training.patience",
+    "keep": "training.keep",
     "held-out": "training.held_out",
     "group": "training.group",
     "blocks": "training.blocks",
@@ -57,7 +56,7 @@ def fit(
     *,
     output: Output,
     config: Path | None = None,
-    set: Words = [],  # noqa: B006
+    set: Settings = [],  # noqa: B006
     threads: int = 1,
     json: bool = False,
     **chosen: Any,
@@ -79,18 +78,25 @@ def fit(
     json
         Print results as JSON.
     """
-    from beable.analysis.evaluation import evaluate as judge
-    from beable.datasets.store import Store
-    from beable.training.run import train
+    with progress("training", quiet=json, first="loading PyTorch") as tick:
+        from beable.analysis.evaluation import evaluate as judge
+        from beable.datasets.store import Store
+        from beable.training.run import train
 
-    data = Store.open(store)
-    settings = validated(RunSettings, merged(given(config, set), tree_of(OPTIONS, chosen)))
-    with progress("training", quiet=json) as tick:
+        tick.begin("reading data")
+        data = Store.open(store)
+        settings = validated(RunSettings, merged(given(config, set), tree_of(OPTIONS, chosen)))
         run = train(data, output, settings, progress=tick, threads=threads)
-    evaluation = judge(run, data, agreement=True)
+    with progress("judging", quiet=json, first="judging the run"):
+        evaluation = judge(run, data, agreement=True)
     _warn(run, evaluation)
-    told = told_of(evaluation, json) | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}
-    show(told, json=json)
+    if json:
+        told = evaluation.as_json() | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}
+        show(told, json=True)
+        return
+    say_evaluation(run, evaluation, rows_in_words(run, data, len(evaluation.rows)))
+    facts({"run": str(output), "learned from": _learned_words(run), "CPU time": f"{number(run.cpu_seconds)} s"})
+    next_step((["report", output], "a page with figures"), (["agree", output], "what can be known without factors"))
 
 
 def _learned(run: "Run") -> dict[str, Any]:
@@ -99,12 +105,9 @@ def _learned(run: "Run") -> dict[str, Any]:
     return chosen | {"held_out": run.held_out, "strangers": run.strangers.as_json()}
 
 
-def told_of(evaluation: "Evaluation", json: bool) -> dict[str, Any]:
-    """Every number of an evaluation for programs; for people what members agree on in a few lines."""
-    numbers = evaluation.as_json()
-    if json or evaluation.agreed is None:
-        return numbers
-    return numbers | {"agreed": evaluation.agreed.summary()}
+def _learned_words(run: "Run") -> str:
+    rows = many(len(run.train_rows), "row")
+    return f"{', '.join(run.variables)} as {run.settings.representation.kind}, {rows}, {run.metadata['steps']:,} steps"
 
 
 with_options(fit, OPTIONS)
@@ -132,7 +135,7 @@ def _over_regularised(evaluation: "Evaluation") -> str | None:
     )
 
 
-def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
+def evaluate(run: Path, store: Path | None = None, /, *, json: bool = False) -> None:
     """Judge a run on held-out rows: errors, rates, latents against factors.
 
     Parameters
@@ -140,71 +143,38 @@ def evaluate(run: Path, store: Path, /, *, json: bool = False) -> None:
     run
         Run folder.
     store
-        Data set it was trained on, or another with the same variables.
+        Data set it was trained on, or another with the same variables; where it was when the run was trained, by
+        default.
     json
         Print results as JSON.
     """
-    from beable.analysis.evaluation import evaluate as judge
+    with progress("judging", quiet=json, first="loading PyTorch") as said:
+        from beable.analysis.evaluation import evaluate as judge
 
-    loaded, data, rows = _open(run, store)
-    evaluation = judge(loaded, data, rows, agreement=True)
+        said.begin("reading data")
+        loaded, data = run_and_store(run, store)
+        rows = rows_to_judge(loaded, data)
+        said.begin("judging the run")
+        evaluation = judge(loaded, data, rows, agreement=True)
     _warn(loaded, evaluation)
-    show(evaluation.as_json(), json=json)
-
-
-def _open(run: Path, store: Path) -> "tuple[Run, Store, NDArray[Any]]":
-    """A run, a store, and the rows to judge: those held out, or all that succeeded in another store."""
-    import numpy as np
-
-    from beable.datasets.store import Store
-    from beable.training.declared import check_declared
-    from beable.training.run import Run
-
-    loaded = Run.load(run)
-    data = check_declared(loaded, Store.open(store))
-    same = data.id == loaded.metadata["store"]
-    return loaded, data, loaded.held_rows if same else np.asarray(data.valid_rows)
-
-
-def report(
-    run: Path, store: Path, /, *, output: Output = Path("report.html"), title: str | None = None, json: bool = False
-) -> None:
-    """Write a self-contained HTML report of a run.
-
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set it was trained on, or another with the same variables.
-    output
-        HTML file to write.
-    title
-        Headline of the page.
-    json
-        Print the path as JSON.
-    """
-    from beable.analysis.evaluation import evaluate as judge
-    from beable.files import atomic_write
-    from beable.report.html import render
-    from beable.report.run import run_page
-
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: its folder does not exist: make it first")
-    loaded, data, rows = _open(run, store)
-    command = f"beable report {run.name} {store.name} -o {output.name}"
-    page = run_page(loaded, data, judge(loaded, data, rows, agreement=True), title or f"Report of {run.name}", command)
-    atomic_write(output, render(page).encode())
-    show({"report": str(output.resolve())}, json=json)
+    if json:
+        show(evaluation.as_json(), json=True)
+        return
+    say_evaluation(loaded, evaluation, rows_in_words(loaded, data, len(rows)))
+    next_step((["report", run, *beside(store)], "the same as a page with figures"))
 
 
 #: a sweep takes fewer steps than one training, all of them, so that points of a curve differ in beta alone
-SWEEP = {"training": {"steps": 3000, "patience": None, "keep": "last"}}
-SWEEP_OPTIONS = named_options(
-    RunSettings,
-    {"variables": "variables", "latents": "model.latents", "sigma": "model.sigma", "steps": "training.steps"},
-    SWEEP,
-)
+SWEEP = {"training": {"members": 4, "steps": 3000, "patience": None, "keep": "last"}}
+#: of a sweep the members are those of each beta
+SWEEP_OPTIONS = [
+    option._replace(about=option.about.__class__(default=4, description="VAEs for each beta."))
+    if option.name == "members"
+    else option
+    for option in named_options(
+        RunSettings, {name: path for name, path in FIT.items() if name != "beta"} | {"sigma": "model.sigma"}, SWEEP
+    )
+]
 
 
 def rate_distortion(
@@ -213,13 +183,13 @@ def rate_distortion(
     *,
     output: Output,
     betas: Annotated[list[float], Parameter(consume_multiple=True)] = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
-    seeds: int = 4,
     config: Path | None = None,
-    set: Words = [],  # noqa: B006
+    set: Settings = [],  # noqa: B006
+    threads: int = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:
-    """Trace rate against distortion: one stacked training over many beta, and a page beside the run folder.
+    """Trace rate against distortion: one stacked training over many beta, and a page in the run folder.
 
     Parameters
     ----------
@@ -229,39 +199,62 @@ def rate_distortion(
         Run folder to make.
     betas
         Weights of the rate.
-    seeds
-        VAEs for each beta.
     config
         TOML file with any further settings.
     set
         Further settings such as model.width=64; they win over the file, options over both.
+    threads
+        Threads of PyTorch.
     json
         Print results as JSON.
     """
-    from beable.analysis.rate_distortion import rate_distortion as trace
-    from beable.analysis.rate_distortion import sweep_settings
-    from beable.datasets.store import Store
-    from beable.files import atomic_write
-    from beable.report.html import render
-    from beable.report.sweep import bands, sweep_page
-    from beable.training.data import read
-    from beable.training.run import train
+    with progress("training", quiet=json, first="loading PyTorch") as tick:
+        from beable.analysis.rate_distortion import rate_distortion as trace
+        from beable.analysis.rate_distortion import sweep_settings
+        from beable.datasets.store import Store
+        from beable.files import atomic_write
+        from beable.report.html import render
+        from beable.report.sweep import bands, sweep_answer, sweep_page
+        from beable.training.data import read
+        from beable.training.run import train
 
-    data, flags = Store.open(store), tree_of(SWEEP_OPTIONS, chosen)
-    if "sigma" in flags.get("model", {}):
-        flags["model"]["variance"] = "fixed"
-    tree = merged(SWEEP, merged(given(config, set), flags))
-    settings = sweep_settings(validated(RunSettings, tree), betas, seeds)
-    with progress("training", quiet=json) as tick:
-        run = train(data, output, settings, progress=tick)
-    curve = trace(run, read(data, run.variables, run.held_rows, run.conditions))
-    page = sweep_page(
-        run, data, curve, f"Rate and distortion: {store.name}", f"beable rate-distortion {store.name} -o {output.name}"
-    )
-    html = output.with_name(f"{output.name}.html")
-    atomic_write(html, render(page).encode())
-    shown = {"bands": bands(curve), "members": curve.as_json(), "report": str(html.resolve())}
-    show(shown | _learned(run), json=json)
+        tick.begin("reading data")
+        data, flags = Store.open(store), tree_of(SWEEP_OPTIONS, chosen)
+        if "sigma" in flags.get("model", {}):
+            flags["model"]["variance"] = "fixed"
+        tree = merged(SWEEP, merged(given(config, set), flags))
+        settings = validated(RunSettings, tree)
+        settings = sweep_settings(settings, betas, settings.training.members)
+        run = train(data, output, settings, progress=tick, threads=threads)
+        tick.begin("measuring the curve")
+        curve = trace(run, read(data, run.variables, run.held_rows, run.conditions))
+        line = command(["rate-distortion", store.name, "-o", output.name])
+        page = sweep_page(run, data, curve, f"Rate and distortion: {store.name}", line)
+        html = output / "report.html"
+        atomic_write(html, render(page).encode())
+    found = bands(curve)
+    if json:
+        shown = {"bands": found, "members": curve.as_json(), "report": str(html.resolve())}
+        show(shown | _learned(run), json=True)
+        return
+    tell(f"{sweep_answer(curve)} ({many(len(run.held_rows), 'held-out row')})")
+    _bands(found)
+    facts({"run": str(output), "report": str(html), "learned from": _learned_words(run)})
+    next_step((["open", html], "the same as a page with figures"))
+
+
+def _bands(found: "list[Band]") -> None:
+    """A row a beta: medians and ranges over its members."""
+    rows = [
+        [number(b.beta), _range(b.squared_error), _range(b.rate), "–".join(map(str, dict.fromkeys(b.active)))]
+        for b in found
+    ]
+    table(["beta", "squared error of all outputs", "rate (nats)", "active latents"], rows, left=0)
+
+
+def _range(values: tuple[float, float, float]) -> str:
+    low, middle, high = map(number, values)
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 with_options(rate_distortion, SWEEP_OPTIONS)

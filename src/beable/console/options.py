@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
@@ -9,8 +10,9 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from beable.console.parameters import shown_default
 from beable.errors import DataError, UsageError
-from beable.settings import bare, members
+from beable.settings import SettingsModel, bare, members
 
 KINDS: dict[type, str] = {bool: "BOOL", int: "INT", float: "FLOAT", str: "TEXT"}
 
@@ -41,7 +43,7 @@ class Option(NamedTuple):
         """The argument of a function that cyclopts makes the option of: words only, which `value` reads."""
         kind, metavar, choices = _kind(self.hints)
         default, text = self.about.get_default(call_default_factory=True), self.about.description
-        shown = False if self.about.is_required() or default in (None, ()) or default is False else _shown(default)
+        shown = False if self.about.is_required() else shown_default(default) or False
         about = Parameter(
             name=f"--{self.name}",
             help=text,
@@ -64,7 +66,7 @@ class Option(NamedTuple):
         return [read(word) for word in given] if isinstance(given, list | tuple) else read(given)
 
 
-def options_of(model: type[BaseModel], path: tuple[str, ...] = (), group: str = "") -> Iterator[Option]:
+def options_of(model: type[SettingsModel], path: tuple[str, ...] = (), group: str = "") -> Iterator[Option]:
     """The options of all fields of a model; those of the tables in it have names with dots.
 
     >>> from beable.settings import SettingsModel, Whole
@@ -75,13 +77,21 @@ def options_of(model: type[BaseModel], path: tuple[str, ...] = (), group: str = 
     """
     groups = {name: heading for heading, names in getattr(model, "headings", {}).items() for name in names}
     for name, about in model.model_fields.items():
-        heading = group or groups.get(name, "Settings")
+        heading, shown = group or groups.get(name, "Settings"), model.option_names.get(name, name)
         hints = [bare(hint) for hint in members(about.annotation, *about.metadata)]
         if plain := tuple(hint for hint in hints if not hasattr(hint, "model_fields")):
-            yield Option(".".join([*path, name]).replace("_", "-"), (*path, name), plain, about, heading)
+            told = about if shown == name else _naming(about, name)
+            yield Option(".".join([*path, shown]).replace("_", "-"), (*path, name), plain, told, heading)
         for inner in hints:
             if hasattr(inner, "model_fields"):
                 yield from options_of(inner, (*path, name), heading)
+
+
+def _naming(about: FieldInfo, name: str) -> FieldInfo:
+    """A field whose description names the setting, where the option has another name."""
+    told = copy(about)
+    told.description = f"{about.description} In a file of settings: {name}."
+    return told
 
 
 def named_options(
@@ -174,10 +184,6 @@ def _metavar(hint: Any) -> str:
 def _is_rows(hint: Any) -> bool:
     """Whether a value is rows of numbers."""
     return get_origin(hint) is tuple and get_origin(bare(get_args(hint)[0])) is tuple
-
-
-def _shown(default: Any) -> str:
-    return " ".join(map(str, default)) if isinstance(default, list | tuple) else str(default)
 
 
 def _word(word: str) -> str:

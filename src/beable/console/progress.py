@@ -5,54 +5,116 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
 
 Progress = Callable[[int, int], None]
 
 SECONDS_BETWEEN_LINES = 30.0
 
 
+class Teller:
+    """Is told how a long task goes on; this one shows nothing.
+
+    >>> told(None)(3, 10)
+    """
+
+    #: whether a note is worth what it costs to find
+    shows = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many steps are done.
+
+        Args:
+            done: steps until now.
+            total: steps in all.
+        """
+
+    def begin(self, words: str) -> None:
+        """Something begins whose length is not known, such as "reading data"."""
+
+    def note(self, words: str) -> None:
+        """Something to be said beside the numbers, such as the error of the last record."""
+
+
+def told(progress: Progress | None) -> Teller:
+    """A callback for progress as one that can be told more; words are lost on any other."""
+    return progress if isinstance(progress, Teller) else _SILENT
+
+
+_SILENT = Teller()
+
+
 @contextmanager
-def progress(label: str, *, quiet: bool = False) -> Iterator[Progress]:
+def progress(label: str, *, quiet: bool = False, first: str = "") -> Iterator[Teller]:
     """A callback for what is done and what is to do in all.
 
     Args:
         label: what goes on, a word.
         quiet: show nothing.
+        first: what is done before that, at once.
     """
     if quiet:
-        yield lambda done, total: None
+        yield Teller()
     elif sys.stderr.isatty():
-        with _bar(label) as report:
-            yield report
+        with _bar(label, first or label) as shown:
+            yield shown
     else:
         lines = Lines(label)
         yield lines
         lines.end()
 
 
+class Bar(Teller):
+    """Progress as a bar on a terminal.
+
+    Args:
+        label: what goes on.
+        bars: what draws it.
+    """
+
+    shows = True
+
+    def __init__(self, label: str, bars: "Bars") -> None:
+        self.label, self.bars = label, bars
+        self.task = bars.add_task(label, total=None, steps="", note="", left="")
+
+    def __call__(self, done: int, total: int) -> None:
+        steps = f"{done:,}/{total:,}"
+        seconds = self.bars.tasks[0].time_remaining
+        left = "" if seconds is None or done >= total else f"{_duration(seconds)} left"
+        self.bars.update(self.task, description=self.label, completed=done, total=total, steps=steps, left=left)
+
+    def begin(self, words: str) -> None:
+        self.bars.update(self.task, description=words, total=None, steps="", note="", left="")
+
+    def note(self, words: str) -> None:
+        self.bars.update(self.task, note=words)
+
+
 @contextmanager
-def _bar(label: str) -> Iterator[Progress]:
+def _bar(label: str, first: str) -> Iterator[Bar]:
     from rich import progress as parts
     from rich.console import Console
 
     columns = (
-        parts.TextColumn("{task.description}"),
-        parts.BarColumn(),
-        parts.MofNCompleteColumn(),
-        parts.TextColumn("{task.fields[rate]}"),
-        parts.TimeRemainingColumn(elapsed_when_finished=True),
+        parts.TextColumn("{task.description}", markup=False),
+        parts.BarColumn(bar_width=24),
+        parts.TextColumn("{task.fields[steps]}", markup=False),
+        parts.TextColumn("{task.fields[note]}", markup=False),
+        parts.TimeElapsedColumn(),
+        parts.TextColumn("{task.fields[left]}", markup=False),
     )
-    with parts.Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bar:
-        task = bar.add_task(label, total=None, rate="")
-
-        def report(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, rate=_rate(bar.tasks[0].speed))
-
-        yield report
+    with parts.Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as bars:
+        shown = Bar(first, bars)
+        shown.label = label
+        yield shown
 
 
 @dataclass
-class Lines:
+class Lines(Teller):
     """Progress as lines of text: one every half minute and one at the end.
 
     Args:
@@ -65,37 +127,50 @@ class Lines:
     clock: Callable[[], float] = monotonic
     write: Callable[[str], object] = field(default=lambda text: print(text, file=sys.stderr, flush=True))
 
+    shows = True
+
     def __post_init__(self) -> None:
         self._begun = self._written = self.clock()
         self._first: tuple[int, float] | None = None
         self._done = self._total = 0
+        self._note = ""
 
     def __call__(self, done: int, total: int) -> None:
         """Note it, and write a line when it is time."""
         now = self.clock()
         self._done, self._total = done, total
         self._first = self._first or (done, now)
-        if now - self._written >= SECONDS_BETWEEN_LINES:
-            self._written = now
+        if self._is_time(now):
             self.write(f"{self._so_far()}{self._outlook(now)}")
+
+    def begin(self, words: str) -> None:
+        """Write it when it is time."""
+        if self._is_time(self.clock()):
+            self.write(words)
+
+    def note(self, words: str) -> None:
+        """Keep it for the next line."""
+        self._note = words
 
     def end(self) -> None:
         """Write the last line."""
         if self._first:
             self.write(f"{self._so_far()}, {_duration(self.clock() - self._begun)}")
 
+    def _is_time(self, now: float) -> bool:
+        late = now - self._written >= SECONDS_BETWEEN_LINES
+        self._written = now if late else self._written
+        return late
+
     def _so_far(self) -> str:
-        return f"{self.label}: {self._done} of {self._total}"
+        note = f", {self._note}" if self._note else ""
+        return f"{self.label}: {self._done} of {self._total}{note}"
 
     def _outlook(self, now: float) -> str:
         """Rate since the first call, so that what was found done does not count, and the time that is left."""
         done, since = self._first or (0, now)
         speed = (self._done - done) / (now - since) if now > since else 0.0
-        return f", {_rate(speed)}, {_duration((self._total - self._done) / speed)} left" if speed else ""
-
-
-def _rate(speed: float | None) -> str:
-    return f"{speed:.3g}/s" if speed else ""
+        return f", {speed:.3g}/s, {_duration((self._total - self._done) / speed)} left" if speed else ""
 
 
 def _duration(seconds: float) -> str:

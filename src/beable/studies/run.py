@@ -13,7 +13,7 @@
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import get_context
@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from beable import files
 from beable.analysis.convergence import converged
+from beable.console.progress import told
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
@@ -230,11 +231,12 @@ def train_arms(study: Study, out: Path, workers: int, progress: Progress | None)
     settings = [study.settings(arm) for arm in arms]
     steps = get_context("spawn").Array("q", len(arms))
     with pool(min(workers, len(arms)), initializer=_begin, initargs=(steps,)) as executor:
+        told(progress).begin("loading PyTorch")
         futures = [
             executor.submit(_train_arm, dataset_path(out, arm.data or "data"), run_path(out, arm.name), s, i)
             for i, (arm, s) in enumerate(zip(arms, settings, strict=True))
         ]
-        _watch(futures, steps, sum(s.training.steps for s in settings), progress)
+        _watch(futures, steps, {arm.name: s.training.steps for arm, s in zip(arms, settings, strict=True)}, progress)
 
 
 def cost(settings: RunSettings) -> int:
@@ -263,17 +265,35 @@ def _train_arm(store: Path, path: Path, settings: RunSettings, index: int) -> No
 def _watch(
     futures: list["Future[None]"],
     steps: "SynchronizedArray[int]",
-    total: int,
+    asked: Mapping[str, int],
     progress: Progress | None,
 ) -> None:
-    """Report the steps of all arms until the last is done; the first failure ends it."""
-    left = set(futures)
+    """Report the steps of all arms, and which is under way, until the last is done; the first failure ends it."""
+    left, total = set(futures), sum(asked.values())
     while left:
         done, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
         for future in done:
             future.result()
-        if progress:
+        if progress and (any(steps[:]) or not left):
+            told(progress).note(under_way([future.done() for future in futures], steps[:], list(asked)))
             progress(total if not left else sum(steps[:]), total)
+
+
+def under_way(done: Sequence[bool], steps: Sequence[int], names: Sequence[str]) -> str:
+    """Which arm is being trained, the first where several are.
+
+    Args:
+        done: whether each is whole.
+        steps: of each until now.
+        names: of the arms.
+
+    >>> under_way([True, False, False], [10, 4, 0], ["corner", "edge", "face"])
+    'arm 2/3 edge'
+    """
+    begun = [i for i, (whole, step) in enumerate(zip(done, steps, strict=True)) if step and not whole]
+    if not begun:
+        return f"{sum(done)}/{len(done)} arms"
+    return f"arm {begun[0] + 1}/{len(done)} {names[begun[0]]}"
 
 
 # Parts
@@ -290,11 +310,18 @@ def _measure(study: Study, out: Path, workers: int, progress: Progress) -> None:
             return
         with pool(min(workers, len(missing))) as executor:
             each = max(1, workers // len(missing))
-            futures = [executor.submit(_answer, study, part.name, out, each) for part in missing]
+            futures = {executor.submit(_answer, study, part.name, out, each): part.name for part in missing}
+            told(progress).note(_of([*futures.values()]))
             for done, _ in enumerate(as_completed(futures), kept + 1):
+                told(progress).note(_of([name for future, name in futures.items() if not future.done()]))
                 progress(done, every)
             for future in futures:
                 future.result()
+
+
+def _of(names: list[str]) -> str:
+    """What is still to be done, the first of many."""
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
 def _answer(study: Study, part: str, out: Path, workers: int) -> None:

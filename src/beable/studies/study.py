@@ -351,6 +351,18 @@ def names() -> list[str]:
     return sorted(_texts())
 
 
+def known_names() -> tuple[str, ...]:
+    """The studies that come with the package, and after them the parts that can be run alone; nothing is checked."""
+    trees = [tomllib.loads(text) for text in _texts().values()]
+    return (*names(), *(part["name"] for tree in trees for part in tree.get("parts", ())))
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that studies of the package have."""
+    found = [name for text in _texts().values() for name in tomllib.loads(text).get("presets", ())]
+    return tuple(dict.fromkeys(found))
+
+
 def load(name: str) -> Study:
     """The study of a name, or the part of one.
 

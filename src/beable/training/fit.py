@@ -11,6 +11,7 @@ from math import cos, pi
 import torch
 from torch import Tensor
 
+from beable.console.progress import Progress, told
 from beable.errors import DivergedError
 from beable.training.adam import Adam
 from beable.training.ensemble import Batches, spread_rows
@@ -21,7 +22,6 @@ from beable.vae.physical_terms import ParticlePenalty
 from beable.vae.settings import ObjectiveSettings
 from beable.vae.vae import VAE, Rows
 
-Progress = Callable[[int, int], None]
 RECORD_ROWS = 512
 HELD_ROWS = 512
 SETTLE_ROWS = 4096
@@ -133,7 +133,7 @@ class Fit:
             if save:
                 save(self)
             if progress:
-                progress(self.step, self.settings.steps)
+                self._tell(progress)
         self._take_best()
         self._fix_variance()
         if not self.finite():
@@ -141,6 +141,13 @@ class Fit:
             raise DivergedError(
                 f"a parameter is not finite after step {self.step}: lower training.learning_rate or set training.clip"
             )
+
+    def _tell(self, progress: Progress) -> None:
+        """Steps done, and at a record the median member's error on held-out rows."""
+        if told(progress).shows and self.history.steps and self.history.steps[-1] == self.step:
+            error = self._relative_error(spread_rows(self.held, HELD_ROWS)).nanmedian()
+            told(progress).note(f"error {float(error):.2g}")
+        progress(self.step, self.settings.steps)
 
     def finite(self) -> bool:
         """Whether every parameter is a number, so that the state is worth keeping."""
@@ -292,7 +299,11 @@ class Fit:
     @torch.no_grad()
     def training_error(self) -> Tensor:
         """Relative error of decoded training rows, at most as many as a record has, (members)."""
-        rows = self.batches.spread(RECORD_ROWS)
+        return self._relative_error(self.batches.spread(RECORD_ROWS))
+
+    @torch.no_grad()
+    def _relative_error(self, rows: Rows) -> Tensor:
+        """Relative error of decoded rows, (members)."""
         location = self.vae.decoder.location(self.vae.encoder(rows.values, rows.conditions).mean, rows.conditions)
         if self.vae.decoder.settings.likelihood == "bernoulli":
             location = Bernoulli(location).mean

@@ -9,6 +9,7 @@
       history.safetensors  recorded steps and terms, (records, members)
       run.json             everything else: settings, shapes, rows, versions
       manifest.json        names, sizes and sha256 of all these; written last
+      report.html          a page of the run, if one was made; not a part of it, as any other file in ``PAGES``
 
 The manifest makes the run: a folder without one is a training under way, which the same request takes up again.
 """
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from beable import files
 from beable.console.made import made
+from beable.console.progress import Progress, told
 from beable.console.records import readable
 from beable.datasets.look import look, refuse_hidden
 from beable.datasets.store import Store
@@ -38,7 +40,8 @@ from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
-from beable.training.fit import Best, Fit, History, Progress
+from beable.training.fit import Best, Fit, History
+from beable.training.place import place_of
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
@@ -50,6 +53,8 @@ from beable.verdicts import Verdict
 KIND, VERSION = "beable-run", 1
 CHECKPOINT_KIND = "beable-checkpoint"
 CHECKPOINT_SECONDS = 5.0
+#: pages about a run that may lie in its folder
+PAGES = ("report.html", "report.pdf")
 BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
@@ -274,7 +279,7 @@ class Run:
         """
         path = Path(path)
         manifest = files.check(path, KIND, VERSION)
-        problems = files.verify(path)
+        problems = files.verify(path, PAGES)
         if problems:
             raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
         about = files.read_json(path / "run.json")
@@ -329,21 +334,27 @@ def train(
     path = Path(path)
     settings = settled(settings, store)
     request = _request(store, settings, threads)
+    say = told(progress).begin
     with _threads(threads), files.locked(path):
         if files.claim(path, "training", request, path / "request.json") and (path / files.MANIFEST).exists():
             return Run.load(path)
         files.sweep(path)
         started = process_time()
         choice = representation_choice(settings)
+        say("looking at the data")
         seen = _looked_at(store, request["variables"], settings)
+        say(f"fitting {choice[0]}")
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         found = _strangers(data, store)
+        say(f"making the start ({settings.training.start})")
         fit = _fit(data, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
         fit.run(saver, progress)
-        about = request | declared(store, request["variables"]) | seen | _how_held_out(data, found)
+        about = (
+            request | declared(store, request["variables"]) | seen | _how_held_out(data, found) | place_of(store, path)
+        )
         _finish(path, fit, data, about, saver.spent())
     return Run.load(path)
 

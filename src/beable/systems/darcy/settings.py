@@ -15,6 +15,14 @@ class DarcySettings(SettingsModel):
     """All that defines a Darcy flow between two wells, and the law of its factors."""
 
     headings: ClassVar = {"Factors": ("factors", *OF_LAWS)}
+    option_names: ClassVar = {
+        "length": "correlation-length",
+        "mean": "log-k-mean",
+        "variance": "log-k-variance",
+        "rate": "injection",
+        "centre": "peak-centre",
+        "width": "peak-width",
+    }
 
     modes: Whole = Field(2, ge=1, description="Number p of modes of the log-permeability, and of factors.")
     grid: Whole = Field(65, ge=3, description="Nodes n along a side, boundary included.")

@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
+from beable.console.outputs import marked_png, refuse_foreign
+from beable.console.parameters import Outputs, Settings
+from beable.console.progress import progress
 from beable.console.settings import given
+from beable.console.tables import facts, next_step, tell
 from beable.errors import OutputError, UsageError
 from beable.settings import merged, validated
 from beable.systems.packing.settings import PackSettings
@@ -27,13 +32,14 @@ SHORT = {
 
 
 def pack(
-    *components: str,
+    *components: Annotated[str, Parameter(metavar="median=20,spread=0.3")],
     beds: int = 1,
     seed: int = 0,
     config: Path | None = None,
-    set: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    set: Settings = [],  # noqa: B006
+    output: Outputs = None,
     picture: Path | None = None,
+    force: bool = False,
     json: bool = False,
     **chosen: Any,
 ) -> None:
@@ -44,7 +50,8 @@ def pack(
     Parameters
     ----------
     components
-        One or several components; fractions sum to 1.
+        One or several components, each in words such as median=20,spread=0.3,mass_fraction=0.7,density=2.7 (short: d,
+        s, mass, volume, number); fractions sum to 1.
     beds
         Beds with seeds of their own; the standard error is then that of their spread.
     seed
@@ -57,13 +64,11 @@ def pack(
         .xyz file for the spheres of the first bed, in the extended form that OVITO reads.
     picture
         .png file for a picture of the first bed.
+    force
+        Write over files that beable did not make.
     json
         Print the result as JSON.
     """
-    from beable.systems.packing.packed_beds import coordination, packing_fraction_of_beds
-    from beable.systems.packing.powders import Powder
-    from beable.systems.packing.simulator import pack as drop
-
     tree = merged(given(config, set), tree_of(OPTIONS, chosen))
     if components:
         tree["components"] = [_component(words) for words in components]
@@ -72,12 +77,20 @@ def pack(
     settings = validated(PackSettings, tree)
     if beds < 1 or seed < 0:
         raise UsageError(f"beds must be at least 1 and seed at least 0, not {beds} and {seed}")
-    _check_names(output, picture)
-    powder = Powder(settings.components)
-    packed = [drop(powder, settings.spheres, seed + k, box=settings.box) for k in range(beds)]
-    first = packed[0]
-    value, error = packing_fraction_of_beds([p.bed for p in packed]) if beds > 1 else first[:2]
-    _write(first, output, picture)
+    _check_names(output, picture, force)
+    with progress("beds", quiet=json, first="compiling the simulator") as report:
+        from beable.systems.packing.packed_beds import coordination, packing_fraction_of_beds
+        from beable.systems.packing.powders import Powder
+        from beable.systems.packing.simulator import pack as drop
+
+        powder, packed = Powder(settings.components), []
+        for k in range(beds):
+            packed.append(drop(powder, settings.spheres, seed + k, box=settings.box))
+            report(k + 1, beds)
+        first = packed[0]
+        value, error = packing_fraction_of_beds([p.bed for p in packed]) if beds > 1 else first[:2]
+        report.begin("writing")
+        _write(first, output, picture)
     found: dict[str, Any] = {
         "packing_fraction": value,
         "standard_error": error,
@@ -89,7 +102,31 @@ def pack(
         "contacts_a_sphere": float(coordination(first.bed).mean()),
         "deepest_overlap": first.overlap,
     }
-    show(found | {k: str(p) for k, p in {"output": output, "picture": picture}.items() if p}, json=json)
+    written = {k: str(p) for k, p in {"output": output, "picture": picture}.items() if p}
+    if json:
+        show(found | written, json=True)
+        return
+    _say(found, beds, written)
+
+
+def _say(found: dict[str, Any], beds: int, written: dict[str, str]) -> None:
+    spheres, close = f"{found['spheres']:,} spheres", number(found["close_packing_estimate"])
+    many = f", mean of {beds} beds" if beds > 1 else ""
+    tell(
+        f"Packing fraction {found['packing_fraction']:.4f} ± {found['standard_error']:.4f} ({spheres}{many}); shaken "
+        f"close packing of the same sizes would be near {close}."
+    )
+    shares = zip(found["volume_shares_given"], found["volume_shares_in_the_bulk"], strict=True)
+    facts(
+        {
+            "side of the box": f"{number(found['box'])} (unit of the sizes)",
+            "shares of volume, given and in the bulk": ", ".join(f"{number(a)} and {number(b)}" for a, b in shares),
+            "contacts a sphere": number(found["contacts_a_sphere"]),
+            "deepest overlap": f"{number(found['deepest_overlap'])} of the sum of two radii",
+        }
+        | written
+    )
+    next_step((["simulate", "packing", "--rows", 256, "-o", "powders.zarr"], "a table of many powders"))
 
 
 with_options(pack, OPTIONS)
@@ -113,12 +150,14 @@ def _component(words: str) -> dict[str, object]:
         raise UsageError(f"component {words!r}: give names and numbers, such as median=20,spread=0.3") from None
 
 
-def _check_names(output: Path | None, picture: Path | None) -> None:
+def _check_names(output: Path | None, picture: Path | None, force: bool) -> None:
     for path, suffix in ((output, ".xyz"), (picture, ".png")):
         if path is not None and path.suffix != suffix:
             raise OutputError(f"{path}: the name must end in {suffix}")
         if path is not None and not path.parent.is_dir():
             raise OutputError(f"{path}: its folder does not exist: make it first")
+        if path is not None:
+            refuse_foreign(path, suffix, force=force)
 
 
 def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
@@ -129,14 +168,15 @@ def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
     if output is not None:
         atomic_write(output, _xyz(packed).encode())
     if picture is not None:
-        figure = packing(packed.positions, packed.radii, packed.box, component=packed.component)
-        atomic_write(picture, saved(figure, "png"))
+        drawn = packing(packed.positions, packed.radii, packed.box, component=packed.component)
+        atomic_write(picture, marked_png(saved(drawn, "png")))
 
 
 def _xyz(packed: "Packed") -> str:
     """The bed as extended XYZ: a line a sphere with component, centre and radius."""
     side, height = packed.box, float((packed.positions[:, 2] + packed.radii).max())
-    about = f'Lattice="{side!r} 0 0 0 {side!r} 0 0 0 {height!r}" pbc="T T F" Properties=species:I:1:pos:R:3:radius:R:1'
+    lattice = f'Lattice="{side!r} 0 0 0 {side!r} 0 0 0 {height!r}" pbc="T T F"'
+    about = f"{lattice} generator=beable Properties=species:I:1:pos:R:3:radius:R:1"
     rows = zip(packed.component.tolist(), packed.positions.tolist(), packed.radii.tolist(), strict=True)
     lines = [f"{c + 1} {x!r} {y!r} {z!r} {r!r}" for c, (x, y, z), r in rows]
     return "\n".join([str(len(lines)), about, *lines, ""])
