@@ -129,11 +129,15 @@ def _told(cells: Sequence[Cell]) -> str:
     >>> _told([VERDICTS[True], VERDICTS[True], VERDICTS[False]])
     'Of 3 claims 2 are reproduced, 1 differs.'
     """
-    words = {"reproduced": ("is reproduced", "are reproduced"), "differs": ("differs", "differ")}
-    kinds = dict.fromkeys(["reproduced", "differs", *(plain(cell.text) for cell in cells)])
+    return f"Of {len(cells)} claims {_verdicts(cells, {'reproduced': ('is reproduced', 'are reproduced')})}."
+
+
+def _verdicts(cells: Sequence[Cell], words: Mapping[str, tuple[str, str]] = {}) -> str:  # noqa: B006
+    """How many there are of each verdict, those that agree and differ first."""
+    words = {"differs": ("differs", "differ"), **words}
+    kinds = dict.fromkeys(["reproduced", "met", "differs", "missed", *(plain(cell.text) for cell in cells)])
     counts = {kind: sum(plain(cell.text) == kind for cell in cells) for kind in kinds}
-    told = [f"{n} {words.get(kind, (kind, kind))[n > 1]}" for kind, n in counts.items() if n]
-    return f"Of {len(cells)} claims {', '.join(told)}."
+    return ", ".join(f"{n} {words.get(kind, (kind, kind))[n > 1]}" for kind, n in counts.items() if n)
 
 
 def _claim_row(e: Mapping[str, Any]) -> list[Cell | Text]:
@@ -168,7 +172,7 @@ def _recorded(found: Recorded | None) -> list[Fold]:
     if found is None:
         return []
     day = date.fromisoformat(found.date)
-    title = f"What the {found.preset} preset found on {day.day} {day:%B %Y} ({found.cost}): not this run"
+    title = f"Not this run: {found.preset} preset, {day.day} {day:%B %Y} ({found.cost})"
     return [Fold(title, [symbols(words) for words in found.findings], recorded=True)]
 
 
@@ -179,9 +183,7 @@ def _comparison(part: str, finished: Finished) -> list[Fold]:
     if not items:
         return []
     cells = [_verdict(e) for e in compared] + [SHARES[e["reproduced"]["answer"]] for e in counted]
-    words = [plain(cell.text) for cell in cells]
-    title = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    return [Fold(f"Numbers of the source and goals beside ours: {title}", [], items)]
+    return [Fold(f"Numbers of the source and goals beside ours: {_verdicts(cells)}", [], items)]
 
 
 def _numbers(compared: Sequence[Mapping[str, Any]]) -> list[Table]:
