@@ -1,11 +1,13 @@
 """The verbs of `study`: list what there is, show one, run one, and make its report again."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from beable.commands.pages import Format
 from beable.console.output import show
 from beable.console.parameters import Outputs, Settings
 from beable.console.progress import progress
@@ -108,36 +110,55 @@ def run(
     _report(run_study(asked, preset, out, given=files, changes=changes, workers=workers, stage=stage), out, json)
 
 
-def report(folder: Path, /, *, json: bool = False) -> None:
+def report(
+    folder: Path,
+    /,
+    *,
+    figures: Path | None = None,
+    format: Annotated[list[Format], Parameter(consume_multiple=True, metavar="CHOICE...")] = ["svg"],  # noqa: B006
+    json: bool = False,
+) -> None:
     """Make the report of a finished study again, from the answers in its folder.
 
     Parameters
     ----------
     folder
         Folder of the study.
+    figures
+        Folder for the figures of the page as files, and its tables as CSV.
+    format
+        Formats of these figures.
     json
         Print results as JSON.
     """
     from beable.studies.run import read_study
 
-    _report(read_study(folder), folder, json)
+    _report(read_study(folder), folder, json, figures, format)
 
 
-def _report(finished: "Finished", out: Path, json: bool) -> None:
+def _report(
+    finished: "Finished", out: Path, json: bool, figures: Path | None = None, formats: Sequence[str] = ()
+) -> None:
     """Write the page of a study, and print its answer: the same words as on the page."""
     from beable.files import atomic_write
+    from beable.report.export import export
     from beable.report.html import render
     from beable.report.page import plain
     from beable.report.study import answer_lines, study_page
 
     path, page = out / "report.html", study_page(finished, out)
+    if figures is not None:
+        export(page, figures, formats)
     atomic_write(path, render(page).encode())
     if json:
         show(finished.results | {"answer": plain(page.answer), "report": str(path.resolve())}, json=True)
         return
     for line in answer_lines(page, finished):
         print(line)
-    print(f"\n  report    {path}\n  numbers   {out / 'results.json'}\n  next      {_next(finished, out)}")
+    print(f"\n  report    {path}\n  numbers   {out / 'results.json'}")
+    if figures is not None:
+        print(f"  figures   {figures}")
+    print(f"  next      {_next(finished, out)}")
 
 
 def _next(finished: "Finished", out: Path) -> str:

@@ -5,6 +5,7 @@ import numpy as np
 from beable.analysis.evaluation import Evaluation
 from beable.console.numbers import number
 from beable.datasets.store import Store
+from beable.report.citations import citations
 from beable.report.page import Cell, Item, Page, Section, Table, Text, symbols
 from beable.report.sections import (
     chosen_members,
@@ -42,6 +43,7 @@ def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command
             data_section(store, shown, data_words(run, evaluation)),
         ],
         provenance(store, made_by(run, command), {"this run": run}),
+        [reference.bibtex() for reference in citations(run.settings, systems=[store.simulator or ""])],
     )
 
 

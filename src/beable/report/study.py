@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from beable.console.numbers import number
+from beable.report.citations import citations, measures_in
 from beable.report.page import Cell, Evidence, Fold, Item, Page, Section, Table, Text, plain, symbols
 from beable.report.sections import DIGITS, data_section, provenance
 from beable.studies.answers import Answered
@@ -48,8 +49,15 @@ def study_page(finished: Finished, out: Path) -> Page:
             _method(finished),
         ],
         provenance(finished.store, _made(finished), {}),
-        [study.cite] if study.cite else [],
+        _citations(finished),
     )
+
+
+def _citations(finished: Finished) -> list[str]:
+    """What to cite: beable, the source, the methods of the trainings and the measures of the answers."""
+    settings = [run.settings for run in finished.runs.values()]
+    found = citations(settings, systems=[finished.study.system], measures=measures_in(finished.results["parts"]))
+    return [reference.bibtex() for reference in found]
 
 
 def answer_lines(page: Page, finished: Finished) -> list[str]:
@@ -132,7 +140,7 @@ def _told(cells: Sequence[Cell]) -> str:
     return f"Of {len(cells)} claims {_verdicts(cells, {'reproduced': ('is reproduced', 'are reproduced')})}."
 
 
-def _verdicts(cells: Sequence[Cell], words: Mapping[str, tuple[str, str]] = {}) -> str:  # noqa: B006
+def _verdicts(cells: Sequence[Cell], words: Mapping[str, tuple[str, str]] = {}) -> str:
     """How many there are of each verdict, those that agree and differ first."""
     words = {"differs": ("differs", "differ"), **words}
     kinds = dict.fromkeys(["reproduced", "met", "differs", "missed", *(plain(cell.text) for cell in cells)])

@@ -200,7 +200,6 @@ class Study(BaseModel):
         presets: overrides by name, as `with_overrides` takes them.
         parts: the questions.
         answer: names of the parts that answer the title, the first with its figure and table; the first by default.
-        cite: the source as BibTeX.
         system: the physical system whose parts and data sources it uses; by default that of its data's simulator.
     """
 
@@ -219,7 +218,6 @@ class Study(BaseModel):
     presets: dict[str, _Tree] = {}
     parts: tuple[PartSettings, ...]
     answer: tuple[str, ...] = ()
-    cite: str = ""
 
     @model_validator(mode="before")
     @classmethod
