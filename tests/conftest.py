@@ -91,6 +91,14 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced():
+    """Nothing that this process writes is really synced: no test cuts the power, and syncing takes minutes in all."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def process():
     """What a command line sets for its whole process is set back."""

@@ -457,3 +457,21 @@ def test_the_examples_of_the_page_run():
     found = doctest.testfile(str(page), module_relative=False)
     assert found.attempted > 5
     assert found.failed == 0
+
+
+# energies of many configurations
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("particles", [1, 2, 4, 5, 9, 17, 30])
+def test_the_energy_of_a_configuration_has_the_same_bits_among_any_others(particles):
+    """Of sums of 1 to 435 pairs; added up the other way round, the twin, some differ."""
+    fluid = LennardJones(particles=particles, box=9.0)
+    x = np.random.default_rng(particles).random((70, particles, 2)) * 9
+    values = np.full((len(x), 1), 0.4)
+    together = fluid.energy(x, values)
+    for rows in (1, 2, 3, 8, 33):
+        assert fluid.energy(x[:rows], values[:rows]).tobytes() == together[:rows].tobytes()
+    turned = fluid.energy(x[:, ::-1], values)
+    assert (turned.tobytes() == together.tobytes()) == (particles <= 2)
+    np.testing.assert_allclose(turned, together, rtol=1e-9)

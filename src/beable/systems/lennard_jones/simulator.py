@@ -491,8 +491,8 @@ def _weight(positions: FloatArray, gravity: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _row_sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums over the second axis, each in an order that does not depend on the number of rows."""
-    return np.array([row.sum() for row in np.ascontiguousarray(numbers)])
+    """Sums over the second axis, each along memory, in an order that does not depend on the number of rows."""
+    return np.asarray(np.ascontiguousarray(numbers).sum(axis=1))
 
 
 def _levels_and_range(gravity: tuple[float, ...] | GravityRange) -> tuple[tuple[float, ...], tuple[float, float]]:
