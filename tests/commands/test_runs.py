@@ -129,6 +129,15 @@ def test_a_foreign_file_is_not_written_over(blank, beable, folder):
     assert beable("report", "run", "-o", "own.txt")[0] == USAGE
 
 
+def test_figures_and_tables_leave_the_page(beable, folder):
+    code, out, _ = beable("report", "run", "--figures", "drawn", "--format", "svg", "png", "--json")
+    assert code == 0
+    names = sorted(path.name for path in (folder / "drawn").iterdir())
+    assert sorted(Path(file).name for file in json.loads(out)["figures"]) == names
+    assert {"figure-1.svg", "figure-1.png", "table-1.csv"} <= set(names)
+    assert "known: pdf, png, svg" in beable("report", "run", "--figures", "drawn", "--format", "gif")[2]
+
+
 def test_a_pdf_needs_chromium(beable, folder, monkeypatch):
     monkeypatch.setenv("PATH", str(folder))
     code, _, err = beable("report", "run", "-o", "page.pdf")
