@@ -83,6 +83,7 @@ HOSTILE = [
     "\x00<\x00script>hacked()\u2028</script>\ud800",
 ]
 BENIGN = "pressure"
+SUPPORT = Path(__file__).parents[1] / "support"
 FIELD = np.add.outer(np.linspace(-1, 1, 9), np.linspace(0, 1, 9))
 NODES = np.linspace(0, 1, 9)
 
@@ -282,7 +283,7 @@ def test_the_same_page_gives_the_same_bytes() -> None:
 
 def test_the_bytes_do_not_depend_on_the_process() -> None:
     code = (
-        "import importlib.util, sys, hashlib\n"
+        f"import importlib.util, sys, hashlib; sys.path.insert(0, {str(SUPPORT)!r})\n"
         f"spec = importlib.util.spec_from_file_location('t', {__file__!r})\n"
         "t = importlib.util.module_from_spec(spec); spec.loader.exec_module(t)\n"
         "print(hashlib.sha256(t.render(t.page(drawn=True)).encode()).hexdigest())"

@@ -80,9 +80,10 @@ def _over_members(run: Run) -> str:
 
 def scope_of(run: Run, evaluation: Evaluation) -> str:
     """What the answer rests on."""
+    k = run.settings.model.latents
     members = f"{run.members} member{'' if run.members == 1 else 's'}"
     return (
-        f"{members} with {run.settings.model.latents} latents, trained on {len(run.train_rows):,} snapshots in "
+        f"{members} with {k} latent{'' if k == 1 else 's'}, trained on {len(run.train_rows):,} snapshots in "
         f"{run.metadata['steps']:,} steps, judged on {len(evaluation.rows):,} others."
     )
 

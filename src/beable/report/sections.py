@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from beable.analysis.convergence import change, converged
 from beable.analysis.evaluation import Disentanglement, Evaluation
 from beable.analysis.overfitting import overfitting
+from beable.console.made import command_line
 from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
@@ -415,9 +416,10 @@ def provenance(store: Store, made: Mapping[str, str], runs: Mapping[str, Run]) -
 
 def made_by(run: Run, command: str) -> dict[str, str]:
     """How the page of a run was made: its own command, that of the training, when, where and at what cost."""
-    fitted = {"fit": run.made["command"]} if run.made.get("command") else {}
+    typed = command_line()
+    fitted = {"fit": run.made["command"]} if run.made.get("command") not in (None, "", typed) else {}
     trained = {f"trained, {name}": run.made[name] for name in ("date", "machine") if name in run.made}
-    return {"command": command, **fitted, **trained, "trained, CPU time": f"{run.cpu_seconds:,.1f} s"}
+    return {"command": typed or command, **fitted, **trained, "trained, CPU time": f"{run.cpu_seconds:,.1f} s"}
 
 
 class Chosen(NamedTuple):

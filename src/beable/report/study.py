@@ -293,7 +293,7 @@ def _made(finished: Finished) -> dict[str, str]:
     made = [a.made for a in finished.answers if a.made]
     last = max(made, key=lambda m: m["date"], default={})
     return {
-        "command": finished.command,
+        "command": last.get("command") or finished.command,
         **{name: last[name] for name in ("date", "machine") if name in last},
         "CPU time": f"{finished.results['cpu_seconds']:,.0f} s",
     }

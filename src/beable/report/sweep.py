@@ -137,6 +137,8 @@ def sweep_answer(curve: RateDistortion) -> str:
     carry = f"{number(least)} to {number(most)}" if number(least) != number(most) else number(most)
     who = "1 latent carries" if latents == 1 else f"Up to {latents} latents carry"
     words = f"{who} {carry} nats up to β = {number(alive[-1].beta)}"
+    if alive[-1].active[0] == 0:
+        words += ", where some members keep none"
     beyond = [band for band in dead if band.beta > alive[-1].beta]
     return words + (f"; from β = {number(beyond[0].beta)} on none is left." if beyond else ", the largest tried.")
 
