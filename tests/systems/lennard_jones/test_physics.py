@@ -330,7 +330,7 @@ def departures(found: dict[str, object]) -> list[float]:
 
 def test_equilibrium_and_the_short_protocol() -> None:
     """The simulator's own protocol agrees with the table; the source's is found out by the verdict and by the table."""
-    own = produced(2048)
+    own = produced(4096)
     assert max(departures(own)) < 3
     assert own["equilibrated"] is True
     short = produced(1024, **SOURCE_PROTOCOL)
