@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from browser import complaints
 
 from beable.cli import run
 
@@ -41,16 +42,17 @@ def test_evaluating_another_data_set_takes_all_its_rows(folder, capsys):
     assert answer(capsys, ["evaluate", folder / "run", folder / "other.zarr"])["rows"] == 30
 
 
-def test_the_report_of_a_run_is_one_page(folder, capsys):
+def test_the_report_of_a_run_is_one_page(folder, capsys, tmp_path):
     page = folder / "report.html"
     answer(capsys, ["report", folder / "run", folder / "darcy.zarr", "-o", page, "--title", "Mine <b>"])
     html = page.read_text()
     assert "Mine &lt;b&gt;" in html
     for words in ("Reconstruction", "The latents", "Training", "sha256", "beable report run darcy.zarr"):
         assert words in html
+    assert complaints(tmp_path, html) == []
 
 
-def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys):
+def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys, tmp_path):
     words = [
         "rd",
         folder / "darcy.zarr",
@@ -74,6 +76,7 @@ def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys):
     html = (folder / "sweep" / "report.html").read_text()
     assert "Rate and distortion" in html
     assert "total correlation" in html
+    assert complaints(tmp_path, html) == []
 
 
 def test_training_that_learns_nothing_is_warned_of(folder, capsys, recwarn):

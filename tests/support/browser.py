@@ -67,3 +67,8 @@ def seen(folder: Path, html: str, width: int = 1280) -> dict[str, Any]:
 def _with_axe() -> str:
     before, after = ASK_AXE.split("%s")
     return before + axe() + after
+
+
+def complaints(folder: Path, html: str, width: int = 1280) -> list[str]:
+    """What axe-core complains of on a page with all of it unfolded; nothing where there is no Chromium to ask."""
+    return seen(folder, html.replace("<details", "<details open"), width)["complaints"] if CHROMIUM else []

@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
+from browser import complaints, in_a_browser
 from made_up import foreign, moved
 
 from beable.files import locked
@@ -82,6 +83,12 @@ def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank, 
     for title in ("Do the &lt;latents&gt; become the factors?", "Latents: ", "For contrast: "):
         assert title in html
     assert html.index("25 of 50") < html.index(">Reconstruction</h2>")
+
+
+@in_a_browser
+def test_nobody_is_kept_from_reading_the_page(finished, blank, tmp_path):
+    """All of it unfolded; how pictures are drawn is looked at where they are."""
+    assert complaints(tmp_path, render(study_page(finished[1], finished[2]))) == []
 
 
 def test_every_number_of_the_page_is_from_its_results(finished):

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from browser import complaints, in_a_browser
 from made_up import foreign, moved
 
 from beable.report.html import render
@@ -148,6 +149,12 @@ def test_the_page_needs_nothing_beside_it(page):
     assert Links(html).found == []
     for words in ("sha256", "beable study run lj-fluid", "@misc"):
         assert words in unescape(html)
+
+
+@in_a_browser
+def test_nobody_is_kept_from_reading_the_page(page, blank, tmp_path):
+    """All of it unfolded; how pictures are drawn is looked at where they are."""
+    assert complaints(tmp_path, render(page)) == []
 
 
 def test_every_number_of_the_page_is_from_its_results(finished, page):

