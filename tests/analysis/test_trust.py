@@ -102,7 +102,7 @@ def test_a_companion_begins_in_other_ways_and_is_taken_up_again(tmp_path, capsys
     assert first["trust"]["run"] == pytest.approx(np.mean(first["trust"]["members"]))
     assert cli.run(words) == 0
     shown = capsys.readouterr().out
-    assert "the same plane: yes" in shown
+    assert "the plane is shared" in shown
     assert "axes in the codes: yes" in shown
     assert Run.load(tmp_path / "run-agree").id == companion.id
 
