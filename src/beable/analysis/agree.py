@@ -17,6 +17,7 @@ from beable.analysis.axes import FEWEST_ROWS, independent_axes
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.analysis.rotation import Rotation, rotation_test
 from beable.analysis.trust import Trust, trust
+from beable.console.numbers import latent_name
 from beable.console.progress import Progress
 from beable.console.records import readable
 from beable.datasets.store import Store
@@ -77,7 +78,7 @@ class Agreed(NamedTuple):
             "the same axes": str(a.axes),
             "axes in the codes": str(t.identified),
             "axes held by the objective": str(self.objective),
-            "found": [f"latent {s.latent} of member {s.member}: {s.agreed}" for s in a.shared],
+            "found": [f"{latent_name(s.latent)} of member {s.member}: {s.agreed}" for s in a.shared],
             "trust in the run": run,
             "trust in members": t.members,
             "trust in latents": t.latents,

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from beable.console.numbers import latent_name
 from beable.console.records import readable
 from beable.files import fields, plain
 from beable.training.run import Run
@@ -155,8 +156,9 @@ def _held(mean: FloatArray, error: FloatArray, pairs: list[tuple[int, int]], ang
     away = _away(angles)
     low, reach = mean[:, away], SURE * error[:, away]
     pair, place = (int(k) for k in np.unravel_index(int(low.argmin()), low.shape))
+    turned = " and ".join(map(latent_name, pairs[pair]))
     words = (
-        f"turned by {angles[away][place]:g} degrees, latents {pairs[pair][0]} and {pairs[pair][1]} change the rate by "
+        f"turned by {angles[away][place]:g} degrees, {turned} change the rate by "
         f"{low[pair, place]:+.3g} nats, give or take {reach[pair, place]:.2g}"
     )
     if (low > np.maximum(reach, NOTHING)).all():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.console.numbers import number
+from beable.console.numbers import latent_name, number
 from beable.console.tables import facts, table, tell
 from beable.verdicts import Verdict, counted
 
@@ -138,7 +138,7 @@ def say_agreed(found: "Agreed") -> None:
     facts(told)
     tell("Latents that most trainings found first:")
     for shared in a.shared:
-        tell(f"  latent {shared.latent} of member {shared.member}: {shared.agreed}")
+        tell(f"  {latent_name(shared.latent)} of member {shared.member}: {shared.agreed}")
     trusts = zip(a.starts, t.members, t.latents, strict=True)
     cells = [[str(k), s, number(m), "  ".join(number(x) for x in z)] for k, (s, m, z) in enumerate(trusts)]
     table(["member", "start", "trust in the member", "trust in each latent"], cells, left=2)

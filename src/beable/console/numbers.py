@@ -78,6 +78,15 @@ def _with_errors(values: list[float], errors: list[float]) -> list[str]:
     ]
 
 
+def latent_name(index: int) -> str:
+    """A latent as it is called on pages, counted from one: z₁, z₂, ...
+
+    >>> latent_name(0), latent_name(11)
+    ('z₁', 'z₁₂')
+    """
+    return "z" + "".join(chr(ord("₀") + int(digit)) for digit in str(index + 1))
+
+
 def typed(value: float | None) -> str:
     """A number as it could be typed into an option, with four digits; a dash where there is none.
 

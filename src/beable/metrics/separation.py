@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import fdtr, fdtri, ndtri
 
+from beable.console.numbers import latent_name
 from beable.console.records import readable
 from beable.metrics.columns import (
     Bools,
@@ -333,7 +334,8 @@ def _no(
     least = {i: found.at_least(i, j) for i, j in main.items()}
     i = max(least, key=lambda k: least[k], default=-1)
     if i >= 0 and least[i] > TOLERANCE:
-        return Verdict(False, f"latent {i} is turned {own[i]:.1f}° from {names[main[i]]}: it holds other factors too")
+        turned = f"{latent_name(i)} is turned {own[i]:.1f}° from {names[main[i]]}"
+        return Verdict(False, f"{turned}: it holds other factors too")
     upper = _upper_end(known.max(axis=0), rows)
     j = int(upper.argmin())
     if upper[j] < KNOWN:

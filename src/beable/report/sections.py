@@ -12,7 +12,7 @@ from beable.analysis.convergence import change, converged
 from beable.analysis.evaluation import Disentanglement, Evaluation
 from beable.analysis.overfitting import overfitting
 from beable.console.made import command_line
-from beable.console.numbers import number
+from beable.console.numbers import latent_name, number
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
@@ -20,7 +20,6 @@ from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
 from beable.report.figures.training import histories
-from beable.report.figures.words import latent_name
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.simulator import Variable
 from beable.training.data import read

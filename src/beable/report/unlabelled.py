@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from beable.analysis.agree import Agreed
 from beable.analysis.evaluation import Evaluation
-from beable.console.numbers import number
+from beable.console.numbers import latent_name, number
 from beable.datasets.store import Store
 from beable.report.figures.fields import fields
-from beable.report.figures.words import latent_name
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.report.sections import drawn_axes, is_drawable
 from beable.simulator import Variable

@@ -41,15 +41,6 @@ def printed_symbol(latex: str) -> str:
     return formula
 
 
-def latent_name(index: int) -> str:
-    """A latent as it is called on pages, counted from one: z₁, z₂, ...
-
-    >>> latent_name(0), latent_name(11)
-    ('z₁', 'z₁₂')
-    """
-    return "z" + "".join(chr(ord("₀") + int(digit)) for digit in str(index + 1))
-
-
 def printed_unit(unit: str) -> str:
     """A UDUNITS string as it is printed: "m s-1" becomes "m s⁻¹"; nothing for a pure number."""
     printed = re.sub(r"(?<=[A-Za-z])\^?(-?\d+)", lambda power: power[1].translate(SUPERSCRIPTS), unit)

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from beable.console.numbers import number
-from beable.report.figures.words import latent_name
+from beable.console.numbers import latent_name, number
 from beable.systems.lennard_jones.parts.size_beta import SOURCE_LAMBDA
 
 Numbers = Mapping[str, Any]

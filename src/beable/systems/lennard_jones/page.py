@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.numbers import number
+from beable.console.numbers import latent_name, number
 from beable.datasets.store import Store
 from beable.report.figures.particles import configurations, traversals
 from beable.report.figures.style import FloatArray
-from beable.report.figures.words import latent_name
 from beable.report.page import Evidence, Figure, Fold, Item
 from beable.systems.lennard_jones import findings
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
