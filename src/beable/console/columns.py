@@ -1,10 +1,29 @@
 """Numbers of tables and sentences in a form that is chosen once for all of them."""
 
 import math
+from collections.abc import Iterable
+from typing import SupportsFloat
 
 from beable.console.numbers import SUPERSCRIPTS
 
 NONE = "–"
+WIDEST = 1e4  # largest to smallest number of a column that is written without powers
+
+
+def column(values: Iterable[SupportsFloat | None]) -> list[str]:
+    """Numbers of one column in one form: as many decimals for all, or powers for all where they span decades.
+
+    >>> column([0.649, 1.25, 12.0]), column([3.7e-3, 8.9e-8]), column([0.0123, 0.5, None])
+    (['0.65', '1.25', '12.00'], ['3.7 × 10⁻³', '8.9 × 10⁻⁸'], ['0.012', '0.500', '–'])
+    """
+    found = [None if v is None else float(v) for v in values]
+    sizes = [abs(x) for x in found if x is not None and math.isfinite(x) and x]
+    if not sizes:
+        return [fixed(x, 0) for x in found]
+    if max(sizes) >= WIDEST * min(sizes) or min(sizes) < 1e-4 or max(sizes) >= 1e6:
+        return [power(x) for x in found]
+    decimals = max(0, min(1 - math.floor(math.log10(min(sizes))), 2 if max(sizes) >= 1 else 4))
+    return [fixed(x, decimals) for x in found]
 
 
 def fixed(value: float | None, decimals: int) -> str:

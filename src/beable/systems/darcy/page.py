@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Disentanglement
 from beable.analysis.score_table import ScoreRow
-from beable.console.numbers import column, number
+from beable.console.columns import column
+from beable.console.numbers import number
 from beable.metrics.separation import TOLERANCE
 from beable.report.figures.scores import scores
 from beable.report.page import Cell, Evidence, Figure, Fold, Section, Table, Text, plain, symbols

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from beable.console.numbers import column, number
+from beable.console.columns import column
+from beable.console.numbers import number
 from beable.report.page import Cell, Text
 from beable.systems.lennard_jones.findings import PERCENT, percent
 

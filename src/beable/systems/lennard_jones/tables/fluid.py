@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from beable.console.numbers import column, number
+from beable.console.columns import column
+from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.page import Cell, Table
 from beable.systems.lennard_jones.findings import GROUP, PERCENT, many, minus, percent, way

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.numbers import column, latent_name, number
+from beable.console.columns import column
+from beable.console.numbers import latent_name, number
 from beable.report.page import Cell, Table
 from beable.systems.lennard_jones.findings import GROUP, PERCENT, STAND_IN, kind, minus, percent, quantity
 from beable.systems.lennard_jones.imputation import METHODS, Missing

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.columns import bracketed, fixed, power
-from beable.console.numbers import column
+from beable.console.columns import bracketed, column, fixed, power
 from beable.datasets.store import Store
 from beable.report.page import Evidence, Figure, Fold, Item, Table
 from beable.systems.packing import findings

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.columns import fixed, percent
-from beable.console.numbers import column
+from beable.console.columns import column, fixed, percent
 from beable.report.figures.training import histories
 from beable.report.page import Evidence, Figure, Fold, Item, Table
 from beable.systems.packing import findings
