@@ -63,6 +63,20 @@ def bracketed(value: float | None, error: float | None) -> str:
     return f"{fixed(value, decimals)}({round(error * 10**decimals)})"
 
 
+def with_errors(values: Iterable[float], errors: Iterable[float]) -> list[str]:
+    """Numbers of one column with their standard errors in brackets, all with two digits of the least error.
+
+    >>> with_errors([0.649, -0.5123], [0.033, 0.141])
+    ['0.649(33)', '−0.512(141)']
+    """
+    pairs = list(zip(values, errors, strict=True))
+    known = [error for _, error in pairs if math.isfinite(error) and error > 0]
+    if not known:
+        return column([value for value, _ in pairs])
+    decimals = max(1 - math.floor(math.log10(float(f"{min(known):.1e}"))), 0)
+    return [f"{fixed(value, decimals)}({round(error * 10**decimals)})" for value, error in pairs]
+
+
 def percent(share: float | None, decimals: int = 0) -> str:
     """A share in percent, its sign kept on one line with the number.
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from beable.console.columns import column
+from beable.console.columns import with_errors
 from beable.console.numbers import number
 from beable.report.page import Cell, Text
 from beable.systems.lennard_jones.findings import PERCENT, percent
@@ -29,7 +29,7 @@ def measured(values: Iterable[float | None], errors: Iterable[float | None]) -> 
     """
     pairs = [(math.nan if v is None else v, math.nan if e is None else e) for v, e in zip(values, errors, strict=True)]
     sure = [pair for pair in pairs if all(map(math.isfinite, pair))]
-    told = iter(column([v for v, _ in sure], [e for _, e in sure]))
+    told = iter(with_errors([v for v, _ in sure], [e for _, e in sure]))
     return [next(told) if all(map(math.isfinite, pair)) else number(pair[0]) for pair in pairs]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.columns import bracketed, column, fixed, power
+from beable.console.columns import bracketed, fixed, power, with_errors
 from beable.datasets.store import Store
 from beable.report.page import Evidence, Figure, Fold, Item, Table
 from beable.systems.packing import findings
@@ -156,7 +156,7 @@ COLUMNS = ["packing fraction", "close packing, estimated", "spheres", "contacts 
 
 def _rows(beds: Mapping[str, RepeatedBed]) -> list[list[str]]:
     values, errors = [bed.mean for bed in beds.values()], [bed.error for bed in beds.values()]
-    means = column(values, errors) if np.isfinite(errors).all() else [fixed(value, 4) for value in values]
+    means = with_errors(values, errors) if np.isfinite(errors).all() else [fixed(value, 4) for value in values]
     return [_row(name, mean, bed) for (name, bed), mean in zip(beds.items(), means, strict=True)]
 
 
