@@ -148,12 +148,12 @@ def test_search_beats_inversion_and_chance_at_equal_calls():
 
 def test_known_rows_cost_no_calls_and_serve_every_method():
     powder = Powder()
-    values = powder.design(shifted_sobol(200, 4, 9))
-    known = Known(values, powder.exact(values)[:, None], np.zeros(200))
+    values = powder.design(shifted_sobol(100, 4, 9))
+    known = Known(values, powder.exact(values)[:, None], np.zeros(100))
     d = found(powder, target(0.7), known=known, calls=16)
     assert d.proposed.all()
     assert d.share >= 0.9
-    compared = compare_methods(powder, [target(0.7)], known=[known], calls=16, workers=1)
+    compared = compare_methods(powder, [target(0.7)], known=[known], calls=4, workers=1)
     assert all(d.proposed.all() for method in ("random", "inversion", "search") for d in compared.of(method))
 
 
@@ -408,7 +408,7 @@ def test_darcy_matches_a_field():
     for theta in d.values[d.found]:
         pressure = DARCY.solve(DARCY.permeability(theta)).pressure
         assert np.linalg.norm(pressure - field) <= 0.0101 * np.linalg.norm(field)
-    blunt = compare_methods(DARCY, [aim], calls=20, methods=["random", "search"], workers=1)
+    blunt = compare_methods(DARCY, [aim], calls=12, methods=["random", "search"], workers=1)
     assert blunt.share("random") == 0 < blunt.share("search")
 
 

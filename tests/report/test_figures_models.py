@@ -24,6 +24,8 @@ SWEEP = np.array([2.0, 10, 40])
 ERROR = np.array([1.2, 0.6, 0.3])
 
 FIGURES = {
+    "many levels": lambda: confusion(np.eye(14), [f"level {i}" for i in range(14)]),
+    "many settings": lambda: sweep({"a": (np.arange(1.0, 40), np.arange(39.0))}, "x", "y"),
     "levels": lambda: latent_map(Z, GAMMA, "γ"),
     "a scale": lambda: latent_map(Z, Z[:, 0], "mean height (σ)"),
     "confusion": lambda: confusion(COUNTS, ["0.1", "0.4"], "γ"),
@@ -43,7 +45,6 @@ DEGENERATE = {
     "codes on a line": lambda: latent_map(Z * [1, 0], Z[:, 0], "height"),
     "one level": lambda: confusion(np.ones((1, 1)), ["a"]),
     "a level without rows": lambda: confusion(COUNTS * [[1], [0]], ["a", "b"]),
-    "many levels": lambda: confusion(np.eye(14), [f"level {i}" for i in range(14)]),
     "one accuracy": lambda: accuracies({"a": (1.0, 1.0, 1.0)}),
     "roc of equal scores": lambda: roc_curves({"a": {"normal": np.ones(9), "b": np.ones(9)}}),
     "roc of infinite scores": lambda: roc_curves({"a": {"normal": S, "b": np.full(9, np.inf)}}),
@@ -52,7 +53,6 @@ DEGENERATE = {
     "size zero": lambda: auc_by_size(SIZES - 0.1, {"a": (AUC, AUC, AUC)}),
     "one setting": lambda: sweep({"a": (SWEEP[:1], ERROR[:1])}, "x", "y"),
     "zero error": lambda: sweep({"a": (SWEEP, 0 * ERROR)}, "x", "y"),
-    "many settings": lambda: sweep({"a": (np.arange(1.0, 40), np.arange(39.0))}, "x", "y"),
     "equal rates": lambda: rate_distortion({"a": (np.ones(3), np.zeros(3))}),
     "constant truth": lambda: parity({"a": (np.ones(5), np.arange(5.0))}),
     "one row": lambda: parity({"a": (np.ones(1), np.ones(1))}),
@@ -62,6 +62,8 @@ DEGENERATE = {
 @pytest.mark.parametrize("name", FIGURES | DEGENERATE)
 def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> None:
     figure = (FIGURES | DEGENERATE)[name]()
+    if name in DEGENERATE:  # the same panels and words as above, whose arrangement is tried there
+        figure.set_layout_engine("none")
     figure.draw_without_rendering()
     assert isinstance(figure, Figure)
     assert figure.get_size_inches()[0] <= WIDTH + 1e-9
@@ -163,4 +165,6 @@ def test_names_are_words_whatever_stands_in_them(word: str) -> None:
         sweep({word: (SWEEP, ERROR)}, word, word, source={word: (SWEEP, ERROR)}, levels={word: 0.1}),
         parity({word: (S, S)}, truth=word, made=word),
     ):
+        if len(word) < 100:  # only long words could leave no room
+            figure.set_layout_engine("none")
         figure.draw_without_rendering()

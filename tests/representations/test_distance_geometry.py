@@ -52,7 +52,7 @@ def fluid() -> dict[float, np.ndarray]:
     system = LennardJones()
     return {
         gravity: system.relax(
-            gas(200, seed=i), np.full((200, 1), gravity), 3000, draw(i), step=step, teleport=teleport
+            gas(200, seed=i), np.full((200, 1), gravity), 1500, draw(i), step=step, teleport=teleport
         ).astype(np.float64)
         for i, (gravity, (step, teleport)) in enumerate(moves.items())
     }
@@ -200,7 +200,7 @@ def test_rounding_of_the_weights_does_not_change_the_inverse(seed: int) -> None:
 def test_stress_is_that_of_scikit_learn() -> None:
     from sklearn.manifold import smacof
 
-    given = noisy(distances_of(gas(8)), 0.3)
+    given = noisy(distances_of(gas(4)), 0.3)
     start = classical_scaling(given).positions
     ours = refine(given, start, steps=3000, tolerance=1e-12)
     with warnings.catch_warnings():
@@ -213,7 +213,7 @@ def test_stress_is_that_of_scikit_learn() -> None:
 
 
 def test_the_default_tolerance_is_enough() -> None:
-    given = noisy(distances_of(gas(50)), 0.25)
+    given = noisy(distances_of(gas(25)), 0.25)
     start = classical_scaling(given).positions
     quick, exact = refine(given, start), refine(given, start, steps=3000, tolerance=1e-12)
     assert align(quick.positions, exact.positions).error.max() < 0.003  # a hundredth of the noise
@@ -349,7 +349,7 @@ def test_each_point_on_three_known_distances() -> None:
     for point in range(8, 20):
         known[point, draw(point).choice(8, 3, replace=False)] = True
     known |= known.T
-    true = distances_of(gas(50, 20))
+    true = distances_of(gas(20, 20))
     errors = np.abs(distances_of(complete(true, known).positions) - true).max(axis=(1, 2))
     assert errors.max() < 1e-6
     paths = np.array([shortest_path(np.where(known, row, 0)) for row in true])

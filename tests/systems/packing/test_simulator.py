@@ -337,17 +337,16 @@ def test_failed_rows_of_a_store_are_named(tmp_path):
 
 def test_a_store_has_the_same_bytes_for_any_workers_and_blocks(tmp_path):
     simulator = Packing(**SMALL)
-    whole = generate(simulator, tmp_path / "one.zarr", 20, seed=3, workers=1)
+    whole = generate(simulator, tmp_path / "one.zarr", 8, seed=3, workers=1)
     names = [variable.name for variable in simulator.variables]
-    for label, options in {"two": {"workers": 2}, "blocks": {"workers": 1, "block": 7}}.items():
-        other = generate(simulator, tmp_path / f"{label}.zarr", 20, seed=3, **options)
+    for label, options in {"two": {"workers": 2}, "blocks": {"workers": 1, "block": 3}}.items():
+        other = generate(simulator, tmp_path / f"{label}.zarr", 8, seed=3, **options)
         for name in names:
             assert other.read(name).tobytes() == whole.read(name).tobytes()
         assert other.factor_values.tobytes() == whole.factor_values.tobytes()
         assert (other.id == whole.id) == (label == "two")
-    assert generate(simulator, tmp_path / "seed.zarr", 20, seed=4, workers=1).read("packing_fraction").tobytes() != (
-        whole.read("packing_fraction").tobytes()
-    )
+    another = generate(simulator, tmp_path / "seed.zarr", 2, seed=4, workers=1)
+    assert not np.isin(another.read("packing_fraction"), whole.read("packing_fraction")).any()
 
 
 def test_factors_and_variables_of_a_store_agree(tmp_path):
