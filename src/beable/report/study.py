@@ -1,5 +1,6 @@
 """The report of a study: its answer, the source's numbers beside ours, then each part with its evidence."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ NOT_COMPARED = Cell("not compared")
 SHARES = {"yes": VERDICTS[True], "no": VERDICTS[False], "cannot be told": Cell("cannot be told apart", "unsure")}
 RELATIONS = {"equal": "", "at least": "≥ ", "at most": "≤ ", "other": ""}
 SHOWN = 2
+NAMED, LINE = 3, 100  # claims that a terminal names, letters of its lines
 
 
 def study_page(finished: Finished, out: Path) -> Page:
@@ -61,9 +63,19 @@ def _citations(finished: Finished) -> list[str]:
 
 
 def answer_lines(page: Page, finished: Finished) -> list[str]:
-    """Title, answer, scope and claims of a study, for a terminal."""
+    """Title, answer, scope and claims of a study, for a terminal: those that differ are named."""
     found = [plain(text) for section in _against_the_source(finished) for text in section.text]
-    return [page.title, f"  {plain(page.answer)}", f"  {plain(page.scope)}", *(f"  {line}" for line in found)]
+    claims = [_claim_row(e) for e in [*finished.results["counts"], *_of_the_source(finished)]]
+    differing = [row for row in claims if row[-1] is VERDICTS[False]]
+    found += [f"differs: {row[0]}: {row[1]}, ours {row[2]}" for row in differing[:NAMED]]
+    found += [f"and {len(differing) - NAMED} more"] if len(differing) > NAMED else []
+    lines = [plain(page.answer), plain(page.scope), *found]
+    return [page.title, *(textwrap.fill(line, LINE, initial_indent="  ", subsequent_indent="  ") for line in lines)]
+
+
+def _of_the_source(finished: Finished) -> list[Mapping[str, Any]]:
+    """The numbers that are the source's and no goals of ours."""
+    return [e for e in finished.results["expected"] if e["by"] == "source"]
 
 
 def _joined(texts: Sequence[Text]) -> Text:
@@ -119,7 +131,7 @@ def _further(finished: Finished) -> str:
 def _against_the_source(finished: Finished) -> list[Section]:
     """What the source says, told by how it compares; nothing where no number of it is named."""
     counted = finished.results["counts"]
-    compared = [e for e in finished.results["expected"] if e["by"] == "source"]
+    compared = _of_the_source(finished)
     cells = [_verdict(e) for e in compared] + [SHARES[e["reproduced"]["answer"]] for e in counted]
     if not cells:
         return []
