@@ -13,6 +13,12 @@ from beable import cli
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Rows are made in this process: others, which have tests of their own, take longer to begin than so few rows."""
+    monkeypatch.setattr("beable.datasets.generate.number", lambda workers: 1)
+
+
 def blocks(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 

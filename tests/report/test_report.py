@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from html import unescape
@@ -113,6 +113,12 @@ def page(word: str = BENIGN, drawn: bool = False) -> Page:
 def as_html(word: str = BENIGN, drawn: bool = False) -> str:
     """Such a page as HTML, made once: to draw its figures takes a second."""
     return render(page(word, drawn))
+
+
+@cache
+def markup(drawn: Callable[[], Any], name: str = "f") -> str:
+    """Such a figure as it stands in a page, drawn once."""
+    return picture(drawn(), name).markup
 
 
 class Skeleton(HTMLParser):
@@ -244,7 +250,7 @@ def test_the_page_points_nowhere_but_into_itself() -> None:
 
 
 def test_figures_point_nowhere_but_into_themselves() -> None:
-    svg = picture(lines()).markup
+    svg = markup(lines)
     addresses = re.findall(r"""(?:href|src)\s*=\s*["']([^"']*)|url\(([^)]*)\)""", svg)
     assert addresses
     assert all((a or b).startswith("#") for a, b in addresses)
@@ -366,8 +372,8 @@ def test_words_of_a_figure_are_words_of_the_page() -> None:
 
 
 def test_a_figure_has_no_style_that_the_policy_would_refuse() -> None:
-    for figure in (lines(), field()):
-        assert not re.search(r"\sstyle=|<style|<metadata", picture(figure).markup)
+    for figure in (lines, field):
+        assert not re.search(r"\sstyle=|<style|<metadata", markup(figure))
 
 
 def test_a_field_is_an_image_inside_its_figure() -> None:
@@ -378,7 +384,7 @@ def test_a_field_is_an_image_inside_its_figure() -> None:
 
 
 def test_names_inside_figures_do_not_meet_those_of_others() -> None:
-    ids = [re.findall(r'id="([^"]*)"', picture(lines(), name).markup) for name in ("f1", "f2")]
+    ids = [re.findall(r'id="([^"]*)"', markup(lines, name)) for name in ("f", "f2")]
     assert ids[0]
     assert not set(ids[0]) & set(ids[1])
 

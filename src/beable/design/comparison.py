@@ -146,7 +146,7 @@ def compare_methods(
     >>> from beable import Darcy
     >>> darcy = Darcy(grid=9)
     >>> target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
-    >>> found = compare_methods(darcy, [target], calls=20, methods=["random", "search"], workers=1)
+    >>> found = compare_methods(darcy, [target], calls=10, methods=["random", "search"], workers=1)
     >>> found.share("search") > found.share("random")
     True
     """

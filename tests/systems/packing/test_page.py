@@ -27,7 +27,7 @@ from beable.systems.packing.study import PARTS as MEASURED
 
 ROWS = 40
 FEW = {"members": 2, "steps": 20, "batch": 16}
-SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 6}
+SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 4}
 DATASETS = {
     "uniform": {"rows": 24},
     "top": {"rows": 16, "settings": {"densest": 0.6}},
@@ -35,8 +35,8 @@ DATASETS = {
     "table-top": {"rows": 3},
 }
 PARTS = {
-    "packing-beds": {"spheres": 600, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
-    "packing-beta": SMALL | {"planes": [0.0, 4.0], "plane_rows": 20},
+    "packing-beds": {"spheres": 350, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
+    "packing-beta": SMALL | {"planes": [0.0, 4.0], "plane_rows": 12},
     "packing-artefact": {"draws": 2, "studies": 1},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
