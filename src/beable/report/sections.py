@@ -139,7 +139,7 @@ def _row_label(store: Store, row: int) -> str:
     if not store.factors or len(store.factors) > 4:
         return f"row {row}"
     values = ", ".join(f"{value:.2f}" for value in store.factor_values[row]).replace("-", "−")
-    return f"({values})"
+    return f"factors ({values})"
 
 
 def reconstruction_section(run: Run, store: Store, evaluation: Evaluation) -> Section:

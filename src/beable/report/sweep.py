@@ -17,6 +17,7 @@ from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
 CURVE_POINTS = 200
+NEARLY = 0.98  # of what so many rows can show
 
 
 class Limit(NamedTuple):
@@ -147,6 +148,10 @@ def _parts_words(curve: RateDistortion, rows: int) -> str:
     """What the split of the rate says, and its limit."""
     most = max(float(np.median(curve.split[0][curve.beta == band.beta])) for band in bands(curve))
     limit = float(np.log(rows))
+    if most > NEARLY * limit:
+        return (
+            f"Mutual information of rows and latents: at least {number(limit)} nats, all that {rows:,} rows can show."
+        )
     near = f"{number(most)} nats at most, of the {number(limit)} that {rows:,} rows can show"
     return f"Mutual information of rows and latents: {near}."
 
