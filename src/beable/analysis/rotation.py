@@ -119,9 +119,9 @@ def _changes(
     return answer
 
 
-def turn_matrix(latents: int, pair: tuple[int, int], angle: float) -> torch.Tensor:
+def turn_matrix(latents: int, pair: tuple[int, int], angle: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """The rotation of a pair of latents by an angle in degrees, (latents, latents)."""
-    turn, (i, j) = torch.eye(latents), pair
+    turn, (i, j) = torch.eye(latents, dtype=dtype), pair
     c, s = float(np.cos(np.radians(angle))), float(np.sin(np.radians(angle)))
     turn[i, i], turn[j, j], turn[i, j], turn[j, i] = c, c, -s, s
     return turn
