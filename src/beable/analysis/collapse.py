@@ -7,8 +7,8 @@ level of the distortion is
 .. math:: D_0 = \sum_g \tfrac{D_g}{2} \big(1 + \log 2\pi v_g\big), \qquad v_g = \frac{1}{D_g} E\|y_g - \bar y_g\|^2
 
 No decoder that leaves z aside has less on those rows. One that explains a share s of the variance has
-:math:`\tfrac{D}{2} \log\tfrac{1}{1 - s}` nats less, with an output variance that follows, so that a margin of the level is
-a share of the variance (`at_level`).
+:math:`\tfrac{D}{2} \log\tfrac{1}{1 - s}` nats less, with an output variance that follows, so that a margin of the level
+is a share of the variance (`at_level`).
 
 For a linear decoder on data with covariance eigenvalues λ a latent is worth its rate only while
 :math:`\lambda > \beta\sigma^2`, so everything collapses beyond :math:`\beta_c = \lambda_1/\sigma^2`.
