@@ -29,10 +29,13 @@ FIGURES = {
     "ways": lambda: paths_in_the_plane({"good": (LOSS[:, 0] + 9, LOSS[:, 1]), "bad": (STEPS, STEPS)}),
     "a way that rests": lambda: paths_in_the_plane({"good": (np.ones(5), np.ones(5))}, points=(STEPS, -STEPS)),
     "law": lambda: law_against_angle({"standard": (np.arange(5.0), np.arange(5.0)), "other": (np.ones(1), np.ones(1))}),
-    "scatter": lambda: law_against_scatter(
-        [THETA] * 7, THETA, np.arange(7.0), np.tile([0, -1], (7, 1)), ["\\theta_1", "\\theta_2"]
-    ),
+    "scatter": lambda: scatter(2),
 }
+
+
+def scatter(models):
+    matching = np.tile([0, -1], (models, 1))
+    return law_against_scatter([THETA] * models, THETA, np.arange(0.0, models), matching, ["\\theta_1", "\\theta_2"])
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -55,7 +58,7 @@ def test_losses_are_cut_where_a_rate_is_huge():
 
 
 def test_models_stand_by_rising_law():
-    titles = [axes.get_title() for axes in FIGURES["scatter"]().axes[:6]]
+    titles = [axes.get_title() for axes in scatter(7).axes[:6]]
     assert titles == [f"$S_{{KL}}$ = {k}" for k in (0, 1, 2, 4, 5, 6)]
 
 

@@ -29,7 +29,7 @@ from beable.metrics.columns import standardised
 from beable.training.data import code_rows
 from beable.training.run import Run, untrained
 from beable.vae.distributions import Noise
-from beable.vae.networks import Linear
+from beable.vae.networks import Linear, apart
 from beable.vae.priors import Hierarchical, Mixture
 from beable.vae.vae import VAE, Rows
 
@@ -260,7 +260,7 @@ class _Turning:
             columns = self.point[name]
             if columns.shape[-1] != 2 * n:
                 raise UsageError(f"{name} does not end in means and deviations of {n} latents: they cannot be turned")
-            mean, log_std = columns.double().split(n, -1)
+            mean, log_std = apart(columns.double(), n)
             self._put(name, torch.cat([mean @ self.turn, log_std @ self.swap.abs()], -1))
         if self.vae.encoder.linear is not None:
             for name in ("encoder.linear.weight", "encoder.linear.bias"):

@@ -81,7 +81,7 @@ def training_path(run: Run, rows: str = "train") -> TrainingPath:
         np.asarray(history["step"], np.int64),
         history["beta"].astype(np.float64),
         w.distortion * history[f"{rows}/distortion"].astype(np.float64),
-        w.rate * np.sum(rates, axis=0, dtype=np.float64),
+        w.rate * np.stack(rates).sum(0, dtype=np.float64),
     )
 
 

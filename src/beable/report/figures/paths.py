@@ -138,8 +138,11 @@ def _way(axes: Axes, rate: FloatArray, distortion: FloatArray, place: int) -> An
 
 def _near(axes: Axes, ways: Sequence[Sequence[FloatArray]]) -> None:
     """The part of the plane that holds the later half of every path."""
-    for i, limit in enumerate((axes.set_xlim, axes.set_ylim)):
-        late = np.concatenate([way[i][int(NEAR * len(way[i])) :] for way in ways]) if ways else np.zeros(1)
+    if not ways:
+        return
+    for i, axis in enumerate("xy"):
+        late = np.concatenate([way[i][int(NEAR * len(way[i])) :] for way in ways])
         low, high = float(late.min()), float(late.max())
         if high > low:
-            limit(low - 0.08 * (high - low), high + 0.08 * (high - low))
+            room = 0.08 * (high - low)
+            axes.set(**{f"{axis}lim": (low - room, high + room)})

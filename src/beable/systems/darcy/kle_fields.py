@@ -59,5 +59,5 @@ def kle_fields(modes: Sequence[int] = MODES, *, row: int = 0, seed: int = 0, **s
     for p, snapshot in zip(modes, snapshots, strict=True):
         if not np.isfinite(snapshot["pressure"]).all():
             raise DataError(f"the flow with {p} modes of row {row} cannot be computed: take another row")
-    fields = [np.concatenate([s[name] for s in snapshots]) for name in ("permeability", "pressure", "flux")]
-    return KleFields(tuple(modes), *fields, x=nodes(simulators[0].grid))
+    joined = {name: np.concatenate([s[name] for s in snapshots]) for name in ("permeability", "pressure", "flux")}
+    return KleFields(tuple(modes), x=nodes(simulators[0].grid), **joined)
