@@ -15,9 +15,13 @@ as in the history of a run. A closed-form output variance follows the errors at 
 landscape is that of all other parameters at the best variance. Layers that keep running means and variances of their
 inputs use those of the rows.
 
-The barrier of a line is how far the objective rises above the straight line between its ends (Frankle et al. 2020),
+The barrier of a line between two solutions is how far the objective rises above the straight line between its ends
+(Frankle et al. 2020),
 
 .. math:: B = \max_\alpha L(\alpha) - (1 - \alpha) L(0) - \alpha L(1)
+
+On a line from an initialisation, which is high and ends in a steep valley, B is large anyway; there one asks for
+`Landscape.minima` between the ends, and whether these are over-regularised (`collapse.at_level`).
 
 C. Jacobsen and K. Duraisamy, Frontiers in Physics 10:890910 (2022), equation 27 and figures 6, 8 and 11; H. Li, Z. Xu,
 G. Taylor, C. Studer and T. Goldstein, Visualizing the loss landscape of neural nets, NeurIPS (2018); J. Frankle, G. K.
@@ -84,7 +88,7 @@ class Objective:
         self._size = run.rows(self.snapshots).values[0].numel()
 
     def __call__(self, points: Point) -> dict[str, FloatArray]:
-        """Each term, and the total, in nats a row on the objective's scale, (draws, points)."""
+        """Each term in nats a row, and the total as the objective's scale weighs them, (draws, points)."""
         count = len(next(iter(points.values())))
         size = max(self._size, sum(t[0].numel() for t in points.values()))
         parts = [

@@ -36,13 +36,14 @@ def level_of(run: Run, snapshots: Mapping[str, FloatArray], coded: Coded | None 
 
 
 def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
-    code, model = run.representation.code, run.settings.model
+    decoder, model = run.vae.decoder, run.settings.model
     if model.likelihood == "bernoulli":
         mean = values.mean(0)
         return float((entr(mean) + entr(1 - mean)).sum())
-    energy = np.bincount(code.group, values.var(0), len(code.dimension)) + residual_energy.mean(0)
+    dimension = decoder.dimension.double().numpy()
+    energy = np.bincount(decoder.group.numpy(), values.var(0), len(dimension)) + residual_energy.mean(0)
     fixed = model.sigma**2 if model.variance == "fixed" else None
-    return collapsed_level(energy, code.dimension, model.variance in ("closed", "scalar"), variance=fixed)
+    return collapsed_level(energy, dimension, model.variance in ("closed", "scalar"), variance=fixed)
 
 
 def over_regularised(

@@ -29,7 +29,7 @@ from beable.metrics.columns import standardised
 from beable.training.data import code_rows
 from beable.training.run import Run, untrained
 from beable.vae.distributions import Noise
-from beable.vae.networks import Linear, apart
+from beable.vae.networks import Linear
 from beable.vae.priors import Hierarchical, Mixture
 from beable.vae.vae import VAE, Rows
 
@@ -116,13 +116,19 @@ class _Asked(nn.Module):
 def asked(run: Run, points: Point, function: Callable[..., Any], *words: Any) -> Any:
     """What a function of a VAE, and of more, says at stacked points; the run is left as it is.
 
+    Layers that keep running means of their inputs use those of the rows that they see.
+
     Args:
         run: whose networks they are.
         points: stacked ones.
         function: called with the VAE and the words.
         words: what else it is given.
     """
-    return functional_call(_Asked(run.vae, function), {f"vae.{name}": t for name, t in points.items()}, words)
+    try:
+        held = {f"vae.{name}": t.clone() for name, t in points.items()}
+        return functional_call(_Asked(run.vae, function).train(), held, words)
+    finally:
+        run.vae.eval()
 
 
 def rows_at(run: Run, snapshots: Mapping[str, FloatArray], points: int, dtype: torch.dtype) -> Rows:
@@ -255,16 +261,23 @@ class _Turning:
             self._hierarchical(self.vae.prior)
 
     def _encoder(self) -> None:
-        n, last = len(self.turn), self._linears("encoder.network")[-1]
-        for name in (f"{last}.weight", f"{last}.bias"):
-            columns = self.point[name]
-            if columns.shape[-1] != 2 * n:
-                raise UsageError(f"{name} does not end in means and deviations of {n} latents: they cannot be turned")
-            mean, log_std = apart(columns.double(), n)
-            self._put(name, torch.cat([mean @ self.turn, log_std @ self.swap.abs()], -1))
+        if any(name == "encoder.network.mean" for name, _ in self.vae.named_modules()):
+            self._columns("encoder.network.mean", self.turn)
+            self._columns("encoder.network.log_variance", self.swap.abs())
+        else:
+            self._columns("encoder.network", torch.block_diag(self.turn, self.swap.abs()))  # type: ignore[no-untyped-call]
         if self.vae.encoder.linear is not None:
             for name in ("encoder.linear.weight", "encoder.linear.bias"):
                 self._put(name, self.point[name].double() @ self.turn)
+
+    def _columns(self, part: str, turn: Tensor) -> None:
+        """The last layer of a part turns what it gives."""
+        last = self._linears(part)[-1]
+        for name in (f"{last}.weight", f"{last}.bias"):
+            columns = self.point[name]
+            if columns.shape[-1] != len(turn):
+                raise UsageError(f"{name} does not end in {len(turn)} numbers of the latents: they cannot be turned")
+            self._put(name, columns.double() @ turn)
 
     def _decoder(self) -> None:
         self._back(f"{self._linears('decoder.network')[0]}.weight")

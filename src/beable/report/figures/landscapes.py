@@ -42,7 +42,7 @@ def landscape_lines(
         places: α, ``(points,)``.
         terms: for each term ``(lines, points)``.
         x_label: what α is.
-        unit: of the terms.
+        unit: of the terms; a term whose name ends in a bracket keeps what stands there.
         ends: what lies at the first and the last place, such as "start" and "solution".
         levels: for terms of these names a level to compare with, dashed.
         highest: what is larger than this is drawn here, as in the source's figure 8.
@@ -65,7 +65,7 @@ def landscape_lines(
         _lines(axes, x, _clipped(term, values, x, highest))
         if levels and term in levels:
             axes.axhline(levels[term], color=ORANGE, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)
-        axes.set_ylabel(words(f"{term} ({unit})"))
+        axes.set_ylabel(words(term if term.endswith(")") else f"{term} ({unit})"))
         axes.tick_params(labelbottom=True)
         axes.set_xlabel(words(x_label))
     for axes in panels[0, : min(len(terms), columns)]:
@@ -89,7 +89,8 @@ def _lines(axes: Axes, x: FloatArray, y: FloatArray) -> None:
 def _ends(axes: Axes, ends: tuple[str, str] | None) -> None:
     for place, text, side in zip((0.0, 1.0), ends or (), ("left", "right"), strict=False):
         look: dict[str, Any] = {"xycoords": "axes fraction", "ha": side, "va": "bottom", "fontsize": 8, "color": SOFT}
-        axes.annotate(words(text), (place, 1.01), **look)
+        # above the power of ten of the axis
+        axes.annotate(words(text), (place, 1.0), (0, 13), textcoords="offset points", **look)
 
 
 @styled

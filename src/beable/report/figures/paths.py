@@ -60,8 +60,8 @@ def losses_and_beta(
     for name, start in (phases or {}).items():
         for axes in (above, below):
             axes.axvline(start, color=SOFT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
-        below.annotate(words(name), (start, 0.03), (3, 0), xycoords=("data", "axes fraction"),
-                       textcoords="offset points", fontsize=8, color=SOFT)  # fmt: skip
+        above.annotate(words(name), (start, 0.97), (3, 0), xycoords=("data", "axes fraction"),
+                       textcoords="offset points", fontsize=8, color=SOFT, va="top")  # fmt: skip
     legend(figure, handles)
     return figure
 
