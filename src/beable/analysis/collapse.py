@@ -68,7 +68,6 @@ Floats = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 ACTIVE_NATS = 0.05
 NOTHING_LEARNED = 0.99
-TINY = float(np.finfo(np.float64).tiny)
 
 
 @readable
@@ -92,7 +91,7 @@ class Regularisation(NamedTuple):
 
 
 def collapsed_level(
-    energy: FloatArray, dimension: FloatArray, shared: bool, *, variance: float | None = None, floor: float = TINY
+    energy: FloatArray, dimension: FloatArray, shared: bool, floor: float = 0.0, *, variance: float | None = None
 ) -> float:
     """Distortion of a decoder that answers every z with the mean of the data, in nats.
 
@@ -100,16 +99,17 @@ def collapsed_level(
         energy: mean squared distance of the rows from their mean, by group, (groups).
         dimension: number of outputs by group, (groups).
         shared: one variance for all groups instead of one for each.
+        floor: standard deviation that none of them falls below.
         variance: that of a decoder with a fixed one, instead of the best.
-        floor: least variance of a group.
 
     >>> round(collapsed_level(np.array([2.0]), np.array([2.0]), shared=True), 4)
     2.8379
     """
     if shared:
         energy, dimension = energy.sum(keepdims=True), dimension.sum(keepdims=True)
-    v = np.maximum(energy / dimension, floor) if variance is None else np.full(np.shape(energy), variance)
-    return float((0.5 * (dimension * (LOG_2PI + np.log(v)) + energy / v)).sum())
+    own = np.maximum(energy / dimension, np.finfo(np.float64).tiny)
+    used = np.maximum(own, floor**2) if variance is None else np.full(own.shape, variance)
+    return float((0.5 * dimension * (own / used + LOG_2PI + np.log(used))).sum())
 
 
 def collapsed_level_of_fields(values: ArrayLike, groups: str = "pixel", *, floor: float | None = None) -> float:
@@ -121,7 +121,7 @@ def collapsed_level_of_fields(values: ArrayLike, groups: str = "pixel", *, floor
     Args:
         values: (rows, channels, ...grid).
         groups: a name in ``GROUPS``: "pixel", "output", "channel" or "scalar".
-        floor: least variance of a group; without one, a group that is the same in all rows is refused.
+        floor: least standard deviation of a group; without one, a group that is the same in all rows is refused.
 
     Raises:
         DataError: fewer than two rows, or a constant group.
@@ -141,7 +141,7 @@ def collapsed_level_of_fields(values: ArrayLike, groups: str = "pixel", *, floor
     if floor is None and not (energy > 0).all():
         raise DataError("a group of outputs is the same in all rows, its level has no bound: give a floor (floor=)")
     size = np.full(energy.shape, spread.size / energy.size)
-    return collapsed_level(energy, size, shared=False, floor=floor or TINY)
+    return collapsed_level(energy, size, shared=False, floor=floor or 0.0)
 
 
 #: variance of outputs (channels, pixels) summed over those that share one
