@@ -41,7 +41,8 @@ def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
         mean = values.mean(0)
         return float((entr(mean) + entr(1 - mean)).sum())
     dimension = decoder.dimension.double().numpy()
-    energy, left = np.bincount(decoder.group.numpy(), values.var(0), len(dimension)), residual_energy.mean(0)
+    energy: FloatArray = np.bincount(decoder.group.numpy(), values.var(0), len(dimension)).astype(np.float64)
+    left = residual_energy.mean(0)
     if left.shape == energy.shape:  # codes with a variance for each grid point leave nothing out
         energy = energy + left
     fixed = model.sigma**2 if model.variance == "fixed" else None
