@@ -198,7 +198,7 @@ def test_a_solution_is_lower_than_what_lies_around_it(run, objective):
 )
 def test_swapped_latents_are_the_same_network(store, tmp_path, prior, options):
     """The whole objective stays, and matching finds the swap: no barrier, where the twin without matching has one."""
-    other = run_of(store, tmp_path, steps=40, rate=0.02, prior=prior, prior_options=options)
+    other = run_of(store, tmp_path, steps=20, rate=0.03, prior=prior, prior_options=options)
     rows = {"height": store.read("height", other.train_rows)}
     objective = Objective(other, rows, draws=3)
     point = solution(other, 0)

@@ -30,8 +30,13 @@ def run_of(store, folder, prior="standard", **options):
     return run, {"height": store.read("height", run.held_rows)}
 
 
-def test_the_standard_normal_is_flat_to_rounding(store, tmp_path):
-    run, held = run_of(store, tmp_path)
+@pytest.fixture(scope="module")
+def standard(store, tmp_path_factory):
+    return run_of(store, tmp_path_factory.mktemp("run"))
+
+
+def test_the_standard_normal_is_flat_to_rounding(standard):
+    run, held = standard
     found = rotation_curve(run, held)
     assert np.ptp(found.rate, axis=1).max() < 1e-12 * found.rate.max()
     assert [v.answer for v in found.flat] == [True, True]
@@ -39,7 +44,7 @@ def test_the_standard_normal_is_flat_to_rounding(store, tmp_path):
     np.testing.assert_allclose(found.rate[:, 0], run.score(held).rate.sum(2).mean(1), rtol=1e-5)
 
 
-def test_two_variances_have_their_closed_form(store, tmp_path):
+def test_two_variances_have_their_closed_form():
     """For latents made free of correlation R(φ) - R(0) = (1/v₂ - 1/v₁)(m₁ - m₂) sin²φ / 2, least at 0 or at 90."""
     variances, rng = np.array([1.0, 2.0]), np.random.default_rng(1)
     mean = np.linalg.qr(rng.normal(size=(200, 2)))[0] * np.sqrt(200) * [0.9, 1.3]
@@ -104,8 +109,8 @@ def test_axes_and_flat_curves_have_no_turned_minimum():
     assert curve_of(lambda a: 3 + 0 * a, 0.0).turned_minimum[0].answer is False
 
 
-def test_nonsense_is_refused(store, tmp_path):
-    run, held = run_of(store, tmp_path)
+def test_nonsense_is_refused(standard):
+    run, held = standard
     for pair in ((0, 0), (0, 2)):
         with pytest.raises(UsageError, match="pair must be two of the latents 0 to 1"):
             rotation_curve(run, held, pair)
