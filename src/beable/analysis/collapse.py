@@ -6,6 +6,10 @@ level of the distortion is
 
 .. math:: D_0 = \sum_g \tfrac{D_g}{2} \big(1 + \log 2\pi v_g\big), \qquad v_g = \frac{1}{D_g} E\|y_g - \bar y_g\|^2
 
+No decoder that leaves z aside has less on those rows. One that explains a share s of the variance has
+:math:`\tfrac{D}{2} \log\tfrac{1}{1 - s}` nats less, with an output variance that follows, so that a margin of the level
+is a share of the variance (`at_level`).
+
 For a linear decoder on data with covariance eigenvalues λ a latent is worth its rate only while
 :math:`\lambda > \beta\sigma^2`, so everything collapses beyond :math:`\beta_c = \lambda_1/\sigma^2`.
 
@@ -86,21 +90,109 @@ class Regularisation(NamedTuple):
     collapsed_level: float
 
 
-def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool) -> float:
+def collapsed_level(
+    energy: FloatArray, dimension: FloatArray, shared: bool, floor: float = 0.0, *, variance: float | None = None
+) -> float:
     """Distortion of a decoder that answers every z with the mean of the data, in nats.
 
     Args:
         energy: mean squared distance of the rows from their mean, by group, (groups).
         dimension: number of outputs by group, (groups).
         shared: one variance for all groups instead of one for each.
+        floor: standard deviation that none of them falls below.
+        variance: that of a decoder with a fixed one, instead of the best.
 
     >>> round(collapsed_level(np.array([2.0]), np.array([2.0]), shared=True), 4)
     2.8379
     """
     if shared:
         energy, dimension = energy.sum(keepdims=True), dimension.sum(keepdims=True)
-    variance = np.maximum(energy / dimension, np.finfo(np.float64).tiny)
-    return float((0.5 * dimension * (1 + LOG_2PI + np.log(variance))).sum())
+    own = np.maximum(energy / dimension, np.finfo(np.float64).tiny)
+    used = np.maximum(own, floor**2) if variance is None else np.full(own.shape, variance)
+    return float((0.5 * dimension * (own / used + LOG_2PI + np.log(used))).sum())
+
+
+def collapsed_level_of_fields(values: ArrayLike, groups: str = "pixel", *, floor: float | None = None) -> float:
+    """The collapsed level of fields in nats, each group of outputs with a variance of its own.
+
+    Divided by the number of pixels, that of "pixel" is the level of the source's code, whose variance of a pixel all
+    channels share; its text has one for each output.
+
+    Args:
+        values: (rows, channels, ...grid).
+        groups: a name in ``GROUPS``: "pixel", "output", "channel" or "scalar".
+        floor: least standard deviation of a group; without one, a group that is the same in all rows is refused.
+
+    Raises:
+        DataError: fewer than two rows, or a constant group.
+        UsageError: an unknown grouping.
+
+    >>> y = np.random.default_rng(0).normal(size=(4000, 3, 2, 2)) * 0.1
+    >>> [round(collapsed_level_of_fields(y, groups) / 4, 2) for groups in ("pixel", "scalar")]
+    [-2.65, -2.65]
+    """
+    if groups not in GROUPS:
+        raise unknown("grouping", groups, GROUPS)
+    y = np.asarray(values, np.float64)
+    if y.ndim < 2 or len(y) < 2:
+        raise DataError(f"fields must be at least two rows (rows, channels, ...), got shape {y.shape}")
+    spread = y.reshape(len(y), y.shape[1], -1).var(0)
+    energy = GROUPS[groups](spread)
+    if floor is None and not (energy > 0).all():
+        raise DataError("a group of outputs is the same in all rows, its level has no bound: give a floor (floor=)")
+    size = np.full(energy.shape, spread.size / energy.size)
+    return collapsed_level(energy, size, shared=False, floor=floor or 0.0)
+
+
+#: variance of outputs (channels, pixels) summed over those that share one
+GROUPS: dict[str, Callable[[Floats], Floats]] = {
+    "pixel": lambda spread: spread.sum(0),
+    "output": lambda spread: spread.ravel(),
+    "channel": lambda spread: spread.sum(1),
+    "scalar": lambda spread: spread.sum(keepdims=True).ravel(),
+}
+
+
+def at_level(
+    distortion: float,
+    rate: float,
+    level: float,
+    outputs: float,
+    *,
+    reach: float = 0.0,
+    explained: float = 1 - NOTHING_LEARNED,
+) -> Verdict:
+    r"""Whether a training has ended in the over-regularised state of Theorem 1.
+
+    That is: no latents in use and the distortion at the collapsed level of the same rows, within
+    :math:`-\tfrac{D}{2} \log(1 - s)` nats, which a decoder gains that explains a share s of the variance.
+
+    Args:
+        distortion: mean distortion, in nats.
+        rate: mean rate of the latent that has most, in nats.
+        level: the collapsed level of the same rows, in nats.
+        outputs: number of outputs D.
+        reach: how far the distortion may be off, by the samples of the latents it was averaged over, in nats.
+        explained: the share s.
+
+    >>> at_level(-50.0, 0.0, -50.0, 100).word, at_level(-120.0, 5.0, -50.0, 100).word
+    ('yes', 'no')
+    >>> print(at_level(-20.0, 0.0, -50.0, 100))
+    cannot be told: the distortion is still 30 nats above the collapsed level: train longer
+    """
+    margin, gain = -0.5 * outputs * float(np.log1p(-explained)), level - distortion
+    words = f"the distortion is {number(abs(gain))} nats {'below' if gain > 0 else 'above'} the collapsed level"
+    if gain - reach > margin:
+        return Verdict(False, f"{words}, {number(-np.expm1(-2 * gain / outputs))} of the variance is explained")
+    if gain + reach < -margin:
+        return Verdict(None, words.replace(" is ", " is still ") + ": train longer")
+    if abs(gain) + reach > margin:
+        return Verdict(None, f"{words}, give or take {number(reach)}, around the margin of {number(margin)}")
+    if rate > ACTIVE_NATS:
+        return Verdict(None, f"{words}, but a latent has a rate of {number(rate)} nats")
+    return Verdict(
+        True, f"{words}, within the margin of {number(margin)}, and no latent has a rate above {number(rate)} nats"
+    )
 
 
 def regularisation(distortion: FloatArray, rate: FloatArray, level: float) -> Regularisation:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from beable.analysis.agree import Agreed, agreed
 from beable.analysis.axes import FEWEST_ROWS as FEWEST_AXES_ROWS
-from beable.analysis.collapse import Regularisation, collapsed_level, rate_hurts, regularisation
+from beable.analysis.collapse import Regularisation, rate_hurts, regularisation
+from beable.analysis.levels import level_of
 from beable.analysis.overfitting import overfitting
 from beable.analysis.reconstructions import ChannelErrors, Errors, Reconstructions
 from beable.analysis.residuals import Residuals, residuals
@@ -24,7 +25,6 @@ from beable.metrics.columns import constant
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.separation import separation
-from beable.representations.representation import Coded
 from beable.streams import generator
 from beable.training.data import Prepared, read
 from beable.training.declared import check_declared
@@ -193,7 +193,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
     found = Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
     error = found.relative_error()
-    carried = regularisation(scores.distortion, scores.rate, _level(run, coded, fields))
+    carried = regularisation(scores.distortion, scores.rate, level_of(run, fields, coded))
     return Evaluation(
         rows,
         codes.mean,
@@ -238,16 +238,6 @@ def evaluate_linear(linear: Sequence[LinearPath], data: Prepared, store: Store) 
         None,
         disentanglement(codes, codes, store, data.held_rows),
     )
-
-
-def _level(run: Run, coded: Coded, fields: Mapping[str, FloatArray]) -> float:
-    """The collapsed level of the rows judged, in physical units."""
-    code = run.representation.code
-    values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
-    spread = ((values - values.mean(0)) ** 2).mean(0)
-    energy = np.bincount(code.group, spread, len(code.dimension)) + coded.residual_energy.mean(0)
-    shared = run.settings.model.variance in ("closed", "scalar")
-    return collapsed_level(energy, code.dimension, shared) + float(run.log_volume(fields).mean())
 
 
 def disentanglement(

@@ -109,28 +109,30 @@ def _changes(
     for draw in range(draws):
         noise = Noise(seed, run.vae.members, "evaluation", draw)
         z = q.sample(noise)
-        before = _rate(run, q, q, z, seed, draw)
+        before = turned_rate(run, q, q, z, seed, draw)
         for i, pair in enumerate(pairs):
             for j, angle in enumerate(angles):
-                turn = _turn(q.mean.shape[-1], pair, float(angle))
-                answer[:, i, j] += (_rate(run, q, _turned(q, turn), z @ turn.T, seed, draw) - before).numpy() / draws
+                turn = turn_matrix(q.mean.shape[-1], pair, float(angle))
+                answer[:, i, j] += (
+                    turned_rate(run, q, turned_normal(q, turn), z @ turn.T, seed, draw) - before
+                ).numpy() / draws
     return answer
 
 
-def _turn(latents: int, pair: tuple[int, int], angle: float) -> torch.Tensor:
+def turn_matrix(latents: int, pair: tuple[int, int], angle: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """The rotation of a pair of latents by an angle in degrees, (latents, latents)."""
-    turn, (i, j) = torch.eye(latents), pair
+    turn, (i, j) = torch.eye(latents, dtype=dtype), pair
     c, s = float(np.cos(np.radians(angle))), float(np.sin(np.radians(angle)))
     turn[i, i], turn[j, j], turn[i, j], turn[j, i] = c, c, -s, s
     return turn
 
 
-def _turned(q: Normal, turn: torch.Tensor) -> Normal:
+def turned_normal(q: Normal, turn: torch.Tensor) -> Normal:
     """The margins of a turned normal."""
     return Normal(q.mean @ turn.T, 0.5 * (q.std**2 @ (turn**2).T).log())
 
 
-def _rate(run: Run, q: Normal, turned: Normal, z: torch.Tensor, seed: int, draw: int) -> torch.Tensor:
+def turned_rate(run: Run, q: Normal, turned: Normal, z: torch.Tensor, seed: int, draw: int) -> torch.Tensor:
     """Rate of turned latents, (members, rows).
 
     The prior charges the margins as if they were independent; their entropy is then too large by that of the margins

@@ -35,7 +35,8 @@ from beable.console.records import readable
 from beable.datasets.look import look, refuse_hidden
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, LeftOutWarning, UsageError, listed
-from beable.representations import Representation, make
+from beable.representations import Coded, Representation, make
+from beable.representations.representation import CodeSpec
 from beable.settings import validated
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.declared import declared
@@ -456,18 +457,32 @@ def _make_representation(settings: RunSettings) -> Representation:
     return make(kind, **options)
 
 
+def untrained(code: CodeSpec, train: Coded, settings: RunSettings) -> VAE:
+    """The ensemble at its first step, which is a function of the settings and of the training rows alone.
+
+    Args:
+        code: what the rows look like.
+        train: coded training rows.
+        settings: settled ones; the seed, the start and the number of members are those of the training.
+    """
+    t, members = settings.training, list(range(settings.training.members))
+    vae = VAE(code, settings.model, Noise(t.seed, members, "start", 1))
+    codes = train.values.reshape(len(train.values), -1)
+    vae.fit_scaler(as_tensors(train).conditions)
+    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
+    return vae
+
+
 def _fit(data: Prepared, settings: RunSettings) -> Fit:
     """A training at its first step."""
-    t, members = settings.training, list(range(settings.training.members))
-    vae = VAE(data.representation.code, settings.model, Noise(t.seed, members, "start", 1))
-    codes = data.train.values.reshape(len(data.train.values), -1)
-    vae.fit_scaler(as_tensors(data.train).conditions)
-    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
-    batches = Batches(data.train, members, t.batch, t.seed, t.rows, t.bootstrap)
+    t = settings.training
+    vae = untrained(data.representation.code, data.train, settings)
+    batches = Batches(data.train, vae.members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
         penalty.fit(as_tensors(data.train))
-    return Fit(vae, batches, per_member(as_tensors(data.held), len(members)), settings.objective, t, penalty)
+    held = per_member(as_tensors(data.held), len(vae.members))
+    return Fit(vae, batches, held, settings.objective, t, penalty)
 
 
 class _Saver:
