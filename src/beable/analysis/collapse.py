@@ -86,21 +86,23 @@ class Regularisation(NamedTuple):
     collapsed_level: float
 
 
-def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool) -> float:
+def collapsed_level(energy: FloatArray, dimension: FloatArray, shared: bool, floor: float = 0.0) -> float:
     """Distortion of a decoder that answers every z with the mean of the data, in nats.
 
     Args:
         energy: mean squared distance of the rows from their mean, by group, (groups).
         dimension: number of outputs by group, (groups).
         shared: one variance for all groups instead of one for each.
+        floor: standard deviation that none of them falls below.
 
     >>> round(collapsed_level(np.array([2.0]), np.array([2.0]), shared=True), 4)
     2.8379
     """
     if shared:
         energy, dimension = energy.sum(keepdims=True), dimension.sum(keepdims=True)
-    variance = np.maximum(energy / dimension, np.finfo(np.float64).tiny)
-    return float((0.5 * dimension * (1 + LOG_2PI + np.log(variance))).sum())
+    own = np.maximum(energy / dimension, np.finfo(np.float64).tiny)
+    variance = np.maximum(own, floor**2)
+    return float((0.5 * dimension * (own / variance + LOG_2PI + np.log(variance))).sum())
 
 
 def regularisation(distortion: FloatArray, rate: FloatArray, level: float) -> Regularisation:

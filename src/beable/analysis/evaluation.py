@@ -30,6 +30,7 @@ from beable.training.data import Prepared, read
 from beable.training.declared import check_declared
 from beable.training.run import Run
 from beable.training.start import LinearPath
+from beable.vae.vae import variance_groups
 from beable.verdicts import Verdict
 
 FloatArray = NDArray[np.floating]
@@ -245,9 +246,12 @@ def _level(run: Run, coded: Coded, fields: Mapping[str, FloatArray]) -> float:
     code = run.representation.code
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     spread = ((values - values.mean(0)) ** 2).mean(0)
-    energy = np.bincount(code.group, spread, len(code.dimension)) + coded.residual_energy.mean(0)
-    shared = run.settings.model.variance in ("closed", "scalar")
-    return collapsed_level(energy, code.dimension, shared) + float(run.log_volume(fields).mean())
+    group, dimension = variance_groups(code, run.settings.model.variance)
+    energy = np.bincount(group, spread, len(dimension)).astype(np.float64)
+    if dimension is code.dimension:
+        energy = energy + coded.residual_energy.mean(0)
+    shared, floor = run.settings.model.variance in ("closed", "scalar"), run.settings.model.floor
+    return collapsed_level(energy, dimension, shared, floor) + float(run.log_volume(fields).mean())
 
 
 def disentanglement(
