@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from beable.errors import UsageError
 from beable.vae.convolve import convolved
+from beable.vae.dense_block import LayerNumbers, dense_block
 from beable.vae.distributions import Noise
 from beable.vae.networks import MLP, Weighted, apart, halvings, split_axis
 
@@ -110,6 +111,13 @@ class Norm(nn.Module):
         )
         return F.relu(settled, inplace=True).view(x.shape)
 
+    @torch.no_grad()
+    def follow(self, k: int, mean: Tensor, variance: Tensor) -> None:
+        """Move the running means of member k by the moments of a batch, those of its channels first."""
+        channels = self.mean.shape[1]
+        self.mean[k].lerp_(mean[:channels], MOMENTUM)
+        self.variance[k].lerp_(variance[:channels], MOMENTUM)
+
 
 class Kernel(Weighted):
     """A convolution without a bias for each member.
@@ -163,6 +171,12 @@ class Layer(nn.Module):
         y: Tensor = self.kernel(self.norm(x, k), k)
         return y
 
+    def numbers(self, k: int) -> LayerNumbers:
+        """Those of member k; running means as they are now, because a training moves them before the way back."""
+        norm = self.norm
+        running = norm.mean[k].clone(), norm.variance[k].clone()
+        return LayerNumbers(norm.scale[k], norm.shift[k], self.kernel.weight[k], *running)
+
 
 class Block(nn.Module):
     """Layers that each see the channels of all before.
@@ -183,9 +197,21 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, k: int) -> Tensor:
         """(inputs, rows, *grid) of member k to (inputs + layers · growth, rows, *grid)."""
+        if x.ndim == 4 and x.device.type == "cpu":
+            return self._at_once(x, k)
         for layer in self.layers:
             x = torch.cat([x, layer(x, k)])
         return x
+
+    def _at_once(self, x: Tensor, k: int) -> Tensor:
+        norms = [layer.norm for layer in self.layers]
+        numbers = [layer.numbers(k) for layer in self.layers]
+        y, mean, variance = dense_block(x, numbers, training=self.training, epsilon=EPSILON)
+        if self.training:
+            points = y[0].numel()
+            for norm in norms:
+                norm.follow(k, mean, variance * points / max(points - 1, 1))
+        return y
 
 
 class _Parts(nn.Module):

@@ -1,0 +1,263 @@
+r"""A dense block of a two-dimensional grid as one operation, for a processor.
+
+Layer j adds :math:`W_j * \max(0, a_j x + b_j)` to the channels x of all layers before it. Three things make it cheap:
+
+- A channel's mean and variance over the batch are the same for every layer that sees it, so they are taken once.
+- A convolution is one matrix product, of all taps with all channels, and a sum of its shifted rows: libraries are slow
+  with a few channels. Backwards, one unfolded gradient serves both the weights and the channels.
+- Channels of all layers lie in one array, in which nothing is copied, and it is gone through in pieces that stay near
+  the processor. Normalised channels are computed again on the way back and not kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+PIECE = 4096  # grid points that are gone through at once
+
+
+class LayerNumbers(NamedTuple):
+    """The numbers of one layer, of c channels before it.
+
+    Args:
+        scale, shift: of the normalised channels, (c).
+        weight: of the convolution, (growth, c, 3, 3).
+        mean, variance: of the channels, where those of the batch are not taken, (c).
+    """
+
+    scale: Tensor
+    shift: Tensor
+    weight: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+class Taps(NamedTuple):
+    """A 3x3 kernel as columns and lines of shifts; a field lies in memory line by line, image by image.
+
+    Args:
+        growth: channels that the kernel adds.
+        grid: lines and columns.
+    """
+
+    growth: int
+    grid: tuple[int, int]
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """(growth, c, 3, 3) to (9 · growth, c), columns of the kernel first, then lines."""
+        return weight.permute(3, 2, 0, 1).reshape(9 * self.growth, -1)
+
+    def weight(self, matrix: Tensor) -> Tensor:
+        """The way back of `matrix`."""
+        return matrix.view(3, 3, self.growth, -1).permute(2, 3, 1, 0)
+
+    def gather(self, products: Tensor) -> Tensor:
+        """Products of all taps, (9 · growth, points), to the convolution, (growth, points); overwrites them."""
+        self._cut(products)
+        left, middle, right = products.view(3, -1)
+        middle[1:] += left[:-1]
+        middle[:-1] += right[1:]
+        columns = self.grid[1]
+        self._cut_lines(products)
+        above, centre, below = products.view(3, 3, -1)[1]
+        centre[columns:] += above[:-columns]
+        centre[:-columns] += below[columns:]
+        return centre.view(self.growth, -1)
+
+    def spread(self, gradient: Tensor, out: Tensor) -> None:
+        """The gradient of a convolution, (growth, points), to that of the products: the transpose of `gather`."""
+        columns = self.grid[1]
+        above, centre, below = out.view(3, 3, -1)[1]
+        centre.view(self.growth, -1).copy_(gradient)
+        above[:-columns] = centre[columns:]
+        below[columns:] = centre[:-columns]
+        self._cut_lines(out)
+        left, middle, right = out.view(3, -1)
+        left[:-1] = middle[1:]
+        right[1:] = middle[:-1]
+        self._cut(out)
+
+    def _cut(self, products: Tensor) -> None:
+        """Nothing comes from the neighbouring line."""
+        taps = products.view(3, -1, self.grid[1])
+        taps[0, :, -1] = 0
+        taps[2, :, 0] = 0
+
+    def _cut_lines(self, products: Tensor) -> None:
+        """Nothing comes from the neighbouring image."""
+        lines = products.view(3, 3, -1, *self.grid)[1]
+        lines[0, :, -1] = 0
+        lines[2, :, 0] = 0
+
+
+class _DenseBlock(torch.autograd.Function):
+    """The block as autograd sees it: channels and the numbers of all layers to all channels and their moments."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, training: bool, epsilon: float, *numbers: Tensor) -> tuple[Tensor, ...]:
+        layers = _layers(numbers)
+        growth, begin = len(layers[0].weight), len(x)
+        channels = x.new_empty(begin + growth * len(layers), *x.shape[1:])
+        channels[:begin] = x
+        flat, moments = channels.flatten(1), _Moments(channels.flatten(1), training, epsilon)
+        moments.settle(0, begin)
+        for layer in layers:
+            seen = layer.weight.shape[1]
+            _add_layer(flat, layer, moments.line(layer), Taps(growth, _grid(x)))
+            moments.settle(seen, seen + growth)
+        ctx.save_for_backward(channels, moments.mean, moments.rate, *numbers)
+        ctx.training, ctx.epsilon = training, epsilon
+        ctx.mark_non_differentiable(moments.mean, moments.variance)
+        return channels, moments.mean, moments.variance
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        channels, mean, rate, *numbers = ctx.saved_tensors
+        layers = _layers(numbers)
+        back = _Back(channels, gradient, mean, rate, ctx.training, ctx.epsilon)
+        found = [back.layer(layer) for layer in reversed(layers)]
+        back.finish(0, layers[0].weight.shape[1])
+        parts = [part for layer in reversed(found) for part in (*layer, None, None)]
+        return back.gradient[: layers[0].weight.shape[1]].view(-1, *channels.shape[1:]), None, None, *parts
+
+
+class _Moments:
+    """Mean and 1/√(variance + ε) of channels that become known layer by layer."""
+
+    def __init__(self, flat: Tensor, training: bool, epsilon: float) -> None:
+        self.flat, self.training, self.epsilon = flat, training, epsilon
+        self.mean, self.variance, self.rate = flat.new_zeros(3, len(flat))
+
+    def settle(self, first: int, last: int) -> None:
+        """Take those of channels that are now there."""
+        if not self.training:
+            return
+        own = self.flat[first:last]
+        self.mean[first:last] = own.mean(1)
+        away = own - self.mean[first:last, None]
+        self.variance[first:last] = away.square_().mean(1)
+        self.rate[first:last] = (self.variance[first:last] + self.epsilon).rsqrt()
+
+    def line(self, layer: LayerNumbers) -> tuple[Tensor, Tensor]:
+        """a and b of the layer."""
+        return _line(layer, self.mean, self.rate, self.training, self.epsilon)
+
+
+def _line(
+    layer: LayerNumbers, mean: Tensor, rate: Tensor, training: bool, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    seen = len(layer.scale)
+    mean, rate = (mean[:seen], rate[:seen]) if training else (layer.mean, (layer.variance + epsilon).rsqrt())
+    a = layer.scale * rate
+    return a[:, None], (layer.shift - mean * a)[:, None]
+
+
+def _positive(x: Tensor, line: tuple[Tensor, Tensor], out: Tensor) -> Tensor:
+    """max(0, a x + b)."""
+    return torch.mul(x, line[0], out=out).add_(line[1]).clamp_min_(0)
+
+
+def _add_layer(flat: Tensor, layer: LayerNumbers, line: tuple[Tensor, Tensor], taps: Taps) -> None:
+    """Write the channels of a layer behind those that it sees, (channels, points)."""
+    seen, matrix = layer.weight.shape[1], taps.matrix(layer.weight)
+    for piece, (normal, products) in _pieces(flat, taps, (seen, len(matrix))):
+        _positive(flat[:seen, piece], line, normal)
+        torch.mm(matrix, normal, out=products)
+        flat[seen : seen + taps.growth, piece] = taps.gather(products)
+
+
+class _Back:
+    """The way back through a block, the last layer first."""
+
+    def __init__(
+        self, channels: Tensor, gradient: Tensor, mean: Tensor, rate: Tensor, training: bool, epsilon: float
+    ) -> None:
+        self.flat, self.grid = channels.flatten(1), _grid(channels)
+        self.gradient = gradient.flatten(1).clone(memory_format=torch.contiguous_format)
+        self.mean, self.rate, self.training, self.epsilon = mean, rate, training, epsilon
+        self.scaled = torch.zeros_like(mean), torch.zeros_like(mean)  # sums of γ times the gradients of δ and of γ
+
+    def layer(self, layer: LayerNumbers) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of scale, shift and weight; the gradient of the channels that the layer sees grows."""
+        growth, seen = layer.weight.shape[:2]
+        self.finish(seen, seen + growth)
+        taps, line = Taps(growth, self.grid), _line(layer, self.mean, self.rate, self.training, self.epsilon)
+        matrix = taps.matrix(layer.weight)
+        weight, shift, product = torch.zeros_like(matrix), torch.zeros_like(layer.shift), torch.zeros_like(layer.scale)
+        for piece, (normal, slope, products) in _pieces(self.flat, taps, (seen, seen, len(matrix))):
+            x = self.flat[:seen, piece]
+            taps.spread(self.gradient[seen : seen + growth, piece], products)
+            weight.addmm_(products, _positive(x, line, normal).mT)
+            torch.mm(matrix.mT, products, out=slope)
+            slope.mul_(normal.sign_())
+            shift += slope.sum(1)
+            product += torch.mul(slope, x, out=normal).sum(1)
+            self.gradient[:seen, piece] += slope.mul_(line[0])
+        scale = self._of_scale(layer, product, shift)
+        if self.training:
+            self.scaled[0][:seen] += layer.scale * shift
+            self.scaled[1][:seen] += layer.scale * scale
+        return scale, shift, taps.weight(weight)
+
+    def _of_scale(self, layer: LayerNumbers, product: Tensor, shift: Tensor) -> Tensor:
+        """Gradient of γ, from the sums of the gradient times the channel and of the gradient."""
+        seen = len(layer.scale)
+        if self.training:
+            return (product - self.mean[:seen] * shift) * self.rate[:seen]
+        return (product - layer.mean * shift) * (layer.variance + self.epsilon).rsqrt()
+
+    def finish(self, first: int, last: int) -> None:
+        """Take off what channels do by way of their own mean and variance, once all layers that see them are through.
+
+        With D the gradient of the normalised channel, its own is rate · (D - mean(D) - normalised · mean(D · normalised)).
+        """
+        if not self.training:
+            return
+        rate, points = self.rate[first:last], self.flat.shape[1]
+        tilt = self.scaled[1][first:last] / points * rate
+        level = self.scaled[0][first:last] / points - tilt * self.mean[first:last]
+        x = self.flat[first:last]
+        for start in range(0, points, PIECE):
+            piece = slice(start, start + PIECE)
+            self.gradient[first:last, piece] -= (x[:, piece] * (tilt * rate)[:, None]).add_((level * rate)[:, None])
+
+
+def _pieces(flat: Tensor, taps: Taps, heights: Sequence[int]) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Pieces of whole images, each with arrays of so many rows to work in, which are used again for the next one."""
+    image = taps.grid[0] * taps.grid[1]
+    length = max(1, PIECE // image) * image
+    work = [flat.new_empty(height * length) for height in heights]
+    for start in range(0, flat.shape[1], length):
+        points = min(length, flat.shape[1] - start)
+        parts = zip(heights, work, strict=True)
+        yield slice(start, start + points), [array[: h * points].view(h, points) for h, array in parts]
+
+
+def _grid(x: Tensor) -> tuple[int, int]:
+    return x.shape[2], x.shape[3]
+
+
+def _layers(numbers: Sequence[Tensor]) -> list[LayerNumbers]:
+    """The numbers of layers one behind the other."""
+    return [LayerNumbers(*numbers[i : i + 5]) for i in range(0, len(numbers), 5)]
+
+
+def dense_block(
+    x: Tensor, layers: Sequence[LayerNumbers], *, training: bool, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """All channels after a block, (channels, rows, lines, columns), and mean and variance of each in training.
+
+    Args:
+        x: channels before it, (c, rows, lines, columns).
+        layers: numbers of each layer.
+        training: whether mean and variance of the batch are taken.
+        epsilon: added to variances.
+    """
+    found: tuple[Tensor, Tensor, Tensor] = _DenseBlock.apply(
+        x, training, epsilon, *(number for layer in layers for number in layer)
+    )
+    return found
