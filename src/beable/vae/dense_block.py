@@ -3,8 +3,8 @@ r"""A dense block of a two-dimensional grid as one operation, for a processor.
 Layer j adds :math:`W_j * \max(0, a_j x + b_j)` to the channels x of all layers before it. Three things make it cheap:
 
 - A channel's mean and variance over the batch are the same for every layer that sees it, so they are taken once.
-- A convolution is one matrix product, of all taps with all channels, and a sum of its shifted rows: libraries are slow
-  with a few channels. Backwards, one unfolded gradient serves both the weights and the channels.
+- A convolution is a product of matrices, of the taps of a line with all channels, for each of three lines, and a sum of
+  shifted columns: libraries are slow with a few channels. Backwards, one spread gradient serves weights and channels.
 - Channels of all layers lie in one array, in which nothing is copied, and it is gone through in pieces that stay near
   the processor. Normalised channels are computed again on the way back and not kept.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-PIECE = 4096  # grid points that are gone through at once
+PIECE = 16384  # grid points that are gone through at once
 
 
 class LayerNumbers(NamedTuple):
@@ -36,7 +36,9 @@ class LayerNumbers(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """A 3x3 kernel as columns and lines of shifts; a field lies in memory line by line, image by image.
+    """A 3x3 kernel as shifts of fields that lie in memory line by line, with a line of zeros around every image.
+
+    A shift by a line is another beginning of the same memory, a shift by a column a sum of shifted products.
 
     Args:
         growth: channels that the kernel adds.
@@ -46,36 +48,38 @@ class Taps(NamedTuple):
     growth: int
     grid: tuple[int, int]
 
-    def matrix(self, weight: Tensor) -> Tensor:
-        """(growth, c, 3, 3) to (9 · growth, c), columns of the kernel first, then lines."""
-        return weight.permute(3, 2, 0, 1).reshape(9 * self.growth, -1)
+    def matrices(self, weight: Tensor) -> Tensor:
+        """(growth, c, 3, 3) to one matrix for each line of the kernel, (3, 3 · growth, c)."""
+        return weight.permute(2, 3, 0, 1).reshape(3, 3 * self.growth, -1)
 
-    def weight(self, matrix: Tensor) -> Tensor:
-        """The way back of `matrix`."""
-        return matrix.view(3, 3, self.growth, -1).permute(2, 3, 1, 0)
+    def weight(self, matrices: Tensor) -> Tensor:
+        """The way back of `matrices`."""
+        return matrices.view(3, 3, self.growth, -1).permute(2, 3, 0, 1)
 
-    def gather(self, products: Tensor) -> Tensor:
-        """Products of all taps, (9 · growth, points), to the convolution, (growth, points); overwrites them."""
-        self._cut(products)
-        left, middle, right = products.view(3, -1)
+    def inside(self, lined: Tensor) -> Tensor:
+        """Images in an array with lines of zeros, (channels, images, lines, columns)."""
+        lines, columns = self.grid
+        return lined[:, columns:-columns].unflatten(1, (-1, lines + 1, columns))[:, :, :lines]  # type: ignore[no-any-return,no-untyped-call]
+
+    def shifted(self, lined: Tensor, line: int) -> Tensor:
+        """The array as seen from 0, 1 or 2 lines after its beginning."""
+        columns = self.grid[1]
+        return lined[:, line * columns : lined.shape[1] - (2 - line) * columns]
+
+    def convolve(self, matrices: Tensor, lined: Tensor, out: Tensor) -> Tensor:
+        """The convolution of channels with lines of zeros, (growth, images, lines, columns); ``out`` to work in."""
+        products = torch.mm(matrices[1], self.shifted(lined, 1), out=self.shifted(out, 1))
+        products.addmm_(matrices[0], self.shifted(lined, 0)).addmm_(matrices[2], self.shifted(lined, 2))
+        self._cut(out)
+        left, middle, right = out.view(3, -1)
         middle[1:] += left[:-1]
         middle[:-1] += right[1:]
-        columns = self.grid[1]
-        self._cut_lines(products)
-        above, centre, below = products.view(3, 3, -1)[1]
-        centre[columns:] += above[:-columns]
-        centre[:-columns] += below[columns:]
-        return centre.view(self.growth, -1)
+        return self.inside(middle.view(self.growth, -1))
 
     def spread(self, gradient: Tensor, out: Tensor) -> None:
-        """The gradient of a convolution, (growth, points), to that of the products: the transpose of `gather`."""
-        columns = self.grid[1]
-        above, centre, below = out.view(3, 3, -1)[1]
-        centre.view(self.growth, -1).copy_(gradient)
-        above[:-columns] = centre[columns:]
-        below[columns:] = centre[:-columns]
-        self._cut_lines(out)
+        """The gradient of a convolution, (growth, images, lines, columns), to that of its products with one line."""
         left, middle, right = out.view(3, -1)
+        self.inside(middle.view(self.growth, -1)).copy_(gradient)
         left[:-1] = middle[1:]
         right[1:] = middle[:-1]
         self._cut(out)
@@ -85,12 +89,6 @@ class Taps(NamedTuple):
         taps = products.view(3, -1, self.grid[1])
         taps[0, :, -1] = 0
         taps[2, :, 0] = 0
-
-    def _cut_lines(self, products: Tensor) -> None:
-        """Nothing comes from the neighbouring image."""
-        lines = products.view(3, 3, -1, *self.grid)[1]
-        lines[0, :, -1] = 0
-        lines[2, :, 0] = 0
 
 
 class _DenseBlock(torch.autograd.Function):
@@ -153,7 +151,7 @@ def _line(
     seen = len(layer.scale)
     mean, rate = (mean[:seen], rate[:seen]) if training else (layer.mean, (layer.variance + epsilon).rsqrt())
     a = layer.scale * rate
-    return a[:, None], (layer.shift - mean * a)[:, None]
+    return a.view(-1, 1, 1, 1), (layer.shift - mean * a).view(-1, 1, 1, 1)
 
 
 def _positive(x: Tensor, line: tuple[Tensor, Tensor], out: Tensor) -> Tensor:
@@ -163,11 +161,10 @@ def _positive(x: Tensor, line: tuple[Tensor, Tensor], out: Tensor) -> Tensor:
 
 def _add_layer(flat: Tensor, layer: LayerNumbers, line: tuple[Tensor, Tensor], taps: Taps) -> None:
     """Write the channels of a layer behind those that it sees, (channels, points)."""
-    seen, matrix = layer.weight.shape[1], taps.matrix(layer.weight)
-    for piece, (normal, products) in _pieces(flat, taps, (seen, len(matrix))):
-        _positive(flat[:seen, piece], line, normal)
-        torch.mm(matrix, normal, out=products)
-        flat[seen : seen + taps.growth, piece] = taps.gather(products)
+    seen, matrices = layer.weight.shape[1], taps.matrices(layer.weight)
+    for images, (normal, products) in _pieces(flat, taps, (seen, 3 * taps.growth)):
+        _positive(images[:seen], line, taps.inside(normal))
+        images[seen : seen + taps.growth] = taps.convolve(matrices, normal, products)
 
 
 class _Back:
@@ -186,17 +183,25 @@ class _Back:
         growth, seen = layer.weight.shape[:2]
         self.finish(seen, seen + growth)
         taps, line = Taps(growth, self.grid), _line(layer, self.mean, self.rate, self.training, self.epsilon)
-        matrix = taps.matrix(layer.weight)
-        weight, shift, product = torch.zeros_like(matrix), torch.zeros_like(layer.shift), torch.zeros_like(layer.scale)
-        for piece, (normal, slope, products) in _pieces(self.flat, taps, (seen, seen, len(matrix))):
-            x = self.flat[:seen, piece]
-            taps.spread(self.gradient[seen : seen + growth, piece], products)
-            weight.addmm_(products, _positive(x, line, normal).mT)
-            torch.mm(matrix.mT, products, out=slope)
-            slope.mul_(normal.sign_())
+        matrices = taps.matrices(layer.weight)
+        weight, shift, product = torch.zeros_like(matrices), torch.zeros_like(layer.shift), torch.zeros_like(layer.scale)
+        heights = seen, seen, 3 * growth
+        gradients = _images(self.gradient, taps)
+        for (images, work), own in zip(_pieces(self.flat, taps, heights), gradients, strict=True):
+            x, (normal, sloped, products) = images[:seen], work
+            taps.spread(own[seen : seen + growth], products)
+            _positive(x, line, taps.inside(normal))
+            normals, slope = taps.shifted(normal, 1), taps.shifted(sloped, 1)
+            torch.mm(matrices[1].mT, taps.shifted(products, 1), out=slope)
+            for of in (0, 2):
+                slope.addmm_(matrices[of].mT, taps.shifted(products, 2 - of))
+            for of in range(3):
+                weight[of].addmm_(taps.shifted(products, 2 - of), normals.mT)
+            slope.mul_(normals.sign_())
             shift += slope.sum(1)
-            product += torch.mul(slope, x, out=normal).sum(1)
-            self.gradient[:seen, piece] += slope.mul_(line[0])
+            torch.mul(taps.inside(sloped), x, out=taps.inside(normal))
+            product += normals.sum(1)
+            own[:seen] += taps.inside(sloped).mul_(line[0])
         scale = self._of_scale(layer, product, shift)
         if self.training:
             self.scaled[0][:seen] += layer.scale * shift
@@ -226,15 +231,21 @@ class _Back:
             self.gradient[first:last, piece] -= (x[:, piece] * (tilt * rate)[:, None]).add_((level * rate)[:, None])
 
 
-def _pieces(flat: Tensor, taps: Taps, heights: Sequence[int]) -> Iterator[tuple[slice, list[Tensor]]]:
-    """Pieces of whole images, each with arrays of so many rows to work in, which are used again for the next one."""
-    image = taps.grid[0] * taps.grid[1]
-    length = max(1, PIECE // image) * image
-    work = [flat.new_empty(height * length) for height in heights]
-    for start in range(0, flat.shape[1], length):
-        points = min(length, flat.shape[1] - start)
-        parts = zip(heights, work, strict=True)
-        yield slice(start, start + points), [array[: h * points].view(h, points) for h, array in parts]
+def _images(flat: Tensor, taps: Taps) -> tuple[Tensor, ...]:
+    """Pieces of whole images, (channels, images, lines, columns)."""
+    lines, columns = taps.grid
+    return flat.view(len(flat), -1, lines, columns).split(max(1, PIECE // (lines * columns)), 1)
+
+
+def _pieces(flat: Tensor, taps: Taps, heights: Sequence[int]) -> Iterator[tuple[Tensor, list[Tensor]]]:
+    """Pieces of whole images, each with arrays to work in, zero at the lines around them, used again for the next."""
+    lines, columns = taps.grid
+    work: list[Tensor] = []
+    for images in _images(flat, taps):
+        length = (images.shape[1] * (lines + 1) + 2) * columns
+        if not work or work[0].shape[1] != length:
+            work = [flat.new_zeros(height, length) for height in heights]
+        yield images, work
 
 
 def _grid(x: Tensor) -> tuple[int, int]:
