@@ -179,7 +179,7 @@ class Layer(nn.Module):
 
 
 class Block(nn.Module):
-    """Layers that each see the channels of all before.
+    """Layers that each see the channels of all before, and a last one that halves the number of channels.
 
     Args:
         inputs: number of channels before the block.
@@ -194,21 +194,24 @@ class Block(nn.Module):
         self.layers = nn.ModuleList(
             Layer(inputs + j * growth, growth, 3, noise, dimensions=dimensions) for j in range(layers)
         )
+        self.outputs = (inputs + layers * growth) // 2
+        self.last = Layer(inputs + layers * growth, self.outputs, 1, noise, dimensions=dimensions)
 
     def forward(self, x: Tensor, k: int) -> Tensor:
-        """(inputs, rows, *grid) of member k to (inputs + layers · growth, rows, *grid)."""
+        """(inputs, rows, *grid) of member k to (outputs, rows, *grid)."""
         if x.ndim == 4 and x.device.type == "cpu":
             return self._at_once(x, k)
         for layer in self.layers:
             x = torch.cat([x, layer(x, k)])
-        return x
+        y: Tensor = self.last(x, k)
+        return y
 
     def _at_once(self, x: Tensor, k: int) -> Tensor:
-        norms = [layer.norm for layer in self.layers]
-        numbers = [layer.numbers(k) for layer in self.layers]
+        layers = [*self.layers, self.last]
+        norms, numbers = [layer.norm for layer in layers], [layer.numbers(k) for layer in layers]
         y, mean, variance = dense_block(x, numbers, training=self.training, epsilon=EPSILON)
         if self.training:
-            points = y[0].numel()
+            points = x[0].numel()
             for norm in norms:
                 norm.follow(k, mean, variance * points / max(points - 1, 1))
         return y
@@ -236,10 +239,9 @@ def _down(shape: DenseShape, noise: Noise) -> _Parts:
     ]
     channels = shape.first
     for layers in shape.down:
-        parts.append(Block(channels, layers, shape.growth, noise, dimensions))
-        wide = channels + layers * shape.growth
-        channels = wide // 2
-        parts.append(Layer(wide, channels, 1, noise, dimensions=dimensions))
+        block = Block(channels, layers, shape.growth, noise, dimensions)
+        channels = block.outputs
+        parts.append(block)
         parts.append(Layer(channels, channels, 3, noise, dimensions=dimensions, stride=2))
     return _Parts(parts)
 
@@ -250,11 +252,10 @@ def _up(shape: DenseShape, noise: Noise, gain: float) -> _Parts:
     parts: list[nn.Module] = []
     channels, grids = shape.coarsest[0], shape.grids[-2::-1]
     for layers, grid in zip(shape.up, grids, strict=True):
-        parts.append(Block(channels, layers, shape.growth, noise, dimensions))
-        wide, last = channels + layers * shape.growth, grid == shape.shape[1:]
-        channels = wide // 2
-        parts.append(Layer(wide, channels, 1, noise, dimensions=dimensions))
-        ends, size = (outputs, 4) if last else (channels, 3)
+        block = Block(channels, layers, shape.growth, noise, dimensions)
+        channels = block.outputs
+        parts.append(block)
+        ends, size = (outputs, 4) if grid == shape.shape[1:] else (channels, 3)
         grown = {"stride": 2, "padding": (1,) * dimensions, "grown": grid}
         parts.append(Layer(channels, ends, size, noise, dimensions=dimensions, **grown))
     parts.append(Kernel(outputs, outputs, 5, noise, dimensions=dimensions, gain=gain))

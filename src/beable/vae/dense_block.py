@@ -24,7 +24,7 @@ class LayerNumbers(NamedTuple):
 
     Args:
         scale, shift: of the normalised channels, (c).
-        weight: of the convolution, (growth, c, 3, 3).
+        weight: of the convolution, (growth, c, 3, 3); of the last layer, (outputs, c, 1, 1).
         mean, variance: of the channels, where those of the batch are not taken, (c).
     """
 
@@ -43,18 +43,30 @@ class Taps(NamedTuple):
     Args:
         growth: channels that the kernel adds.
         grid: lines and columns.
+        size: lines of the kernel and columns, 3 or 1.
     """
 
     growth: int
     grid: tuple[int, int]
+    size: int = 3
+
+    @property
+    def height(self) -> int:
+        """Products with one line of the kernel."""
+        return self.size * self.growth
+
+    @property
+    def shifts(self) -> list[tuple[int, int]]:
+        """Number of each line of the kernel, the middle one first, and how many lines further it begins."""
+        return [(1, 1), (0, 0), (2, 2)] if self.size == 3 else [(0, 1)]
 
     def matrices(self, weight: Tensor) -> Tensor:
-        """(growth, c, 3, 3) to one matrix for each line of the kernel, (3, 3 · growth, c)."""
-        return weight.permute(2, 3, 0, 1).reshape(3, 3 * self.growth, -1)
+        """(growth, c, size, size) to one matrix for each line of the kernel, (size, size · growth, c)."""
+        return weight.permute(2, 3, 0, 1).reshape(self.size, self.height, -1)
 
     def weight(self, matrices: Tensor) -> Tensor:
         """The way back of `matrices`."""
-        return matrices.view(3, 3, self.growth, -1).permute(2, 3, 0, 1)
+        return matrices.view(self.size, self.size, self.growth, -1).permute(2, 3, 0, 1)
 
     def inside(self, lined: Tensor) -> Tensor:
         """Images in an array with lines of zeros, (channels, images, lines, columns)."""
@@ -68,8 +80,11 @@ class Taps(NamedTuple):
 
     def convolve(self, matrices: Tensor, lined: Tensor, out: Tensor) -> Tensor:
         """The convolution of channels with lines of zeros, (growth, images, lines, columns); ``out`` to work in."""
-        products = torch.mm(matrices[1], self.shifted(lined, 1), out=self.shifted(out, 1))
-        products.addmm_(matrices[0], self.shifted(lined, 0)).addmm_(matrices[2], self.shifted(lined, 2))
+        products = self.shifted(out, 1)
+        for line, shift in self.shifts:
+            torch.addmm(products, matrices[line], self.shifted(lined, shift), beta=float(shift != 1), out=products)
+        if self.size == 1:
+            return self.inside(out)
         self._cut(out)
         left, middle, right = out.view(3, -1)
         middle[1:] += left[:-1]
@@ -78,6 +93,9 @@ class Taps(NamedTuple):
 
     def spread(self, gradient: Tensor, out: Tensor) -> None:
         """The gradient of a convolution, (growth, images, lines, columns), to that of its products with one line."""
+        if self.size == 1:
+            self.inside(out).copy_(gradient)
+            return
         left, middle, right = out.view(3, -1)
         self.inside(middle.view(self.growth, -1)).copy_(gradient)
         left[:-1] = middle[1:]
@@ -96,7 +114,7 @@ class _DenseBlock(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, training: bool, epsilon: float, *numbers: Tensor) -> tuple[Tensor, ...]:
-        layers = _layers(numbers)
+        *layers, last = _layers(numbers)
         growth, begin = len(layers[0].weight), len(x)
         channels = x.new_empty(begin + growth * len(layers), *x.shape[1:])
         channels[:begin] = x
@@ -104,20 +122,26 @@ class _DenseBlock(torch.autograd.Function):
         moments.settle(0, begin)
         for layer in layers:
             seen = layer.weight.shape[1]
-            _add_layer(flat, layer, moments.line(layer), Taps(growth, _grid(x)))
+            _write_layer(flat, layer, moments.line(layer), Taps(growth, _grid(x)), flat[seen : seen + growth])
             moments.settle(seen, seen + growth)
+        out = x.new_empty(len(last.weight), *x.shape[1:])
+        _write_layer(flat, last, moments.line(last), Taps(len(out), _grid(x), 1), out.flatten(1))
         ctx.save_for_backward(channels, moments.mean, moments.rate, *numbers)
         ctx.training, ctx.epsilon = training, epsilon
         ctx.mark_non_differentiable(moments.mean, moments.variance)
-        return channels, moments.mean, moments.variance
+        return out, moments.mean, moments.variance
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         channels, mean, rate, *numbers = ctx.saved_tensors
-        layers = _layers(numbers)
-        back = _Back(channels, gradient, mean, rate, ctx.training, ctx.epsilon)
-        found = [back.layer(layer) for layer in reversed(layers)]
+        *layers, last = _layers(numbers)
+        back = _Back(channels, mean, rate, ctx.training, ctx.epsilon)
+        found = [back.layer(last, Taps(len(last.weight), back.grid, 1), gradient.flatten(1))]
+        for layer in reversed(layers):
+            growth, seen = layer.weight.shape[:2]
+            back.finish(seen, seen + growth)
+            found.append(back.layer(layer, Taps(growth, back.grid), back.gradient[seen : seen + growth]))
         back.finish(0, layers[0].weight.shape[1])
         parts = [part for layer in reversed(found) for part in (*layer, None, None)]
         return back.gradient[: layers[0].weight.shape[1]].view(-1, *channels.shape[1:]), None, None, *parts
@@ -145,9 +169,7 @@ class _Moments:
         return _line(layer, self.mean, self.rate, self.training, self.epsilon)
 
 
-def _line(
-    layer: LayerNumbers, mean: Tensor, rate: Tensor, training: bool, epsilon: float
-) -> tuple[Tensor, Tensor]:
+def _line(layer: LayerNumbers, mean: Tensor, rate: Tensor, training: bool, epsilon: float) -> tuple[Tensor, Tensor]:
     seen = len(layer.scale)
     mean, rate = (mean[:seen], rate[:seen]) if training else (layer.mean, (layer.variance + epsilon).rsqrt())
     a = layer.scale * rate
@@ -159,44 +181,50 @@ def _positive(x: Tensor, line: tuple[Tensor, Tensor], out: Tensor) -> Tensor:
     return torch.mul(x, line[0], out=out).add_(line[1]).clamp_min_(0)
 
 
-def _add_layer(flat: Tensor, layer: LayerNumbers, line: tuple[Tensor, Tensor], taps: Taps) -> None:
-    """Write the channels of a layer behind those that it sees, (channels, points)."""
+def _write_layer(flat: Tensor, layer: LayerNumbers, line: tuple[Tensor, Tensor], taps: Taps, out: Tensor) -> None:
+    """Write what a layer makes of the first channels, (channels, points)."""
     seen, matrices = layer.weight.shape[1], taps.matrices(layer.weight)
-    for images, (normal, products) in _pieces(flat, taps, (seen, 3 * taps.growth)):
+    pieces = zip(_pieces(flat, taps, (seen, taps.height)), _images(out, taps), strict=True)
+    for (images, (normal, products)), own in pieces:
         _positive(images[:seen], line, taps.inside(normal))
-        images[seen : seen + taps.growth] = taps.convolve(matrices, normal, products)
+        own.copy_(taps.convolve(matrices, normal, products))
 
 
 class _Back:
     """The way back through a block, the last layer first."""
 
-    def __init__(
-        self, channels: Tensor, gradient: Tensor, mean: Tensor, rate: Tensor, training: bool, epsilon: float
-    ) -> None:
+    def __init__(self, channels: Tensor, mean: Tensor, rate: Tensor, training: bool, epsilon: float) -> None:
         self.flat, self.grid = channels.flatten(1), _grid(channels)
-        self.gradient = gradient.flatten(1).clone(memory_format=torch.contiguous_format)
+        self.gradient = torch.zeros_like(self.flat)
         self.mean, self.rate, self.training, self.epsilon = mean, rate, training, epsilon
         self.scaled = torch.zeros_like(mean), torch.zeros_like(mean)  # sums of γ times the gradients of δ and of γ
 
-    def layer(self, layer: LayerNumbers) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of scale, shift and weight; the gradient of the channels that the layer sees grows."""
-        growth, seen = layer.weight.shape[:2]
-        self.finish(seen, seen + growth)
-        taps, line = Taps(growth, self.grid), _line(layer, self.mean, self.rate, self.training, self.epsilon)
-        matrices = taps.matrices(layer.weight)
-        weight, shift, product = torch.zeros_like(matrices), torch.zeros_like(layer.shift), torch.zeros_like(layer.scale)
-        heights = seen, seen, 3 * growth
-        gradients = _images(self.gradient, taps)
-        for (images, work), own in zip(_pieces(self.flat, taps, heights), gradients, strict=True):
+    def layer(self, layer: LayerNumbers, taps: Taps, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of scale, shift and weight; the gradient of the channels that the layer sees grows.
+
+        Args:
+            layer: its numbers.
+            taps: of its kernel.
+            gradient: of what the layer writes, (channels, points).
+        """
+        seen, matrices = layer.weight.shape[1], taps.matrices(layer.weight)
+        line = _line(layer, self.mean, self.rate, self.training, self.epsilon)
+        weight, shift, product = (
+            torch.zeros_like(matrices),
+            torch.zeros_like(layer.shift),
+            torch.zeros_like(layer.scale),
+        )
+        pieces = _pieces(self.flat, taps, (seen, seen, taps.height))
+        grown = _images(self.gradient, taps)
+        for (images, work), own, given in zip(pieces, grown, _images(gradient, taps), strict=True):
             x, (normal, sloped, products) = images[:seen], work
-            taps.spread(own[seen : seen + growth], products)
+            taps.spread(given, products)
             _positive(x, line, taps.inside(normal))
             normals, slope = taps.shifted(normal, 1), taps.shifted(sloped, 1)
-            torch.mm(matrices[1].mT, taps.shifted(products, 1), out=slope)
-            for of in (0, 2):
-                slope.addmm_(matrices[of].mT, taps.shifted(products, 2 - of))
-            for of in range(3):
-                weight[of].addmm_(taps.shifted(products, 2 - of), normals.mT)
+            for of, by in taps.shifts:
+                there = taps.shifted(products, 2 - by)
+                torch.addmm(slope, matrices[of].mT, there, beta=float(by != 1), out=slope)
+                weight[of].addmm_(there, normals.mT)
             slope.mul_(normals.sign_())
             shift += slope.sum(1)
             torch.mul(taps.inside(sloped), x, out=taps.inside(normal))
@@ -260,11 +288,13 @@ def _layers(numbers: Sequence[Tensor]) -> list[LayerNumbers]:
 def dense_block(
     x: Tensor, layers: Sequence[LayerNumbers], *, training: bool, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """All channels after a block, (channels, rows, lines, columns), and mean and variance of each in training.
+    """What a last layer of 1x1 makes of all channels after a block, (outputs, rows, lines, columns), and their moments.
+
+    Mean and variance of each channel are zero in evaluation.
 
     Args:
         x: channels before it, (c, rows, lines, columns).
-        layers: numbers of each layer.
+        layers: numbers of each layer; the kernel of the last one is 1x1.
         training: whether mean and variance of the batch are taken.
         epsilon: added to variances.
     """
