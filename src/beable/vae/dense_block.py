@@ -132,7 +132,7 @@ class _DenseBlock(torch.autograd.Function):
         return out, moments.mean, moments.variance
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         channels, mean, rate, *numbers = ctx.saved_tensors
         *layers, last = _layers(numbers)
@@ -225,11 +225,11 @@ class _Back:
                 there = taps.shifted(products, 2 - by)
                 torch.addmm(slope, matrices[of].mT, there, beta=float(by != 1), out=slope)
                 weight[of].addmm_(there, normals.mT)
-            slope.mul_(normals.sign_())
+            torch.ops.aten.threshold_backward(slope, normals, 0, grad_input=slope)
             shift += slope.sum(1)
             torch.mul(taps.inside(sloped), x, out=taps.inside(normal))
             product += normals.sum(1)
-            own[:seen] += taps.inside(sloped).mul_(line[0])
+            own[:seen].addcmul_(taps.inside(sloped), line[0])
         scale = self._of_scale(layer, product, shift)
         if self.training:
             self.scaled[0][:seen] += layer.scale * shift
@@ -246,7 +246,7 @@ class _Back:
     def finish(self, first: int, last: int) -> None:
         """Take off what channels do by way of their own mean and variance, once all layers that see them are through.
 
-        With D the gradient of the normalised channel, its own is rate · (D - mean(D) - normalised · mean(D · normalised)).
+        With D the gradient of the normalised channel n, its own is rate · (D - mean(D) - n · mean(D n)).
         """
         if not self.training:
             return
@@ -262,7 +262,7 @@ class _Back:
 def _images(flat: Tensor, taps: Taps) -> tuple[Tensor, ...]:
     """Pieces of whole images, (channels, images, lines, columns)."""
     lines, columns = taps.grid
-    return flat.view(len(flat), -1, lines, columns).split(max(1, PIECE // (lines * columns)), 1)
+    return torch.split(flat.view(len(flat), -1, lines, columns), max(1, PIECE // (lines * columns)), 1)
 
 
 def _pieces(flat: Tensor, taps: Taps, heights: Sequence[int]) -> Iterator[tuple[Tensor, list[Tensor]]]:
@@ -298,7 +298,7 @@ def dense_block(
         training: whether mean and variance of the batch are taken.
         epsilon: added to variances.
     """
-    found: tuple[Tensor, Tensor, Tensor] = _DenseBlock.apply(
+    found: tuple[Tensor, Tensor, Tensor] = _DenseBlock.apply(  # type: ignore[no-untyped-call]
         x, training, epsilon, *(number for layer in layers for number in layer)
     )
     return found
