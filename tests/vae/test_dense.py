@@ -16,7 +16,8 @@ from beable.systems.darcy.simulator import Darcy
 from beable.training.ensemble import Batches, as_tensors, per_member
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
-from beable.vae.dense import DenseConv, DenseConvUp, DenseShape, Norm
+from beable.vae import dense_block
+from beable.vae.dense import Block, DenseConv, DenseConvUp, DenseShape, Norm
 from beable.vae.distributions import Noise
 from beable.vae.networks import Weighted
 from beable.vae.settings import ModelSettings, ObjectiveSettings
@@ -118,6 +119,31 @@ def test_the_network_computes_what_plain_layers_compute(training):
         for mine, norm in zip((p for p in ours.modules() if isinstance(p, Norm)), norms, strict=True):
             torch.testing.assert_close(mine.mean[1], norm.running_mean, rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(mine.variance[1], norm.running_var, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.numerical
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("piece", [1, 100, 16384])
+def test_a_block_at_once_is_its_layers_one_by_one(monkeypatch, training, piece):
+    """Of images in pieces of one, of a few with a rest, and all together."""
+    monkeypatch.setattr(dense_block, "PIECE", piece)
+    x, weight = Noise(1, (0,)).normal(3, 7, 5, 6)[0], Noise(2, (0,)).normal(4, 7, 5, 6)[0]
+    found = []
+    for way in ("_at_once", "_one_by_one"):
+        block = Block(3, 3, 2, Noise(0, (0,), "start"), 2).train(training)
+        with torch.no_grad():
+            for i, p in enumerate(block.parameters()):
+                p.add_(0.1 * Noise(3 + i, (0,)).normal(*p.shape[1:]))
+            for part in block.modules():
+                if isinstance(part, Norm):
+                    part.mean.add_(0.3)
+        own = x.clone().requires_grad_()
+        y = getattr(block, way)(own, 0)
+        (y * weight).sum().backward()
+        statistics = [t for part in block.modules() if isinstance(part, Norm) for t in (part.mean, part.variance)]
+        found.append([y.detach(), own.grad, *(p.grad for p in block.parameters()), *statistics])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
 def darcy(nodes, rows=40):

@@ -199,8 +199,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, k: int) -> Tensor:
         """(inputs, rows, *grid) of member k to (outputs, rows, *grid)."""
-        if x.ndim == 4 and x.device.type == "cpu":
-            return self._at_once(x, k)
+        return self._at_once(x, k) if x.ndim == 4 and x.device.type == "cpu" else self._one_by_one(x, k)
+
+    def _one_by_one(self, x: Tensor, k: int) -> Tensor:
         for layer in self.layers:
             x = torch.cat([x, layer(x, k)])
         y: Tensor = self.last(x, k)
