@@ -46,7 +46,8 @@ def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
     if left.shape == energy.shape:  # codes with a variance for each grid point leave nothing out
         energy = energy + left
     fixed = model.sigma**2 if model.variance == "fixed" else None
-    return collapsed_level(energy, dimension, model.variance in ("closed", "scalar"), variance=fixed)
+    shared = model.variance in ("closed", "scalar")
+    return collapsed_level(energy, dimension, shared, model.floor, variance=fixed)
 
 
 def over_regularised(

@@ -42,6 +42,7 @@ FIT = {
     "bootstrap": "training.bootstrap",
     "patience": "training.patience",
     "keep": "training.keep",
+    "device": "training.device",
     "held-out": "training.held_out",
     "group": "training.group",
     "blocks": "training.blocks",

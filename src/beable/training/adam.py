@@ -66,6 +66,6 @@ class Adam:
 
     def _begin(self, i: int) -> dict[str, Tensor]:
         p = self.parameters[i]
-        step = torch.zeros((), dtype=torch.float32)
+        step = torch.zeros((), dtype=torch.float32, device=p.device)
         self.state[i] = {"step": step, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
         return self.state[i]

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from beable.console.progress import Progress, told
-from beable.errors import DivergedError
+from beable.errors import DivergedError, UsageError
 from beable.training.adam import Adam
+from beable.training.device import device_named, moved
 from beable.training.ensemble import Batches, spread_rows
 from beable.training.settings import TrainingSettings
 from beable.vae.distributions import Bernoulli, Noise
@@ -43,7 +44,7 @@ class History:
     def append(self, step: int, terms: dict[str, Tensor]) -> None:
         self.steps.append(step)
         for name, value in terms.items():
-            self.terms.setdefault(name, []).append(value.detach().clone())
+            self.terms.setdefault(name, []).append(value.detach().cpu().clone())
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Best:
         training: loss of training rows there, (members).
         since: sum of that loss over the records since then, (members).
         over: whether the member has lost patience, so that a better record is no longer looked for, (members).
-        parameters: those kept.
+        parameters: those kept, and running statistics behind them.
     """
 
     loss: Tensor
@@ -102,21 +103,31 @@ class Fit:
         settings: TrainingSettings,
         penalty: ParticlePenalty | None = None,
     ) -> None:
-        self.vae, self.batches, self.held = vae, batches, held
+        self.device = device_named(settings.device)
+        if penalty is not None and self.device.type != "cpu":
+            raise UsageError("a penalty on particles is computed on the processor: set training.device = 'cpu'")
+        self.vae, self.batches, self.held = vae.to(self.device), batches, moved(held, self.device)
+        self.batches.rows = moved(self.batches.rows, self.device)
         self.objective, self.settings, self.penalty = objective, settings, penalty
+        self.vae.eval()  # but for the steps of training, so that rows do not depend on those beside them
         self.parameters = list(vae.parameters())
         rates = torch.tensor(settings.learning_rate).expand(len(vae.members))
-        self.base_rate, self.relative_rate = float(rates.max()), rates / rates.max()
+        self.base_rate, self.relative_rate = float(rates.max()), (rates / rates.max()).to(self.device)
         self.adam = Adam(self.parameters)
-        self.beta = objective.beta.start(len(vae.members))
+        self.beta = objective.beta.start(len(vae.members)).to(self.device)
         self.step, self.history, self.best = 0, History(), self._first_best()
 
     def _first_best(self) -> Best:
         members = len(self.vae.members)
-        worst, nothing = torch.full((members,), torch.finfo().max), torch.zeros(members)
-        kept = [p.detach().clone() for p in self.parameters]
-        first = torch.full((2, members), -1.0)  # no objective's
+        worst, nothing = (torch.full((members,), at, device=self.device) for at in (torch.finfo().max, 0.0))
+        kept = [p.detach().clone() for p in self._kept]
+        first = torch.full((2, members), -1.0, device=self.device)  # no objective's
         return Best(worst, first, nothing.long(), worst.clone(), nothing.clone(), nothing.bool(), kept)
+
+    @property
+    def _kept(self) -> list[Tensor]:
+        """What makes a member: parameters, and running statistics where it has them."""
+        return [*self.parameters, *self.vae.statistics]
 
     def run(self, save: Callable[["Fit"], None] | None = None, progress: Progress | None = None) -> None:
         """Train to the last step, or until all members over-fit, and keep each member's best parameters.
@@ -154,15 +165,17 @@ class Fit:
         return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
     def _advance(self) -> None:
+        self.vae.train()
         loss = self._loss(self.batches.at(self.step))
         self._refuse_nonsense(loss)
         self.adam.zero_grad()
         torch.autograd.backward(loss.total.sum())
+        self.vae.eval()
         self._clip()
         self._update()
         if self._regularised:
             distortion = loss.distortion.detach() * weights(self.vae, self.objective.scale).distortion
-            self.beta = self.objective.beta.update(self.beta, self.regularised_steps + 1, distortion)
+            self.beta = self.objective.beta.update(self.beta, self.regularised_steps + 1, distortion).to(self.device)
         self.step += 1
         if self.step % self.settings.record_every == 0 or self.step == self.settings.steps:
             self._record()
@@ -202,7 +215,7 @@ class Fit:
 
     def _learning_rate(self) -> float:
         if self.settings.decay == "none":
-            return self.base_rate
+            return self.base_rate * self.settings.share_of_rate(self.step)
         return self.base_rate * (0.01 + 0.99 * 0.5 * (1 + cos(pi * self.step / self.settings.steps)))
 
     def _clip(self) -> None:
@@ -269,7 +282,7 @@ class Fit:
         best.records = torch.where(better, len(self.history.steps), best.records)
         best.objective = torch.where(better, objective, best.objective)
         best.over = best.over | self._out_of_patience()
-        for kept, p in zip(best.parameters, self.parameters, strict=True):
+        for kept, p in zip(best.parameters, self._kept, strict=True):
             kept.copy_(torch.where(_by_member(better, p), p, kept))
 
     def _out_of_patience(self) -> Tensor:
@@ -285,7 +298,7 @@ class Fit:
         if self.settings.keep == "last":
             return
         found = self.best.records > 0
-        for kept, p in zip(self.best.parameters, self.parameters, strict=True):
+        for kept, p in zip(self.best.parameters, self._kept, strict=True):
             p.copy_(torch.where(_by_member(found, p), kept, p))
 
     def best_steps(self) -> list[int]:

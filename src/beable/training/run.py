@@ -515,15 +515,20 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     files.make_folder(folder)
     final = folder / f"step-{fit.step:08d}"
     temporary = files.make_folder(files.temporary(final))
-    arrays = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()} | {"beta": fit.beta.numpy()}
+    arrays = _arrays("vae", fit.vae.state_dict()) | {"beta": fit.beta.cpu().numpy()}
     for i, moments in enumerate(fit.adam.state):
-        arrays |= {f"adam/{i}/{k}": v.numpy() for k, v in moments.items()}
-    arrays |= {f"best/{name}": t.numpy() for name, t in fit.best.tensors.items()}
+        arrays |= _arrays(f"adam/{i}", moments)
+    arrays |= _arrays("best", fit.best.tensors)
     files.write_arrays(temporary / "state.safetensors", arrays)
     files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
     files.write_json(temporary / "step.json", {"step": fit.step, "cpu_seconds": spent})
     files.seal(temporary, CHECKPOINT_KIND, VERSION, {"step": fit.step})
     files.publish(temporary, final)
+
+
+def _arrays(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, FloatArray]:
+    """Named tensors as arrays whose names start with prefix/."""
+    return {f"{prefix}/{name}": t.cpu().numpy() for name, t in tensors.items()}
 
 
 def _restore(fit: Fit, folder: Path) -> float:
@@ -538,13 +543,18 @@ def _take_up(fit: Fit, path: Path) -> float:
     arrays = files.read_arrays(path / "state.safetensors")
     about = files.read_json(path / "step.json")
     _load_parameters(fit.vae, _under("vae", arrays), path)
-    fit.step, fit.beta = about["step"], torch.from_numpy(arrays["beta"].copy())
+    fit.step, fit.beta = about["step"], _placed(arrays["beta"], fit)
     for i in range(len(fit.parameters)):
         moments = _under(f"adam/{i}", arrays)
-        fit.adam.state[i] = {k: torch.from_numpy(v.copy()) for k, v in moments.items()}
-    fit.best = Best.of_tensors({name: torch.from_numpy(a.copy()) for name, a in _under("best", arrays).items()})
+        fit.adam.state[i] = {k: _placed(v, fit) for k, v in moments.items()}
+    fit.best = Best.of_tensors({name: _placed(a, fit) for name, a in _under("best", arrays).items()})
     fit.history = _history(files.read_arrays(path / "history.safetensors"))
     return float(about["cpu_seconds"])
+
+
+def _placed(array: FloatArray, fit: Fit) -> torch.Tensor:
+    """An array as a tensor where the training computes."""
+    return torch.from_numpy(array.copy()).to(fit.device)
 
 
 def _load_parameters(vae: VAE, arrays: Mapping[str, FloatArray], path: Path) -> None:
@@ -574,7 +584,7 @@ def _history(arrays: Mapping[str, FloatArray]) -> History:
 
 def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cpu_seconds: float) -> None:
     """Write the run; the manifest last."""
-    arrays: dict[str, FloatArray] = {f"vae/{k}": v.numpy() for k, v in fit.vae.state_dict().items()}
+    arrays = _arrays("vae", fit.vae.state_dict())
     arrays |= {f"representation/{k}": v for k, v in data.representation.state().items()}
     files.write_arrays(path / "state.safetensors", arrays)
     files.write_arrays(path / "history.safetensors", _history_arrays(fit.history))
@@ -587,7 +597,8 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "steps": fit.step,
         "kept_steps": fit.kept_steps(),
         "best_steps": fit.best_steps(),
-        "training_error": files.plain(fit.training_error().numpy()),
+        "training_error": files.plain(fit.training_error().cpu().numpy()),
+        "device": fit.device.type,
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
     }

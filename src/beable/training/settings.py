@@ -9,6 +9,7 @@ from beable.settings import SettingsModel
 from beable.vae.settings import ModelSettings, ObjectiveSettings
 
 RECORDS = 50
+Step = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -21,6 +22,8 @@ class TrainingSettings(SettingsModel):
         batch: rows in a batch; none takes all.
         learning_rate: learning rate of Adam; a list gives each member its own.
         decay: "cosine" lowers it to a hundredth along half a cosine, "none" keeps it.
+        drops: steps at which the learning rate drops, each with the share of the first rate from there on, such as
+            [[47200, 0.2]]; with decay "none".
         clip: largest norm of a member's gradient, per output and row; None leaves it.
         start: what the linear paths are set to at first, by independent or principal components, or at random; "mixed"
             gives members these three in turn, so that what they agree on does not come from the start.
@@ -35,6 +38,7 @@ class TrainingSettings(SettingsModel):
         patience: records, fifty in all, for which every member's held-out loss may fail to improve while its training
             loss goes on falling, over 200 steps at least; then training stops. none goes to the last step.
         keep: which parameters each member keeps, those of its "best" held-out record or of the "last" step.
+        device: "cpu", "cuda" (a graphics processor), or "auto" for the latter where PyTorch finds one.
     """
 
     members: int = Field(default=16, ge=1)
@@ -42,6 +46,7 @@ class TrainingSettings(SettingsModel):
     batch: int | None = Field(default=128, ge=1)
     learning_rate: Positive | tuple[Positive, ...] = 3e-3
     decay: Literal["cosine", "none"] = "cosine"
+    drops: tuple[tuple[Step, Positive], ...] = ()
     clip: float | None = Field(default=None, gt=0)
     start: Literal["ica", "pca", "random", "mixed"] = "ica"
     bootstrap: bool = False
@@ -53,6 +58,7 @@ class TrainingSettings(SettingsModel):
     rows: tuple[int, ...] | None = None
     patience: int | None = Field(default=10, ge=1)
     keep: Literal["best", "last"] = "best"
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
 
     @model_validator(mode="after")
     def _one_rate_a_member(self) -> Self:
@@ -65,6 +71,23 @@ class TrainingSettings(SettingsModel):
         if self.group and self.blocks is not None:
             raise ValueError("training.group and training.blocks both say which rows stay together: give one of them")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_to_lower_the_rate(self) -> Self:
+        if self.drops and self.decay != "none":
+            raise ValueError("training.drops and training.decay both lower the learning rate: give decay 'none'")
+        if list(self.drops) != sorted(self.drops):
+            raise ValueError("training.drops are not in the order of their steps")
+        return self
+
+    def share_of_rate(self, step: int) -> float:
+        """Share of the first learning rate that is left at a step by `drops`.
+
+        >>> training = TrainingSettings(decay="none", drops=((100, 0.2), (200, 0.1)))
+        >>> [training.share_of_rate(step) for step in (99, 100, 300)]
+        [1.0, 0.2, 0.1]
+        """
+        return next((share for first, share in reversed(self.drops) if step >= first), 1.0)
 
     @property
     def record_every(self) -> int:

@@ -199,6 +199,21 @@ class GroupedNormal:
         return -0.5 * (scaled.sum(-1) + constant)
 
 
+class FieldNormal(GroupedNormal):
+    """A normal likelihood of fields with nothing left out, whose variances belong to grid points or single outputs.
+
+    Output i of the m has variance i modulo their number, so that channels one behind the other share those of a grid.
+
+    >>> p = FieldNormal(torch.zeros(1, 1, 4), torch.zeros(1, 2), torch.tensor([0, 1, 0, 1]), torch.tensor([2.0, 2.0]))
+    >>> p.energy(torch.tensor([[[1.0, 2.0, 3.0, 0.0]]]), torch.zeros(1, 1, 2)).tolist()
+    [[[10.0, 4.0]]]
+    """
+
+    def energy(self, values: Tensor, residual_energy: Tensor) -> Tensor:
+        square = (values - self.mean) ** 2
+        return square.view(*square.shape[:2], -1, self.dimension.numel()).sum(-2)
+
+
 def group_energy(difference: Tensor, group: Tensor, residual_energy: Tensor) -> Tensor:
     """Squared sums by group plus the residual energy: (members, rows, m) and (members, rows, groups) to the latter."""
     square = difference**2

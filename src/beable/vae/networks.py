@@ -33,6 +33,16 @@ def activation_named(name: str) -> Callable[[Tensor], Tensor]:
     return ACTIVATIONS[name]
 
 
+def start_as_xavier(network: nn.Module) -> None:
+    """Widen uniform first weights to Glorot & Bengio's (2010) range, ±√(6 / (fan-in + fan-out)), biases to zero.
+
+    A layer that starts near zero keeps its share of that range.
+    """
+    for layer in network.modules():
+        if isinstance(layer, Weighted):
+            layer.start_as_xavier()
+
+
 def split_axis(x: Tensor, axis: int, lengths: Sequence[int]) -> Tensor:
     """The tensor with one axis taken apart into several."""
     return torch.unflatten(x, axis, tuple(lengths))
@@ -44,10 +54,35 @@ def apart(x: Tensor, first: int) -> tuple[Tensor, Tensor]:
 
 
 def _uniform(noise: Noise, shape: Sequence[int], fan_in: int, gain: float) -> nn.Parameter:
+    """First weights of each member, uniform in ± gain / √fan-in."""
     return nn.Parameter(gain * (2 * noise.uniform(*shape) - 1) / sqrt(fan_in))
 
 
-class Linear(nn.Module):
+class Weighted(nn.Module):
+    """A layer with first weights uniform in ± gain / √fan-in, each member from its own stream.
+
+    Args:
+        shape: of the weights of one member.
+        fans: fan-in that they are drawn for, and numbers that each output is made of and each input goes to.
+        noise: where they come from; its members are the ensemble's.
+        gain: factor on them.
+    """
+
+    def __init__(self, shape: Sequence[int], fans: tuple[int, int, int], noise: Noise, gain: float) -> None:
+        super().__init__()
+        self.fans = fans
+        self.weight = _uniform(noise, shape, fans[0], gain)
+
+    @torch.no_grad()
+    def start_as_xavier(self) -> None:
+        """Widen the weights to ±√(6 / (fan-in + fan-out)) times the gain; biases are zero."""
+        self.weight.mul_(sqrt(6 * self.fans[0] / (self.fans[1] + self.fans[2])))
+        for name, values in self.named_parameters(recurse=False):
+            if name == "bias":
+                values.zero_()
+
+
+class Linear(Weighted):
     """x W + b for each member.
 
     Args:
@@ -57,8 +92,7 @@ class Linear(nn.Module):
     """
 
     def __init__(self, inputs: int, outputs: int, noise: Noise, gain: float = 1.0) -> None:
-        super().__init__()
-        self.weight = _uniform(noise, (inputs, outputs), inputs, gain)
+        super().__init__((inputs, outputs), (inputs, inputs, outputs), noise, gain)
         self.bias = _uniform(noise, (1, outputs), inputs, gain)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,7 +129,7 @@ class MLP(nn.Module):
         return self.last(y) if self.last else y
 
 
-class Convolution(nn.Module):
+class Convolution(Weighted):
     """A convolution for each member, stride and padding as given; 1, 2 or 3 dimensions.
 
     The members lie beside each other in the channels of one grouped convolution.
@@ -120,12 +154,12 @@ class Convolution(nn.Module):
         stride: int = 1,
         gain: float = 1.0,
     ) -> None:
-        super().__init__()
+        points = kernel**dimensions
+        shape, fans = (outputs, inputs, *[kernel] * dimensions), (inputs * points, inputs * points, outputs * points)
+        super().__init__(shape, fans, noise, gain)
+        self.bias = _uniform(noise, (outputs,), fans[0], gain)
         self.outputs, self.stride, self.padding = outputs, stride, kernel // 2
         self.convolve = CONVOLUTIONS[dimensions]
-        fan_in = inputs * kernel**dimensions
-        self.weight = _uniform(noise, (outputs, inputs, *[kernel] * dimensions), fan_in, gain)
-        self.bias = _uniform(noise, (outputs,), fan_in, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """(members, rows, inputs, *grid) to (members, rows, outputs, *grid)."""

@@ -1,8 +1,8 @@
 """The settings of a VAE and of what its training minimises; nothing here imports torch before a training needs it."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from beable.errors import UsageError
 from beable.settings import SettingsModel, kind_or
@@ -29,28 +29,41 @@ class ModelSettings(SettingsModel):
         prior: name of the prior.
         prior_options: its own options.
         conditions: names of factors of the data set that encoder and decoder are conditioned on, such as ["gravity"].
-        network: "mlp" on any code, "conv" on fields, "points" on particles: an encoder that does not see their order.
+        network: "mlp" on any code, "conv" on fields, "dense-conv" on fields as Jacobsen & Duraisamy (2022) have it,
+            "points" on particles: an encoder that does not see their order.
         width: hidden units of a layer ("mlp", "points").
         depth: number of hidden layers ("mlp", "points"); 0 leaves a linear VAE.
         hidden: hidden units of each layer of the encoder instead, mirrored in the decoder ("mlp").
         channels: channels after each convolution ("conv"), mirrored in the decoder.
         decoder_channels: channels before each convolution of the decoder instead.
         stride: 2 halves the grid with each convolution, 1 keeps it ("conv").
-        head: hidden units between convolutions and latents ("conv"); four times the last channels by default.
+        head: hidden units between convolutions and latents ("conv", "dense-conv"); four times the last channels by
+            default, half the numbers of the coarsest grid ("dense-conv").
+        blocks: layers of each dense block ("dense-conv"), an odd number of blocks: those before the middle one belong
+            to the encoder, the others to the decoder.
+        growth: channels that each layer of a dense block adds ("dense-conv").
+        features: channels after the first convolution ("dense-conv").
         point: numbers that each particle has ("points").
-        activation: name in ``nn.ACTIVATIONS``.
+        activation: name in ``nn.ACTIVATIONS``; "dense-conv" always has "relu".
         likelihood: "normal" or "bernoulli".
         variance: of the normal likelihood: "closed" (the mean squared error of the batch, Rybkin et al. 2021),
-            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "fixed".
+            "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "pixel"
+            (learned for each grid point and shared by the channels, as the source), "output" (learned for each
+            number), "fixed".
         sigma: fixed standard deviation of the outputs, where the variance is fixed, in the code's units.
+        floor: standard deviation added to that of the outputs, in squares and in the code's units, unless it is fixed.
         linear: whether encoder and decoder have a linear path.
+        scaled: whether networks see the code in units of its typical size; False leaves it in its own, as the source.
+        bounded: whether the deviation of the latents is kept within bounds and starts small; False leaves the logarithm
+            of their variance free, as the source.
+        initial: range of the first weights, "fan-in" (± 1/√fan-in) or "xavier" (Glorot & Bengio 2010, biases zero).
     """
 
     latents: int = Field(default=2, ge=1)
     prior: Literal["standard", "gaussian", "hierarchical", "mixture"] = "standard"
     prior_options: dict[str, int | float | bool | list[float]] = Field(default={})
     conditions: tuple[str, ...] = ()
-    network: Literal["mlp", "conv", "points"] = "mlp"
+    network: Literal["mlp", "conv", "dense-conv", "points"] = "mlp"
     width: int = Field(default=32, ge=1)
     depth: int = Field(default=2, ge=0)
     hidden: tuple[Positive, ...] | None = None
@@ -58,12 +71,31 @@ class ModelSettings(SettingsModel):
     decoder_channels: tuple[Positive, ...] | None = Field(default=None, min_length=1)
     stride: Literal[1, 2] = 2
     head: tuple[Positive, ...] | None = None
+    blocks: tuple[Positive, ...] = Field(default=(4, 6, 4), min_length=1)
+    growth: int = Field(default=4, ge=1)
+    features: int = Field(default=2, ge=1)
     point: int = Field(default=2, ge=1)
     activation: str = "silu"
     likelihood: Literal["normal", "bernoulli"] = "normal"
-    variance: Literal["closed", "closed-channel", "scalar", "channel", "fixed"] = "closed"
+    variance: Literal["closed", "closed-channel", "scalar", "channel", "pixel", "output", "fixed"] = "closed"
     sigma: float = Field(default=1.0, gt=0)
+    floor: float = Field(default=0.0, ge=0)
     linear: bool = True
+    scaled: bool = True
+    bounded: bool = True
+    initial: Literal["fan-in", "xavier"] = "fan-in"
+
+    @model_validator(mode="after")
+    def _blocks_with_a_middle(self) -> Self:
+        if len(self.blocks) % 2 == 0:
+            raise ValueError(f"{len(self.blocks)} dense blocks have no middle one: give an odd number of blocks")
+        return self
+
+    @model_validator(mode="after")
+    def _floor_under_each_output(self) -> Self:
+        if self.variance == "output" and not self.floor:
+            raise ValueError("an output that never varies has no likelihood: give model.floor with variance 'output'")
+        return self
 
     @property
     def layers(self) -> list[int]:

@@ -11,17 +11,22 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from beable.errors import DataError, UsageError
 from beable.representations.representation import CodeSpec
-from beable.vae.distributions import Bernoulli, GroupedNormal, Noise, Normal, group_energy, row_sum
-from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid
+from beable.vae.dense import DenseConv, DenseConvUp, DenseShape, Norm
+from beable.vae.distributions import Bernoulli, FieldNormal, GroupedNormal, Noise, Normal, group_energy, row_sum
+from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid, start_as_xavier
 from beable.vae.priors import Prior, make_prior
 from beable.vae.settings import ModelSettings
 
 LOG_STD_RANGE = (-12.0, 3.0)
+FIELD_VARIANCES = ("pixel", "output")
+LEARNED_VARIANCES = ("scalar", "channel", *FIELD_VARIANCES)
 
 
 class Rows(NamedTuple):
@@ -76,7 +81,8 @@ class Encoder(nn.Module):
         features = code.group.size
         self.latents = settings.latents
         self.scale: Tensor
-        self.register_buffer("scale", torch.as_tensor(code.scale))
+        self.register_buffer("scale", torch.as_tensor(code.scale if settings.scaled else np.ones_like(code.scale)))
+        self.bounded = settings.bounded
         self.linear = Linear(features, settings.latents, noise) if settings.linear else None
         self.conditions = Conditions(settings.conditions)
         self.network = _encoder_network(code, settings, noise)
@@ -86,7 +92,7 @@ class Encoder(nn.Module):
         x = values / self.scale
         bend, log_std = self.network(self.conditions(x, conditions)).split(self.latents, dim=-1)
         mean = bend + self.linear(x) if self.linear is not None else bend
-        return Normal(mean, _softly_clamped(log_std - 3.0, *LOG_STD_RANGE))
+        return Normal(mean, _softly_clamped(log_std - 3.0, *LOG_STD_RANGE) if self.bounded else log_std / 2)
 
 
 def _softly_clamped(x: Tensor, low: float, high: float) -> Tensor:
@@ -97,6 +103,8 @@ def _softly_clamped(x: Tensor, low: float, high: float) -> Tensor:
 
 def _encoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> nn.Module:
     outputs, gain, known = 2 * settings.latents, 0.01 if settings.linear else 1.0, len(settings.conditions)
+    if settings.network == "dense-conv":
+        return DenseConv(_dense_shape(code, settings), settings.latents, noise, gain, known)
     if settings.network == "conv":
         shape = Pyramid(_grid(code), settings.channels, settings.stride, settings.head)
         return Conv(shape, outputs, noise, settings.activation, gain, known)
@@ -107,6 +115,8 @@ def _encoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> n
 
 def _decoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> nn.Module:
     gain, inputs = 0.01 if settings.linear else 1.0, settings.latents + len(settings.conditions)
+    if settings.network == "dense-conv":
+        return DenseConvUp(inputs, _dense_shape(code, settings), noise, gain)
     if settings.network == "conv":
         widths = settings.decoder_channels or settings.channels[::-1]
         return ConvUp(
@@ -115,13 +125,31 @@ def _decoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> n
     return MLP([inputs, *settings.layers[::-1], code.group.size], noise, settings.activation, gain)
 
 
+def _dense_shape(code: CodeSpec, settings: ModelSettings) -> DenseShape:
+    return DenseShape(_grid(code), settings.blocks, settings.growth, settings.features, settings.head)
+
+
 def _grid(code: CodeSpec) -> tuple[int, ...]:
     if len(code.shape) < 2:
         raise DataError(
-            f"a conv network needs fields, got a code of shape {code.shape}: "
+            f"a network of convolutions needs fields, got a code of shape {code.shape}: "
             "set representation.kind = 'fields' or model.network = 'mlp'"
         )
     return code.shape
+
+
+def variance_groups(code: CodeSpec, variance: str) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Number of the variance that each output has, and how many outputs of a snapshot share each variance."""
+    if variance not in FIELD_VARIANCES:
+        return code.group, code.dimension
+    outputs = code.group.size
+    if len(code.shape) < 2 or outputs != code.dimension.sum():
+        raise DataError(
+            f"a variance for each {variance} needs fields with nothing left out, got a code of shape {code.shape}: "
+            "set representation.kind = 'fields' or model.variance = 'channel'"
+        )
+    shared = outputs // code.shape[0] if variance == "pixel" else outputs
+    return np.arange(outputs) % shared, np.full(shared, outputs / shared)
 
 
 class Decoder(nn.Module):
@@ -133,15 +161,16 @@ class Decoder(nn.Module):
         self.scale: Tensor
         self.group: Tensor
         self.dimension: Tensor
-        self.register_buffer("scale", torch.full(code.scale.shape, float(code.scale.max())))
-        self.register_buffer("group", torch.as_tensor(code.group))
-        self.register_buffer("dimension", torch.as_tensor(code.dimension, dtype=torch.float32))
+        self.register_buffer("scale", torch.full(code.scale.shape, float(code.scale.max()) if settings.scaled else 1.0))
+        group, dimension = variance_groups(code, settings.variance)
+        self.register_buffer("group", torch.as_tensor(group))
+        self.register_buffer("dimension", torch.as_tensor(dimension, dtype=torch.float32))
         self.linear = Linear(settings.latents, code.group.size, noise) if settings.linear else None
         self.conditions = Conditions(settings.conditions)
         self.network = _decoder_network(code, settings, noise)
         level = 2 * math.log(settings.sigma) if settings.variance == "fixed" else 0.0
         start = torch.full((len(noise.members), self.dimension.numel()), level)
-        if settings.variance in ("scalar", "channel"):
+        if settings.variance in LEARNED_VARIANCES:
             self.log_variance = nn.Parameter(start[:, :1] if settings.variance == "scalar" else start)
         else:
             self.register_buffer("log_variance", start)
@@ -177,11 +206,24 @@ class Decoder(nn.Module):
             return Bernoulli(location)
         if like is not None and self.closed_form:
             return self._normal(location, self.closed_log_variance(location, like))
-        return self._normal(location, self.log_variance)
+        return self._normal(location, self.output_log_variance)
 
     def _normal(self, location: Tensor, log_variance: Tensor) -> GroupedNormal:
         shared = log_variance.expand(-1, self.dimension.numel())
-        return GroupedNormal(location, shared, self.group, self.dimension)
+        kind = FieldNormal if self.settings.variance in FIELD_VARIANCES else GroupedNormal
+        return kind(location, shared, self.group, self.dimension)
+
+    @property
+    def output_log_variance(self) -> Tensor:
+        """log of the stored variance of each output or group, (members, groups), with the floor under a learned one."""
+        learned = self.settings.variance in LEARNED_VARIANCES
+        return self._floored(self.log_variance) if learned else self.log_variance
+
+    def _floored(self, log_variance: Tensor) -> Tensor:
+        """log of the variance plus its floor; added and not cut off, so that what is small can grow again."""
+        if not self.settings.floor:
+            return log_variance
+        return torch.logaddexp(log_variance, log_variance.new_tensor(2 * math.log(self.settings.floor)))
 
     @torch.no_grad()
     def closed_log_variance(self, location: Tensor, rows: Rows) -> Tensor:
@@ -191,8 +233,8 @@ class Decoder(nn.Module):
         """
         energy = group_energy(rows.values - location, self.group, rows.residual_energy).mean(1)
         if self.settings.variance == "closed":
-            return (energy.sum(-1, keepdim=True) / self.dimension.sum()).log().expand_as(energy)
-        return (energy / self.dimension).log()
+            return self._floored((energy.sum(-1, keepdim=True) / self.dimension.sum()).log()).expand_as(energy)
+        return self._floored((energy / self.dimension).log())
 
     def distortion(self, p: GroupedNormal | Bernoulli, rows: Rows) -> Tensor:
         """-log p(y|z) of all outputs, in nats, (members, rows)."""
@@ -215,7 +257,15 @@ class VAE(nn.Module):
         self.members = list(noise.members)
         self.encoder = Encoder(code, settings, noise)
         self.decoder = Decoder(code, settings, noise)
+        if settings.initial == "xavier":
+            start_as_xavier(self)
         self.prior: Prior = make_prior(settings.prior, settings.latents, noise, **settings.prior_options)
+
+    @property
+    def statistics(self) -> list[Tensor]:
+        """Running statistics of each member, (members, ...): what training keeps beside parameters."""
+        norms = [part for part in self.modules() if isinstance(part, Norm)]
+        return [values for norm in norms for values in (norm.mean, norm.variance)]
 
     def fit_scaler(self, conditions: Tensor | None) -> None:
         """Take centre and spread of the known factors from training rows, (rows, conditions)."""

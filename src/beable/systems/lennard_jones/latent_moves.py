@@ -324,7 +324,7 @@ def _adapted(
         q = vae.encoder(torch.as_tensor(affine.apply(x), dtype=torch.float32)[None], told(len(x)))
         return Posterior(q.mean[0].numpy().astype(np.float64), q.std[0].numpy().astype(np.float64))
 
-    width = np.exp(0.5 * vae.decoder.log_variance.detach().numpy()[0].astype(np.float64))
+    width = np.exp(0.5 * vae.decoder.output_log_variance.detach().numpy()[0].astype(np.float64))
     return LatentModel(run.settings.model.latents, decode, encode, width[representation.code.group] * affine.scale, box)
 
 
