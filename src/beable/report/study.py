@@ -110,7 +110,7 @@ def _range(values: Sequence[int]) -> str:
 def _unfinished(arms: Sequence[Mapping[str, Any]]) -> str:
     """How many arms had not come to their end."""
     going = sum(any(v["answer"] == "no" for v in arm["converged"]) for arm in arms)
-    return f" In {going} of {len(arms)} arms some trainings still learned in their last fifth." if going else ""
+    return f" In {going} of {len(arms)} arms some trainings still changed in their last fifth." if going else ""
 
 
 def _further(finished: Finished) -> str:
