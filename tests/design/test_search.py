@@ -153,7 +153,7 @@ def test_known_rows_cost_no_calls_and_serve_every_method():
     d = found(powder, target(0.7), known=known, calls=16)
     assert d.proposed.all()
     assert d.share >= 0.9
-    compared = compare_methods(powder, [target(0.7)], known=[known], calls=4, workers=1)
+    compared = compare_methods(powder, [target(0.7)], known=[known], calls=8, workers=1)
     assert all(d.proposed.all() for method in ("random", "inversion", "search") for d in compared.of(method))
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 
 from beable import RunSettings, Store, train
-from beable.analysis.evaluation import _level
+from beable.analysis.levels import level_of
 from beable.errors import UsageError
 from beable.training.device import device_named
 from beable.training.settings import TrainingSettings
@@ -62,7 +62,7 @@ def test_a_scored_run_has_the_level_of_a_variance_for_each_grid_point(whole, sto
     coded = whole.representation.transform(snapshots)
     variance = coded.values.reshape(32, -1).astype(np.float64).var(0)
     expected = 0.5 * (1 + np.log(2 * np.pi * variance)).sum() + float(whole.log_volume(snapshots).mean())
-    assert _level(whole, coded, snapshots) == pytest.approx(expected, abs=1e-3)
+    assert level_of(whole, snapshots, coded) == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_learning_rate_drops_at_its_steps():
