@@ -25,7 +25,7 @@ def change(history: Mapping[str, FloatArray]) -> FloatArray:
     Returns:
         (members,); NaN where nothing was learned, or with fewer than ``FEWEST`` records.
     """
-    loss = np.asarray(history.get("held/distortion", history["train/distortion"]), float)
+    loss = _loss(history)
     if len(loss) < FEWEST:
         return np.full(loss.shape[1], np.nan)
     tail = loss[-max(4, round(LAST * len(loss))) :]
@@ -37,6 +37,11 @@ def change(history: Mapping[str, FloatArray]) -> FloatArray:
     return share
 
 
+def _loss(history: Mapping[str, FloatArray]) -> NDArray[np.float64]:
+    """The held-out distortion, or that of training rows where none were held out."""
+    return np.asarray(history.get("held/distortion", history["train/distortion"]), np.float64)
+
+
 def converged(history: Mapping[str, FloatArray]) -> list[Verdict]:
     """Whether each member had come to its end: its last fifth changed the distortion by less than one percent.
 
@@ -44,11 +49,18 @@ def converged(history: Mapping[str, FloatArray]) -> list[Verdict]:
     >>> [str(v.answer) for v in converged({"train/distortion": np.hstack([1 / steps, -steps])})]
     ['True', 'False']
     """
-    return [_verdict(float(share)) for share in change(history)]
+    loss = _loss(history)
+    if len(loss) < FEWEST:
+        few = Verdict(None, f"{len(loss)} records of the training: at least {FEWEST} are needed to tell")
+        return [few] * loss.shape[1]
+    finite = [bool(np.isfinite(member).all()) for member in loss.T]
+    return [_verdict(float(share), known) for share, known in zip(change(history), finite, strict=True)]
 
 
-def _verdict(share: float) -> Verdict:
+def _verdict(share: float, finite: bool) -> Verdict:
+    if not finite:
+        return Verdict(None, "the distortion is not finite in all records")
     if np.isnan(share):
-        return Verdict(None, f"fewer than {FEWEST} records, or nothing learned")
+        return Verdict(None, "training did not lower the distortion")
     words = f"the last fifth of the steps changed the distortion by {abs(share):.2%} of what training changed it by"
     return Verdict(abs(share) < CHANGED, words)
