@@ -11,17 +11,34 @@ from beable.report.citations import citations, measures_in
 from beable.report.page import Cell, Evidence, Fold, Item, Page, Section, Table, Text, plain, symbols
 from beable.report.sections import DIGITS, data_section, provenance
 from beable.studies.answers import Answered
+from beable.studies.claims import (
+    ARTEFACT,
+    DIFFERS,
+    OF_NUMBERS,
+    OF_SHARES,
+    REPRODUCED,
+    SIGNS,
+    UNSAID,
+    UNTOLD,
+    Claim,
+    in_order,
+)
 from beable.studies.context import Context
 from beable.studies.run import Finished
 from beable.studies.shares import MATTERS
 from beable.studies.study import Recorded
 from beable.system import SYSTEMS, imported
 
-VERDICTS = {True: Cell("reproduced", "good"), False: Cell("differs", "miss"), None: Cell("cannot be told", "unsure")}
+CLAIMED = {
+    REPRODUCED: Cell(REPRODUCED, "good"),
+    DIFFERS: Cell(DIFFERS, "miss"),
+    ARTEFACT: Cell(ARTEFACT, "miss"),
+    UNTOLD: Cell(UNTOLD, "unsure"),
+}
+VERDICTS = {agrees: CLAIMED[verdict] for agrees, verdict in OF_NUMBERS.items()}
 GOALS = {True: Cell("met", "good"), False: Cell("missed", "miss"), None: Cell("cannot be told", "unsure")}
 NOT_COMPARED = Cell("not compared")
-SHARES = {"yes": VERDICTS[True], "no": VERDICTS[False], "cannot be told": Cell("cannot be told apart", "unsure")}
-RELATIONS = {"equal": "", "at least": "≥ ", "at most": "≤ ", "other": ""}
+SHARES = {answer: CLAIMED[verdict] for answer, verdict in OF_SHARES.items()}
 SHOWN = 2
 NAMED, LINE = 3, 100  # claims that a terminal names, letters of its lines
 
@@ -65,17 +82,11 @@ def _citations(finished: Finished) -> list[str]:
 def answer_lines(page: Page, finished: Finished) -> list[str]:
     """Title, answer, scope and claims of a study, for a terminal: those that differ are named."""
     found = [plain(text) for section in _against_the_source(finished) for text in section.text]
-    claims = [_claim_row(e) for e in [*finished.results["counts"], *_of_the_source(finished)]]
-    differing = [row for row in claims if row[-1] is VERDICTS[False]]
-    found += [f"differs: {row[0]}: {row[1]}, ours {row[2]}" for row in differing[:NAMED]]
+    differing = [claim for claim in claims_in(finished.results) if claim.verdict == DIFFERS]
+    found += [f"differs: {claim.claim}: {claim.source}, ours {claim.ours}" for claim in differing[:NAMED]]
     found += [f"and {len(differing) - NAMED} more"] if len(differing) > NAMED else []
     lines = [plain(page.answer), plain(page.scope), *found]
     return [page.title, *(textwrap.fill(line, LINE, initial_indent="  ", subsequent_indent="  ") for line in lines)]
-
-
-def _of_the_source(finished: Finished) -> list[Mapping[str, Any]]:
-    """The numbers that are the source's and no goals of ours."""
-    return [e for e in finished.results["expected"] if e["by"] == "source"]
 
 
 def _joined(texts: Sequence[Text]) -> Text:
@@ -128,42 +139,60 @@ def _further(finished: Finished) -> str:
 # The source's claims
 
 
+def claims_in(results: Mapping[str, Any]) -> list[Claim]:
+    """What the source says, of all parts, by figure where figures are named."""
+    return in_order([Claim(**claim) for part in results["parts"].values() for claim in part["claims"]])
+
+
 def _against_the_source(finished: Finished) -> list[Section]:
-    """What the source says, told by how it compares; nothing where no number of it is named."""
-    counted = finished.results["counts"]
-    compared = _of_the_source(finished)
-    cells = [_verdict(e) for e in compared] + [SHARES[e["reproduced"]["answer"]] for e in counted]
-    if not cells:
+    """What the source says, told by how it compares; nothing where no claim of it is named."""
+    claims = claims_in(finished.results)
+    if not claims:
         return []
-    differing = [_claim_row(e) for e in [*counted, *compared] if _claim_row(e)[-1] is VERDICTS[False]]
+    if any(claim.figure for claim in claims):
+        return [Section("Figure by figure", [_told(claims)], [_index(claims)], [])]
+    differing = [_claim_row(claim) for claim in claims if claim.verdict == DIFFERS]
     columns = ["what the source says", "source", "ours", "verdict"]
     items = [Table("Claims that differ.", columns, differing, "lrrl")] if differing else []
-    rows = [_claim_row(e) for e in [*counted, *compared]]
-    every = Fold(f"All {len(rows)} claims", [], [Table("Claims of the source beside ours.", columns, rows, "lrrl")])
-    return [Section("Against the source", [_told(cells)], items, [every])]
+    every = Table("Claims of the source beside ours.", columns, [_claim_row(claim) for claim in claims], "lrrl")
+    return [Section("Against the source", [_told(claims)], items, [Fold(f"All {len(claims)} claims", [], [every])])]
 
 
-def _told(cells: Sequence[Cell]) -> str:
+def _index(claims: Sequence[Claim]) -> Table:
+    """Every claim in the order of the source's figures, with the evidence."""
+    caption = (
+        "What the source says, by its figures, beside ours. Artefact: ours shows the same, but it does not mean what "
+        "the source takes it for. Cannot be told apart: too few trainings for a verdict, or no number to compare."
+    )
+    columns = ["figure", "what the source says", "source", "ours", "verdict", "evidence"]
+    rows = [[claim.figure, *_claim_row(claim), symbols(claim.evidence)] for claim in claims]
+    return Table(caption, columns, rows, "lllll" + "l")
+
+
+def _told(claims: Sequence[Claim]) -> str:
     """How many claims have each verdict.
 
-    >>> _told([VERDICTS[True], VERDICTS[True], VERDICTS[False]])
+    >>> _told([Claim("", "", "1", "1", None, verdict, "") for verdict in ("reproduced", "reproduced", "differs")])
     'Of 3 claims 2 are reproduced, 1 differs.'
     """
-    return f"Of {len(cells)} claims {_verdicts(cells, {'reproduced': ('is reproduced', 'are reproduced')})}."
+    words = {REPRODUCED: ("is reproduced", "are reproduced"), ARTEFACT: ("is an artefact", "are artefacts")}
+    return f"Of {len(claims)} claims {_verdicts([_claim_cell(claim) for claim in claims], words)}."
 
 
 def _verdicts(cells: Sequence[Cell], words: Mapping[str, tuple[str, str]] = {}) -> str:
     """How many there are of each verdict, those that agree and differ first."""
-    words = {"differs": ("differs", "differ"), **words}
-    kinds = dict.fromkeys(["reproduced", "met", "differs", "missed", *(plain(cell.text) for cell in cells)])
+    words = {DIFFERS: ("differs", "differ"), **words}
+    kinds = dict.fromkeys([REPRODUCED, "met", DIFFERS, "missed", ARTEFACT, *(plain(cell.text) for cell in cells)])
     counts = {kind: sum(plain(cell.text) == kind for cell in cells) for kind in kinds}
     return ", ".join(f"{n} {words.get(kind, (kind, kind))[n > 1]}" for kind, n in counts.items() if n)
 
 
-def _claim_row(e: Mapping[str, Any]) -> list[Cell | Text]:
-    if "reproduced" in e:
-        return [e["words"], _share(e["source"]), _share(e["ours"]), SHARES[e["reproduced"]["answer"]]]
-    return [e["words"], _said(e), number(e["ours"]), _verdict(e)]
+def _claim_row(claim: Claim) -> list[Cell | Text]:
+    return [symbols(claim.claim), claim.source, claim.ours, _claim_cell(claim)]
+
+
+def _claim_cell(claim: Claim) -> Cell:
+    return NOT_COMPARED if claim.source == UNSAID else CLAIMED[claim.verdict]
 
 
 def _verdict(e: Mapping[str, Any]) -> Cell:
@@ -216,9 +245,9 @@ def _numbers(compared: Sequence[Mapping[str, Any]]) -> list[Table]:
 
 def _said(e: Mapping[str, Any]) -> str:
     if e["source"] is None:
-        return "–"
+        return UNSAID
     margin = f" ± {number(e['tolerance'])}" if e["relation"] == "equal" and e["tolerance"] else ""
-    return f"{RELATIONS[e['relation']]}{number(e['source'])}{margin}"
+    return f"{SIGNS[e['relation']]}{number(e['source'])}{margin}"
 
 
 def _shares(counted: Sequence[Mapping[str, Any]]) -> list[Table]:

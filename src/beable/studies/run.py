@@ -32,6 +32,7 @@ from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 from beable.studies.answers import Answered, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
+from beable.studies.claims import claims_of
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
 from beable.studies.shares import shares_compared
 from beable.studies.source import Request
@@ -339,6 +340,10 @@ def results_of(
 ) -> dict[str, Any]:
     """Every number of the report, ready for JSON."""
     parts = {a.part.name: files.plain(a.answer) | {"cpu_seconds": a.cpu_seconds} for a in answers}
+    compared = [_compared(a.part, e, parts[a.part.name], preset) for a in answers for e in a.part.expected]
+    counted = [_counted(a.part, c, parts[a.part.name]) for a in answers for c in a.part.counts]
+    for a in answers:
+        parts[a.part.name]["claims"] = _claims(a, compared, counted)
     return {
         "study": study.name,
         "preset": preset,
@@ -349,9 +354,15 @@ def results_of(
         "arms": {name: _of_run(run) for name, run in runs.items()},
         "cpu_seconds": sum(run.cpu_seconds for run in runs.values()) + sum(a.cpu_seconds for a in answers),
         "parts": parts,
-        "expected": [_compared(a.part, e, parts[a.part.name], preset) for a in answers for e in a.part.expected],
-        "counts": [_counted(a.part, c, parts[a.part.name]) for a in answers for c in a.part.counts],
+        "expected": compared,
+        "counts": counted,
     }
+
+
+def _claims(answered: Answered, *found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the source says that the part looks at, with verdicts."""
+    own = ([e for e in published if e["part"] == answered.part.name] for published in found)
+    return [claim._asdict() for claim in claims_of(answered.answer, *own)]
 
 
 def _of_run(run: Run) -> dict[str, Any]:
@@ -380,6 +391,7 @@ def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str,
         "path": published.path,
         "by": published.by,
         "words": published.words,
+        "figure": published.figure,
         "relation": published.relation,
         "tolerance": published.tolerance,
         "source": published.value,
@@ -398,6 +410,7 @@ def _counted(part: PartSettings, published: PublishedCount, numbers: dict[str, A
     hits = number_at(numbers, f"arms.{published.arm}.{published.measure}")
     if not isinstance(hits, list):
         raise UsageError(f"part {part.name} does not count {published.measure} of arm {published.arm}: leave it out")
-    facts = {"part": part.name, "arm": published.arm, "measure": published.measure, "words": published.words}
+    facts = {"part": part.name, "figure": published.figure}
+    facts |= {"arm": published.arm, "measure": published.measure, "words": published.words}
     ours = sum(hit in (True, "yes") for hit in hits), len(hits)
     return facts | shares_compared((published.count, published.trials), ours)

@@ -1,15 +1,18 @@
 """What a study is: the page of settings that repeats one result of a source, with the source's numbers on it.
 
-A study is a TOML file beside this module. Its arms share data and settings and differ in what they override; a
-preset overrides for all arms, to make the study quick or full. Its parts are its questions, each with a measure of
+A study is a TOML file of a system, or a folder of such files that are joined in the order of their names: lists one
+after the other, tables into one. Its arms share data and settings and differ in what they override; a preset overrides
+for all arms, to make the study quick or full. Its parts are its questions, each with a measure of
 its own; a part has a name and can be run on its own, with the arms that it needs and no others. Every key is checked,
 none is ignored: what the file itself decides here, what the system decides in `beable.studies.check`.
 """
 
 import json
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial, reduce
 from importlib.resources import files as resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,6 +25,7 @@ from beable.training.settings import RunSettings
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 _Tree = dict[str, Any]
 _NAME = r"^[a-z0-9-]{1,40}$"
+SUFFIX = ".toml"
 
 
 class Data(BaseModel):
@@ -88,6 +92,7 @@ class PublishedCount(BaseModel):
         measure: what is true of them, a name in the `counts` of the part in code.
         count, trials: of how many trainings it is true.
         words: what the source reports, in our words, with the place.
+        figure: the source's figure that shows it, such as "20".
     """
 
     model_config = _STRICT
@@ -97,6 +102,7 @@ class PublishedCount(BaseModel):
     count: int = Field(ge=0)
     trials: int = Field(ge=1)
     words: str
+    figure: str = ""
 
 
 class PublishedNumber(BaseModel):
@@ -110,6 +116,7 @@ class PublishedNumber(BaseModel):
         by: "source", or "goal" for a number that we set ourselves.
         words: what the source reports, in our words, with the place.
         presets: those with enough trainings to judge it; all by default.
+        figure: the source's figure that shows it, such as "20".
     """
 
     model_config = _STRICT
@@ -121,6 +128,7 @@ class PublishedNumber(BaseModel):
     by: Literal["source", "goal"] = "source"
     words: str
     presets: tuple[str, ...] = ()
+    figure: str = ""
 
     def agrees(self, ours: float) -> bool | None:
         """Whether our number is as reported; None if nothing can be said."""
@@ -351,13 +359,13 @@ def names() -> list[str]:
 
 def known_names() -> tuple[str, ...]:
     """The studies that come with the package, and after them the parts that can be run alone; nothing is checked."""
-    trees = [tomllib.loads(text) for text in _texts().values()]
+    trees = [tree_of(texts, name) for name, texts in _texts().items()]
     return (*names(), *(part["name"] for tree in trees for part in tree.get("parts", ())))
 
 
 def preset_names() -> tuple[str, ...]:
     """The presets that studies of the package have."""
-    found = [name for text in _texts().values() for name in tomllib.loads(text).get("presets", ())]
+    found = [name for study, texts in _texts().items() for name in tree_of(texts, study).get("presets", ())]
     return tuple(dict.fromkeys(found))
 
 
@@ -370,26 +378,65 @@ def load(name: str) -> Study:
     texts = _texts()
     if name in texts:
         return parse(texts[name], name)
-    studies = {text_name: parse(text, text_name) for text_name, text in texts.items()}
-    owners = {part.name: study for study in studies.values() for part in study.parts}
+    owners = {part["name"]: study for study, t in texts.items() for part in tree_of(t, study).get("parts", ())}
     if name not in owners:
-        raise unknown("study", name, [*studies, *owners])
-    return owners[name].part(name)
+        raise unknown("study", name, [*texts, *owners])
+    return load(owners[name]).part(name)
 
 
-def _texts() -> dict[str, str]:
+def _texts() -> dict[str, list[str]]:
+    """The TOML texts of each study that comes with the package or an installed system."""
     packages = [system.studies for system in SYSTEMS.values() if system.studies]
-    found = (f for package in packages for f in resources(package).iterdir() if f.name.endswith(".toml"))
-    return {f.name.removesuffix(".toml"): f.read_text(encoding="utf-8") for f in found}
+    found = [entry for package in packages for entry in resources(package).iterdir()]
+    texts = {entry.name.removesuffix(SUFFIX): [_text(entry)] for entry in found if entry.name.endswith(SUFFIX)}
+    return texts | {folder.name: files for folder in found if folder.is_dir() and (files := _texts_in(folder))}
 
 
-def parse(text: str, name: str) -> Study:
-    """A study from TOML text; the settings of every arm, also with every preset, are checked at once."""
+def _texts_in(folder: Traversable) -> list[str]:
+    """The TOML texts of a folder in the order of their names."""
+    return [_text(entry) for entry in sorted(folder.iterdir(), key=_name) if entry.name.endswith(SUFFIX)]
+
+
+def _name(entry: Traversable) -> str:
+    return entry.name
+
+
+def _text(entry: Traversable) -> str:
+    return entry.read_text(encoding="utf-8")
+
+
+def tree_of(texts: Sequence[str], name: str) -> _Tree:
+    """The tree of a study's TOML texts: lists one after the other, tables into one.
+
+    Raises:
+        UsageError: text that is no TOML, or a value that two texts give.
+
+    >>> tree_of(["parts = [1]\\n[data]\\nrows = 3", "parts = [2]\\n[data]\\nseed = 0"], "mine")
+    {'parts': [1, 2], 'data': {'rows': 3, 'seed': 0}}
+    """
     try:
-        tree = tomllib.loads(text)
+        return reduce(partial(_joined, study=name), map(tomllib.loads, texts), {})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"study {name}: {error}: mend the file") from None
-    study = Study._checked(tree, name)
+
+
+def _joined(first: _Tree, second: _Tree, study: str) -> _Tree:
+    joined = dict(first)
+    for key, value in second.items():
+        if key not in joined:
+            joined[key] = value
+        elif isinstance(value, list) and isinstance(joined[key], list):
+            joined[key] = joined[key] + value
+        elif isinstance(value, dict) and isinstance(joined[key], dict):
+            joined[key] = _joined(joined[key], value, study)
+        else:
+            raise UsageError(f"study {study}: two of its files give {key}: leave it in one")
+    return joined
+
+
+def parse(text: str | Sequence[str], name: str) -> Study:
+    """A study from TOML text, or several; the settings of every arm, also with every preset, are checked at once."""
+    study = Study._checked(tree_of([text] if isinstance(text, str) else text, name), name)
     for kind in ("arms", "parts"):
         if not getattr(study, kind):
             raise UsageError(f"study {name}: {kind}: at least one is needed")
