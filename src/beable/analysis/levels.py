@@ -30,9 +30,19 @@ def level_of(run: Run, snapshots: Mapping[str, FloatArray], coded: Coded | None 
         coded: the rows as the run's representation codes them, where they are at hand.
     """
     fields = {name: snapshots[name] for name in run.variables}
+    return code_level(run, fields, coded) + float(run.log_volume(fields).mean())
+
+
+def code_level(run: Run, snapshots: Mapping[str, FloatArray], coded: Coded | None = None) -> float:
+    """The collapsed level of rows as the history of a run counts distortions, in nats and units of the code.
+
+    Args:
+        run, snapshots, coded: as in `level_of`.
+    """
+    fields = {name: snapshots[name] for name in run.variables}
     coded = run.representation.transform(fields) if coded is None else coded
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
-    return _level(run, values, coded.residual_energy) + float(run.log_volume(fields).mean())
+    return _level(run, values, coded.residual_energy)
 
 
 def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:

@@ -2,7 +2,13 @@
 
 from beable.studies.part import Part
 from beable.systems.darcy import page
+from beable.systems.darcy.pages import landscapes as lines
+from beable.systems.darcy.parts.fields_of_modes import fields_of_modes
+from beable.systems.darcy.parts.landscapes import landscapes
 from beable.systems.darcy.parts.mixture import mixture
+from beable.systems.darcy.parts.paths import paths
+from beable.systems.darcy.parts.points import points
+from beable.systems.darcy.parts.rotation import rotations
 from beable.systems.darcy.parts.trust import trust
 
 PARTS = {
@@ -19,5 +25,14 @@ PARTS = {
         page.trust_evidence,
         roles={"judged": "many"},
         options={"identified": ["mixture", "uniform"]},
+    ),
+    "fields-of-modes": Part(fields_of_modes, lines.modes_evidence),
+    "landscapes": Part(landscapes, lines.landscapes_evidence, roles={"trained": "one"}, options={"directions": 1000}),
+    "paths": Part(paths, lines.paths_evidence, roles={"good": "one", "other": "one", "drifting": "one"}),
+    "points": Part(points, lines.points_evidence, roles={"points": "one"}),
+    "rotation": Part(
+        rotations,
+        lines.rotation_evidence,
+        roles={"invariant": "one", "anisotropic": "one", "hierarchical": "one", "mixture": "many"},
     ),
 }
