@@ -7,7 +7,7 @@ import pytest
 
 from beable.errors import UsageError
 from beable.studies.context import number_at
-from beable.studies.study import PublishedNumber, load, merged, names, parse
+from beable.studies.study import PublishedNumber, load, merged, names, parse, tree_of
 
 STUDIES = {name: load(name) for name in names()}
 PARTS = [(study, part) for study in STUDIES.values() for part in study.parts]
@@ -191,3 +191,16 @@ def test_a_part_is_a_study_of_its_own(study, part):
 def test_names_of_parts_and_studies_are_all_different():
     known = [*STUDIES, *(part.name for _, part in PARTS)]
     assert len(known) == len(set(known))
+
+
+# Several files
+
+
+def test_files_of_a_study_are_joined():
+    first, second = "parts = [1]\n[presets.quick]\nrun.a = 1", "parts = [2]\n[presets.quick]\nrun.b = 2"
+    assert tree_of([first, second], "mine") == {"parts": [1, 2], "presets": {"quick": {"run": {"a": 1, "b": 2}}}}
+
+
+def test_two_files_of_a_study_cannot_give_one_value():
+    with pytest.raises(UsageError, match="two of its files give title: leave it in one"):
+        tree_of(['title = "a"', 'title = "a"'], "mine")

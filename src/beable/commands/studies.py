@@ -116,6 +116,7 @@ def report(
     *,
     figures: Path | None = None,
     format: Annotated[list[Format], Parameter(consume_multiple=True, metavar="CHOICE...")] = ["svg"],  # noqa: B006
+    markdown: Path | None = None,
     json: bool = False,
 ) -> None:
     """Make the report of a finished study again, from the answers in its folder.
@@ -128,27 +129,37 @@ def report(
         Folder for the figures of the page as files, and its tables as CSV.
     format
         Formats of these figures.
+    markdown
+        Markdown file to write as well, such as paper.md; its figures lie in a folder of the same name beside it.
     json
         Print results as JSON.
     """
     from beable.studies.run import read_study
 
-    _report(read_study(folder), folder, json, figures, format)
+    _report(read_study(folder), folder, json, figures, format, markdown)
 
 
 def _report(
-    finished: "Finished", out: Path, json: bool, figures: Path | None = None, formats: Sequence[str] = ()
+    finished: "Finished",
+    out: Path,
+    json: bool,
+    figures: Path | None = None,
+    formats: Sequence[str] = (),
+    markdown: Path | None = None,
 ) -> None:
     """Write the page of a study, and print its answer: the same words as on the page."""
     from beable.files import atomic_write
     from beable.report.export import export
     from beable.report.html import render
+    from beable.report.markdown import write_markdown
     from beable.report.page import plain
     from beable.report.study import answer_lines, study_page
 
     path, page = out / "report.html", study_page(finished, out)
     if figures is not None:
         export(page, figures, formats)
+    if markdown is not None:
+        write_markdown(page, markdown)
     atomic_write(path, render(page).encode())
     if json:
         show(finished.results | {"answer": plain(page.answer), "report": str(path.resolve())}, json=True)
@@ -158,6 +169,8 @@ def _report(
     print(f"\n  report    {path}\n  numbers   {out / 'results.json'}")
     if figures is not None:
         print(f"  figures   {figures}")
+    if markdown is not None:
+        print(f"  markdown  {markdown}")
     print(f"  next      {_next(finished, out)}")
 
 

@@ -164,9 +164,15 @@ def _index(claims: Sequence[Claim]) -> Table:
         "What the source says, by its figures, beside ours. Artefact: ours shows the same, but it does not mean what "
         "the source takes it for. Cannot be told apart: too few trainings for a verdict, or no number to compare."
     )
-    columns = ["figure", "what the source says", "source", "ours", "verdict", "evidence"]
-    rows = [[claim.figure, *_claim_row(claim), symbols(claim.evidence)] for claim in claims]
-    return Table(caption, columns, rows, "lllll" + "l")
+    columns = ["figure", "what the source says", "ours", "verdict"]
+    return Table(caption, columns, [_index_row(claim) for claim in claims])
+
+
+def _index_row(claim: Claim) -> list[Cell | Text]:
+    """What the source says with its number, ours with the evidence, and how they compare."""
+    said = claim.claim if claim.source == UNSAID else f"{claim.claim}: {claim.source}"
+    ours = claim.evidence if claim.ours == UNSAID else f"{claim.ours}: {claim.evidence}"
+    return [claim.figure, symbols(said), symbols(ours), _claim_cell(claim)]
 
 
 def _told(claims: Sequence[Claim]) -> str:

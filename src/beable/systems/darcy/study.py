@@ -28,7 +28,7 @@ PARTS = {
     ),
     "fields-of-modes": Part(fields_of_modes, lines.modes_evidence),
     "landscapes": Part(landscapes, lines.landscapes_evidence, roles={"trained": "one"}, options={"directions": 1000}),
-    "paths": Part(paths, lines.paths_evidence, roles={"good": "one", "other": "one", "drifting": "one"}),
+    "paths": Part(paths, lines.paths_evidence, roles={"drifting": "one", "others": "many"}),
     "points": Part(points, lines.points_evidence, roles={"points": "one"}),
     "rotation": Part(
         rotations,

@@ -73,6 +73,7 @@ class Paths:
         x: coordinates of the nodes.
         good: a row decoded by a training that learned.
         bad: by one that is over-regularised; None where none is.
+        who: label of its arm.
         parted: step at which the two parted for good; None where they did not, or none is over-regularised.
     """
 
@@ -80,6 +81,7 @@ class Paths:
     x: Floats
     good: Decoded
     bad: Decoded | None
+    who: str
     parted: int | None
 
     def as_json(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _constant(a: Paths) -> Claim:
         return Claim("5", words, "yes", "–", None, UNTOLD, f"none of {trained} trainings ended over-regularised")
     same = a.bad.varies < CONSTANT and a.bad.off_mean < CONSTANT
     varies, off = number(a.bad.varies), number(a.bad.off_mean)
-    why = f"decoded rows vary by {varies} of the variance of the rows and lie {off} of it off their mean"
+    why = f"{a.who}: decoded rows vary by {varies} of the variance of the rows and lie {off} of it off their mean"
     return Claim("5", words, "yes", "yes" if same else "no", None, REPRODUCED if same else DIFFERS, why)
 
 
@@ -146,25 +148,26 @@ def _parts(a: Paths) -> Claim:
         return Claim("9", words, "yes", "never part", None, DIFFERS, f"the two do not part in {steps:,} steps")
     share = a.parted / steps
     shared = a.parted > int(a.arms["drifting"].path.steps[0])
-    why = f"they part for good at step {a.parted:,} of {steps:,}; but for the first phase they are trained alike"
+    why = f"they part for good at step {a.parted:,} of {steps:,}; first weights are the same, the other: {a.who}"
     return Claim("9", words, "yes", f"{100 * share:.0f} % of the steps", None, REPRODUCED if shared else DIFFERS, why)
 
 
 def paths(context: Context) -> Paths:
     """Every arm's way, and a row decoded by a good and by an over-regularised member."""
-    arms = {role: context.arm(role) for role in ("good", "other", "drifting")}
-    runs = {role: context.run(arm) for role, arm in arms.items()}
-    found = {role: _trainings(runs[role], arms[role], context.data_of(arms[role])) for role in arms}
+    arms = {"drifting": context.arm("drifting")} | {arm.name: arm for arm in context.arms("others")}
+    runs = {name: context.run(arm) for name, arm in arms.items()}
+    found = {name: _trainings(runs[name], arm, context.data_of(arm)) for name, arm in arms.items()}
     store = context.data_of(arms["drifting"])
-    learned = int(np.argmin(found["drifting"].path.distortion[-1]))
-    good = _decoded(runs["drifting"], store, learned)
-    ended = [(role, found[role].ended_there[0]) for role in ("drifting", "other") if found[role].ended_there]
+    best = min(found, key=lambda name: float(found[name].path.distortion[-1].min()))
+    learned = int(np.argmin(found[best].path.distortion[-1]))
+    good = _decoded(runs[best], store, learned)
+    ended = [(name, t.ended_there[0]) for name, t in found.items() if t.ended_there]
     x = np.asarray(store.coordinates["x"][0], np.float64)
     if not ended:
-        return Paths(found, x, good, None, None)
-    role, member = ended[0]
-    parted = parting(found["drifting"].path, learned, found[role].path, member)
-    return Paths(found, x, good, _decoded(runs[role], store, member), parted)
+        return Paths(found, x, good, None, "", None)
+    name, member = ended[0]
+    parted = parting(found[best].path, learned, found[name].path, member)
+    return Paths(found, x, good, _decoded(runs[name], store, member), found[name].label, parted)
 
 
 def _trainings(run: Run, arm: Arm, store: Store) -> Trainings:
