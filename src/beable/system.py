@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from beable.console.bibtex import Reference
-from beable.errors import unknown
+from beable.errors import UsageError, unknown
 
 GROUP = "beable.systems"
 
@@ -51,6 +51,7 @@ class System:
         data_items: function from a `Store` to the figures and tables that show a data set of the system on a page.
         sources: data of studies that come from elsewhere than a simulator, `beable.studies.source.Source` by name.
         readers: layouts of files that ``beable import`` recognises, `beable.datasets.recognised.Layout` by name.
+        published: function from the name of a variant to the tree of `RunSettings` that the source trains with.
         verbs: by name.
         examples: command lines that the help of beable's own verbs shows, by the words of the verb.
         page: of the docs, where more is said of the system.
@@ -65,6 +66,7 @@ class System:
     data_items: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
+    published: str = ""
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     page: str = ""
@@ -121,6 +123,26 @@ class Systems(Mapping[str, System]):
             UsageError: no system of that name.
         """
         return imported(self[name].settings) if self[name].settings else self.simulator(name).Settings
+
+
+def as_published(simulator: str | None, variant: str) -> dict[str, Any]:
+    """The settings with which the source of a system trains on its data, as a tree.
+
+    Args:
+        simulator: that the data are of; None for data from elsewhere.
+        variant: a name that the system knows.
+
+    Raises:
+        UsageError: data of no system with published settings, or an unknown variant.
+    """
+    known = {name: system.published for name, system in SYSTEMS.items() if system.published}
+    if simulator not in known:
+        raise UsageError(
+            f"no published training for data of {simulator or 'no simulator'}, only for {', '.join(known)}: "
+            "leave out --as-published"
+        )
+    tree: dict[str, Any] = imported(known[simulator])(variant)
+    return tree
 
 
 def _announced(point: EntryPoint, known: Mapping[str, System]) -> System | None:

@@ -178,9 +178,9 @@ def test_a_member_is_what_it_is_alone(small):
     together, alone = fitted(small, (0, 3)), fitted(small, (3,))
     together.run()
     alone.run()
-    for a, b in zip(member(together._kept, 1), alone._kept, strict=True):
+    for a, b in zip(member(together.kept, 1), alone.kept, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
-    assert len(alone._kept) > len(alone.parameters)
+    assert len(alone.kept) > len(alone.parameters)
 
 
 def test_a_few_steps_lower_the_loss(small):

@@ -16,6 +16,7 @@ from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import command, facts, next_step, table, tell
 from beable.settings import merged, validated
+from beable.system import as_published as source_settings
 from beable.training.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def fit(
     *,
     output: Output,
     config: Path | None = None,
+    as_published: str | None = None,
     set: Settings = [],  # noqa: B006
     threads: int = 1,
     json: bool = False,
@@ -72,6 +74,9 @@ def fit(
         Run folder to make.
     config
         TOML file with any of the settings.
+    as_published
+        Train as the source of the data's system does, in one of its variants, such as "standard"; the file and other
+        options change that.
     set
         Settings such as model.width=64, with a value as TOML writes it; they win over the file, options over both.
     threads
@@ -86,8 +91,9 @@ def fit(
 
         tick.begin("reading data")
         data = Store.open(store)
-        settings = validated(RunSettings, merged(given(config, set), tree_of(OPTIONS, chosen)))
-        run = train(data, output, settings, progress=tick, threads=threads)
+        own = merged(given(config, set), tree_of(OPTIONS, chosen))
+        source = {} if as_published is None else source_settings(data.simulator, as_published)
+        run = train(data, output, validated(RunSettings, merged(source, own)), progress=tick, threads=threads)
     with progress("judging", quiet=json, first="judging the run"):
         evaluation = judge(run, data, agreement=True)
     _warn(run, evaluation)

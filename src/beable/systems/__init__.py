@@ -13,6 +13,7 @@ BUILT_IN = {
         settings="beable.systems.darcy.settings:DarcySettings",
         studies="beable.systems.darcy",
         parts="beable.systems.darcy.study:PARTS",
+        published="beable.systems.darcy.published:published",
         examples={
             "simulate": (
                 "beable simulate darcy --rows 1024 --factors mixture -o darcy.zarr",

@@ -115,17 +115,19 @@ class Fit:
         self.base_rate, self.relative_rate = float(rates.max()), (rates / rates.max()).to(self.device)
         self.adam = Adam(self.parameters)
         self.beta = objective.beta.start(len(vae.members)).to(self.device)
+        self.sub_beta = objective.sub_prior.start(len(vae.members)).to(self.device) if objective.sub_prior else None
+        self.restarted = torch.zeros(len(vae.members), dtype=torch.int64)
         self.step, self.history, self.best = 0, History(), self._first_best()
 
     def _first_best(self) -> Best:
         members = len(self.vae.members)
         worst, nothing = (torch.full((members,), at, device=self.device) for at in (torch.finfo().max, 0.0))
-        kept = [p.detach().clone() for p in self._kept]
+        kept = [p.detach().clone() for p in self.kept]
         first = torch.full((2, members), -1.0, device=self.device)  # no objective's
         return Best(worst, first, nothing.long(), worst.clone(), nothing.clone(), nothing.bool(), kept)
 
     @property
-    def _kept(self) -> list[Tensor]:
+    def kept(self) -> list[Tensor]:
         """What makes a member: parameters, and running statistics where it has them."""
         return [*self.parameters, *self.vae.statistics]
 
@@ -140,7 +142,7 @@ class Fit:
             DivergedError: a member's loss or parameter is no longer finite.
         """
         while self.step < self.settings.steps and not bool(self.best.over.all()):
-            self._advance()
+            self.advance()
             if save:
                 save(self)
             if progress:
@@ -153,6 +155,23 @@ class Fit:
                 f"a parameter is not finite after step {self.step}: lower training.learning_rate or set training.clip"
             )
 
+    @torch.no_grad()
+    def take(self, places: Tensor, other: "Fit") -> None:
+        """Put all members of another training at the same step in the places of members of this one."""
+        to = places.to(self.device)
+        pairs = [(self.beta, other.beta), *zip(self.kept, other.kept, strict=True)]
+        if self.sub_beta is not None and other.sub_beta is not None:
+            pairs.append((self.sub_beta, other.sub_beta))
+        for mine, theirs in zip(self.adam.state, other.adam.state, strict=True):
+            pairs += [(mine[name], theirs[name]) for name in mine if name != "step"]  # that of Adam is common to all
+        pairs += [(t, other.best.tensors[name]) for name, t in self.best.tensors.items() if name != "objective"]
+        self.best.objective[:, to] = other.best.objective
+        for ours, others in pairs:
+            ours[to] = others
+        for name, values in self.history.terms.items():
+            for at, value in zip(values, other.history.terms[name], strict=True):
+                at[places] = value
+
     def _tell(self, progress: Progress) -> None:
         """Steps done, and at a record the median member's error on held-out rows."""
         if told(progress).shows and self.history.steps and self.history.steps[-1] == self.step:
@@ -164,7 +183,8 @@ class Fit:
         """Whether every parameter is a number, so that the state is worth keeping."""
         return all(bool(torch.isfinite(p).all()) for p in self.parameters)
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """Take one step."""
         self.vae.train()
         loss = self._loss(self.batches.at(self.step))
         self._refuse_nonsense(loss)
@@ -176,6 +196,8 @@ class Fit:
         if self._regularised:
             distortion = loss.distortion.detach() * weights(self.vae, self.objective.scale).distortion
             self.beta = self.objective.beta.update(self.beta, self.regularised_steps + 1, distortion).to(self.device)
+            if self.objective.sub_prior and self.sub_beta is not None:
+                self.sub_beta = self.objective.sub_prior.update(self.sub_beta, loss.terms["log_prior"].detach())
         self.step += 1
         if self.step % self.settings.record_every == 0 or self.step == self.settings.steps:
             self._record()
@@ -202,7 +224,8 @@ class Fit:
             self.beta,
             noise,
             scale=self.objective.scale,
-            regularise=self._regularised,
+            regularise=self._regularised or self.sub_beta is not None,
+            sub_beta=self.sub_beta,
             output_std=output_std,
             penalty=self.penalty,
             penalty_weight=self._penalty_weight,
@@ -212,6 +235,15 @@ class Fit:
     @property
     def _penalty_weight(self) -> float:
         return self.penalty.settings.weight(self.step, self.settings.steps) if self.penalty else 0.0
+
+    @torch.no_grad()
+    def rates(self) -> Tensor:
+        """Mean rate of each latent on training rows, at most as many as a record has, in nats, (members, latents)."""
+        rows = self.batches.spread(RECORD_ROWS)
+        noise = Noise(self.settings.seed, self.vae.members, "evaluation")
+        q = self.vae.encoder(rows.values, rows.conditions)
+        terms = self.vae.prior.rate(q, q.sample(noise), self.vae.encoder, noise)
+        return torch.stack(list(terms.values())).sum(0).mean(1)
 
     def _learning_rate(self) -> float:
         if self.settings.decay == "none":
@@ -255,6 +287,8 @@ class Fit:
     def _record(self) -> None:
         """Note the terms on rows of either side, with the same noise each time, so that only parameters differ."""
         terms: dict[str, Tensor] = {"beta": self.beta if self.regularised_steps else torch.zeros_like(self.beta)}
+        if self.sub_beta is not None:
+            terms["sub_beta"] = self.sub_beta
         noise = Noise(self.settings.seed, self.vae.members, "evaluation")
         rows = {"train": self.batches.spread(RECORD_ROWS), "held": spread_rows(self.held, HELD_ROWS)}
         losses = {name: self._elbo(part, noise) for name, part in rows.items()}
@@ -282,7 +316,7 @@ class Fit:
         best.records = torch.where(better, len(self.history.steps), best.records)
         best.objective = torch.where(better, objective, best.objective)
         best.over = best.over | self._out_of_patience()
-        for kept, p in zip(best.parameters, self._kept, strict=True):
+        for kept, p in zip(best.parameters, self.kept, strict=True):
             kept.copy_(torch.where(_by_member(better, p), p, kept))
 
     def _out_of_patience(self) -> Tensor:
@@ -298,7 +332,7 @@ class Fit:
         if self.settings.keep == "last":
             return
         found = self.best.records > 0
-        for kept, p in zip(self.best.parameters, self._kept, strict=True):
+        for kept, p in zip(self.best.parameters, self.kept, strict=True):
             p.copy_(torch.where(_by_member(found, p), kept, p))
 
     def best_steps(self) -> list[int]:
@@ -310,14 +344,20 @@ class Fit:
         return self.best_steps() if self.settings.keep == "best" else [self.step] * len(self.vae.members)
 
     @torch.no_grad()
-    def training_error(self) -> Tensor:
-        """Relative error of decoded training rows, at most as many as a record has, (members)."""
-        return self._relative_error(self.batches.spread(RECORD_ROWS))
+    def training_error(self, sampled: bool = False) -> Tensor:
+        """Relative error of decoded training rows, at most as many as a record has, (members).
+
+        Args:
+            sampled: decode a sample of the latents instead of their mean, as the distortion does.
+        """
+        noise = Noise(self.settings.seed, self.vae.members, "evaluation") if sampled else None
+        return self._relative_error(self.batches.spread(RECORD_ROWS), noise)
 
     @torch.no_grad()
-    def _relative_error(self, rows: Rows) -> Tensor:
+    def _relative_error(self, rows: Rows, noise: Noise | None = None) -> Tensor:
         """Relative error of decoded rows, (members)."""
-        location = self.vae.decoder.location(self.vae.encoder(rows.values, rows.conditions).mean, rows.conditions)
+        q = self.vae.encoder(rows.values, rows.conditions)
+        location = self.vae.decoder.location(q.sample(noise) if noise else q.mean, rows.conditions)
         if self.vae.decoder.settings.likelihood == "bernoulli":
             location = Bernoulli(location).mean
         values, left = rows.values.double(), rows.residual_energy.double().sum((1, 2))

@@ -19,6 +19,7 @@ import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, process_time
@@ -43,6 +44,7 @@ from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History
 from beable.training.place import place_of
+from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
@@ -164,6 +166,11 @@ class Run:
         return list(self.metadata.get("kept_steps", [self.metadata["steps"]] * self.members))
 
     @property
+    def restarted(self) -> list[int]:
+        """How often each member was started again because the rate kept it from learning."""
+        return list(self.metadata.get("restarted", [0] * self.members))
+
+    @property
     def best_steps(self) -> list[int] | None:
         """Step of each member's least held-out loss; None where it was not recorded."""
         return self.metadata.get("best_steps")
@@ -269,7 +276,8 @@ class Run:
     @torch.no_grad()
     def sample(self, rows: int, seed: int = 0) -> FloatArray:
         """Latents from the prior, (members, rows, latents)."""
-        return np.asarray(self.vae.prior.sample(rows, Noise(seed, self.vae.members, "evaluation")).numpy())
+        noise = Noise(seed, self.vae.members, "evaluation")
+        return np.asarray(self.vae.prior.sample(rows, noise, self.vae.encoder).numpy())
 
     @classmethod
     def load(cls, path: Path | str) -> "Run":
@@ -352,7 +360,13 @@ def train(
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
-        fit.run(saver, progress)
+        again = Restarts(settings.training, settings.objective.reconstruction_steps, partial(_fit, data, settings))
+
+        def each(fit: Fit) -> None:
+            again(fit)
+            saver(fit)
+
+        fit.run(each, progress)
         about = (
             request | declared(store, request["variables"]) | seen | _how_held_out(data, found) | place_of(store, path)
         )
@@ -457,26 +471,35 @@ def _make_representation(settings: RunSettings) -> Representation:
     return make(kind, **options)
 
 
-def untrained(code: CodeSpec, train: Coded, settings: RunSettings) -> VAE:
+def untrained(
+    code: CodeSpec, train: Coded, settings: RunSettings, members: Sequence[int] | None = None, attempt: int = 0
+) -> VAE:
     """The ensemble at its first step, which is a function of the settings and of the training rows alone.
 
     Args:
         code: what the rows look like.
         train: coded training rows.
         settings: settled ones; the seed, the start and the number of members are those of the training.
+        members: numbers of those that are made; all by default.
+        attempt: which start of theirs it is, from 0.
     """
-    t, members = settings.training, list(range(settings.training.members))
-    vae = VAE(code, settings.model, Noise(t.seed, members, "start", 1))
+    t = settings.training
+    members = list(range(t.members)) if members is None else list(members)
+    noise = Noise(t.seed, members, "start", 1 + 2 * attempt)  # even ones are those of bootstrap draws
+    vae = VAE(code, settings.model, noise)
     codes = train.values.reshape(len(train.values), -1)
     vae.fit_scaler(as_tensors(train).conditions)
-    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed))
+    vae.prior.settle(as_tensors(train).values, noise)
+    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed, attempt))
     return vae
 
 
-def _fit(data: Prepared, settings: RunSettings) -> Fit:
-    """A training at its first step."""
+def _fit(data: Prepared, settings: RunSettings, members: Sequence[int] | None = None, attempt: int = 0) -> Fit:
+    """A training at its first step, of all members or of some that are started again."""
+    if members is not None:
+        settings = settings_of(settings, members)
     t = settings.training
-    vae = untrained(data.representation.code, data.train, settings)
+    vae = untrained(data.representation.code, data.train, settings, members, attempt)
     batches = Batches(data.train, vae.members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
@@ -516,6 +539,9 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     final = folder / f"step-{fit.step:08d}"
     temporary = files.make_folder(files.temporary(final))
     arrays = _arrays("vae", fit.vae.state_dict()) | {"beta": fit.beta.cpu().numpy()}
+    arrays["restarted"] = fit.restarted.numpy()
+    if fit.sub_beta is not None:
+        arrays["sub_beta"] = fit.sub_beta.cpu().numpy()
     for i, moments in enumerate(fit.adam.state):
         arrays |= _arrays(f"adam/{i}", moments)
     arrays |= _arrays("best", fit.best.tensors)
@@ -544,6 +570,9 @@ def _take_up(fit: Fit, path: Path) -> float:
     about = files.read_json(path / "step.json")
     _load_parameters(fit.vae, _under("vae", arrays), path)
     fit.step, fit.beta = about["step"], _placed(arrays["beta"], fit)
+    fit.restarted = torch.from_numpy(arrays["restarted"].copy())
+    if fit.sub_beta is not None:
+        fit.sub_beta = _placed(arrays["sub_beta"], fit)
     for i in range(len(fit.parameters)):
         moments = _under(f"adam/{i}", arrays)
         fit.adam.state[i] = {k: _placed(v, fit) for k, v in moments.items()}
@@ -597,6 +626,7 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "steps": fit.step,
         "kept_steps": fit.kept_steps(),
         "best_steps": fit.best_steps(),
+        "restarted": fit.restarted.tolist(),
         "training_error": files.plain(fit.training_error().cpu().numpy()),
         "device": fit.device.type,
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}

@@ -37,6 +37,8 @@ class TrainingSettings(SettingsModel):
         rows: how many of the training rows each member sees; None for all.
         patience: records, fifty in all, for which every member's held-out loss may fail to improve while its training
             loss goes on falling, over 200 steps at least; then training stops. none goes to the last step.
+        restarts: times that a member which the rate keeps from learning is started again with other first weights.
+        restart_after: regularised steps after which members are judged for that; none judges at the last step.
         keep: which parameters each member keeps, those of its "best" held-out record or of the "last" step.
         device: "cpu", "cuda" (a graphics processor), or "auto" for the latter where PyTorch finds one.
     """
@@ -57,6 +59,8 @@ class TrainingSettings(SettingsModel):
     blocks: int | None = Field(default=None, ge=2)
     rows: tuple[int, ...] | None = None
     patience: int | None = Field(default=10, ge=1)
+    restarts: int = Field(default=0, ge=0)
+    restart_after: int | None = Field(default=None, ge=1)
     keep: Literal["best", "last"] = "best"
     device: Literal["cpu", "cuda", "auto"] = "cpu"
 
@@ -64,6 +68,12 @@ class TrainingSettings(SettingsModel):
     def _one_rate_a_member(self) -> Self:
         if isinstance(self.learning_rate, tuple) and len(self.learning_rate) != self.members:
             raise ValueError(f"{len(self.learning_rate)} learning rates for {self.members} members")
+        return self
+
+    @model_validator(mode="after")
+    def _every_step_before_a_restart(self) -> Self:
+        if self.restarts and self.patience is not None:
+            raise ValueError("training.restarts judges after so many steps: give training.patience 'none'")
         return self
 
     @model_validator(mode="after")

@@ -149,7 +149,7 @@ def start_of(kind: str, member: int) -> str:
 
 
 def linear_starts(
-    kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int
+    kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int, attempt: int = 0
 ) -> list[LinearPath | None]:
     """The linear path of each member from a bootstrap draw of the codes; None for random weights.
 
@@ -161,6 +161,7 @@ def linear_starts(
         latents: number of latents n.
         members: numbers of the members.
         seed: seed of the training.
+        attempt: which start of these members it is, from 0.
 
     Raises:
         DataError: the codes themselves have fewer directions than latents.
@@ -169,7 +170,8 @@ def linear_starts(
     paths = [PATHS[start_of(kind, k)] for k in members]
     if any(paths):
         _principal(codes - codes.mean(0), latents)
-    return [_start(path, codes, latents, generator(seed, "start", k)) for k, path in zip(members, paths, strict=True)]
+    rngs = [generator(seed, "start", k, 2 * attempt) for k in members]
+    return [_start(path, codes, latents, rng) for path, rng in zip(paths, rngs, strict=True)]
 
 
 def _start(

@@ -27,7 +27,8 @@ class Loss(NamedTuple):
 
     Args:
         total: what is minimised, (members).
-        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty, mismatch.
+        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty, mismatch; log_prior where
+            the lower rate has a weight of its own.
     """
 
     total: Tensor
@@ -60,6 +61,11 @@ def jacobsen(vae: VAE) -> Weights:
     return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0)
 
 
+def jacobsen_equal(vae: VAE) -> Weights:
+    """As `jacobsen`, with the rate per latent for every prior, so that priors are compared at the same weight."""
+    return Weights(1 / vae.decoder.pixels, 1 / vae.encoder.latents)
+
+
 def bordin(vae: VAE) -> Weights:
     """Mean squared error (or cross entropy) per number, rate per latent, as Bordin et al. (2023) weigh them.
 
@@ -72,7 +78,12 @@ def bordin(vae: VAE) -> Weights:
     return Weights(squared / numbers, 1 / vae.encoder.latents)
 
 
-SCALES: dict[str, Callable[[VAE], Weights]] = {"nats": nats, "jacobsen": jacobsen, "bordin": bordin}
+SCALES: dict[str, Callable[[VAE], Weights]] = {
+    "nats": nats,
+    "jacobsen": jacobsen,
+    "jacobsen-equal": jacobsen_equal,
+    "bordin": bordin,
+}
 
 
 def weights(vae: VAE, scale: str) -> Weights:
@@ -100,6 +111,7 @@ def elbo(
     penalty: ParticlePenalty | None = None,
     penalty_weight: float = 1.0,
     match: bool = True,
+    sub_beta: Tensor | None = None,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -114,6 +126,7 @@ def elbo(
         penalty: on decoded particles.
         penalty_weight: share of it that counts.
         match: whether samples are matched to training rows as well.
+        sub_beta: weight of the lower rate of a hierarchical prior, one a member; None for 1.
     """
     w = weights(vae, scale)
     q = vae.encoder(rows.values, rows.conditions)
@@ -125,10 +138,18 @@ def elbo(
     rates = vae.prior.rate(q, z, vae.encoder, noise)
     terms = {"distortion": distortion} | {name: r.sum(-1).mean(-1) for name, r in rates.items()}
     total = w.distortion * distortion
+    if sub_beta is not None:
+        terms["log_prior"] = (q.log_prob(z) - rates["rate/z"]).sum(-1).mean(-1)
     if regularise:
-        total = total + beta * w.rate * Loss(total, terms).rate
+        total = total + beta * w.rate * _weighted_rate(terms, sub_beta)
     if penalty is not None:
         physical = penalty.of_batch(vae, location, rows, noise, match)
         total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)
         terms |= physical
     return Loss(total, terms)
+
+
+def _weighted_rate(terms: dict[str, Tensor], sub_beta: Tensor | None) -> Tensor:
+    """The rate of all layers, the lower one with its own weight."""
+    rate = Loss(terms["distortion"], terms).rate
+    return rate if sub_beta is None else rate + (sub_beta - 1) * terms["rate/xi"]

@@ -177,7 +177,7 @@ class ParticlePenalty(nn.Module):
         """
         count = min(self.settings.rows, location.shape[1])
         known = None if rows.conditions is None else rows.conditions[:, :count]
-        sampled = vae.decoder.location(vae.prior.sample(count, noise), known)
+        sampled = vae.decoder.location(vae.prior.sample(count, noise, vae.encoder), known)
         terms = {"penalty": torch.cat([self(location), self(sampled)], 1).mean(-1)}
         if self.moments is not None and moment:
             conditions = sampled[..., :0] if known is None else known

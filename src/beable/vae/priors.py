@@ -1,6 +1,6 @@
 r"""Priors over the latents, each with the rate it charges in nats.
 
-The rate is :math:`E_q[\log q(z|y) - \log p(z)]`; where p(z) has no closed form (Hierarchical, Mixture), it is
+The rate is :math:`E_q[\log q(z|y) - \log p(z)]`; where p(z) has no closed form (Hierarchical, Mixture, Vamp), it is
 estimated with the one latent sample that the decoder sees. A prior is asked ``rate(q, z, encode, noise)`` and
 answers with named terms, one number per member, row and latent. Their sum over latents and terms is the rate.
 ``encode`` is passed, never held: a prior made of encoded pseudo-inputs asks it, the others do not.
@@ -8,12 +8,14 @@ answers with named terms, one number per member, row and latent. Their sum over 
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from math import log
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from beable.errors import UsageError, unknown
+from beable.representations.representation import CodeSpec
 from beable.vae.distributions import Noise, Normal, NormalMixture
 from beable.vae.networks import MLP
 
@@ -38,8 +40,11 @@ class Prior(nn.Module):
         """
 
     @abstractmethod
-    def sample(self, rows: int, noise: Noise) -> Tensor:
+    def sample(self, rows: int, noise: Noise, encode: Encode) -> Tensor:
         """Draws (members, rows, latents)."""
+
+    def settle(self, codes: Tensor, noise: Noise) -> None:
+        """Take from training rows what the prior starts from, (rows, m); most take nothing."""
 
 
 class Gaussian(Prior):
@@ -67,7 +72,7 @@ class Gaussian(Prior):
     def rate(self, q: Normal, z: Tensor, encode: Encode, noise: Noise) -> dict[str, Tensor]:
         return {"rate/z": q.kl(self._normal())}
 
-    def sample(self, rows: int, noise: Noise) -> Tensor:
+    def sample(self, rows: int, noise: Noise, encode: Encode) -> Tensor:
         p = self._normal()
         return p.mean + p.std * noise.normal(rows, p.mean.shape[-1])
 
@@ -81,36 +86,47 @@ class Hierarchical(Prior):
     so the rate is that bound minus the entropy of q(z|y). Jacobsen & Duraisamy (2022), Eq. 10-14. Both networks
     are n-8n-8n-n with rectifiers, their variances free vectors. The source's code lets the mean of p(z|ξ) end
     in a rectifier of its only hidden layer by a name used twice, which confines the prior to the positive
-    orthant: ``rectified=True`` does the same.
+    orthant: ``rectified=True`` does the same. Its variant ``full_param`` makes networks of the variances too, the
+    logarithm of the lower one behind the same rectifier: ``full=True``.
 
     Args:
         latents: number of latents n; ξ has as many.
         noise: its members are the ensemble's.
         width: hidden units, 8n by default.
         rectified: repeat the source's accident.
+        full: make the variances functions too, of z and of ξ.
     """
 
     closed_form = False
 
-    def __init__(self, latents: int, noise: Noise, width: int | None = None, rectified: bool = False) -> None:
+    def __init__(
+        self, latents: int, noise: Noise, width: int | None = None, rectified: bool = False, full: bool = False
+    ) -> None:
         super().__init__()
         hidden = [width or 8 * latents] * (1 if rectified else 2)
-        wide = [width or 8 * latents] * 2
-        self.encoder = MLP([latents, *wide, latents], noise, "relu")
-        self.decoder = MLP([latents, *hidden, latents], noise, "relu", last="relu" if rectified else None)
-        zeros = torch.zeros(len(noise.members), 1, latents)
-        self.encoder_log_std, self.decoder_log_std = nn.Parameter(zeros.clone()), nn.Parameter(zeros.clone())
+        up, down = [latents, *[width or 8 * latents] * 2, latents], [latents, *hidden, latents]
+        last = "relu" if rectified else None
+        self.latents = latents
+        self.encoder, self.decoder = MLP(up, noise, "relu"), MLP(down, noise, "relu", last=last)
+        self.encoder_log_std = MLP(up, noise, "relu") if full else _level(latents, noise)
+        self.decoder_log_std = MLP(down, noise, "relu", last=last) if full else _level(latents, noise)
+
+    def below(self, z: Tensor) -> Normal:
+        """q(ξ|z)."""
+        return Normal(self.encoder(z), _at(self.encoder_log_std, z).expand_as(z))
+
+    def above(self, xi: Tensor) -> Normal:
+        """p(z|ξ)."""
+        return Normal(self.decoder(xi), _at(self.decoder_log_std, xi))
 
     def rate(self, q: Normal, z: Tensor, encode: Encode, noise: Noise) -> dict[str, Tensor]:
-        below = Normal(self.encoder(z), self.encoder_log_std.expand_as(z))
-        above = Normal(self.decoder(below.sample(noise)), self.decoder_log_std)
+        below = self.below(z)
+        above = self.above(below.sample(noise))
         standard = Normal(torch.zeros_like(z), torch.zeros_like(z))
         return {"rate/z": q.log_prob(z) - above.log_prob(z), "rate/xi": below.kl(standard)}
 
-    def sample(self, rows: int, noise: Noise) -> Tensor:
-        latents = self.encoder_log_std.shape[-1]
-        mean = self.decoder(noise.normal(rows, latents))
-        return Normal(mean, self.decoder_log_std).sample(noise)
+    def sample(self, rows: int, noise: Noise, encode: Encode) -> Tensor:
+        return self.above(noise.normal(rows, self.latents).to(_device(self))).sample(noise)
 
 
 class Mixture(Prior):
@@ -144,8 +160,75 @@ class Mixture(Prior):
     def rate(self, q: Normal, z: Tensor, encode: Encode, noise: Noise) -> dict[str, Tensor]:
         return {"rate/z": q.log_prob(z) - self._mixture(1).log_prob(z)}
 
-    def sample(self, rows: int, noise: Noise) -> Tensor:
+    def sample(self, rows: int, noise: Noise, encode: Encode) -> Tensor:
         return self._mixture(rows).sample(noise)
+
+
+class Vamp(Prior):
+    r"""The mean of the posteriors of K learned pseudo-inputs, which are codes as the encoder sees them.
+
+    .. math:: p(z) = \frac1K \sum_k q(z \,|\, u_k), \qquad
+        \log p(z) = \sum_i \log \frac{\sum_k \prod_{j \le i} q(z_j | u_k)}{\sum_k \prod_{j < i} q(z_j | u_k)}
+
+    The second form gives each latent its share of the rate. A mixture of posteriors may lie anywhere and at any angle.
+    Pseudo-inputs start at training rows, in units of the code's size.
+
+    Args:
+        latents: number of latents n.
+        noise: its members are the ensemble's.
+        scale: typical size of each number of the code, (m).
+        components: K.
+
+    Source: Tomczak and Welling, VAE with a VampPrior, AISTATS 2018.
+    """
+
+    closed_form = False
+
+    def __init__(self, latents: int, noise: Noise, scale: Sequence[float], components: int = 16) -> None:
+        super().__init__()
+        if components < 1:
+            raise UsageError(f"the vamp prior needs pseudo-inputs, got {components}: give at least 1 component")
+        self.scale: Tensor
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
+        self.inputs = nn.Parameter(noise.normal(components, len(self.scale)))
+
+    @torch.no_grad()
+    def settle(self, codes: Tensor, noise: Noise) -> None:
+        pick = (noise.uniform(self.inputs.shape[1]) * len(codes)).long()
+        self.inputs.copy_(codes[pick].to(self.inputs) / self.scale)
+
+    def _parts(self, encode: Encode) -> Normal:
+        """Posteriors of the pseudo-inputs, (members, components, latents)."""
+        return encode(self.inputs * self.scale)
+
+    def log_prob(self, z: Tensor, encode: Encode) -> Tensor:
+        """Log density of each latent given those before it, (members, rows, latents), in nats."""
+        parts = self._parts(encode)
+        each = Normal(parts.mean.unsqueeze(1), parts.log_std.unsqueeze(1)).log_prob(z.unsqueeze(2))
+        joint = torch.logsumexp(each.cumsum(-1), dim=2) - log(self.inputs.shape[1])
+        return torch.cat([joint[..., :1], joint[..., 1:] - joint[..., :-1]], -1)
+
+    def rate(self, q: Normal, z: Tensor, encode: Encode, noise: Noise) -> dict[str, Tensor]:
+        return {"rate/z": q.log_prob(z) - self.log_prob(z, encode)}
+
+    def sample(self, rows: int, noise: Noise, encode: Encode) -> Tensor:
+        parts = self._parts(encode)
+        pick = (noise.uniform(rows, 1).to(parts.mean) * parts.mean.shape[1]).long().expand(-1, -1, parts.mean.shape[2])
+        return Normal(parts.mean.gather(1, pick), parts.log_std.gather(1, pick)).sample(noise)
+
+
+def _level(latents: int, noise: Noise) -> nn.Parameter:
+    """A free logarithm of a deviation for each latent, 0 at first."""
+    return nn.Parameter(torch.zeros(len(noise.members), 1, latents))
+
+
+def _at(log_std: nn.Module | nn.Parameter, x: Tensor) -> Tensor:
+    """The logarithm of a deviation, free or the half of what a network says of the variance."""
+    return 0.5 * log_std(x) if isinstance(log_std, nn.Module) else log_std
+
+
+def _device(prior: nn.Module) -> torch.device:
+    return next(prior.parameters()).device
 
 
 PRIORS: dict[str, type[Prior]] = {
@@ -153,15 +236,20 @@ PRIORS: dict[str, type[Prior]] = {
     "gaussian": Gaussian,
     "hierarchical": Hierarchical,
     "mixture": Mixture,
+    "vamp": Vamp,
 }
 
 
-def make_prior(name: str, latents: int, noise: Noise, **options: Any) -> Prior:
-    """The prior of a name in ``PRIORS`` with its own options."""
+def make_prior(name: str, latents: int, noise: Noise, code: CodeSpec | None = None, **options: Any) -> Prior:
+    """The prior of a name in ``PRIORS`` with its own options; one that is made of codes needs to know them."""
     if name not in PRIORS:
         raise unknown("prior", name, PRIORS)
     if name == "standard" and options:
         raise UsageError(
             f"the standard prior has no options, got {', '.join(options)}: set model.prior = 'gaussian' for variances"
         )
+    if name == "vamp":
+        if code is None:
+            raise UsageError("the vamp prior is made of codes: say what they look like (code=)")
+        options = {"scale": code.scale.tolist(), **options}
     return PRIORS[name](latents, noise, **options)

@@ -60,7 +60,7 @@ class ModelSettings(SettingsModel):
     """
 
     latents: int = Field(default=2, ge=1)
-    prior: Literal["standard", "gaussian", "hierarchical", "mixture"] = "standard"
+    prior: Literal["standard", "gaussian", "hierarchical", "mixture", "vamp"] = "standard"
     prior_options: dict[str, int | float | bool | list[float]] = Field(default={})
     conditions: tuple[str, ...] = ()
     network: Literal["mlp", "conv", "dense-conv", "points"] = "mlp"
@@ -89,6 +89,12 @@ class ModelSettings(SettingsModel):
     def _blocks_with_a_middle(self) -> Self:
         if len(self.blocks) % 2 == 0:
             raise ValueError(f"{len(self.blocks)} dense blocks have no middle one: give an odd number of blocks")
+        return self
+
+    @model_validator(mode="after")
+    def _pseudo_inputs_without_conditions(self) -> Self:
+        if self.prior == "vamp" and self.conditions:
+            raise ValueError("pseudo-inputs have no conditions: give another prior than 'vamp', or no conditions")
         return self
 
     @model_validator(mode="after")
@@ -249,6 +255,32 @@ class Feedback(_Beta):
         return (beta * (self.nu * force * distortion).exp()).clamp(max=1.0)
 
 
+class SubPrior(SettingsModel):
+    r"""A weight of its own for the lower rate of a hierarchical prior, the source's scheduler of App. B.
+
+    The rate is :math:`R_z + \beta_\xi R_\xi`, and :math:`\beta_\xi` follows the rule of `Feedback` without its bound,
+    with :math:`L = E \log p(z|\xi)`, whose sign is the opposite of the distortion's, as in the source's code. There
+    the whole rate counts by the first β in the reconstruction phase too, so that the prior learns before it is felt.
+
+    Args:
+        start_beta: weight before the first regularised step.
+        nu, tau: of the rule.
+    """
+
+    start_beta: float = Field(default=1e-8, gt=0)
+    nu: float = Field(default=0.005, gt=0)
+    tau: float = Field(default=1.0, gt=0)
+
+    def start(self, members: int) -> "Tensor":
+        """The weight of each member at first."""
+        return _tensor(self.start_beta).expand(members).clone()
+
+    def update(self, beta: "Tensor", log_prior: "Tensor") -> "Tensor":
+        """The weight of each member after a regularised step, given the last batch's mean of log p(z|ξ)."""
+        force = (self.tau * (beta - 1)).tanh().where(log_prior <= 0, -1.0)
+        return beta * (self.nu * force * log_prior).exp()
+
+
 BetaRule = Annotated[
     Annotated[Constant, Tag("constant")]
     | Annotated[Ramp, Tag("linear")]
@@ -279,14 +311,24 @@ class ObjectiveSettings(SettingsModel):
 
     Args:
         beta: a rule: constant, linear, cyclical, saturating or feedback.
-        scale: "nats", or "jacobsen" or "bordin" for a source's weights.
+        scale: "nats", or "jacobsen" or "bordin" for a source's weights; "jacobsen-equal" averages the rate over latents
+            for every prior, where the source's code sums that of its hierarchical one.
         reconstruction_steps: length of a first phase without the rate.
+        sub_prior: rule of a weight for the lower rate of the hierarchical prior; None for none. With beta of kind
+            "feedback".
         output_noise: noise on decoded numbers; None for none.
         particles: penalty on decoded particles that overlap or leave their box; None for none.
     """
 
     beta: BetaRule = Constant()
-    scale: Literal["nats", "jacobsen", "bordin"] = "nats"
+    scale: Literal["nats", "jacobsen", "jacobsen-equal", "bordin"] = "nats"
     reconstruction_steps: int = Field(default=0, ge=0)
+    sub_prior: SubPrior | None = None
     output_noise: OutputNoise | None = None
     particles: ParticleTerms | None = None
+
+    @model_validator(mode="after")
+    def _weight_that_grows(self) -> Self:
+        if self.sub_prior is not None and not isinstance(self.beta, Feedback):
+            raise ValueError("objective.sub_prior counts in the first phase too: give beta the kind 'feedback'")
+        return self

@@ -259,7 +259,7 @@ class VAE(nn.Module):
         self.decoder = Decoder(code, settings, noise)
         if settings.initial == "xavier":
             start_as_xavier(self)
-        self.prior: Prior = make_prior(settings.prior, settings.latents, noise, **settings.prior_options)
+        self.prior: Prior = make_prior(settings.prior, settings.latents, noise, code, **settings.prior_options)
 
     @property
     def statistics(self) -> list[Tensor]:
