@@ -50,7 +50,8 @@ class ModelSettings(SettingsModel):
             "closed-channel" (the same for each channel), "scalar" or "channel" (learned), "pixel"
             (learned for each grid point and shared by the channels, as the source), "output" (learned for each
             number), "fixed".
-        sigma: fixed standard deviation of the outputs, where the variance is fixed, in the code's units.
+        sigma: standard deviation of the outputs, in the code's units: where the variance is fixed, or where a learned
+            one starts.
         floor: standard deviation added to that of the outputs, in squares and in the code's units, unless it is fixed.
         linear: whether encoder and decoder have a linear path.
         scaled: whether networks see the code in units of its typical size; False leaves it in its own, as the source.

@@ -168,7 +168,7 @@ class Decoder(nn.Module):
         self.linear = Linear(settings.latents, code.group.size, noise) if settings.linear else None
         self.conditions = Conditions(settings.conditions)
         self.network = _decoder_network(code, settings, noise)
-        level = 2 * math.log(settings.sigma) if settings.variance == "fixed" else 0.0
+        level = 0.0 if self.closed_form else 2 * math.log(settings.sigma)
         start = torch.full((len(noise.members), self.dimension.numel()), level)
         if settings.variance in LEARNED_VARIANCES:
             self.log_variance = nn.Parameter(start[:, :1] if settings.variance == "scalar" else start)

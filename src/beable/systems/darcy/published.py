@@ -1,8 +1,8 @@
 r"""The settings that Jacobsen & Duraisamy's released code trains with, as a tree for `RunSettings`.
 
 Two phases: reconstruction alone, then β by feedback, from 1e-9 with ν = 0.005 and τ = 1, up to 1 on a scale that
-averages the distortion over pixels. The fields enter raw, the network is the published dense one, the encoder's variance
-has no bounds, the logarithm of the output variance of each pixel starts at 0, the learning rate drops at stated epochs.
+averages the distortion over pixels. The fields enter raw, the network is the published dense one, the variance of the
+latents has no bounds, that of each pixel starts at 1, and the learning rate drops at stated epochs.
 
 ========================  ========  ==============  ==========================  ==============================
 variant                   epochs    without rate    learning rate               prior

@@ -3,12 +3,16 @@
 from beable.studies.part import Part
 from beable.systems.darcy import page
 from beable.systems.darcy.pages import landscapes as lines
+from beable.systems.darcy.pages import priors
+from beable.systems.darcy.parts.ablation import ablation
 from beable.systems.darcy.parts.fields_of_modes import fields_of_modes
 from beable.systems.darcy.parts.landscapes import landscapes
 from beable.systems.darcy.parts.mixture import mixture
+from beable.systems.darcy.parts.over_regularisation import over_regularisation
 from beable.systems.darcy.parts.paths import paths
 from beable.systems.darcy.parts.points import points
 from beable.systems.darcy.parts.rotation import rotations
+from beable.systems.darcy.parts.three_factors import three_factors
 from beable.systems.darcy.parts.trust import trust
 
 PARTS = {
@@ -34,5 +38,26 @@ PARTS = {
         rotations,
         lines.rotation_evidence,
         roles={"invariant": "one", "anisotropic": "one", "hierarchical": "one", "mixture": "many"},
+    ),
+    "ablation": Part(
+        ablation,
+        priors.ablation_evidence,
+        roles={
+            "judged": "many",
+            **dict.fromkeys(("first", "drifting", "hierarchical", "rectified", "standard"), "one"),
+        },
+        counts=("disentangled", "over_regularised"),
+    ),
+    "over-regularisation": Part(
+        over_regularisation,
+        priors.over_evidence,
+        roles={"phases": "many", "starts": "many", "betas": "many", "source": "one", "restarted": "one"},
+        counts=("over_regularised",),
+    ),
+    "three-factors": Part(
+        three_factors,
+        priors.three_evidence,
+        roles={"hierarchical": "one", "gaussian": "one", "others": "many"},
+        counts=("disentangled", "over_regularised"),
     ),
 }
