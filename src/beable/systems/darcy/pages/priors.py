@@ -31,8 +31,8 @@ def _noise_words(a: Ablation) -> str:
     more = shares_compared((first.near_axes, first.members), (noisy.near_axes, noisy.members))["p_value"] < SIGNIFICANT
     head = "Latents turn where the outputs are noisy" if more else "Whether noise of the outputs turns latents is open"
     return (
-        f"{head}: with the hierarchical prior {noisy.near_axes} of {noisy.members} trainings end within {AXIS:g} degrees "
-        f"of the factors at a deviation of {number(noisy.sigma)}, and {first.near_axes} of {first.members} at "
+        f"{head}: with the hierarchical prior {noisy.near_axes} of {noisy.members} trainings end within {AXIS:g} "
+        f"degrees of the factors at a deviation of {number(noisy.sigma)}, and {first.near_axes} of {first.members} at "
         f"{number(first.sigma)}, where a closed form leaves it."
     )
 
@@ -62,7 +62,8 @@ def _rungs(a: Ablation) -> Table:
     caption = (
         "Every choice on its own. Found: members with each factor in a latent of its own, and the Wilson interval of "
         "their share at 95 %. Axis, diagonal: members within 10 degrees of the factors and of the diagonal. σ: "
-        "deviation of the outputs; s: that of the posterior over that of the latents. p: Fisher's, against the first row."
+        "deviation of the outputs; s: that of the posterior over that of the latents. p: Fisher's, against the first "
+        "row."
     )
     heads = ["arm", "found", "share", "axis", "diagonal", "σ", "s", "steps", "p"]
     sigma = column([t.sigma for t in a.arms.values()])

@@ -117,8 +117,8 @@ def over_regularisation(context: Context) -> OverRegularisation:
     named = {role: [arm.name for arm in context.arms(role)] for role in roles[:3]}
     outcomes = {name: _outcome(context, arm) for name, arm in arms.items()}
     named["phases"].sort(key=lambda name: outcomes[name].reconstruction_steps)
-    one = {role: context.arm(role).name for role in roles[3:]}
-    return OverRegularisation(outcomes, **named, **one)
+    source, restarted = (context.arm(role).name for role in roles[3:])
+    return OverRegularisation(outcomes, named["phases"], named["starts"], named["betas"], source, restarted)
 
 
 def _outcome(context: Context, arm: Arm) -> Outcome:
