@@ -31,6 +31,7 @@ def test_a_variant_trains_as_the_sources_code_does(variant):
     rates = [s.training.learning_rate * s.training.share_of_rate(8 * epoch) for epoch in (0, 5899, 6499, 6500, 12_501)]
     assert rates == pytest.approx([3e-4, 3e-4, 3e-4, 5e-5, 2.5e-5] if long else [5e-4, 5e-4, 1e-4, 1e-4, 1e-4])
     model = s.model
+    assert (s.representation.scaling, s.representation.centre, model.initial) == ("none", False, "fan-in")
     assert (model.network, model.variance, model.linear, model.scaled, model.bounded) == (
         *("dense-conv", "pixel"),
         *(False, False, False),

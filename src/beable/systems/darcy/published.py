@@ -41,7 +41,7 @@ def _epochs(epochs: int, without_rate: int, rate: float, drops: Sequence[tuple[i
 
 COMMON: _Tree = {
     "variables": ["pressure", "flux"],
-    "representation": {"kind": "fields", "scaling": "none"},
+    "representation": {"kind": "fields", "scaling": "none", "centre": False},
     "model": {
         "latents": 2,
         "network": "dense-conv",
