@@ -42,6 +42,7 @@ from beable.training.data import Prepared, conditions, learnable, left_out, natu
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History
+from beable.training.labels import Labels, label_batches
 from beable.training.place import place_of
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
@@ -149,6 +150,12 @@ class Run:
         return self.settings.model.conditions
 
     @property
+    def labels(self) -> Labels | None:
+        """The labelled rows of each member and the unit of their labels; None for a training without labels."""
+        kept = self.metadata.get("labels")
+        return Labels.of_json(kept) if kept else None
+
+    @property
     def held_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training never saw."""
         return np.asarray(self.metadata["held_rows"], dtype=np.int64)
@@ -215,6 +222,22 @@ class Run:
         """
         q = self._posterior(self.rows(self._named(snapshots)))
         return Posterior(q.mean.numpy(), q.std.numpy())
+
+    def estimate(self, snapshots: Given) -> dict[str, Posterior]:
+        """What labelled latents say of their factors, in the factors' own units: (members, rows) each, by name.
+
+        Args:
+            snapshots: as `encode` takes them.
+
+        Raises:
+            UsageError: a run that was trained without labels.
+        """
+        if (labels := self.labels) is None:
+            raise UsageError(
+                "the run was trained without labels, its latents have no unit: train with objective.labels (--labels)"
+            )
+        mean, std = labels.in_own_unit(*self.encode(snapshots))
+        return {name: Posterior(mean[..., i], std[..., i]) for i, name in enumerate(labels.names)}
 
     def _posterior(self, rows: Rows) -> Normal:
         parts = [self.vae.encoder(part.values, part.conditions) for part in batched(rows, BLOCK_ROWS)]
@@ -348,7 +371,7 @@ def train(
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
-        fit = _fit(data, settings)
+        fit = first_step(data, store, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
@@ -473,16 +496,23 @@ def untrained(code: CodeSpec, train: Coded, settings: RunSettings) -> VAE:
     return vae
 
 
-def _fit(data: Prepared, settings: RunSettings) -> Fit:
-    """A training at its first step."""
-    t = settings.training
+def first_step(data: Prepared, store: Store, settings: RunSettings) -> Fit:
+    """A training at its first step.
+
+    Args:
+        data: what it sees.
+        store: the data set, for labels.
+        settings: settled ones.
+    """
+    t, wanted = settings.training, settings.objective.labels
     vae = untrained(data.representation.code, data.train, settings)
     batches = Batches(data.train, vae.members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
         penalty.fit(as_tensors(data.train))
     held = per_member(as_tensors(data.held), len(vae.members))
-    return Fit(vae, batches, held, settings.objective, t, penalty)
+    labels = label_batches(wanted, store, data.train_rows, vae.members, t.rows, t.seed) if wanted else None
+    return Fit(vae, batches, held, settings.objective, t, penalty, labels)
 
 
 class _Saver:
@@ -598,6 +628,7 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "kept_steps": fit.kept_steps(),
         "best_steps": fit.best_steps(),
         "training_error": files.plain(fit.training_error().cpu().numpy()),
+        "labels": fit.labels.labels.as_json() if fit.labels else None,
         "device": fit.device.type,
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from beable.errors import unknown
-from beable.vae.distributions import Noise
+from beable.vae.distributions import Noise, Normal
+from beable.vae.labels import LabelBatch
 from beable.vae.physical_terms import ParticlePenalty
 from beable.vae.vae import VAE, Rows
 
@@ -27,7 +28,8 @@ class Loss(NamedTuple):
 
     Args:
         total: what is minimised, (members).
-        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty, mismatch.
+        terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty, mismatch; labels, in nats
+            per labelled row.
     """
 
     total: Tensor
@@ -100,6 +102,7 @@ def elbo(
     penalty: ParticlePenalty | None = None,
     penalty_weight: float = 1.0,
     match: bool = True,
+    labels: LabelBatch | None = None,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -114,9 +117,10 @@ def elbo(
         penalty: on decoded particles.
         penalty_weight: share of it that counts.
         match: whether samples are matched to training rows as well.
+        labels: labelled rows; their term enters at its own weight on any scale.
     """
     w = weights(vae, scale)
-    q = vae.encoder(rows.values, rows.conditions)
+    q, of_labels = _encoded(vae, rows, labels)
     z = q.sample(noise)
     location = vae.decoder.location(z, rows.conditions)
     if output_std:
@@ -131,4 +135,18 @@ def elbo(
         physical = penalty.of_batch(vae, location, rows, noise, match)
         total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)
         terms |= physical
+    if labels is not None and of_labels is not None:
+        terms["labels"] = labels.term(of_labels)
+        total = total + labels.weight * terms["labels"]
     return Loss(total, terms)
+
+
+def _encoded(vae: VAE, rows: Rows, labels: LabelBatch | None) -> tuple[Normal, Normal | None]:
+    """Posteriors of a batch and of labelled rows, encoded together: a network that normalises sees one batch."""
+    if labels is None:
+        return vae.encoder(rows.values, rows.conditions), None
+    own = labels.rows
+    known = None if rows.conditions is None or own.conditions is None else torch.cat([rows.conditions, own.conditions], 1)
+    q = vae.encoder(torch.cat([rows.values, own.values], 1), known)
+    size = rows.values.shape[1]
+    return q.rows(slice(size)), q.rows(slice(size, None))
