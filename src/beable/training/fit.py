@@ -287,9 +287,9 @@ class Fit:
         The encoder gives a held-out row far from all others a rate of hundreds of nats; β times that would prefer
         records from before a large β had its effect.
         """
-        loss = held.total + self.beta * weights(self.vae, self.objective.scale).rate * (train.rate - held.rate)
-        labels = self.objective.labels
-        return loss + labels.weight * train.terms["labels"] if labels and "labels" in train.terms else loss
+        w, labels = weights(self.vae, self.objective.scale), self.objective.labels
+        loss = held.total + self.beta * w.rate * (train.rate - held.rate)
+        return loss + w.labels * labels.weight * train.terms["labels"] if labels and self.labels else loss
 
     def _keep_best(self, training: Tensor, held: Tensor) -> None:
         """Take parameters of members that improved, or whose objective is another one than that of their best."""

@@ -45,21 +45,26 @@ class Loss(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Factors of distortion and rate before β."""
+    """Factors of distortion and rate before β, and of labels before their weight.
+
+    Labels stand beside the distortion of one pixel on every scale, as in the code of Jacobsen & Duraisamy: the encoder's
+    few numbers would otherwise count for nothing beside thousands of outputs.
+    """
 
     distortion: float
     rate: float
+    labels: float
 
 
 def nats(vae: VAE) -> Weights:
     """Everything summed: β = 1 is the evidence lower bound."""
-    return Weights(1.0, 1.0)
+    return Weights(1.0, 1.0, float(vae.decoder.pixels))
 
 
 def jacobsen(vae: VAE) -> Weights:
     """Distortion per pixel; rate per latent for priors in closed form, summed for others."""
     latents = vae.encoder.latents
-    return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0)
+    return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0, 1.0)
 
 
 def bordin(vae: VAE) -> Weights:
@@ -71,7 +76,7 @@ def bordin(vae: VAE) -> Weights:
     decoder = vae.decoder
     squared = 2 * decoder.settings.sigma**2 if decoder.settings.likelihood == "normal" else 1.0
     numbers = max(float(decoder.dimension.sum()), decoder.group.numel())  # images of pairs hold each of them twice
-    return Weights(squared / numbers, 1 / vae.encoder.latents)
+    return Weights(squared / numbers, 1 / vae.encoder.latents, decoder.pixels * squared / numbers)
 
 
 SCALES: dict[str, Callable[[VAE], Weights]] = {"nats": nats, "jacobsen": jacobsen, "bordin": bordin}
@@ -117,7 +122,7 @@ def elbo(
         penalty: on decoded particles.
         penalty_weight: share of it that counts.
         match: whether samples are matched to training rows as well.
-        labels: labelled rows; their term enters at its own weight on any scale.
+        labels: labelled rows; a nat of their term counts as one of the distortion of each pixel.
     """
     w = weights(vae, scale)
     q, of_labels = _encoded(vae, rows, labels)
@@ -137,7 +142,7 @@ def elbo(
         terms |= physical
     if labels is not None and of_labels is not None:
         terms["labels"] = labels.term(of_labels)
-        total = total + labels.weight * terms["labels"]
+        total = total + w.labels * labels.weight * terms["labels"]
     return Loss(total, terms)
 
 

@@ -54,7 +54,9 @@ class ModelSettings(SettingsModel):
         sigma: fixed standard deviation of the outputs, where the variance is fixed, in the code's units.
         floor: standard deviation added to that of the outputs, in squares and in the code's units, unless it is fixed.
         linear: whether encoder and decoder have a linear path.
-        scaled: whether networks see the code in units of its typical size; False leaves it in its own, as the source.
+        scaled: whether networks see the code in units of its typical size, each number in its own; "alike" takes the
+            largest of these for all, so that small numbers stay small beside large ones; False leaves the code in its
+            own units, as the source.
         bounded: whether the deviation of the latents is kept within bounds and starts small; False leaves the logarithm
             of their variance free, as the source.
         initial: range of the first weights, "fan-in" (± 1/√fan-in) or "xavier" (Glorot & Bengio 2010, biases zero).
@@ -82,7 +84,7 @@ class ModelSettings(SettingsModel):
     sigma: float = Field(default=1.0, gt=0)
     floor: float = Field(default=0.0, ge=0)
     linear: bool = True
-    scaled: bool = True
+    scaled: bool | Literal["alike"] = True
     bounded: bool = True
     initial: Literal["fan-in", "xavier"] = "fan-in"
 
@@ -285,8 +287,9 @@ class LabelSettings(SettingsModel):
             each number to so many members in turn as there are draws. none takes all whose labels are known.
         draws: random orders of the training rows that members take in turn.
         known: name of a factor that is 1 in rows whose labels are known and 0 in the others; in all rows by default.
-        weight: weight of the labels beside distortion and rate on the scale of the objective. In nats a weight of 1
-            makes the mean labelled row count as much as the mean row; with n/N each of n labelled rows of N counts once.
+        weight: weight of the labels beside the distortion of one pixel, or column of a table, on any scale of the
+            objective. 1 is that of Jacobsen & Duraisamy; one over the number of pixels gives a nat of a label the
+            weight of any other nat.
         noise: standard deviation of noise that is put on the labels, in units of their spread; a list gives members
             their own, as with the number.
         rule: "labels" is the negative log density of the labels under the encoder, equation 29 of Jacobsen &
