@@ -14,7 +14,7 @@ from beable.streams import generator
 from beable.training.data import factors
 from beable.training.ensemble import rows_at
 from beable.vae.labels import LabelBatch
-from beable.vae.settings import LabelSettings
+from beable.vae.settings import LabelSettings, ModelSettings
 from beable.vae.vae import Rows
 
 FloatArray = NDArray[np.float64]
@@ -186,6 +186,24 @@ def label_batches(
     )
     scaled = [(own - centre) / spread for own, (centre, spread) in zip(values, units, strict=True)]
     return LabelBatches(labels, places, scaled, settings, members, seed)
+
+
+def few_labels(labels: Labels, model: ModelSettings, numbers: int) -> str | None:
+    """What to say where an encoder that sees small numbers as large ones can learn its labels by heart.
+
+    Args:
+        labels: of the ensemble.
+        model: its settings.
+        numbers: how many each row of the code has.
+    """
+    fewest = min(labels.number)
+    if model.scaled is not True or fewest > numbers:
+        return None
+    return (
+        f"{fewest} labelled rows and {numbers} numbers of a row, which the encoder sees each in units of its own size: "
+        "it may learn these labels by heart from numbers that hardly vary; set model.scaled = 'alike' "
+        "(--set model.scaled=alike) or give more labels"
+    )
 
 
 def _is_known(settings: LabelSettings, store: Store, rows: Integers) -> NDArray[np.bool_]:

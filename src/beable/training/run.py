@@ -42,7 +42,7 @@ from beable.training.data import Prepared, conditions, learnable, left_out, natu
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History
-from beable.training.labels import Labels, label_batches
+from beable.training.labels import Labels, few_labels, label_batches
 from beable.training.place import place_of
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
@@ -512,6 +512,8 @@ def first_step(data: Prepared, store: Store, settings: RunSettings) -> Fit:
         penalty.fit(as_tensors(data.train))
     held = per_member(as_tensors(data.held), len(vae.members))
     labels = label_batches(wanted, store, data.train_rows, vae.members, t.rows, t.seed) if wanted else None
+    if labels and (said := few_labels(labels.labels, settings.model, data.representation.code.group.size)):
+        warnings.warn(said, DataWarning, stacklevel=3)
     return Fit(vae, batches, held, settings.objective, t, penalty, labels)
 
 

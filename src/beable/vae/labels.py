@@ -22,8 +22,8 @@ from beable.vae.vae import Rows
 
 #: variance of the normal law that equation 28 puts around a label
 DENSITY_VARIANCE = 0.005
-#: nats a labelled factor below which that equation has left its labels behind, by some thirty of their spreads
-LOST = -1e5
+#: nats a labelled factor below which that equation has left its labels behind, by some ten of their spreads
+LOST = -1e4
 
 
 def negative_log_density(q: Normal, theta: Tensor) -> Tensor:
@@ -86,8 +86,9 @@ def lost(settings: LabelSettings, terms: Mapping[str, Tensor], members: Sequence
     if not bool(fallen.any()):
         return None
     k = int(fallen.int().argmax())
+    value = float(terms["labels"][k].detach())
     return (
-        f"member {members[k]}: the label term is {float(terms['labels'][k].detach()):.3g} nats and falls without bound, "
+        f"member {members[k]}: the label term is {value:.3g} nats and falls without bound, "
         "because −KL (rule 'density', equation 28) is lower the farther latents are from their labels: set "
         "objective.labels.rule = 'labels'"
     )

@@ -47,8 +47,8 @@ class Loss(NamedTuple):
 class Weights(NamedTuple):
     """Factors of distortion and rate before β, and of labels before their weight.
 
-    Labels stand beside the distortion of one pixel on every scale, as in the code of Jacobsen & Duraisamy: the encoder's
-    few numbers would otherwise count for nothing beside thousands of outputs.
+    Labels stand beside the distortion of one pixel on every scale, as in the code of Jacobsen & Duraisamy: a few latents
+    would otherwise count for nothing beside thousands of outputs.
     """
 
     distortion: float
@@ -151,7 +151,9 @@ def _encoded(vae: VAE, rows: Rows, labels: LabelBatch | None) -> tuple[Normal, N
     if labels is None:
         return vae.encoder(rows.values, rows.conditions), None
     own = labels.rows
-    known = None if rows.conditions is None or own.conditions is None else torch.cat([rows.conditions, own.conditions], 1)
+    known = (
+        None if rows.conditions is None or own.conditions is None else torch.cat([rows.conditions, own.conditions], 1)
+    )
     q = vae.encoder(torch.cat([rows.values, own.values], 1), known)
     size = rows.values.shape[1]
     return q.rows(slice(size)), q.rows(slice(size, None))
