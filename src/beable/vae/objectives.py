@@ -47,8 +47,8 @@ class Loss(NamedTuple):
 class Weights(NamedTuple):
     """Factors of distortion and rate before β, and of labels before their weight.
 
-    Labels stand beside the distortion of one pixel on every scale, as in the code of Jacobsen & Duraisamy: a few latents
-    would otherwise count for nothing beside thousands of outputs.
+    Labels stand beside the distortion of one pixel on every scale, as in the code of Jacobsen & Duraisamy: a few
+    latents would otherwise count for nothing beside thousands of outputs.
     """
 
     distortion: float

@@ -77,12 +77,12 @@ def _sensitive(a: Equation28) -> Claim:
     stopped = [path for path in told if path.why]
     fine = [path for path in kept if not path.why]
     said = "training by equation 28 is very sensitive and needs unreasonably small learning rates (section 6)"
-    ours = (
-        f"{len(stopped)} of {len(told)} learning rates diverge, by equation 29 {len(kept) - len(fine)} of {len(kept)}"
-    )
+    others = f"by equation 29 {len(kept) - len(fine)} of {len(kept)}"
+    ours = f"{len(stopped)} of {len(told)} learning rates diverge, {others}"
     ends = ", ".join(f"{number(path.rate)} at step {path.end:,}" for path in stopped)
     falling = [path for path in told if path.term[-1] < path.term[0]]
-    why = f"learning rates that diverge: {ends or 'none'}; in {len(falling)} of {len(told)} the term ends lower than it began"
+    fall = f"in {len(falling)} of {len(told)} the term ends lower than it began"
+    why = f"learning rates that diverge: {ends or 'none'}; {fall}"
     verdict = REPRODUCED if stopped and len(fine) == len(kept) else UNTOLD if falling else DIFFERS
     return Claim("Eq. 28", said, "fails but at very small rates", ours, None, verdict, why)
 
@@ -95,7 +95,7 @@ def _minimum(a: Equation28) -> Claim:
     ours = f"{number(least)} nats, where the term is 0 at that law"
     why = (
         f"the term falls to {number(least)} nats while latents move {number(far)} spreads away from their labels; by "
-        f"equation 29 they end within {number(near)}: −KL has no lower bound, and its gradient points away from the label"
+        f"equation 29 they end within {number(near)}: −KL has no lower bound and points away from the label"
     )
     return Claim("Eq. 28", said, "a minimum", ours, None, DIFFERS if least < 0 and far > near else UNTOLD, why)
 
@@ -129,7 +129,8 @@ def _path(store: Store, data: Prepared, settings: RunSettings) -> Path:
     except DivergedError as error:
         why = str(error)
     labels, rate = settings.objective.labels, settings.training.learning_rate
-    assert labels is not None and isinstance(rate, float)
+    assert labels is not None
+    assert isinstance(rate, float)
     term = [float(value[0]) for value in fit.history.terms.get("train/labels", [])]
     now, distance = _now(fit)
     steps = [*fit.history.steps, fit.step]

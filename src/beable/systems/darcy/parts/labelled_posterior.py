@@ -131,7 +131,7 @@ def labelled_posterior(context: Context) -> LabelledPosterior:
     z = codes.mean + codes.std * rng.normal(size=codes.mean.shape)
     drawn = given.in_own_unit(z, codes.std)[0][shown]
     prior = given.in_own_unit(run.sample(len(drawn)), codes.std)[0][shown]
-    others = store.factor_values[run.train_rows]
+    others = np.asarray(store.factor_values[run.train_rows], np.float64)
     return LabelledPosterior(
         wanted,
         len(run.train_rows),

@@ -1,6 +1,6 @@
 """How many labels find the factors (figure 26 of Jacobsen & Duraisamy), and what noise, and correlation, cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -96,7 +96,7 @@ class Curve:
 
     def at(self, values: Floats, level: int) -> Floats:
         """Values of the members with so many labels."""
-        return values[np.array(self.number) == level]
+        return np.asarray(values[np.array(self.number) == level])
 
     def by_level(self, values: Floats) -> tuple[Floats, Floats]:
         """Numbers of labels, and values (levels, draws), as figures take them."""
@@ -228,8 +228,8 @@ def level_by_level(c: Curve) -> Claim:
     small = all(abs(off[level]) < NEAR for level in apart)
     verdict = UNTOLD if few and not apart else DIFFERS if apart and not small else REPRODUCED
     why = (
-        f"at {len(apart)} of {len(shared)} numbers of labels the two differ by more than the draws do; farthest apart at "
-        f"{worst}, by {number(off[worst])} of the ceiling"
+        f"at {len(apart)} of {len(shared)} numbers of labels the two differ by more than the draws do; farthest apart "
+        f"at {worst}, by {number(off[worst])} of the ceiling"
     )
     said = "S_D rises with the number of labels, level by level (figure 26)"
     theirs = f"{SOURCE[shared[0]].mean / SOURCE_CEILING:.2f} to 1.00 of the ceiling"
@@ -270,8 +270,8 @@ def losses(c: Curve) -> Claim:
     changes = {name: change(c, getattr(c, name)) for name in ("distortion", "rate")}
     verdict = REPRODUCED if all(abs(x) < SAME for x in changes.values()) else DIFFERS
     why = (
-        f"from {c.levels[0]} to {c.levels[-1]} labels the distortion changes by {100 * changes['distortion']:.1f} %, the "
-        f"rate by {100 * changes['rate']:.1f} % of its value"
+        f"from {c.levels[0]} to {c.levels[-1]} labels the distortion changes by {100 * changes['distortion']:.1f} %, "
+        f"the rate by {100 * changes['rate']:.1f} % of its value"
     )
     said = "the number of labels does not affect the training losses (section 6, figure 26)"
     theirs = "rate about 5.4, distortion −17 to −18, without the one training whose rate is 9e22"
@@ -291,7 +291,7 @@ def change(c: Curve, values: Floats) -> float:
 
 
 def prior(theirs: Curve, standard: Curve) -> Claim:
-    """Whether labels need a prior that is not blind to rotation, which the source's code has and its text does not say."""
+    """Whether labels need a prior that is not blind to rotation, which the source's code has and its text leaves out."""
     said = "labels disentangle (section 6); the text names no prior, the code has one of variances 1 and 2"
     ours = " and ".join(f"{_fewest(c)} with {c.label}" for c in (theirs, standard))
     if _draws(theirs) < FEWEST_DRAWS or theirs.fewest is None:
@@ -338,7 +338,7 @@ class LabelLimits:
 
     def at_noise(self, values: Floats, noise: float) -> Floats:
         """Values of the members with such a noise."""
-        return values[np.array(self.noise.noise) == noise]
+        return np.asarray(values[np.array(self.noise.noise) == noise])
 
     def found_at(self, noise: float) -> tuple[int, int]:
         """How many of them have the factors, and of how many."""
@@ -372,5 +372,5 @@ def correlated_labels(context: Context) -> CorrelatedLabels:
     """The correlated factors of the source's figure 28, with labels."""
     arm = context.arm("labelled")
     run, store = context.run(arm), context.data_of(arm)
-    theta: Sequence[Any] = store.factor_values[run.held_rows].T
-    return CorrelatedLabels(curve(context, arm), float(np.corrcoef(theta)[0, 1]))
+    together = np.corrcoef(store.factor_values[run.held_rows].T)
+    return CorrelatedLabels(curve(context, arm), float(together[0, 1]))
