@@ -150,10 +150,7 @@ def _encoded(vae: VAE, rows: Rows, labels: LabelBatch | None) -> tuple[Normal, N
     """Posteriors of a batch and of labelled rows, encoded together: a network that normalises sees one batch."""
     if labels is None:
         return vae.encoder(rows.values, rows.conditions), None
-    own = labels.rows
-    known = (
-        None if rows.conditions is None or own.conditions is None else torch.cat([rows.conditions, own.conditions], 1)
-    )
-    q = vae.encoder(torch.cat([rows.values, own.values], 1), known)
-    size = rows.values.shape[1]
+    own, size = labels.rows, rows.values.shape[1]
+    known = [part.conditions for part in (rows, own) if part.conditions is not None]
+    q = vae.encoder(torch.cat([rows.values, own.values], 1), torch.cat(known, 1) if known else None)
     return q.rows(slice(size)), q.rows(slice(size, None))

@@ -291,7 +291,7 @@ def change(c: Curve, values: Floats) -> float:
 
 
 def prior(theirs: Curve, standard: Curve) -> Claim:
-    """Whether labels need a prior that is not blind to rotation, which the source's code has and its text leaves out."""
+    """Whether labels need a prior that is not blind to rotation, which the source's code has, unsaid."""
     said = "labels disentangle (section 6); the text names no prior, the code has one of variances 1 and 2"
     ours = " and ".join(f"{_fewest(c)} with {c.label}" for c in (theirs, standard))
     if _draws(theirs) < FEWEST_DRAWS or theirs.fewest is None:
@@ -372,5 +372,5 @@ def correlated_labels(context: Context) -> CorrelatedLabels:
     """The correlated factors of the source's figure 28, with labels."""
     arm = context.arm("labelled")
     run, store = context.run(arm), context.data_of(arm)
-    together = np.corrcoef(store.factor_values[run.held_rows].T)
+    together = np.asarray(np.corrcoef(store.factor_values[run.held_rows].T))
     return CorrelatedLabels(curve(context, arm), float(together[0, 1]))
