@@ -9,6 +9,7 @@ from beable.systems.darcy.parts.labels import CorrelatedLabels, Curve, LabelLimi
 from beable.verdicts import Verdict
 
 ALONE = "each factor in a latent of its own"
+ALIKE = 0.02  # of the ceiling, within which two scores are called alike
 CLOSE = 1.25  # times the error without noise within which an error is called the same
 
 
@@ -42,23 +43,22 @@ def _without(c: Curve) -> str:
 
 
 def _seen(a: LabelStudy) -> str:
-    level = next((n for n in a.seen.levels if n in a.anisotropic.levels), None)
+    level = _just_enough(a)
     if level is None:
         return ""
-    shares = [float(np.median(c.at(c.share, n))) for c in (a.seen, a.anisotropic) for n in [_lowest_enough(a)]]
-    lower = shares[0] < shares[1]
-    way = "less than" if lower else "no less than"
+    seen, raw = (float(np.median(c.at(c.share, level))) for c in (a.seen, a.anisotropic))
+    way = "only " if seen < raw - ALIKE else ""
     return (
-        f"An encoder that sees every number of the code in units of its own size makes {way} the same of "
-        f"{_lowest_enough(a)} labels: {shares[0]:.2f} of the ceiling against {shares[1]:.2f}."
+        f"With {level} labels an encoder that sees every mode in units of its own size reaches {way}{seen:.2f} of the "
+        f"ceiling, one that sees the fields' own sizes {raw:.2f}."
     )
 
 
-def _lowest_enough(a: LabelStudy) -> int:
-    """The number of labels, of those that both have, nearest to what is just enough."""
+def _just_enough(a: LabelStudy) -> int | None:
+    """The number of labels, of those that both arms have, nearest to what is just enough; None for none."""
     shared = [n for n in a.seen.levels if n in a.anisotropic.levels]
-    wanted = a.anisotropic.fewest or shared[-1]
-    return min(shared, key=lambda n: abs(np.log(n / wanted)))
+    wanted = a.anisotropic.fewest or a.anisotropic.levels[-1]
+    return min(shared, key=lambda n: abs(np.log(n / wanted))) if shared else None
 
 
 def equation_28_answer(a: Equation28) -> str:
