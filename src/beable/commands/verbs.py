@@ -102,7 +102,6 @@ VERBS = (
         (
             "beable fit flow.zarr -o run --latents 3 --members 8",
             "beable fit flow.zarr -o run --start random --set model.width=64",
-            "beable fit flow.zarr -o run --labels theta_1 theta_2 --labelled 16 --set model.scaled=alike",
         ),
     ),
     Verb(

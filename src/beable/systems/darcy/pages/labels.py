@@ -27,7 +27,7 @@ from beable.systems.darcy.parts.labels import (
 
 Floats = NDArray[np.float64]
 LABELLED = "labelled rows"
-OF_CEILING = "$S_D$ over its ceiling"
+OF_CEILING = "S_D over its ceiling"
 
 
 def label_evidence(a: LabelStudy) -> Evidence:
