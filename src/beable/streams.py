@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-STREAMS = {"factors": 0, "simulation": 1, "split": 2, "start": 3, "order": 4, "noise": 5, "evaluation": 6}
+STREAMS = {"factors": 0, "simulation": 1, "split": 2, "start": 3, "order": 4, "noise": 5, "evaluation": 6, "labels": 7}
 
 
 def sequence(seed: int, stream: str, row: int = 0, attempt: int = 0) -> np.random.SeedSequence:

@@ -72,7 +72,7 @@ def test_a_member_that_is_started_again_ends_where_that_start_leads(waves, again
     """Its last start, trained alone for as many steps, has the same parameters to float tolerance."""
     settings = running.settled(validated(RunSettings, AT_ONCE), waves)
     data = running.prepare(waves, ["height"], *running.representation_choice(settings), settings.training)
-    alone = running._fit(data, settings, [2], again.restarted[2])
+    alone = running.first_step(data, waves, settings, [2], again.restarted[2])
     alone.run()
     for a, b in zip(again.vae.parameters(), alone.parameters, strict=True):
         torch.testing.assert_close(a[2:], b, rtol=1e-3, atol=1e-4)

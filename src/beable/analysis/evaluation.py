@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from beable.analysis.agree import Agreed, agreed
 from beable.analysis.axes import FEWEST_ROWS as FEWEST_AXES_ROWS
 from beable.analysis.collapse import Regularisation, rate_hurts, regularisation
+from beable.analysis.labels import LabelErrors, label_errors, rows_to_judge_on
 from beable.analysis.levels import level_of
 from beable.analysis.overfitting import overfitting
 from beable.analysis.reconstructions import ChannelErrors, Errors, Reconstructions
@@ -28,7 +29,7 @@ from beable.metrics.separation import separation
 from beable.streams import generator
 from beable.training.data import Prepared, read
 from beable.training.declared import check_declared
-from beable.training.run import Run
+from beable.training.run import Posterior, Run
 from beable.training.start import LinearPath
 from beable.verdicts import Verdict
 
@@ -89,6 +90,7 @@ class Evaluation(NamedTuple):
         disentanglement: latents against factors; None for data without factors.
         residuals: how far decoded rows violate the simulator's equations; None for data without a simulator, or of
             one without equations.
+        labels: errors of the factors that had labels in training; None for a training without labels.
     """
 
     rows: NDArray[np.int64]
@@ -103,6 +105,7 @@ class Evaluation(NamedTuple):
     over_fitted: tuple[Verdict, ...] = ()
     residuals: Residuals | None = None
     agreed: Agreed | None = None
+    labels: LabelErrors | None = None
 
     @property
     def error_by_channel(self) -> Errors:
@@ -128,6 +131,8 @@ class Evaluation(NamedTuple):
             numbers |= d.as_json()
         if self.residuals is not None:
             numbers["residual"] = self.residuals
+        if self.labels is not None:
+            numbers["labels"] = self.labels
         if self.agreed is not None:
             numbers["agreed"] = self.agreed
         return plain(numbers)
@@ -182,6 +187,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
       over_fitted: 3 cannot be told
       residuals: None
       agreed: None
+      labels: None
     """
     store = check_declared(run, store)
     rows = run.held_rows if rows is None else rows
@@ -193,6 +199,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
     found = Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)
     error = found.relative_error()
+    usable = rows_to_judge_on(run, store, rows)
     carried = regularisation(scores.distortion, scores.rate, level_of(run, fields, coded))
     return Evaluation(
         rows,
@@ -202,12 +209,31 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
         found.median_row_error(),
         found.channel_errors(fields, store.variables, store.coordinates),
         carried,
-        disentanglement(codes.mean, codes.mean + codes.std * noise, store, rows, run.conditions),
+        _against_factors(run, store, codes, noise, rows, usable),
         _hurt_by_the_rate(run, carried, error),
         tuple(overfitting(run.history, run.best_steps).verdicts),
         residuals(run, store, rows),
         _agreed(run, snapshots) if agreement else None,
+        label_errors(run, store, codes, rows, usable),
     )
+
+
+def _against_factors(
+    run: Run,
+    store: Store,
+    codes: Posterior,
+    noise: FloatArray,
+    rows: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+) -> Disentanglement | None:
+    """Latents against factors on the rows of which these are known and were not shown to training as labels."""
+    if not usable.any():
+        return None
+    known, labels = run.conditions, run.settings.objective.labels
+    if labels is not None and labels.known is not None:
+        known = (*known, labels.known)
+    means, samples = codes.mean[:, usable], (codes.mean + codes.std * noise)[:, usable]
+    return disentanglement(means, samples, store, rows[usable], known)
 
 
 def _hurt_by_the_rate(run: Run, carried: Regularisation, error: FloatArray) -> tuple[Verdict, ...]:

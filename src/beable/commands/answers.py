@@ -93,11 +93,15 @@ def _agree(found: "Agreed") -> str:
 
 def verdicts(run: "Run", evaluation: "Evaluation") -> dict[str, str]:
     """Questions and answers, each with its reason."""
+    from beable.report.labels import label_facts
+
     found: dict[str, str] = {}
     if (d := evaluation.disentanglement) is not None:
         found["each factor in a latent of its own"] = together(d.disentangled)
         context = f"best possible {number(d.s_d_ceiling)}, random rotations {number(d.s_d_chance)}"
         found["score S_D"] = f"{span(d.s_d)}; {context}"
+    for name, (error, constant) in label_facts(evaluation.labels).items():
+        found[f"error of {name}, which had labels"] = f"{error}; constant guess {constant}"
     if (a := evaluation.agreed) is not None:
         found["trainings agree on the latents"] = str(a.agreement.axes)
         found["trust in the run"] = str(a.summary()["trust in the run"])

@@ -172,7 +172,7 @@ def methods(settings: RunSettings) -> list[Reference]:
         CALIBRATED: model.likelihood == "normal" and model.variance != "fixed",
         CYCLICAL: rule.kind == "cyclical",
         HIERARCHICAL: rule.kind == "feedback" or model.prior == "hierarchical",
-        FIELDS: model.prior == "hierarchical",
+        FIELDS: model.prior == "hierarchical" or objective.labels is not None,
         ICA: model.linear and training.start in ("ica", "mixed"),
         POD: settings.representation.kind == "modes",
         DEEP_SETS: model.network == "points",

@@ -6,6 +6,7 @@ from beable.analysis.evaluation import Evaluation
 from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.report.citations import citations
+from beable.report.labels import label_rows, label_words
 from beable.report.page import Cell, Item, Page, Section, Table, Text, symbols
 from beable.report.sections import (
     chosen_members,
@@ -57,7 +58,7 @@ def answer_of(run: Run, evaluation: Evaluation) -> str:
     """What the run found, in two or three sentences: failures first, then factors or agreement, then the error."""
     error = float(np.median(evaluation.relative_error))
     last = f"Relative squared error on held-out rows: {number(error)}{_over_members(run)}."
-    return " ".join([*_warnings(evaluation), *_found(evaluation), last])
+    return " ".join(filter(None, [*_warnings(evaluation), *_found(evaluation), label_words(run), last]))
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:
@@ -103,6 +104,7 @@ def _numbers(run: Run, evaluation: Evaluation) -> Table:
         rows.append(["each factor in a latent of its own", Cell(counted(d.disentangled), verdict), "all"])
         note = f"ceiling {number(d.s_d_ceiling)}, chance {number(d.s_d_chance)}"
         rows.append([symbols("S_D of the latents"), spread(d.s_d), note])
+    rows += label_rows(evaluation.labels)
     over = "" if run.members == 1 else "; median over members, and range"
     return Table(f"The run in numbers{over}.", ["quantity", "this run", "to compare with"], rows, "lll")
 

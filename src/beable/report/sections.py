@@ -388,8 +388,9 @@ def _terms(run: Run) -> dict[str, FloatArray]:
         if rows in names:
             quantity, _, part = term.partition("/")
             label = quantity if part in ("", "z") else f"{quantity} of {part}"
+            shown = "labelled rows" if quantity == "labels" else names[rows]
             offset = volume if quantity == "distortion" else 0.0
-            terms[f"{label}, {names[rows]} (nats)"] = run.history[key] + offset
+            terms[f"{label}, {shown} (nats)"] = run.history[key] + offset
     return terms
 
 

@@ -153,7 +153,7 @@ class Batches:
         if self.full:
             return self.everything()
         index = torch.from_numpy(np.stack([self._take(k, step) for k in range(len(self.members))]))
-        return _each(self.rows, lambda t: t[index])
+        return rows_at(self.rows, index)
 
     def everything(self) -> Rows:
         """Every row, the same for all members."""
@@ -208,6 +208,11 @@ def spread_rows(rows: Rows, limit: int) -> Rows:
     every = rows.values.shape[1]
     count = min(limit, every)
     return _each(rows, lambda t: t[:, torch.arange(count) * every // count])
+
+
+def rows_at(rows: Rows, places: Tensor) -> Rows:
+    """Rows for each member, (rows, ...) at places (members, count)."""
+    return _each(rows, lambda t: t[places])
 
 
 def batched(rows: Rows, size: int) -> Iterator[Rows]:

@@ -16,8 +16,10 @@ from beable.errors import DivergedError, UsageError
 from beable.training.adam import Adam
 from beable.training.device import device_named, moved
 from beable.training.ensemble import Batches, spread_rows
+from beable.training.labels import LabelBatches
 from beable.training.settings import TrainingSettings
 from beable.vae.distributions import Bernoulli, Noise
+from beable.vae.labels import LabelBatch, lost
 from beable.vae.objectives import Loss, elbo, weights
 from beable.vae.physical_terms import ParticlePenalty
 from beable.vae.settings import ObjectiveSettings
@@ -92,6 +94,7 @@ class Fit:
         objective: what is minimised.
         settings: how.
         penalty: on decoded particles, if the objective has one.
+        labels: labelled rows, if the objective has them.
     """
 
     def __init__(
@@ -102,13 +105,14 @@ class Fit:
         objective: ObjectiveSettings,
         settings: TrainingSettings,
         penalty: ParticlePenalty | None = None,
+        labels: LabelBatches | None = None,
     ) -> None:
         self.device = device_named(settings.device)
         if penalty is not None and self.device.type != "cpu":
             raise UsageError("a penalty on particles is computed on the processor: set training.device = 'cpu'")
         self.vae, self.batches, self.held = vae.to(self.device), batches, moved(held, self.device)
         self.batches.rows = moved(self.batches.rows, self.device)
-        self.objective, self.settings, self.penalty = objective, settings, penalty
+        self.objective, self.settings, self.penalty, self.labels = objective, settings, penalty, labels
         self.vae.eval()  # but for the steps of training, so that rows do not depend on those beside them
         self.parameters = list(vae.parameters())
         rates = torch.tensor(settings.learning_rate).expand(len(vae.members))
@@ -215,9 +219,18 @@ class Fit:
         noise = Noise(self.settings.seed, self.vae.members, "noise", self.step)
         output_std = self.objective.output_noise.at(self.step) if self.objective.output_noise else 0.0
         match = self.penalty is not None and self.step % self.penalty.settings.every == 0
-        return self._elbo(rows, noise, output_std, match=match)
+        labels = self.labels.at(self.step, self.batches.rows) if self.labels else None
+        return self._elbo(rows, noise, output_std, match=match, labels=labels)
 
-    def _elbo(self, rows: Rows, noise: Noise, output_std: float = 0.0, *, match: bool = True) -> Loss:
+    def _elbo(
+        self,
+        rows: Rows,
+        noise: Noise,
+        output_std: float = 0.0,
+        *,
+        match: bool = True,
+        labels: LabelBatch | None = None,
+    ) -> Loss:
         return elbo(
             self.vae,
             rows,
@@ -230,6 +243,7 @@ class Fit:
             penalty=self.penalty,
             penalty_weight=self._penalty_weight,
             match=match,
+            labels=labels,
         )
 
     @property
@@ -272,6 +286,8 @@ class Fit:
                 p.copy_(torch.lerp(old, p, _by_member(self.relative_rate, p)))
 
     def _refuse_nonsense(self, loss: Loss) -> None:
+        if self.objective.labels and (said := lost(self.objective.labels, loss.terms, self.vae.members)):
+            raise DivergedError(f"{said} (step {self.step})")
         bad = ~torch.isfinite(loss.total)
         if not bool(bad.any()):
             return
@@ -291,7 +307,8 @@ class Fit:
             terms["sub_beta"] = self.sub_beta
         noise = Noise(self.settings.seed, self.vae.members, "evaluation")
         rows = {"train": self.batches.spread(RECORD_ROWS), "held": spread_rows(self.held, HELD_ROWS)}
-        losses = {name: self._elbo(part, noise) for name, part in rows.items()}
+        known = {"train": self.labels.spread(RECORD_ROWS, self.batches.rows)} if self.labels else {}
+        losses = {name: self._elbo(part, noise, labels=known.get(name)) for name, part in rows.items()}
         for name, loss in losses.items():
             terms |= {f"{name}/{term}": value for term, value in loss.terms.items()}
         self.history.append(self.step, terms)
@@ -299,12 +316,14 @@ class Fit:
             self._keep_best(losses["train"].total, self._judged(**losses))
 
     def _judged(self, train: Loss, held: Loss) -> Tensor:
-        """Held-out loss with the rate of training rows, (members).
+        """Held-out loss with the rate of training rows, and with what their labels cost, (members).
 
         The encoder gives a held-out row far from all others a rate of hundreds of nats; β times that would prefer
         records from before a large β had its effect.
         """
-        return held.total + self.beta * weights(self.vae, self.objective.scale).rate * (train.rate - held.rate)
+        w, labels = weights(self.vae, self.objective.scale), self.objective.labels
+        loss = held.total + self.beta * w.rate * (train.rate - held.rate)
+        return loss + w.labels * labels.weight * train.terms["labels"] if labels and self.labels else loss
 
     def _keep_best(self, training: Tensor, held: Tensor) -> None:
         """Take parameters of members that improved, or whose objective is another one than that of their best."""

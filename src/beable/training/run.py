@@ -43,6 +43,7 @@ from beable.training.data import Prepared, conditions, learnable, left_out, natu
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Best, Fit, History
+from beable.training.labels import Labels, few_labels, label_batches
 from beable.training.place import place_of
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
@@ -151,6 +152,12 @@ class Run:
         return self.settings.model.conditions
 
     @property
+    def labels(self) -> Labels | None:
+        """The labelled rows of each member and the unit of their labels; None for a training without labels."""
+        kept = self.metadata.get("labels")
+        return Labels.of_json(kept) if kept else None
+
+    @property
     def held_rows(self) -> NDArray[np.int64]:
         """Rows of the store that training never saw."""
         return np.asarray(self.metadata["held_rows"], dtype=np.int64)
@@ -222,6 +229,22 @@ class Run:
         """
         q = self._posterior(self.rows(self._named(snapshots)))
         return Posterior(q.mean.numpy(), q.std.numpy())
+
+    def estimate(self, snapshots: Given) -> dict[str, Posterior]:
+        """What labelled latents say of their factors, in the factors' own units: (members, rows) each, by name.
+
+        Args:
+            snapshots: as `encode` takes them.
+
+        Raises:
+            UsageError: a run that was trained without labels.
+        """
+        if (labels := self.labels) is None:
+            raise UsageError(
+                "the run was trained without labels, its latents have no unit: train with objective.labels (--labels)"
+            )
+        mean, std = labels.in_own_unit(*self.encode(snapshots))
+        return {name: Posterior(mean[..., i], std[..., i]) for i, name in enumerate(labels.names)}
 
     def _posterior(self, rows: Rows) -> Normal:
         parts = [self.vae.encoder(part.values, part.conditions) for part in batched(rows, BLOCK_ROWS)]
@@ -356,11 +379,12 @@ def train(
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
-        fit = _fit(data, settings)
+        fit = first_step(data, store, settings)
         files.write_json(path / "request.json", request)
         spent = _restore(fit, path / "checkpoints") + process_time() - started
         saver = _Saver(path / "checkpoints", save_every, spent)
-        again = Restarts(settings.training, settings.objective.reconstruction_steps, partial(_fit, data, settings))
+        start_again = partial(first_step, data, store, settings)
+        again = Restarts(settings.training, settings.objective.reconstruction_steps, start_again)
 
         def each(fit: Fit) -> None:
             again(fit)
@@ -494,18 +518,31 @@ def untrained(
     return vae
 
 
-def _fit(data: Prepared, settings: RunSettings, members: Sequence[int] | None = None, attempt: int = 0) -> Fit:
-    """A training at its first step, of all members or of some that are started again."""
+def first_step(
+    data: Prepared, store: Store, settings: RunSettings, members: Sequence[int] | None = None, attempt: int = 0
+) -> Fit:
+    """A training at its first step, of all members or of some that are started again.
+
+    Args:
+        data: what it sees.
+        store: the data set, for labels.
+        settings: settled ones.
+        members: numbers of those that are made; all by default.
+        attempt: which start of theirs it is, from 0.
+    """
     if members is not None:
         settings = settings_of(settings, members)
-    t = settings.training
+    t, wanted = settings.training, settings.objective.labels
     vae = untrained(data.representation.code, data.train, settings, members, attempt)
     batches = Batches(data.train, vae.members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
         penalty.fit(as_tensors(data.train))
     held = per_member(as_tensors(data.held), len(vae.members))
-    return Fit(vae, batches, held, settings.objective, t, penalty)
+    labels = label_batches(wanted, store, data.train_rows, vae.members, t.rows, t.seed) if wanted else None
+    if labels and (said := few_labels(labels.labels, settings.model, data.representation.code.group.size)):
+        warnings.warn(said, DataWarning, stacklevel=3)
+    return Fit(vae, batches, held, settings.objective, t, penalty, labels)
 
 
 class _Saver:
@@ -628,6 +665,7 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "best_steps": fit.best_steps(),
         "restarted": fit.restarted.tolist(),
         "training_error": files.plain(fit.training_error().cpu().numpy()),
+        "labels": fit.labels.labels.as_json() if fit.labels else None,
         "device": fit.device.type,
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},

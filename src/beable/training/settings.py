@@ -123,3 +123,27 @@ class RunSettings(SettingsModel):
     model: ModelSettings = ModelSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
     training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _a_latent_for_each_label(self) -> Self:
+        if (labels := self.objective.labels) is None:
+            return self
+        if len(labels.names) > self.model.latents:
+            raise ValueError(
+                f"{len(labels.names)} labelled factors ({', '.join(labels.names)}) for {self.model.latents} latents: "
+                "name fewer in objective.labels.names (--labels) or set model.latents (--latents) to more"
+            )
+        if both := [name for name in (*labels.names, labels.known) if name in self.model.conditions]:
+            raise ValueError(
+                f"{both[0]} is in objective.labels and in model.conditions: what the model is told it need not find, "
+                "name it in one of them"
+            )
+        for name in ("number", "noise"):
+            labels.by_member(name, self.training.members)
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_the_first_start(self) -> Self:
+        if self.objective.labels and self.training.restarts:
+            raise ValueError("training.restarts starts members again without their labels: leave out objective.labels")
+        return self

@@ -86,6 +86,10 @@ class Normal:
     def std(self) -> Tensor:
         return self.log_std.exp()
 
+    def rows(self, chosen: slice) -> "Normal":
+        """The distribution of some of the rows, (members, rows, ...)."""
+        return Normal(self.mean[:, chosen], self.log_std[:, chosen])
+
     def sample(self, noise: Noise) -> Tensor:
         """One draw m + s ε, differentiable in m and s."""
         return self.mean + self.std * noise.normal(*self.mean.shape[1:]).to(self.mean)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from beable.errors import unknown
-from beable.vae.distributions import Noise
+from beable.vae.distributions import Noise, Normal
+from beable.vae.labels import LabelBatch
 from beable.vae.physical_terms import ParticlePenalty
 from beable.vae.vae import VAE, Rows
 
@@ -28,7 +29,7 @@ class Loss(NamedTuple):
     Args:
         total: what is minimised, (members).
         terms: named parts in nats per row, (members): distortion, rate/z, rate/xi, penalty, mismatch; log_prior where
-            the lower rate has a weight of its own.
+            the lower rate has a weight of its own; labels, in nats per labelled row.
     """
 
     total: Tensor
@@ -44,26 +45,31 @@ class Loss(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Factors of distortion and rate before β."""
+    """Factors of distortion and rate before β, and of labels before their weight.
+
+    Labels stand beside the distortion of one pixel on every scale, as in the code of Jacobsen & Duraisamy: a few
+    latents would otherwise count for nothing beside thousands of outputs.
+    """
 
     distortion: float
     rate: float
+    labels: float
 
 
 def nats(vae: VAE) -> Weights:
     """Everything summed: β = 1 is the evidence lower bound."""
-    return Weights(1.0, 1.0)
+    return Weights(1.0, 1.0, float(vae.decoder.pixels))
 
 
 def jacobsen(vae: VAE) -> Weights:
     """Distortion per pixel; rate per latent for priors in closed form, summed for others."""
     latents = vae.encoder.latents
-    return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0)
+    return Weights(1 / vae.decoder.pixels, 1 / latents if vae.prior.closed_form else 1.0, 1.0)
 
 
 def jacobsen_equal(vae: VAE) -> Weights:
     """As `jacobsen`, with the rate per latent for every prior, so that priors are compared at the same weight."""
-    return Weights(1 / vae.decoder.pixels, 1 / vae.encoder.latents)
+    return Weights(1 / vae.decoder.pixels, 1 / vae.encoder.latents, 1.0)
 
 
 def bordin(vae: VAE) -> Weights:
@@ -75,7 +81,7 @@ def bordin(vae: VAE) -> Weights:
     decoder = vae.decoder
     squared = 2 * decoder.settings.sigma**2 if decoder.settings.likelihood == "normal" else 1.0
     numbers = max(float(decoder.dimension.sum()), decoder.group.numel())  # images of pairs hold each of them twice
-    return Weights(squared / numbers, 1 / vae.encoder.latents)
+    return Weights(squared / numbers, 1 / vae.encoder.latents, decoder.pixels * squared / numbers)
 
 
 SCALES: dict[str, Callable[[VAE], Weights]] = {
@@ -112,6 +118,7 @@ def elbo(
     penalty_weight: float = 1.0,
     match: bool = True,
     sub_beta: Tensor | None = None,
+    labels: LabelBatch | None = None,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -127,9 +134,10 @@ def elbo(
         penalty_weight: share of it that counts.
         match: whether samples are matched to training rows as well.
         sub_beta: weight of the lower rate of a hierarchical prior, one a member; None for 1.
+        labels: labelled rows; a nat of their term counts as one of the distortion of each pixel.
     """
     w = weights(vae, scale)
-    q = vae.encoder(rows.values, rows.conditions)
+    q, of_labels = _encoded(vae, rows, labels)
     z = q.sample(noise)
     location = vae.decoder.location(z, rows.conditions)
     if output_std:
@@ -146,6 +154,9 @@ def elbo(
         physical = penalty.of_batch(vae, location, rows, noise, match)
         total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)
         terms |= physical
+    if labels is not None and of_labels is not None:
+        terms["labels"] = labels.term(of_labels)
+        total = total + w.labels * labels.weight * terms["labels"]
     return Loss(total, terms)
 
 
@@ -153,3 +164,13 @@ def _weighted_rate(terms: dict[str, Tensor], sub_beta: Tensor | None) -> Tensor:
     """The rate of all layers, the lower one with its own weight."""
     rate = Loss(terms["distortion"], terms).rate
     return rate if sub_beta is None else rate + (sub_beta - 1) * terms["rate/xi"]
+
+
+def _encoded(vae: VAE, rows: Rows, labels: LabelBatch | None) -> tuple[Normal, Normal | None]:
+    """Posteriors of a batch and of labelled rows, encoded together: a network that normalises sees one batch."""
+    if labels is None:
+        return vae.encoder(rows.values, rows.conditions), None
+    own, size = labels.rows, rows.values.shape[1]
+    known = [part.conditions for part in (rows, own) if part.conditions is not None]
+    q = vae.encoder(torch.cat([rows.values, own.values], 1), torch.cat(known, 1) if known else None)
+    return q.rows(slice(size)), q.rows(slice(size, None))

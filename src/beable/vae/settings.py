@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0)]
+Above = Annotated[float, Field(gt=0)]
 
 
 def _tensor(value: float | tuple[float, ...]) -> "Tensor":
@@ -54,7 +55,9 @@ class ModelSettings(SettingsModel):
             one starts.
         floor: standard deviation added to that of the outputs, in squares and in the code's units, unless it is fixed.
         linear: whether encoder and decoder have a linear path.
-        scaled: whether networks see the code in units of its typical size; False leaves it in its own, as the source.
+        scaled: whether networks see the code in units of its typical size, each number in its own; "alike" takes the
+            largest of these for all, so that small numbers stay small beside large ones; False leaves the code in its
+            own units, as the source.
         bounded: whether the deviation of the latents is kept within bounds and starts small; False leaves the logarithm
             of their variance free, as the source.
         initial: range of the first weights, "fan-in" (± 1/√fan-in) or "xavier" (Glorot & Bengio 2010, biases zero).
@@ -82,7 +85,7 @@ class ModelSettings(SettingsModel):
     sigma: float = Field(default=1.0, gt=0)
     floor: float = Field(default=0.0, ge=0)
     linear: bool = True
-    scaled: bool = True
+    scaled: bool | Literal["alike"] = True
     bounded: bool = True
     initial: Literal["fan-in", "xavier"] = "fan-in"
 
@@ -307,6 +310,86 @@ class OutputNoise(SettingsModel):
         return self.std / (1 + step // self.epoch / self.epochs)
 
 
+class LabelSettings(SettingsModel):
+    """Labels: factors whose values are known for some of the training rows, so that latents can be told to be them.
+
+    Args:
+        names: factors that are known for some training rows, in the order of the latents that they set; further latents
+            stay free.
+        number: how many training rows have labels, the first so many of a random order; a list gives members their own,
+            each number to so many members in turn as there are draws. none takes all whose labels are known.
+        draws: random orders of the training rows that members take in turn.
+        known: name of a factor that is 1 in rows whose labels are known and 0 in the others; in all rows by default.
+        weight: weight of the labels beside the distortion of one pixel, or column of a table, on any scale of the
+            objective. 1 is that of Jacobsen & Duraisamy; one over the number of pixels gives a nat of a label the
+            weight of any other nat.
+        noise: standard deviation of noise that is put on the labels, in units of their spread; a list gives members
+            their own, as with the number.
+        rule: "labels" is the negative log density of the labels under the encoder, equation 29 of Jacobsen &
+            Duraisamy (2022); "density" their equation 28, which has no lower bound, as a control.
+        centre: centre of each factor, in its own unit, where it is known beforehand; that of the labels by default.
+        spread: its standard deviation, likewise. Labelled latents are factors less their centre, over their spread.
+        batch: labelled rows in a step; none takes all.
+    """
+
+    names: tuple[str, ...] = Field(min_length=1)
+    number: Positive | tuple[Positive, ...] | None = None
+    draws: int = Field(default=1, ge=1)
+    known: str | None = None
+    weight: float = Field(default=1.0, ge=0)
+    noise: NotNegative | tuple[NotNegative, ...] = 0.0
+    rule: Literal["labels", "density"] = "labels"
+    centre: tuple[float, ...] | None = None
+    spread: tuple[Above, ...] | None = None
+    batch: int | None = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.number is None and self.known is None:
+            raise ValueError(
+                "objective.labels.number is missing: set it to how many training rows have labels (--labelled), or "
+                "objective.labels.known to the factor that says which rows have"
+            )
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"objective.labels.names ({', '.join(self.names)}) has a factor twice: name each once")
+        for name in ("centre", "spread"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.names):
+                raise ValueError(
+                    f"objective.labels.{name} has {len(values)} numbers for {len(self.names)} labelled factors: "
+                    "give one for each"
+                )
+        return self
+
+    @property
+    def least(self) -> int:
+        """The fewest labelled rows whose centre and spread can be told."""
+        return 1 if self.centre is not None and self.spread is not None else 2
+
+    def by_member(self, name: str, members: int) -> list[float] | list[None]:
+        """A setting that may be a list, for each member.
+
+        Args:
+            name: of the setting, "number" or "noise".
+            members: how many.
+
+        Raises:
+            UsageError: a list of another length than the members over the draws.
+
+        >>> LabelSettings(names=("a",), number=(2, 8), draws=2).by_member("number", 4)
+        [2, 2, 8, 8]
+        """
+        value = getattr(self, name)
+        if not isinstance(value, tuple):
+            return [value] * members
+        if len(value) * self.draws != members:
+            raise UsageError(
+                f"objective.labels.{name} has {len(value)} numbers and {self.draws} draws of each for {members} "
+                f"members: set training.members to {len(value) * self.draws}"
+            )
+        return [one for one in value for _ in range(self.draws)]
+
+
 class ObjectiveSettings(SettingsModel):
     """The choices that make an objective.
 
@@ -319,6 +402,7 @@ class ObjectiveSettings(SettingsModel):
             "feedback".
         output_noise: noise on decoded numbers; None for none.
         particles: penalty on decoded particles that overlap or leave their box; None for none.
+        labels: factors that are known for some of the training rows; None for none.
     """
 
     beta: BetaRule = Constant()
@@ -333,3 +417,5 @@ class ObjectiveSettings(SettingsModel):
         if self.sub_prior is not None and not isinstance(self.beta, Feedback):
             raise ValueError("objective.sub_prior counts in the first phase too: give beta the kind 'feedback'")
         return self
+
+    labels: LabelSettings | None = None

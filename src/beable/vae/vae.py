@@ -81,7 +81,7 @@ class Encoder(nn.Module):
         features = code.group.size
         self.latents = settings.latents
         self.scale: Tensor
-        self.register_buffer("scale", torch.as_tensor(code.scale if settings.scaled else np.ones_like(code.scale)))
+        self.register_buffer("scale", torch.as_tensor(_seen_scale(code, settings.scaled)))
         self.bounded = settings.bounded
         self.linear = Linear(features, settings.latents, noise) if settings.linear else None
         self.conditions = Conditions(settings.conditions)
@@ -93,6 +93,13 @@ class Encoder(nn.Module):
         bend, log_std = self.network(self.conditions(x, conditions)).split(self.latents, dim=-1)
         mean = bend + self.linear(x) if self.linear is not None else bend
         return Normal(mean, _softly_clamped(log_std - 3.0, *LOG_STD_RANGE) if self.bounded else log_std / 2)
+
+
+def _seen_scale(code: CodeSpec, scaled: bool | str) -> NDArray[np.floating]:
+    """The units in which an encoder sees the numbers of a code, (m,)."""
+    if scaled == "alike":
+        return np.full_like(code.scale, code.scale.max())
+    return code.scale if scaled else np.ones_like(code.scale)
 
 
 def _softly_clamped(x: Tensor, low: float, high: float) -> Tensor:

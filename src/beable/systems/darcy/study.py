@@ -2,10 +2,14 @@
 
 from beable.studies.part import Part
 from beable.systems.darcy import page
+from beable.systems.darcy.pages import labels as labelled
 from beable.systems.darcy.pages import landscapes as lines
 from beable.systems.darcy.pages import priors
 from beable.systems.darcy.parts.ablation import ablation
+from beable.systems.darcy.parts.equation_28 import equation_28
 from beable.systems.darcy.parts.fields_of_modes import fields_of_modes
+from beable.systems.darcy.parts.labelled_posterior import labelled_posterior
+from beable.systems.darcy.parts.labels import correlated_labels, label_limits, labels
 from beable.systems.darcy.parts.landscapes import landscapes
 from beable.systems.darcy.parts.mixture import mixture
 from beable.systems.darcy.parts.over_regularisation import over_regularisation
@@ -60,4 +64,20 @@ PARTS = {
         roles={"hierarchical": "one", "gaussian": "one", "others": "many"},
         counts=("disentangled", "over_regularised"),
     ),
+    "labels": Part(
+        labels,
+        labelled.label_evidence,
+        roles={"anisotropic": "one", "standard": "one", "without": "one", "seen": "one"},
+    ),
+    "equation-28": Part(
+        equation_28,
+        labelled.equation_28_evidence,
+        roles={"labels": "one"},
+        options={"rates": [0.003, 0.001, 0.0003], "steps": 2000, "number": 64},
+    ),
+    "labelled-posterior": Part(
+        labelled_posterior, labelled.posterior_evidence, roles={"trained": "one"}, options={"number": 6}
+    ),
+    "label-limits": Part(label_limits, labelled.limits_evidence, roles={"noise": "one", "one": "one"}),
+    "correlated-labels": Part(correlated_labels, labelled.correlated_evidence, roles={"labelled": "one"}),
 }
