@@ -4,19 +4,15 @@ import numpy as np
 
 from beable.console.columns import column
 from beable.console.numbers import number
-from beable.metrics.separation import TOLERANCE
 from beable.report.figures.scores import angles
 from beable.report.figures.sweeps import sweep
 from beable.report.page import Cell, Evidence, Figure, Fold, Item, Table
 from beable.studies.claims import ARTEFACT, REPRODUCED
 from beable.studies.shares import SIGNIFICANT, shares_compared
-from beable.systems.darcy.parts.ablation import Ablation, interval, owed
+from beable.systems.darcy.parts.ablation import LUCKY, Ablation, interval, owed
 from beable.systems.darcy.parts.over_regularisation import Outcome, OverRegularisation
 from beable.systems.darcy.parts.three_factors import ThreeFactors
 from beable.systems.darcy.parts.turns import AXIS, Turns
-
-LUCKY = 2 * TOLERANCE / 90  # share of random rotations of two factors within the band
-
 
 # What turns latents
 
@@ -39,10 +35,10 @@ def _noise_words(a: Ablation) -> str:
 
 def _prior_words(a: Ablation) -> str:
     standard, hierarchical = a.arms[a.standard], a.arms[a.hierarchical]
-    verdict, _ = owed(standard.share, hierarchical.share)
+    verdict, _ = owed(standard.share_near, hierarchical.share_near)
     counts = (
         f"at the same weight and noise the standard normal prior has {standard.near_axes} of {standard.members} within "
-        f"{AXIS:g} degrees, {standard.found} of them told to be the factors; the hierarchical one {hierarchical.found}"
+        f"{AXIS:g} degrees, the hierarchical one {hierarchical.near_axes} of {hierarchical.members}"
     )
     heads = {ARTEFACT: "The prior is not what turns them", REPRODUCED: "The prior turns them"}
     return f"{heads.get(verdict, 'Whether the prior turns them is open')}: {counts}."
@@ -62,8 +58,8 @@ def _rungs(a: Ablation) -> Table:
     caption = (
         "Every choice on its own. Found: members with each factor in a latent of its own, and the Wilson interval of "
         "their share at 95 %. Axis, diagonal: members within 10 degrees of the factors and of the diagonal. σ: "
-        "deviation of the outputs; s: that of the posterior over that of the latents. p: Fisher's, against the first "
-        "row."
+        "deviation of the outputs; s: that of the posterior over that of the latents. p: Fisher's, of "
+        "those near the axis against the first row."
     )
     heads = ["arm", "found", "share", "axis", "diagonal", "σ", "s", "steps", "p"]
     sigma = column([t.sigma for t in a.arms.values()])

@@ -1,6 +1,5 @@
 """How far the latents of every member of an arm are turned from the factors, at which noise of the outputs."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from beable.studies.study import Arm
 from beable.training.data import read
 
 Floats = NDArray[np.float64]
-AXIS, DIAGONAL, HALF_TURN = 10.0, 35.0, 45.0
+AXIS, DIAGONAL = 10.0, 35.0
 
 
 class Turns(NamedTuple):
@@ -62,6 +61,11 @@ class Turns(NamedTuple):
         return self.found, self.members
 
     @property
+    def share_near(self) -> tuple[int, int]:
+        """Members at most 10 degrees from the factors, as one sees them in a scatter plot, of how many."""
+        return self.near_axes, self.members
+
+    @property
     def near_axes(self) -> int:
         """Members at most 10 degrees from the factors."""
         return int((self.angle < AXIS).sum())
@@ -99,8 +103,3 @@ def turns(context: Context, arm: Arm) -> Turns:
 def all_turns(context: Context, role: str) -> dict[str, Turns]:
     """The arms in a role by name."""
     return {arm.name: turns(context, arm) for arm in context.arms(role)}
-
-
-def pooled(arms: Sequence[Turns]) -> tuple[int, int]:
-    """Members whose latents are the factors in several arms, of how many."""
-    return sum(a.found for a in arms), sum(a.members for a in arms)
