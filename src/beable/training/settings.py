@@ -25,8 +25,10 @@ class TrainingSettings(SettingsModel):
         drops: steps at which the learning rate drops, each with the share of the first rate from there on, such as
             [[47200, 0.2]]; with decay "none".
         clip: largest norm of a member's gradient, per output and row; None leaves it.
-        start: what the linear paths are set to at first, by independent or principal components, or at random; "mixed"
-            gives members these three in turn, so that what they agree on does not come from the start.
+        start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones; "support",
+            latents whose support is a product, for factors that depend on each other but come in all combinations;
+            "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree on does not
+            come from the start.
         bootstrap: whether each member trains on rows of its own, drawn with replacement.
         seed: seed of everything random in the training.
         held_out: share, or number, of rows that training never sees; whole groups or blocks as near to it as they come.
@@ -48,7 +50,7 @@ class TrainingSettings(SettingsModel):
     decay: Literal["cosine", "none"] = "cosine"
     drops: tuple[tuple[Step, Positive], ...] = ()
     clip: float | None = Field(default=None, gt=0)
-    start: Literal["ica", "pca", "random", "mixed"] = "ica"
+    start: Literal["ica", "pca", "support", "random", "mixed"] = "ica"
     bootstrap: bool = False
     seed: int = Field(default=0, ge=0)
     held_out: float = Field(default=0.25, gt=0)
