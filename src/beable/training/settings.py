@@ -25,6 +25,8 @@ class TrainingSettings(SettingsModel):
         drops: steps at which the learning rate drops, each with the share of the first rate from there on, such as
             [[47200, 0.2]]; with decay "none".
         clip: largest norm of a member's gradient, per output and row; None leaves it.
+        weight_decay: share of the weights that each step takes away, times the learning rate (Loshchilov & Hutter
+            2019).
         start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones; "support",
             latents whose support is a product, for factors that depend on each other but come in all combinations;
             "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree on does not
@@ -50,6 +52,7 @@ class TrainingSettings(SettingsModel):
     decay: Literal["cosine", "none"] = "cosine"
     drops: tuple[tuple[Step, Positive], ...] = ()
     clip: float | None = Field(default=None, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     start: Literal["ica", "pca", "support", "random", "mixed"] = "ica"
     bootstrap: bool = False
     seed: int = Field(default=0, ge=0)

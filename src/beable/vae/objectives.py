@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from beable.errors import unknown
-from beable.vae.distributions import Noise
+from beable.vae.distributions import Noise, Quantised
 from beable.vae.physical_terms import ParticlePenalty
+from beable.vae.regularisers import Regulariser
 from beable.vae.vae import VAE, Rows
 
 
@@ -100,6 +101,7 @@ def elbo(
     penalty: ParticlePenalty | None = None,
     penalty_weight: float = 1.0,
     match: bool = True,
+    regulariser: Regulariser | None = None,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -114,6 +116,7 @@ def elbo(
         penalty: on decoded particles.
         penalty_weight: share of it that counts.
         match: whether samples are matched to training rows as well.
+        regulariser: a term beside the rate, left out with it.
     """
     w = weights(vae, scale)
     q = vae.encoder(rows.values, rows.conditions)
@@ -127,6 +130,12 @@ def elbo(
     total = w.distortion * distortion
     if regularise:
         total = total + beta * w.rate * Loss(total, terms).rate
+    if regulariser is not None and regularise:
+        terms[regulariser.term] = regulariser(q, z, vae.prior, noise)
+        total = total + w.rate * regulariser.settings.weight * terms[regulariser.term]
+    if isinstance(q, Quantised):
+        terms["quantisation"] = q.misfit.sum(-1).mean(-1)
+        total = total + w.rate * terms["quantisation"]
     if penalty is not None:
         physical = penalty.of_batch(vae, location, rows, noise, match)
         total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)
