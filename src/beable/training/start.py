@@ -65,6 +65,13 @@ def ica_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> Linea
     return _oriented(whitening @ turn, codes - offset, offset)._replace(converged=converged)
 
 
+def whitened_codes(codes: FloatArray, latents: int) -> FloatArray:
+    """The leading principal components of codes with unit variances, (rows, latents)."""
+    centred = codes.astype(np.float64) - codes.mean(0)
+    directions, deviation = _principal(centred, latents)
+    return centred @ (directions / deviation)
+
+
 def support_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> LinearPath:
     """Latents of unit variance whose support is nearest to a product, in the span of the leading components."""
     offset = codes.mean(0)

@@ -2,8 +2,11 @@
 
 from beable.studies.part import Part
 from beable.systems.darcy import page
+from beable.systems.darcy.pages import beyond as further
 from beable.systems.darcy.pages import landscapes as lines
+from beable.systems.darcy.parts.beyond import beyond
 from beable.systems.darcy.parts.fields_of_modes import fields_of_modes
+from beable.systems.darcy.parts.isotropic import isotropic
 from beable.systems.darcy.parts.landscapes import landscapes
 from beable.systems.darcy.parts.mixture import mixture
 from beable.systems.darcy.parts.paths import paths
@@ -34,5 +37,15 @@ PARTS = {
         rotations,
         lines.rotation_evidence,
         roles={"invariant": "one", "anisotropic": "one", "hierarchical": "one", "mixture": "many"},
+    ),
+    "beyond": Part(
+        beyond,
+        further.beyond_evidence,
+        roles={"judged": "many", "axes": "many"},
+        options={"judged": ""},
+        linear=True,
+    ),
+    "isotropic": Part(
+        isotropic, further.isotropic_evidence, roles={"judged": "many"}, options={"draws": 8}, linear=True
     ),
 }
