@@ -20,6 +20,9 @@ from beable.training.settings import RunSettings
 from beable.training.start import linear_starts
 from beable.workers import pool
 
+#: starts that are a method without training too
+LINEAR = ("ica", "pca", "support")
+
 
 class ArmOutcome(NamedTuple):
     """What became of one arm.
@@ -64,13 +67,13 @@ def outcome(context: Context, arm: Arm) -> ArmOutcome:
 
 
 def _linear(arm: Arm, settings: RunSettings, store: Store) -> ArmOutcome:
-    """The start alone: principal or independent components of bootstrap draws of the training rows."""
+    """The start alone, from bootstrap draws of the training rows."""
     started, settings = process_time(), settled(settings, store)
     t = settings.training
     data = prepare(store, learnable(store, settings.variables), *representation_choice(settings), t)
     codes = data.train.values.reshape(len(data.train.values), -1)
-    if t.start not in ("ica", "pca"):
-        raise unknown("linear arm", t.start, ["ica", "pca"])
+    if t.start not in LINEAR:
+        raise unknown("linear arm", t.start, LINEAR)
     paths = linear_starts(t.start, codes, settings.model.latents, range(t.members), t.seed)
     linear = [path for path in paths if path is not None]
     evaluation = evaluate_linear(linear, data, store)

@@ -22,6 +22,7 @@ from beable.vae.distributions import Bernoulli, Noise
 from beable.vae.labels import LabelBatch, lost
 from beable.vae.objectives import Loss, elbo, weights
 from beable.vae.physical_terms import ParticlePenalty
+from beable.vae.regularisers import Regulariser, make_regulariser
 from beable.vae.settings import ObjectiveSettings
 from beable.vae.vae import VAE, Rows
 
@@ -118,10 +119,18 @@ class Fit:
         rates = torch.tensor(settings.learning_rate).expand(len(vae.members))
         self.base_rate, self.relative_rate = float(rates.max()), (rates / rates.max()).to(self.device)
         self.adam = Adam(self.parameters)
+        self.regulariser = self._regulariser()
+        self.rival_adam = Adam(list(self.regulariser.parameters()) if self.regulariser else [])
         self.beta = objective.beta.start(len(vae.members)).to(self.device)
         self.sub_beta = objective.sub_prior.start(len(vae.members)).to(self.device) if objective.sub_prior else None
         self.restarted = torch.zeros(len(vae.members), dtype=torch.int64)
         self.step, self.history, self.best = 0, History(), self._first_best()
+
+    def _regulariser(self) -> Regulariser | None:
+        noise = Noise(self.settings.seed, self.vae.members, "start", 2)
+        latents, choice = self.vae.encoder.latents, self.objective.regulariser
+        made = make_regulariser(choice, latents, self.batches.counts, noise)
+        return made.to(self.device) if made is not None else None
 
     def _first_best(self) -> Best:
         members = len(self.vae.members)
@@ -190,13 +199,15 @@ class Fit:
     def advance(self) -> None:
         """Take one step."""
         self.vae.train()
-        loss = self._loss(self.batches.at(self.step))
+        rows = self.batches.at(self.step)
+        loss = self._loss(rows)
         self._refuse_nonsense(loss)
         self.adam.zero_grad()
         torch.autograd.backward(loss.total.sum())
         self.vae.eval()
         self._clip()
         self._update()
+        self._teach(rows)
         if self._regularised:
             distortion = loss.distortion.detach() * weights(self.vae, self.objective.scale).distortion
             self.beta = self.objective.beta.update(self.beta, self.regularised_steps + 1, distortion).to(self.device)
@@ -244,6 +255,7 @@ class Fit:
             penalty_weight=self._penalty_weight,
             match=match,
             labels=labels,
+            regulariser=self.regulariser,
         )
 
     @property
@@ -276,6 +288,7 @@ class Fit:
 
     def _update(self) -> None:
         """One step of Adam; its update is linear in the learning rate, so a member's own rate scales the update."""
+        self._decay()
         if bool((self.relative_rate == 1).all()):
             self.adam.step(self._learning_rate())
             return
@@ -284,6 +297,27 @@ class Fit:
         with torch.no_grad():
             for old, p in zip(before, self.parameters, strict=True):
                 p.copy_(torch.lerp(old, p, _by_member(self.relative_rate, p)))
+
+    @torch.no_grad()
+    def _decay(self) -> None:
+        """Take a share of the weights away, by each member's own rate."""
+        if not self.settings.weight_decay:
+            return
+        left = 1 - self._learning_rate() * self.relative_rate * self.settings.weight_decay
+        for name, p in self.vae.named_parameters():
+            if name.endswith("weight"):
+                p.mul_(_by_member(left, p))
+
+    def _teach(self, rows: Rows) -> None:
+        """One step of the regulariser's own network, on latents of the batch."""
+        if self.regulariser is None or not self.rival_adam.parameters or not self._regularised:
+            return
+        noise = Noise(self.settings.seed, self.vae.members, "noise", self.settings.steps + 1 + self.step)
+        with torch.no_grad():
+            z = self.vae.encoder(rows.values, rows.conditions).sample(noise)
+        self.rival_adam.zero_grad()
+        torch.autograd.backward(self.regulariser.own_loss(z, noise).sum())
+        self.rival_adam.step(self.regulariser.settings.learning_rate)
 
     def _refuse_nonsense(self, loss: Loss) -> None:
         if self.objective.labels and (said := lost(self.objective.labels, loss.terms, self.vae.members)):

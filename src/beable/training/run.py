@@ -39,6 +39,7 @@ from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, 
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import CodeSpec
 from beable.settings import validated
+from beable.training.adam import Adam
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
@@ -579,8 +580,11 @@ def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
     arrays["restarted"] = fit.restarted.numpy()
     if fit.sub_beta is not None:
         arrays["sub_beta"] = fit.sub_beta.cpu().numpy()
-    for i, moments in enumerate(fit.adam.state):
-        arrays |= _arrays(f"adam/{i}", moments)
+    for optimiser, adam in _optimisers(fit).items():
+        for i, moments in enumerate(adam.state):
+            arrays |= _arrays(f"{optimiser}/{i}", moments)
+    if fit.regulariser is not None:
+        arrays |= _arrays("regulariser", fit.regulariser.state_dict())
     arrays |= _arrays("best", fit.best.tensors)
     files.write_arrays(temporary / "state.safetensors", arrays)
     files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
@@ -610,9 +614,12 @@ def _take_up(fit: Fit, path: Path) -> float:
     fit.restarted = torch.from_numpy(arrays["restarted"].copy())
     if fit.sub_beta is not None:
         fit.sub_beta = _placed(arrays["sub_beta"], fit)
-    for i in range(len(fit.parameters)):
-        moments = _under(f"adam/{i}", arrays)
-        fit.adam.state[i] = {k: _placed(v, fit) for k, v in moments.items()}
+    for optimiser, adam in _optimisers(fit).items():
+        for i in range(len(adam.parameters)):
+            moments = _under(f"{optimiser}/{i}", arrays)
+            adam.state[i] = {k: _placed(v, fit) for k, v in moments.items()}
+    if fit.regulariser is not None:
+        _load_parameters(fit.regulariser, _under("regulariser", arrays), path)
     fit.best = Best.of_tensors({name: _placed(a, fit) for name, a in _under("best", arrays).items()})
     fit.history = _history(files.read_arrays(path / "history.safetensors"))
     return float(about["cpu_seconds"])
@@ -623,14 +630,19 @@ def _placed(array: FloatArray, fit: Fit) -> torch.Tensor:
     return torch.from_numpy(array.copy()).to(fit.device)
 
 
-def _load_parameters(vae: VAE, arrays: Mapping[str, FloatArray], path: Path) -> None:
-    """Put arrays into a VAE, after their names and shapes were found to be its own."""
-    wanted = {name: tuple(t.shape) for name, t in vae.state_dict().items()}
+def _optimisers(fit: Fit) -> dict[str, Adam]:
+    """What a checkpoint calls the optimisers of the VAE and of the regulariser's own network."""
+    return {"adam": fit.adam, "rival-adam": fit.rival_adam}
+
+
+def _load_parameters(network: torch.nn.Module, arrays: Mapping[str, FloatArray], path: Path) -> None:
+    """Put arrays into a network, after their names and shapes were found to be its own."""
+    wanted = {name: tuple(t.shape) for name, t in network.state_dict().items()}
     found = {name: a.shape for name, a in arrays.items()}
     if wanted != found:
         names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
         raise CorruptError(f"{path}: {names[0]} is not as the settings say: fetch the run again or repeat the training")
-    vae.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in arrays.items()})
+    network.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in arrays.items()})
 
 
 def _under(prefix: str, arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

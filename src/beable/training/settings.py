@@ -25,8 +25,12 @@ class TrainingSettings(SettingsModel):
         drops: steps at which the learning rate drops, each with the share of the first rate from there on, such as
             [[47200, 0.2]]; with decay "none".
         clip: largest norm of a member's gradient, per output and row; None leaves it.
-        start: what the linear paths are set to at first, by independent or principal components, or at random; "mixed"
-            gives members these three in turn, so that what they agree on does not come from the start.
+        weight_decay: share of the weights that each step takes away, times the learning rate (Loshchilov & Hutter
+            2019).
+        start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones; "support",
+            latents whose support is a product, for factors that depend on each other but come in all combinations;
+            "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree on does not
+            come from the start.
         bootstrap: whether each member trains on rows of its own, drawn with replacement.
         seed: seed of everything random in the training.
         held_out: share, or number, of rows that training never sees; whole groups or blocks as near to it as they come.
@@ -50,7 +54,8 @@ class TrainingSettings(SettingsModel):
     decay: Literal["cosine", "none"] = "cosine"
     drops: tuple[tuple[Step, Positive], ...] = ()
     clip: float | None = Field(default=None, gt=0)
-    start: Literal["ica", "pca", "random", "mixed"] = "ica"
+    weight_decay: float = Field(default=0.0, ge=0)
+    start: Literal["ica", "pca", "support", "random", "mixed"] = "ica"
     bootstrap: bool = False
     seed: int = Field(default=0, ge=0)
     held_out: float = Field(default=0.25, gt=0)
@@ -143,7 +148,10 @@ class RunSettings(SettingsModel):
         return self
 
     @model_validator(mode="after")
-    def _labels_of_the_first_start(self) -> Self:
-        if self.objective.labels and self.training.restarts:
-            raise ValueError("training.restarts starts members again without their labels: leave out objective.labels")
+    def _what_goes_together(self) -> Self:
+        for name in ("labels", "regulariser"):
+            if getattr(self.objective, name) is not None and self.training.restarts:
+                raise ValueError(f"training.restarts cannot start objective.{name} again: leave out one of them")
+        if self.objective.labels is not None and self.model.quantised is not None:
+            raise ValueError("labels are densities, model.quantised leaves none: leave out one of them")
         return self

@@ -3,7 +3,9 @@ r"""Where training starts: the linear path of encoder and decoder.
 With :math:`c` the codes and P their n leading principal directions, the encoder's mean starts as
 :math:`z = W P^\top (c - \bar c)` and the decoder as the least-squares map back. ``pca`` takes W as the whitening of
 each direction on its own; ``ica`` turns it to the independent components of FastICA (Hyvärinen & Oja 2000), which
-finds the axes of independent factors unless they are normal. Members differ by bootstrap draws of the rows.
+finds the axes of independent factors unless they are normal; ``support`` to the map after which the support of the
+latents is a product, which finds those of dependent factors that come in all combinations (training/support.py).
+Members differ by bootstrap draws of the rows.
 ``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from, so members of one
 start agree because of it: ``mixed`` gives members ICA, PCA and random weights in turn, and what they agree on then does
 not come from the start.
@@ -21,6 +23,7 @@ from beable.errors import DataError, UsageError, unknown
 from beable.representations.modes import RESOLVED, largest
 from beable.streams import generator
 from beable.training.ensemble import drawn
+from beable.training.support import support_turn
 from beable.vae.vae import VAE
 
 FloatArray = NDArray[np.floating]
@@ -60,6 +63,23 @@ def ica_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> Linea
     white = (codes - offset) @ whitening
     turn, converged = independent_turn(white, rng)
     return _oriented(whitening @ turn, codes - offset, offset)._replace(converged=converged)
+
+
+def whitened_codes(codes: FloatArray, latents: int) -> FloatArray:
+    """The leading principal components of codes with unit variances, (rows, latents)."""
+    centred = codes.astype(np.float64) - codes.mean(0)
+    directions, deviation = _principal(centred, latents)
+    return centred @ (directions / deviation)
+
+
+def support_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> LinearPath:
+    """Latents of unit variance whose support is nearest to a product, in the span of the leading components."""
+    offset = codes.mean(0)
+    directions, deviation = _principal(codes - offset, latents)
+    whitening = directions / deviation
+    white = (codes - offset) @ whitening
+    found = support_turn(white, rng, independent_turn(white, rng, 1)[0])
+    return _oriented(whitening @ found.turn, codes - offset, offset)._replace(converged=found.converged)
 
 
 def independent_turn(
@@ -117,7 +137,7 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
 def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray) -> LinearPath:
     """The path with its way back, latents ordered by the energy they carry, the largest effect of each positive."""
     z = centred @ forward
-    back = np.linalg.lstsq(z, centred, rcond=1e-6)[0]  # z has unit variances and no correlations: the cut-off is idle
+    back = np.linalg.lstsq(z, centred, rcond=1e-6)[0]  # unit variances, weak correlations: the cut-off is idle
     order = np.argsort(-(back**2).sum(1) * z.var(0), kind="stable")
     tallest = back[order, largest(back[order].T)]
     sign = np.where(tallest < 0, -1.0, 1.0)
@@ -127,10 +147,11 @@ def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray) -> L
 PATHS: dict[str, Callable[[FloatArray, int, np.random.Generator], LinearPath] | None] = {
     "ica": ica_path,
     "pca": pca_path,
+    "support": support_path,
     "random": None,
 }
 #: the starts that members take in turn
-STARTS: dict[str, tuple[str, ...]] = {**{name: (name,) for name in PATHS}, "mixed": tuple(PATHS)}
+STARTS: dict[str, tuple[str, ...]] = {**{name: (name,) for name in PATHS}, "mixed": ("ica", "pca", "random")}
 
 
 def start_of(kind: str, member: int) -> str:

@@ -111,6 +111,24 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class Quantised(Normal):
+    """Numbers that take the values of a codebook, with next to no deviation; gradients pass straight to the encoder.
+
+    Args:
+        before: what the encoder said, before it became the nearest value.
+        nearest: that value, whose gradients go to the codebook.
+    """
+
+    before: Tensor
+    nearest: Tensor
+
+    @property
+    def misfit(self) -> Tensor:
+        """Squared distance of each number from its value, once for the codebook and once for the encoder."""
+        return (self.nearest - self.before.detach()).square() + (self.before - self.nearest.detach()).square()
+
+
+@dataclass(frozen=True)
 class Bernoulli:
     """Independent numbers in {0, 1}, or in [0, 1] read as probabilities.
 

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from beable.errors import unknown
-from beable.vae.distributions import Noise, Normal
+from beable.vae.distributions import Noise, Normal, Quantised
 from beable.vae.labels import LabelBatch
 from beable.vae.physical_terms import ParticlePenalty
+from beable.vae.regularisers import Regulariser
 from beable.vae.vae import VAE, Rows
 
 
@@ -119,6 +120,7 @@ def elbo(
     match: bool = True,
     sub_beta: Tensor | None = None,
     labels: LabelBatch | None = None,
+    regulariser: Regulariser | None = None,
 ) -> Loss:
     """The negative evidence lower bound, with β and one latent sample a row.
 
@@ -135,6 +137,7 @@ def elbo(
         match: whether samples are matched to training rows as well.
         sub_beta: weight of the lower rate of a hierarchical prior, one a member; None for 1.
         labels: labelled rows; a nat of their term counts as one of the distortion of each pixel.
+        regulariser: a term beside the rate, left out with it.
     """
     w = weights(vae, scale)
     q, of_labels = _encoded(vae, rows, labels)
@@ -150,6 +153,12 @@ def elbo(
         terms["log_prior"] = (q.log_prob(z) - rates["rate/z"]).sum(-1).mean(-1)
     if regularise:
         total = total + beta * w.rate * _weighted_rate(terms, sub_beta)
+    if regulariser is not None and regularise:
+        terms[regulariser.term] = regulariser(q, z, vae.prior, noise)
+        total = total + w.rate * regulariser.settings.weight * terms[regulariser.term]
+    if isinstance(q, Quantised):
+        terms["quantisation"] = q.misfit.sum(-1).mean(-1)
+        total = total + w.rate * terms["quantisation"]
     if penalty is not None:
         physical = penalty.of_batch(vae, location, rows, noise, match)
         total = total + w.distortion * penalty_weight * torch.stack(list(physical.values())).sum(0)

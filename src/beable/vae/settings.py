@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from beable.errors import UsageError
 from beable.settings import SettingsModel, kind_or
+from beable.vae.regulariser_settings import RegulariserSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +62,8 @@ class ModelSettings(SettingsModel):
         bounded: whether the deviation of the latents is kept within bounds and starts small; False leaves the logarithm
             of their variance free, as the source.
         initial: range of the first weights, "fan-in" (± 1/√fan-in) or "xavier" (Glorot & Bengio 2010, biases zero).
+        quantised: how many values each latent may take, learned with the rest (Hsu et al. 2023); None for any value.
+            The rate then says nothing: set objective.beta to 0.
     """
 
     latents: int = Field(default=2, ge=1)
@@ -88,6 +91,7 @@ class ModelSettings(SettingsModel):
     scaled: bool | Literal["alike"] = True
     bounded: bool = True
     initial: Literal["fan-in", "xavier"] = "fan-in"
+    quantised: int | None = Field(default=None, ge=2)
 
     @model_validator(mode="after")
     def _blocks_with_a_middle(self) -> Self:
@@ -403,6 +407,8 @@ class ObjectiveSettings(SettingsModel):
         output_noise: noise on decoded numbers; None for none.
         particles: penalty on decoded particles that overlap or leave their box; None for none.
         labels: factors that are known for some of the training rows; None for none.
+        regulariser: a term beside the rate that asks for latents without dependence: total-correlation, factor, mmd or
+            hausdorff; None for none. It is weighed as the rate is, but for β.
     """
 
     beta: BetaRule = Constant()
@@ -411,11 +417,11 @@ class ObjectiveSettings(SettingsModel):
     sub_prior: SubPrior | None = None
     output_noise: OutputNoise | None = None
     particles: ParticleTerms | None = None
+    labels: LabelSettings | None = None
+    regulariser: RegulariserSettings | None = None
 
     @model_validator(mode="after")
     def _weight_that_grows(self) -> Self:
         if self.sub_prior is not None and not isinstance(self.beta, Feedback):
             raise ValueError("objective.sub_prior counts in the first phase too: give beta the kind 'feedback'")
         return self
-
-    labels: LabelSettings | None = None

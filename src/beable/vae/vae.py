@@ -19,7 +19,16 @@ from torch import Tensor, nn
 from beable.errors import DataError, UsageError
 from beable.representations.representation import CodeSpec
 from beable.vae.dense import DenseConv, DenseConvUp, DenseShape, Norm
-from beable.vae.distributions import Bernoulli, FieldNormal, GroupedNormal, Noise, Normal, group_energy, row_sum
+from beable.vae.distributions import (
+    Bernoulli,
+    FieldNormal,
+    GroupedNormal,
+    Noise,
+    Normal,
+    Quantised,
+    group_energy,
+    row_sum,
+)
 from beable.vae.networks import MLP, Conv, ConvUp, Linear, PointSet, Pyramid, start_as_xavier
 from beable.vae.priors import Prior, make_prior
 from beable.vae.settings import ModelSettings
@@ -73,8 +82,33 @@ class Conditions(nn.Module):
         return torch.cat([x, (conditions.to(x) - self.offset) / self.scale], -1)
 
 
+class Codebook(nn.Module):
+    """The values that each latent may take, learned with the rest.
+
+    Source: Hsu, Dorrell, Whittington, Wu and Finn, Disentanglement via latent quantization (NeurIPS 2023).
+
+    Args:
+        latents: number of latents n.
+        codes: values of each.
+        members: K.
+    """
+
+    def __init__(self, latents: int, codes: int, members: int) -> None:
+        super().__init__()
+        self.values = nn.Parameter(torch.linspace(-2, 2, codes).expand(members, latents, codes).clone())
+
+    def forward(self, mean: Tensor) -> Quantised:
+        """(members, rows, latents) as the nearest values."""
+        apart = (mean.unsqueeze(-1) - self.values.unsqueeze(1)).abs()
+        place = apart.argmin(-1, keepdim=True)
+        every = self.values.unsqueeze(1).expand_as(apart)
+        nearest = every.gather(-1, place).squeeze(-1)
+        through = nearest.detach() + (mean - mean.detach())
+        return Quantised(through, torch.full_like(mean, LOG_STD_RANGE[0]), mean, nearest)
+
+
 class Encoder(nn.Module):
-    """q(z|y), independent normals."""
+    """q(z|y), independent normals, or the values of a codebook."""
 
     def __init__(self, code: CodeSpec, settings: ModelSettings, noise: Noise) -> None:
         super().__init__()
@@ -86,12 +120,17 @@ class Encoder(nn.Module):
         self.linear = Linear(features, settings.latents, noise) if settings.linear else None
         self.conditions = Conditions(settings.conditions)
         self.network = _encoder_network(code, settings, noise)
+        codes = settings.quantised
+        self.codebook = Codebook(settings.latents, codes, len(noise.members)) if codes is not None else None
 
     def forward(self, values: Tensor, conditions: Tensor | None = None) -> Normal:
         """(members, rows, m), and what is known of each row, to a distribution of (members, rows, latents)."""
         x = values / self.scale
         bend, log_std = self.network(self.conditions(x, conditions)).split(self.latents, dim=-1)
         mean = bend + self.linear(x) if self.linear is not None else bend
+        if self.codebook is not None:
+            quantised: Quantised = self.codebook(mean)
+            return quantised
         return Normal(mean, _softly_clamped(log_std - 3.0, *LOG_STD_RANGE) if self.bounded else log_std / 2)
 
 

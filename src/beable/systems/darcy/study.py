@@ -2,12 +2,15 @@
 
 from beable.studies.part import Part
 from beable.systems.darcy import page
+from beable.systems.darcy.pages import beyond as further
 from beable.systems.darcy.pages import labels as labelled
 from beable.systems.darcy.pages import landscapes as lines
 from beable.systems.darcy.pages import priors
 from beable.systems.darcy.parts.ablation import ablation
+from beable.systems.darcy.parts.beyond import beyond
 from beable.systems.darcy.parts.equation_28 import equation_28
 from beable.systems.darcy.parts.fields_of_modes import fields_of_modes
+from beable.systems.darcy.parts.isotropic import isotropic
 from beable.systems.darcy.parts.labelled_posterior import labelled_posterior
 from beable.systems.darcy.parts.labels import correlated_labels, label_limits, labels
 from beable.systems.darcy.parts.landscapes import landscapes
@@ -80,4 +83,14 @@ PARTS = {
     ),
     "label-limits": Part(label_limits, labelled.limits_evidence, roles={"noise": "one", "one": "one"}),
     "correlated-labels": Part(correlated_labels, labelled.correlated_evidence, roles={"labelled": "one"}),
+    "beyond": Part(
+        beyond,
+        further.beyond_evidence,
+        roles={"judged": "many", "axes": "many"},
+        options={"judged": ""},
+        linear=True,
+    ),
+    "isotropic": Part(
+        isotropic, further.isotropic_evidence, roles={"judged": "many"}, options={"draws": 8}, linear=True
+    ),
 }
