@@ -114,16 +114,23 @@ def validated(model: type[Model], tree: Mapping[str, Any], kind: str = "setting"
 
 
 def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """A tree with another's leaves in place of its own.
+    """A tree with another's leaves in place of its own; a choice of another kind keeps nothing of the first.
 
     >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
     {'a': {'b': 1, 'c': 3}}
+    >>> merged({"a": {"kind": "modes", "energy": 0.9, "scaling": "none"}}, {"a": {"kind": "fields", "scaling": "none"}})
+    {'a': {'kind': 'fields', 'scaling': 'none'}}
     """
     result = dict(tree)
     for key, value in override.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        own = result.get(key)
+        both = isinstance(value, Mapping) and isinstance(own, Mapping) and not _of_another_kind(own, value)
         result[key] = merged(result[key], value) if both else value
     return result
+
+
+def _of_another_kind(own: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return "kind" in own and "kind" in other and own["kind"] != other["kind"]
 
 
 def leaves(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,106 @@
+"""Does S_KL rise as latents are turned off their factors? Members of several laws, and the factors themselves turned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.law_and_angle import LawAndAngle, law_and_angle
+from beable.console.numbers import number
+from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
+from beable.studies.context import Context
+from beable.systems.darcy.parts.members import members
+
+Array = NDArray[np.float64]
+TURNS = tuple(float(t) for t in np.arange(0, 50, 5))
+#: of a turned law: a fall by so many nats is none of the estimate's scatter
+SCATTER = 0.15
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class LawStudy:
+    """S_KL beside the angle.
+
+    Args:
+        members: of each law of the factors, by its name.
+        turned: S_KL of the factors themselves turned by ``turns``, by law.
+        turns: in degrees.
+        codes: posterior means of the members shown, of the law with most peaks, (members, rows, latents).
+        factors: their factors.
+        shown: numbers of those members.
+        law: whose they are.
+        symbols: LaTeX of the factors.
+    """
+
+    members: dict[str, LawAndAngle]
+    turned: dict[str, NDArray[np.float64]]
+    turns: NDArray[np.float64]
+    codes: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    shown: list[int]
+    law: str
+    symbols: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number."""
+        members = {law: found.as_json() for law, found in self.members.items()}
+        return {"members": members, "turned": self.turned, "turns": self.turns, "shown": self.shown}
+
+    @property
+    def claims(self) -> list[Claim]:
+        """What the source says of S_KL, law by law."""
+        return [self._claim(law) for law in self.members]
+
+    def _claim(self, law: str) -> Claim:
+        found, curve = self.members[law], self.turned[law]
+        rises, peak = found.rises, int(curve.argmax())
+        flat = float(np.ptp(curve)) < SCATTER
+        falls = float(curve[peak] - curve[-1]) > SCATTER
+        if flat or falls:
+            verdict = DIFFERS
+        else:
+            verdict = {True: REPRODUCED, False: DIFFERS, None: UNTOLD}[rises.answer]
+        shape = "is flat" if flat else f"is largest at {self.turns[peak]:.0f}°" if falls else "rises to 45°"
+        evidence = (
+            f"over {len(found.s_kl)} members: {rises.reason}; S_KL of the factors themselves, turned, {shape}: "
+            f"{curve[0]:.2f} at 0°, {curve.max():.2f} at most, {curve[-1]:.2f} at 45° nats"
+        )
+        words = f"as S_KL rises the latent space becomes more entangled (5.3); here for {law} factors"
+        return Claim("25", words, "rises, by eye", f"S_KL {shape}", None, verdict, evidence.replace("-", "−"))
+
+
+def law(context: Context) -> LawStudy:
+    """Members of every arm, on the rows that they held out, by the law of their factors."""
+    most = int(context.option("members"))
+    found, curves, last = {}, {}, None
+    for arm in context.arms("judged"):
+        store, run = context.data_of(arm), context.run(arm)
+        theta = np.asarray(store.factor_values[run.held_rows], np.float64)
+        codes = members(context, arm).codes[:most]
+        name = str(store.settings["factors"])
+        found[name] = law_and_angle(codes, theta)
+        curves[name] = law_and_angle([standard(theta) @ turn(t) for t in TURNS], theta).s_kl
+        last = (codes, theta, name, [f.symbol for f in store.factors])
+    assert last is not None
+    codes, theta, name, symbols = last
+    order = found[name].order
+    shown = order[np.unique(np.linspace(0, len(order) - 1, min(SHOWN, len(order))).round().astype(int))]
+    return LawStudy(found, curves, np.array(TURNS), codes[shown], theta, [int(k) for k in shown], name, symbols)
+
+
+def standard(theta: Array) -> Array:
+    """Factors with mean 0 and deviation 1."""
+    answer: Array = (theta - theta.mean(0)) / theta.std(0)
+    return answer
+
+
+def turn(degrees: float) -> Array:
+    """The matrix that turns rows of two numbers.
+
+    >>> np.round(np.array([1.0, 0.0]) @ turn(90.0), 12).tolist()
+    [0.0, 1.0]
+    """
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, s], [-s, c]])
