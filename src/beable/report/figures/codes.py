@@ -255,14 +255,14 @@ def scatters(rows: Mapping[str, Scatter], factor_symbols: Sequence[str]) -> Figu
     columns = len(latents) * len(symbols)
     side = WIDTH / columns
     figure, panels = panel_grid(len(rows), columns, 0.3 + 1.15 * side * len(rows), sharex="col")
-    for line, (label, found) in zip(panels, rows.items(), strict=True):
+    for row, (line, (label, found)) in enumerate(zip(panels, rows.items(), strict=True), 1):
         z, theta = _codes_and_factors(found.codes, found.factors)
         r, sd = _correlations(z, theta), found.sd
         for place, axes in enumerate(line):
             i, j = divmod(place, len(symbols))
             _scatter_with_r(axes, theta[:, j], z[:, i], None if sd is None else sd[:, i], float(r[i, j]))
             axes.set_ylabel(latents[i], labelpad=0)
-            axes.set_xlabel(symbols[j] if line is panels[-1] else "", labelpad=1)
+            axes.set_xlabel(symbols[j] if row == len(rows) else "", labelpad=1)
         line[0].set_ylabel(f"{words(label)}\n{latents[0]}", labelpad=0)
     return figure
 

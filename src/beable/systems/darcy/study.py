@@ -53,7 +53,7 @@ PARTS = {
         roles={"invariant": "one", "anisotropic": "one", "hierarchical": "one", "mixture": "many"},
     ),
     "growth": Part(growth, trainings.growth_evidence, roles={"dense": "many", "modes": "one"}),
-    "rows": Part(rows, trainings.rows_evidence, roles={"ours": "one", "theirs": "many"}),
+    "rows": Part(rows, trainings.rows_evidence, roles={"ours": "one", "theirs": "many", "feedback": "one"}),
     "reconstruction": _LATENTS._replace(section=shown.reconstruction_evidence),
     "posterior": _LATENTS._replace(section=shown.posterior_evidence),
     "scatter": _LATENTS,

@@ -33,7 +33,8 @@ class Line(NamedTuple):
 
 @styled
 def against(
-    panels: Mapping[str, Mapping[str, Line]], x_label: str, levels: Mapping[str, Mapping[str, float]] | None = None
+    panels: Mapping[str, Mapping[str, Line]], x_label: str, levels: Mapping[str, Mapping[str, float]] | None = None,
+    tops: Mapping[str, float] | None = None,
 ) -> Figure:
     """Panels of lines over a setting that doubles from one to the next.
 
@@ -41,6 +42,7 @@ def against(
         panels: for each quantity, its lines by label.
         x_label: what the setting is.
         levels: for a quantity, horizontal lines by name.
+        tops: for a quantity, where its axis ends, whatever lies above.
 
     >>> line = Line(np.array([1, 1, 2, 2]), np.array([0.5, 0.6, 0.2, 0.3]))
     >>> [axes.get_ylabel() for axes in against({"loss": {"test": line}}, "rows").axes]
@@ -54,6 +56,8 @@ def against(
         _levels(axes, (levels or {}).get(label, {}))
         axes.set_ylabel(label)
         axes.set_xlabel(x_label)
+        if tops and label in tops:
+            axes.set_ylim(top=tops[label], bottom=min(float(line.y.min()) for line in lines.values()) - 1)
     legend(figure, handles)
     return figure
 

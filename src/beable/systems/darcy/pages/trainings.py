@@ -17,6 +17,8 @@ from beable.systems.darcy.parts.rows import RowsStudy, Trained
 from beable.systems.darcy.parts.seeds import Seeds
 from beable.systems.darcy.parts.shipped_trust import ShippedTrust
 
+MARGIN = 8.0  # nats a pixel above the level without latents at which losses are cut off
+
 
 def growth_evidence(a: Growth) -> Evidence:
     """Loss and share of trainings that learned by growth, and the network on modes."""
@@ -112,11 +114,12 @@ def _rows_figure(a: RowsStudy) -> Figure:
         scores[f"{name}, test"] = Line(t.rows, t.test.s_d, place, dashed=True)
     loss, score = "$L_{REC}$ (nats a pixel)", "$S_D$"
     levels = {loss: {"without latents": a.ours.test.level}, score: {"ceiling": a.ceiling}}
-    figure = against({loss: losses, "$L_{REG}$ (nats a latent)": rates, score: scores}, "training rows", levels)
+    figure = against({loss: losses, "$L_{REG}$ (nats a latent)": rates, score: scores}, "training rows", levels, {loss: a.ours.test.level + MARGIN})
     caption = symbols(
         "L_REC, L_REG and S_D by the number of training rows: lines through medians, bands over members. Closed form: "
         "the output variance follows the errors, and all trainings have as many steps; source's budget: so many "
-        "epochs, and a variance that moves by gradient steps."
+        "epochs, and a variance that moves by gradient steps. Losses far above those of a decoder without latents are cut "
+        "off: there the variance was fitted to few rows."
     )
     low, high = a.counts[0], a.counts[-1]
     ends = [number(a.ours.median(a.ours.test.distortion, n)) for n in (low, high)]

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.analysis.law_and_angle import LawAndAngle, law_and_angle
-from beable.console.numbers import number
+from beable.analysis.law_and_angle import LawAndAngle
+from beable.metrics.alignment import rotation_angle, s_kl
+from beable.metrics.disentanglement import s_d
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.systems.darcy.parts.members import members
@@ -78,16 +79,43 @@ def law(context: Context) -> LawStudy:
     for arm in context.arms("judged"):
         store, run = context.data_of(arm), context.run(arm)
         theta = np.asarray(store.factor_values[run.held_rows], np.float64)
+        others = np.asarray(store.factor_values[run.train_rows], np.float64)
         codes = members(context, arm).codes[:most]
         name = str(store.settings["factors"])
-        found[name] = law_and_angle(codes, theta)
-        curves[name] = law_and_angle([standard(theta) @ turn(t) for t in TURNS], theta).s_kl
+        found[name] = beside_others(codes, theta, others)
+        curves[name] = np.array([of_laws(standard(theta) @ turn(t), others) for t in TURNS])
         last = (codes, theta, name, [f.symbol for f in store.factors])
     assert last is not None
     codes, theta, name, symbols = last
     order = found[name].order
     shown = order[np.unique(np.linspace(0, len(order) - 1, min(SHOWN, len(order))).round().astype(int))]
     return LawStudy(found, curves, np.array(TURNS), codes[shown], theta, [int(k) for k in shown], name, symbols)
+
+
+def beside_others(codes: Array, theta: Array, others: Array) -> LawAndAngle:
+    """Angle and S_D of members against the factors of their rows, S_KL against factors of other rows.
+
+    With the factors of the same rows S_KL of latents that are the factors is that of a sample against itself, which is
+    lower than that of two samples of one law, so that it would seem to see an angle where the law has none.
+
+    Args:
+        codes: (members, rows, latents).
+        theta: factors of these rows.
+        others: factors of other rows.
+    """
+    turns = [rotation_angle(z, theta) for z in codes]
+    return LawAndAngle(
+        np.array([of_laws(z, others) for z in codes]),
+        np.array([t.score for t in turns]),
+        np.array([s_d(z, theta).score for z in codes]),
+        np.stack([t.matching for t in turns]),
+    )
+
+
+def of_laws(z: Array, others: Array) -> float:
+    """S_KL of latents against factors of other rows, in nats."""
+    rows = min(len(z), len(others))
+    return float(s_kl(z[:rows], others[:rows]).score)
 
 
 def standard(theta: Array) -> Array:
