@@ -163,7 +163,9 @@ def test_a_turn_spoils_the_score_of_latents_that_are_the_factors():
 
 def test_each_figure_of_the_study_has_its_verdicts():
     study = load("darcy-paper")
-    asked = {p.options["figure"] for p in study.parts if p.measure in ("reconstruction", "posterior", "scatter", "turned")}
+    asked = {
+        p.options["figure"] for p in study.parts if p.measure in ("reconstruction", "posterior", "scatter", "turned")
+    }
     assert asked == set(CLAIMS)
 
 
@@ -181,7 +183,11 @@ def test_s_kl_is_blind_for_normal_factors_and_not_monotone_for_peaks():
 
 @pytest.mark.parametrize(
     ("curve", "verdict"),
-    [(np.linspace(0, 1, 10), REPRODUCED), (np.r_[np.linspace(0, 2, 7), 1.8, 1.4, 1.1], DIFFERS), (np.zeros(10), DIFFERS)],
+    [
+        (np.linspace(0, 1, 10), REPRODUCED),
+        (np.r_[np.linspace(0, 2, 7), 1.8, 1.4, 1.1], DIFFERS),
+        (np.zeros(10), DIFFERS),
+    ],
 )
 def test_a_law_that_is_flat_or_falls_again_is_not_what_the_source_says(curve, verdict):
     angle = uniform(10)
@@ -196,11 +202,13 @@ def test_a_law_that_is_flat_or_falls_again_is_not_what_the_source_says(curve, ve
 
 def test_an_interval_over_data_is_wide_where_data_sets_differ():
     def of(*shares):
-        return Seeds({"arm": [OfSeed(k, np.zeros(20), [1] * n + [0] * (20 - n), np.zeros(20)) for k, n in enumerate(shares)]})
+        return Seeds(
+            {"arm": [OfSeed(k, np.zeros(20), [1] * n + [0] * (20 - n), np.zeros(20)) for k, n in enumerate(shares)]}
+        )
 
     alike, apart = of(10, 10, 10, 10), of(0, 20, 0, 20)
     width = [np.ptp(s.clustered("arm")) for s in (alike, apart)]
-    assert alike.total("arm").count == apart.total("arm").count == 40
+    assert alike.total("arm").hits == apart.total("arm").hits == 40
     assert width[0] < 0.25 < 0.9 < width[1]
 
 

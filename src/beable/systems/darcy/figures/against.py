@@ -25,7 +25,7 @@ class Line(NamedTuple):
         dashed: whether the line is.
     """
 
-    x: Array
+    x: NDArray[Any]
     y: Array
     place: int = 0
     dashed: bool = False
@@ -33,7 +33,9 @@ class Line(NamedTuple):
 
 @styled
 def against(
-    panels: Mapping[str, Mapping[str, Line]], x_label: str, levels: Mapping[str, Mapping[str, float]] | None = None,
+    panels: Mapping[str, Mapping[str, Line]],
+    x_label: str,
+    levels: Mapping[str, Mapping[str, float]] | None = None,
     tops: Mapping[str, float] | None = None,
 ) -> Figure:
     """Panels of lines over a setting that doubles from one to the next.
@@ -83,4 +85,11 @@ def _axis(axes: Axes, settings: Sequence[float] | Array) -> None:
 def _levels(axes: Axes, levels: Mapping[str, float]) -> None:
     for name, height in levels.items():
         axes.axhline(height, color=SOFT, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=0)
-        axes.annotate(f"{name} {number(height)}", (0.02, height), xycoords=("axes fraction", "data"), fontsize=7, va="bottom", color=SOFT)
+        axes.annotate(
+            f"{name} {number(height)}",
+            (0.02, height),
+            xycoords=("axes fraction", "data"),
+            fontsize=7,
+            va="bottom",
+            color=SOFT,
+        )

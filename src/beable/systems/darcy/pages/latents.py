@@ -55,8 +55,10 @@ def _several(a: Latents, shown: dict[str, Fields]) -> Figure:
 
 
 def _shares(f: Fields) -> str:
-    sizes = [np.linalg.norm(m - t) / max(np.linalg.norm(t), 1e-300) for t, m in zip(f.truth, f.made, strict=True)]
-    return ", ".join(f"{name} {number(100 * float(s))} %" for name, s in zip(f.names, sizes, strict=True))
+    sizes = [
+        float(np.linalg.norm(m - t)) / (float(np.linalg.norm(t)) or 1.0) for t, m in zip(f.truth, f.made, strict=True)
+    ]
+    return ", ".join(f"{name} {number(100 * s)} %" for name, s in zip(f.names, sizes, strict=True))
 
 
 def _error_table(a: Latents) -> Table:
@@ -128,8 +130,10 @@ def _scatter_figure(a: Latents) -> Figure:
     else:
         rows = {m.label: _of_arm(a, name) for name, m in a.trained.items()}
         what = "held-out rows, bars the deviation of the posterior"
-    caption = f"Latents of the member of least angle off the factors of {len(m.angle) if len(a.trained) == 1 else 'each arm'} against the factors: {what}."
-    alt = "; ".join(f"{a.arms[n].label}: {followed(a.arms[n].codes[d.member], a.factors, a.symbols)}" for n, d in a.drawn.items())
+    of = "" if len(a.trained) == 1 else " of each arm"
+    caption = f"Latents of the member{of} that is nearest to the factors, against the factors: {what}."
+    told = {a.arms[n].label: followed(a.arms[n].codes[d.member], a.factors, a.symbols) for n, d in a.drawn.items()}
+    alt = "; ".join(f"{label}: {words}" for label, words in told.items())
     return Figure(scatters(rows, a.symbols), caption, alt)
 
 
@@ -139,7 +143,10 @@ def _of_arm(a: Latents, name: str) -> Scatter:
 
 
 def _scatter_table(a: Latents) -> Table:
-    rows = [[m.label, str(m.found), f"{m.found.low:.0%} to {m.found.high:.0%}", spread(m.angle), *_scores(m)] for m in a.arms.values()]
+    rows = [
+        [m.label, str(m.found), f"{m.found.low:.0%} to {m.found.high:.0%}", spread(m.angle), *_scores(m)]
+        for m in a.arms.values()
+    ]
     mean, low, high = a.chance
     rows += [
         ["random rotations", "–", "–", "–", f"{mean:.2f} ({low:.2f} to {high:.2f})"],
@@ -147,8 +154,8 @@ def _scatter_table(a: Latents) -> Table:
     ]
     columns = ["arm", "found", "95 % interval", "turned (°)", symbols("S_D")]
     caption = symbols(
-        "Found: members with each factor in a latent of its own, and the interval of their share. Angle off the factors "
-        "and S_D: median over members, and range; of random rotations the mean, 5 % and 95 %."
+        "Found: members with each factor in a latent of its own, and the interval of their share. Angle off the "
+        "factors and S_D: median over members, and range; of random rotations the mean, 5 % and 95 %."
     )
     return Table(caption, columns, rows, "lrrrr")
 
@@ -175,7 +182,9 @@ def turned_evidence(a: Latents) -> Evidence:
         "S_D of the latents of the member nearest the factors, standardised and turned; the ceiling is that of the "
         "factors themselves, chance that of random rotations."
     )
-    return Evidence(answer, [Figure(drawn, caption, f"S_D falls from {score[0]:.2f} to {score[worst]:.2f}.")], [_fold(a)])
+    return Evidence(
+        answer, [Figure(drawn, caption, f"S_D falls from {score[0]:.2f} to {score[worst]:.2f}.")], [_fold(a)]
+    )
 
 
 def _fold(a: Latents) -> Fold:

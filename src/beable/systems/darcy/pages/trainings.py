@@ -51,7 +51,7 @@ def _growth_figure(a: Growth) -> Figure:
 
 
 def _learned(m: Members) -> float:
-    return 1 - m.lost.count / len(m.over_regularised)
+    return 1 - m.lost.hits / len(m.over_regularised)
 
 
 def _growth_table(a: Growth) -> Table:
@@ -69,7 +69,7 @@ def _growth_table(a: Growth) -> Table:
 
 
 def _of(m: Members, seconds: float) -> list[str]:
-    return [f"{len(m.error) - m.lost.count} of {len(m.error)}", spread(m.error), number(seconds)]
+    return [f"{len(m.error) - m.lost.hits} of {len(m.error)}", spread(m.error), number(seconds)]
 
 
 def _count_fold(a: Growth) -> Fold:
@@ -114,21 +114,36 @@ def _rows_figure(a: RowsStudy) -> Figure:
         scores[f"{name}, test"] = Line(t.rows, t.test.s_d, place, dashed=True)
     loss, score = "$L_{REC}$ (nats a pixel)", "$S_D$"
     levels = {loss: {"without latents": a.ours.test.level}, score: {"ceiling": a.ceiling}}
-    figure = against({loss: losses, "$L_{REG}$ (nats a latent)": rates, score: scores}, "training rows", levels, {loss: a.ours.test.level + MARGIN})
+    figure = against(
+        {loss: losses, "$L_{REG}$ (nats a latent)": rates, score: scores},
+        "training rows",
+        levels,
+        {loss: a.ours.test.level + MARGIN},
+    )
     caption = symbols(
         "L_REC, L_REG and S_D by the number of training rows: lines through medians, bands over members. Closed form: "
         "the output variance follows the errors, and all trainings have as many steps; source's budget: so many "
-        "epochs, and a variance that moves by gradient steps. Losses far above those of a decoder without latents are cut "
-        "off: there the variance was fitted to few rows."
+        "epochs, and a variance that moves by gradient steps. Losses far above those of a decoder without latents are "
+        "cut off: there the variance was fitted to few rows."
     )
     low, high = a.counts[0], a.counts[-1]
     ends = [number(a.ours.median(a.ours.test.distortion, n)) for n in (low, high)]
-    return Figure(figure, caption, f"Test loss in closed form goes from {ends[0]} at {low} rows to {ends[1]} at {high}.")
+    return Figure(
+        figure, caption, f"Test loss in closed form goes from {ends[0]} at {low} rows to {ends[1]} at {high}."
+    )
 
 
 def _rows_table(a: RowsStudy) -> Table:
     rows = [[str(n), *_way(a.ours, n), *_way(a.theirs, n)] for n in a.counts]
-    columns = ["rows", "over-regularised", "relative error", "S_D", "over-regularised, budget", "relative error, budget", "S_D, budget"]
+    columns = [
+        "rows",
+        "over-regularised",
+        "relative error",
+        "S_D",
+        "over-regularised, budget",
+        "relative error, budget",
+        "S_D, budget",
+    ]
     caption = symbols(
         "Held-out rows, by the number of training rows: with the output variance in closed form, and on the source's "
         "budget; errors are medians, S_D is the range over members."
@@ -157,7 +172,14 @@ def law_evidence(a: LawStudy) -> Evidence:
 
 def _law_table(a: LawStudy) -> Table:
     rows = [
-        [law, str(len(m.s_kl)), m.rises.word, f"{c[0]:.2f}", f"{c.max():.2f} at {a.turns[int(c.argmax())]:.0f}°", f"{c[-1]:.2f}"]
+        [
+            law,
+            str(len(m.s_kl)),
+            m.rises.word,
+            f"{c[0]:.2f}",
+            f"{c.max():.2f} at {a.turns[int(c.argmax())]:.0f}°",
+            f"{c[-1]:.2f}",
+        ]
         for (law, m), c in zip(a.members.items(), a.turned.values(), strict=True)
     ]
     columns = ["law", "members", "rises over members", "factors, unturned", "largest", "at 45°"]
@@ -204,7 +226,7 @@ def _seeds_table(a: Seeds) -> Table:
     seeds = sorted({s.seed for sets in a.arms.values() for s in sets})
     rows = []
     for label, sets in a.arms.items():
-        by = {s.seed: f"{s.found.count} of {s.found.told}" for s in sets}
+        by = {s.seed: f"{s.found.hits} of {s.found.told}" for s in sets}
         low, high = a.clustered(label)
         rows.append([label, *(by.get(seed, "–") for seed in seeds), f"{low:.0%} to {high:.0%}"])
     columns = ["arm", *(f"seed {seed}" for seed in seeds), "95 % over data"]
@@ -228,7 +250,9 @@ def shipped_trust_evidence(a: ShippedTrust) -> Evidence:
     )
     laws = {law: _pairs(a, law) for law in dict.fromkeys(arm.law for arm in a.arms.values())}
     near = ", ".join(f"{law} {number(float(np.median(t))) if len(t) else '–'}" for law, (_, t) in laws.items())
-    return Evidence(answer, [Figure(trust_against_truth(laws, TOLERANCE), caption, f"Median trust: {near}."), _trust_table(a)])
+    return Evidence(
+        answer, [Figure(trust_against_truth(laws, TOLERANCE), caption, f"Median trust: {near}."), _trust_table(a)]
+    )
 
 
 def _percent(value: float) -> str:
@@ -251,5 +275,3 @@ def _trust_table(a: ShippedTrust) -> Table:
         rows.append([arm.label, arm.law, str(share(known)), mean, arm.identified.partition(":")[0]])
     columns = ["arm", "law", "disentangled", "mean trust", "axes in the codes"]
     return Table("Trust by arm, and whether the codes have axes of their own.", columns, rows, "llrrl")
-
-

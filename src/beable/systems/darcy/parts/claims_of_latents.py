@@ -111,13 +111,16 @@ def _matches(figure: str, words: str, a: "Latents", arm: str) -> Claim:
 def claims_17(a: "Latents") -> list[Claim]:
     """The learned prior follows the aggregate posterior, and neither the factors."""
     without, beside = list(a.trained)[:2]
-    learned = _matches("17", "with the hierarchical prior, learned prior and posterior match reasonably well (5.2)", a, beside)
+    learned = _matches(
+        "17", "with the hierarchical prior, learned prior and posterior match reasonably well (5.2)", a, beside
+    )
     gap = a.gaps[beside]
     middle, interval = float(np.median(gap.of_factors)), _spread(gap.of_factors)
     off = interval[0] > gap.null
+    plain = number(np.median(a.gaps[without].of_factors))
     evidence = (
         f"the factors are {number(middle)} nats from the posterior of the median member of {len(gap.of_factors)}, two "
-        f"samples of one law differ by up to {number(gap.null)}; without it {number(np.median(a.gaps[without].of_factors))}"
+        f"samples of one law differ by up to {number(gap.null)}; without it {plain}"
     )
     verdict = UNTOLD if len(gap.of_factors) < FEWEST else REPRODUCED if off else DIFFERS
     words = "learned prior and posterior do not match the law of the factors (5.2)"
@@ -165,13 +168,13 @@ def _held(figure: str, words: str, without: Members, beside: Members) -> Claim:
 def claims_15(a: "Latents") -> list[Claim]:
     """Each latent is one factor, where factors are normal: one member shown, beside what luck shows."""
     m = _first(a)
-    f, sure = m.found, binomtest(m.found.count, max(m.found.told, 1), LUCK, alternative="greater").pvalue
+    f, sure = m.found, binomtest(m.found.hits, max(m.found.told, 1), LUCK, alternative="greater").pvalue
     if f.told < FEWEST:
         verdict = UNTOLD
     elif sure < SIGNIFICANT:
         verdict = REPRODUCED
     else:
-        seen = float(m.s_d.max()) > a.chance[2] or f.count
+        seen = float(m.s_d.max()) > a.chance[2] or f.hits
         verdict = ARTEFACT if seen else DIFFERS if (1 - SIGNIFICANT) ** f.told < RARE else UNTOLD
     evidence = (
         f"{f} members are disentangled, of random rotations {LUCK:.0%} (p = {number(sure)}); S_D of members reaches "
@@ -211,7 +214,7 @@ def claims_19(a: "Latents") -> list[Claim]:
 def _never(figure: str, words: str, m: Members) -> Claim:
     """No more often than by luck."""
     f = m.found
-    more = f.told and binomtest(f.count, f.told, LUCK, alternative="greater").pvalue < SIGNIFICANT
+    more = f.told and binomtest(f.hits, f.told, LUCK, alternative="greater").pvalue < SIGNIFICANT
     verdict = UNTOLD if f.told < FEWEST else DIFFERS if more else REPRODUCED
     evidence = f"{f} members; of random rotations {LUCK:.0%} count as disentangled, so that few trials show none"
     return Claim(figure, words, "never", str(f), f.interval, verdict, evidence)
@@ -220,9 +223,9 @@ def _never(figure: str, words: str, m: Members) -> Claim:
 def _beyond_luck(figure: str, words: str, m: Members) -> Claim:
     """More often than by luck."""
     f = m.found
-    p = float(binomtest(f.count, max(f.told, 1), LUCK, alternative="greater").pvalue)
+    p = float(binomtest(f.hits, max(f.told, 1), LUCK, alternative="greater").pvalue)
     verdict = REPRODUCED if p < SIGNIFICANT else DIFFERS if f.told >= 2 * FEWEST and f.high < 0.5 else UNTOLD
-    if verdict == DIFFERS and f.count:
+    if verdict == DIFFERS and f.hits:
         verdict = ARTEFACT
     evidence = (
         f"{f} members, of random rotations {LUCK:.0%} (p = {number(p)}); angles as those of random rotations have "
@@ -240,7 +243,9 @@ def claims_21(a: "Latents") -> list[Claim]:
     verdict = REPRODUCED if first - last > 0.5 * (a.ceiling - 0.5) else DIFFERS
     if first < (a.ceiling + a.chance[0]) / 2:
         verdict = UNTOLD
-    evidence = f"S_D of the member nearest the factors falls from {first:.2f} to {last:.2f} when it is turned by {turn:.0f}°"
+    evidence = (
+        f"S_D of the member nearest the factors falls from {first:.2f} to {last:.2f} when it is turned by {turn:.0f}°"
+    )
     words = "turning the latents spoils disentanglement (5.3)"
     return [Claim("21", words, "by eye", f"{first:.2f} to {last:.2f}", None, verdict, evidence)]
 
@@ -255,14 +260,20 @@ def claims_24(a: "Latents") -> list[Claim]:
     oblique = _share_of(int((missed >= OBLIQUE).sum()), len(missed))
     luck = (HIGHEST - OBLIQUE) / HIGHEST
     verdict = (
-        UNTOLD if len(missed) < FEWEST else REPRODUCED if oblique.low > 0.5 else DIFFERS if oblique.high < 0.9 else UNTOLD
+        UNTOLD
+        if len(missed) < FEWEST
+        else REPRODUCED
+        if oblique.low > 0.5
+        else DIFFERS
+        if oblique.high < 0.9
+        else UNTOLD
     )
-    p = float(binomtest(oblique.count, oblique.told, luck).pvalue)
+    p = float(binomtest(oblique.hits, oblique.told, luck).pvalue)
     evidence = (
-        f"{oblique.count} of the {oblique.told} members that are not disentangled are turned by {OBLIQUE:g}° or more; "
+        f"{oblique.hits} of the {oblique.told} members that are not disentangled are turned by {OBLIQUE:g}° or more; "
         f"of random rotations {luck:.0%} are (p = {number(p)})"
     )
-    ours = f"{oblique.count} of {oblique.told}"
+    ours = f"{oblique.hits} of {oblique.told}"
     return [Claim("24", OBLIQUE_WORDS, "all", ours, oblique.interval, verdict, evidence)]
 
 

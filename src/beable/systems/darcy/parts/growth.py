@@ -14,6 +14,7 @@ from beable.console.numbers import number
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.systems.darcy.parts.members import Members, members
+from beable.training.run import Run
 from beable.vae.dense import DenseShape
 from beable.vae.distributions import Noise
 from beable.vae.priors import make_prior
@@ -100,7 +101,7 @@ class Growth:
 
     def _disentangled(self) -> Claim:
         best = {g: float(m.angle.min()) for g, m in self.arms.items()}
-        found = sum(bool(m.found.count) for m in self.arms.values())
+        found = sum(bool(m.found.hits) for m in self.arms.values())
         trials = sum(len(m.angle) for m in self.arms.values())
         verdict = REPRODUCED if found == len(best) else UNTOLD
         evidence = "least angle off the factors by growth " + ", ".join(f"{g}: {a:.1f}°" for g, a in best.items())
@@ -221,5 +222,6 @@ def growth(context: Context) -> Growth:
     )
 
 
-def _size(run: Any) -> int:
-    return sum(p.numel() for p in run.vae.parameters()) // int(run.members)
+def _size(run: Run) -> int:
+    """Parameters of a member."""
+    return sum(p.numel() for p in run.vae.parameters()) // run.members

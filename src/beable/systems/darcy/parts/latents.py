@@ -128,7 +128,7 @@ def latents(context: Context) -> Latents:
     store = context.data_of(arms[0])
     judged = {arm.name: members(context, arm) for arm in arms}
     held = context.run(next(arm for arm in arms if arm.kind == "vae")).held_rows
-    theta = store.factor_values[held]
+    theta = np.asarray(store.factor_values[held], np.float64)
     luck = score_in_context(s_d, theta, theta, rotations=ROTATIONS, repeats=2, level=0.9)
     trained = {arm.name: arm for arm in arms if arm.kind == "vae"}
     asked = context.option("gaps")
@@ -138,7 +138,7 @@ def latents(context: Context) -> Latents:
         judged,
         {name: _drawn(context, arm, judged[name], by_error=figure in BY_ERROR) for name, arm in trained.items()},
         {name: _gap(context, arm, judged[name], theta) for name, arm in trained.items()} if asked else {},
-        np.asarray(theta, np.float64),
+        theta,
         [factor.symbol for factor in store.factors],
         luck.ceiling,
         (luck.rotation.mean, luck.rotation.low, luck.rotation.high),
@@ -217,5 +217,3 @@ def turned(arms: dict[str, Members], theta: Array) -> list[tuple[float, float]]:
 def _turn(degrees: float) -> Array:
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, -s], [s, c]])
-
-

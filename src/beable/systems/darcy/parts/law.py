@@ -1,4 +1,4 @@
-"""Does S_KL rise as latents are turned off their factors? Members of several laws, and the factors themselves turned."""
+"""Does S_KL rise as latents are turned off their factors? Members of several laws, and the factors turned."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -59,10 +59,7 @@ class LawStudy:
         rises, peak = found.rises, int(curve.argmax())
         flat = float(np.ptp(curve)) < SCATTER
         falls = float(curve[peak] - curve[-1]) > SCATTER
-        if flat or falls:
-            verdict = DIFFERS
-        else:
-            verdict = {True: REPRODUCED, False: DIFFERS, None: UNTOLD}[rises.answer]
+        verdict = DIFFERS if flat or falls else {True: REPRODUCED, False: DIFFERS, None: UNTOLD}[rises.answer]
         shape = "is flat" if flat else f"is largest at {self.turns[peak]:.0f}°" if falls else "rises to 45°"
         evidence = (
             f"over {len(found.s_kl)} members: {rises.reason}; S_KL of the factors themselves, turned, {shape}: "

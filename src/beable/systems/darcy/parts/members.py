@@ -78,13 +78,13 @@ class Share(NamedTuple):
     """A share of members, with Wilson's interval at 95 % over those of which it can be told.
 
     Args:
-        count: of how many it is so.
+        hits: of how many it is so.
         told: of how many it can be told.
         members: all of them.
-        low, high: interval of count / told; 0 and 1 where nothing can be told.
+        low, high: interval of hits / told; 0 and 1 where nothing can be told.
     """
 
-    count: int
+    hits: int
     told: int
     members: int
     low: float
@@ -92,7 +92,7 @@ class Share(NamedTuple):
 
     @property
     def value(self) -> float:
-        return self.count / self.told if self.told else float("nan")
+        return self.hits / self.told if self.told else float("nan")
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -100,7 +100,7 @@ class Share(NamedTuple):
 
     def __str__(self) -> str:
         untold = self.members - self.told
-        return f"{self.count} of {self.members}" + (f" ({untold} cannot be told)" if untold else "")
+        return f"{self.hits} of {self.members}" + (f" ({untold} cannot be told)" if untold else "")
 
 
 def share(answers: list[int]) -> Share:

@@ -111,14 +111,17 @@ class RowsStudy:
     def _reconstruction(self) -> Claim:
         rho, interval = ranks(self.ours.rows, self.ours.test.distortion)
         first, last = (self.ours.median(self.ours.test.distortion, n) for n in (self.counts[0], self.counts[-1]))
-        evidence = f"median test loss {number(first)} nats a pixel at {self.counts[0]} rows, {number(last)} at {self.counts[-1]}"
+        at = self.counts
+        evidence = f"median test loss {number(first)} nats a pixel at {at[0]} rows, {number(last)} at {at[-1]}"
         words = "the reconstruction loss falls with the number of training rows (5.1)"
         return Claim("12", words, "falls", f"rank correlation {number(rho)}", interval, _falls(interval, -1), evidence)
 
     def _regularisation(self) -> Claim:
         rho, interval = ranks(self.ours.rows, self.ours.test_rate)
         first, last = (self.ours.median(self.ours.test_rate, n) for n in (self.counts[0], self.counts[-1]))
-        evidence = f"median rate {number(first)} nats a latent at {self.counts[0]} rows, {number(last)} at {self.counts[-1]}"
+        evidence = (
+            f"median rate {number(first)} nats a latent at {self.counts[0]} rows, {number(last)} at {self.counts[-1]}"
+        )
         words = "the regularisation loss rises slightly with the number of training rows (5.1)"
         verdict = _falls(interval, 1)
         return Claim("12", words, "rises slightly", f"rank correlation {number(rho)}", interval, verdict, evidence)
@@ -133,11 +136,12 @@ class RowsStudy:
         else:
             verdict = ARTEFACT if theirs > trials / 2 and ours < told / 2 else DIFFERS if ours < told / 2 else UNTOLD
         (followed, tried), reach = self.feedback.lost(few), min(self.theirs.drift or [0.0])
+        level, last = number(-_log_variance(self.theirs.test)), number(float(np.median(self.last_beta)))
         evidence = (
-            f"over-regularised at {few} rows: {ours} of {told} with the variance in closed form; {theirs} of {trials} on "
-            f"the source's budget, where the logarithm of the variance can drift by {number(reach)} nats and that of the "
-            f"data lies {number(-_log_variance(self.theirs.test))} below its start; {followed} of {tried} where β follows "
-            f"the source's rule on that budget, which ends at β = {number(float(np.median(self.last_beta)))}"
+            f"over-regularised at {few} rows: {ours} of {told} with the variance in closed form; {theirs} of {trials} "
+            f"on the source's budget, where the logarithm of the variance can drift by {number(reach)} nats and that "
+            f"of the data lies {level} below its start; {followed} of {tried} where β follows the source's rule on "
+            f"that budget, which ends at β = {last}"
         )
         words = "with too few rows over-regularisation seems unavoidable (5.1)"
         return Claim("12", words, "unavoidable", f"{ours} of {told}", None, verdict, evidence)

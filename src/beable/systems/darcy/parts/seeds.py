@@ -96,7 +96,7 @@ def seeds(context: Context) -> Seeds:
     found: dict[str, list[OfSeed]] = {}
     for arm in context.arms("judged"):
         m = members(context, arm)
-        found.setdefault(arm.label.partition(", seed")[0], []).append(_of(m, context.data_of(arm).seed))
+        found.setdefault(arm.label.partition(", seed")[0], []).append(_of(m, context.data_of(arm).seed or 0))
     return Seeds(found)
 
 

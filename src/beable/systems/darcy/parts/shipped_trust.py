@@ -34,7 +34,13 @@ class ShippedTrust:
     def as_json(self) -> dict[str, Any]:
         """Every number; lists hold one number a member."""
         arms = {
-            name: {"label": a.label, "law": a.law, "angle": a.angle, "trust": self.trust[name], "identified": a.identified}
+            name: {
+                "label": a.label,
+                "law": a.law,
+                "angle": a.angle,
+                "trust": self.trust[name],
+                "identified": a.identified,
+            }
             | {"disentangled": a.disentangled}
             for name, a in self.arms.items()
         }
