@@ -17,11 +17,12 @@ from beable.studies.run import run_study
 from beable.studies.study import load, parse
 from beable.systems.darcy.parts.claims_of_latents import CLAIMS
 from beable.systems.darcy.parts.growth import STATED, Growth, added, parameters
-from beable.systems.darcy.parts.latents import Latents, turned
+from beable.systems.darcy.parts.latents import turned
 from beable.systems.darcy.parts.law import LawStudy, of_laws, turn
 from beable.systems.darcy.parts.members import Members
 from beable.systems.darcy.parts.rows import RowsStudy, Trained
 from beable.systems.darcy.parts.seeds import OfSeed, Seeds
+from beable.systems.darcy.parts.shown import Latents
 
 RELEASED = {1: 895_603, 2: 2_474_494, 4: 7_996_642, 8: 28_498_402, 16: 107_331_778}
 
@@ -44,12 +45,13 @@ def factors(rows=60):
 
 def shown(figure, *arms, turns=()):
     return Latents(
-        figure, {m.label: m for m in arms}, {}, {}, factors(), ["a", "b"], 0.97, (0.72, 0.52, 0.95), list(turns)
+        figure, {m.label: m for m in arms}, {}, {}, factors(), ["a", "b"], 0.97, (0.72, 0.52, 0.95), list(turns), []
     )
 
 
 def verdicts(a):
-    return [claim.verdict for claim in a.claims]
+    found = CLAIMS[a.figure](a) if isinstance(a, Latents) else a.claims
+    return [claim.verdict for claim in found]
 
 
 def uniform(n):

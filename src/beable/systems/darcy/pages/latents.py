@@ -8,8 +8,8 @@ from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.sweeps import sweep
 from beable.report.page import Evidence, Figure, Fold, Table, symbols
 from beable.report.sections import followed, spread
-from beable.systems.darcy.parts.latents import Fields, Latents
 from beable.systems.darcy.parts.members import Members
+from beable.systems.darcy.parts.shown import Fields, Latents
 
 SHOWN = 200  # dots of a panel
 

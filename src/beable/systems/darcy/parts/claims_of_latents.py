@@ -1,7 +1,6 @@
 """Verdicts on what the source says of reconstructions, aggregate posteriors and scatter plots, figure by figure."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,7 @@ from beable.console.numbers import number
 from beable.metrics.separation import LUCK
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.systems.darcy.parts.members import Members, Share
-
-if TYPE_CHECKING:
-    from beable.systems.darcy.parts.latents import Latents
+from beable.systems.darcy.parts.shown import Latents
 
 Array = NDArray[np.float64]
 LITTLE = 0.01  # relative squared error that counts as little
@@ -25,11 +22,11 @@ EYE = 0.2  # nats that an eye does not see: two normal numbers, 1.3 times as wid
 RARE = 0.1  # probability below which luck would have shown a member like the source's
 
 
-def _first(a: "Latents") -> Members:
+def _first(a: Latents) -> Members:
     return next(iter(a.trained.values()))
 
 
-def _by_prior(a: "Latents") -> tuple[Members, Members]:
+def _by_prior(a: Latents) -> tuple[Members, Members]:
     """The arm without a hierarchical prior, and the one with it: the first two that were trained."""
     without, beside, *_ = a.trained.values()
     return without, beside
@@ -58,18 +55,18 @@ def _little_error(figure: str, words: str, arms: list[Members]) -> Claim:
     return Claim(figure, words, "little error, no number", number(middle), interval, verdict, evidence)
 
 
-def claims_13(a: "Latents") -> list[Claim]:
+def claims_13(a: Latents) -> list[Claim]:
     """A held-out row is reconstructed."""
     return [_little_error("13", "a trained VAE reconstructs a test sample with little error (5.1)", [_first(a)])]
 
 
-def claims_16(a: "Latents") -> list[Claim]:
+def claims_16(a: Latents) -> list[Claim]:
     """Rows of shifted factors are reconstructed with and without the hierarchical prior."""
     words = "reconstruction is accurate without and with the hierarchical prior (5.2)"
     return [_little_error("16", words, list(_by_prior(a)))]
 
 
-def claims_20(a: "Latents") -> list[Claim]:
+def claims_20(a: Latents) -> list[Claim]:
     """The hierarchical prior reconstructs better."""
     without, beside = _by_prior(a)
     x, y = without.error, beside.error
@@ -89,13 +86,13 @@ def claims_20(a: "Latents") -> list[Claim]:
 # Aggregate posteriors
 
 
-def claims_14(a: "Latents") -> list[Claim]:
+def claims_14(a: Latents) -> list[Claim]:
     """The aggregate posterior is the prior, where factors are normal."""
     words = "the aggregate posterior matches the standard normal prior in shape (5.1)"
     return [_matches("14", words, a, next(iter(a.trained)))]
 
 
-def _matches(figure: str, words: str, a: "Latents", arm: str) -> Claim:
+def _matches(figure: str, words: str, a: Latents, arm: str) -> Claim:
     """Whether the aggregate posterior of an arm is as near to its prior as samples of the prior are to each other."""
     gap = a.gaps[arm]
     middle, interval = float(np.median(gap.of_prior)), _spread(gap.of_prior)
@@ -108,7 +105,7 @@ def _matches(figure: str, words: str, a: "Latents", arm: str) -> Claim:
     return Claim(figure, words, "a match by eye", f"{number(middle)} nats", interval, verdict, evidence)
 
 
-def claims_17(a: "Latents") -> list[Claim]:
+def claims_17(a: Latents) -> list[Claim]:
     """The learned prior follows the aggregate posterior, and neither the factors."""
     without, beside = list(a.trained)[:2]
     learned = _matches(
@@ -127,7 +124,7 @@ def claims_17(a: "Latents") -> list[Claim]:
     return [learned, Claim("17", words, "no match by eye", f"{number(middle)} nats", interval, verdict, evidence)]
 
 
-def claims_23(a: "Latents") -> list[Claim]:
+def claims_23(a: Latents) -> list[Claim]:
     """Without the hierarchical prior the posterior is turned anyhow; with it the prior holds the angle."""
     without, beside = _by_prior(a)
     turned = "without the hierarchical prior the posterior has the peaks of the factors, but turned (5.3)"
@@ -165,7 +162,7 @@ def _held(figure: str, words: str, without: Members, beside: Members) -> Claim:
 # Scatter of latents against factors
 
 
-def claims_15(a: "Latents") -> list[Claim]:
+def claims_15(a: Latents) -> list[Claim]:
     """Each latent is one factor, where factors are normal: one member shown, beside what luck shows."""
     m = _first(a)
     f, sure = m.found, binomtest(m.found.hits, max(m.found.told, 1), LUCK, alternative="greater").pvalue
@@ -186,7 +183,7 @@ def claims_15(a: "Latents") -> list[Claim]:
     return [Claim("15", words, "one member shown", ours, f.interval, verdict, evidence), _uncertainty(a)]
 
 
-def _uncertainty(a: "Latents") -> Claim:
+def _uncertainty(a: Latents) -> Claim:
     """How sharp the posterior is, beside the spread of its means."""
     m = _first(a)
     share = np.sqrt((m.std**2).mean(1) / m.codes.var(1)).max(1)
@@ -197,13 +194,13 @@ def _uncertainty(a: "Latents") -> Claim:
     return Claim("15", words, "bars by eye", f"{number(middle)} of the spread", interval, verdict, evidence)
 
 
-def _linear(a: "Latents") -> str:
+def _linear(a: Latents) -> str:
     """S_D of methods without training."""
     alone = [f"{m.label} {np.median(m.s_d):.2f}" for m in a.arms.values() if not m.trained]
     return f"; {', '.join(alone)}" if alone else ""
 
 
-def claims_19(a: "Latents") -> list[Claim]:
+def claims_19(a: Latents) -> list[Claim]:
     """Disentanglement without and with the hierarchical prior, for shifted factors."""
     without, beside = _by_prior(a)
     never = "without the hierarchical prior disentanglement is never observed in many experiments (5.2)"
@@ -234,7 +231,7 @@ def _beyond_luck(figure: str, words: str, m: Members) -> Claim:
     return Claim(figure, words, "good, one member shown", str(f), f.interval, verdict, evidence)
 
 
-def claims_21(a: "Latents") -> list[Claim]:
+def claims_21(a: Latents) -> list[Claim]:
     """Turning the latents of a member spoils its S_D."""
     if not a.turns:
         return []
@@ -250,7 +247,7 @@ def claims_21(a: "Latents") -> list[Claim]:
     return [Claim("21", words, "by eye", f"{first:.2f} to {last:.2f}", None, verdict, evidence)]
 
 
-def claims_24(a: "Latents") -> list[Claim]:
+def claims_24(a: Latents) -> list[Claim]:
     """Where the hierarchical prior does not disentangle, are latents turned by about 45 degrees?"""
     _, beside = _by_prior(a)
     missed = beside.angle[np.array(beside.disentangled) == 0]
@@ -285,7 +282,7 @@ def _share_of(count: int, trials: int) -> Share:
     return Share(count, trials, trials, float(low), float(high))
 
 
-CLAIMS: dict[str, Callable[["Latents"], list[Claim]]] = {
+CLAIMS: dict[str, Callable[[Latents], list[Claim]]] = {
     "13": claims_13,
     "14": claims_14,
     "15": claims_15,
