@@ -1,6 +1,6 @@
 """Figures of codes: every latent against every factor, and the aggregate posterior beside factors and prior."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -220,3 +220,89 @@ def _distribution(axes: Axes, values: FloatArray, symbol: str, colour: str, line
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(3))
+
+
+class Scatter(NamedTuple):
+    """Latents and factors of one row of panels.
+
+    Args:
+        codes: posterior means ``(rows, latents)``.
+        factors: generative factors ``(rows, factors)``.
+        sd: posterior standard deviations ``(rows, latents)``, drawn as vertical bars; None for none.
+    """
+
+    codes: FloatArray
+    factors: FloatArray
+    sd: FloatArray | None = None
+
+
+@styled
+def scatters(rows: Mapping[str, Scatter], factor_symbols: Sequence[str]) -> Figure:
+    r"""Every latent against every factor, a row of panels for each of several sets, such as models or rows of data.
+
+    Args:
+        rows: what is drawn in each row, by its label.
+        factor_symbols: LaTeX of each factor without dollar signs.
+
+    >>> theta = np.random.default_rng(0).normal(size=(50, 2))
+    >>> figure = scatters({"training": Scatter(theta, theta), "test": Scatter(-theta, theta)}, ["a", "b"])
+    >>> len(figure.axes)
+    8
+    """
+    symbols = [printed_symbol(latex) for latex in factor_symbols]
+    first = next(iter(rows.values()))
+    latents = [printed_symbol(latex) for latex in _latent_symbols(np.shape(first.codes)[1])]
+    columns = len(latents) * len(symbols)
+    side = WIDTH / columns
+    figure, panels = panel_grid(len(rows), columns, 0.3 + 1.15 * side * len(rows), sharex="col")
+    for row, (line, (label, found)) in enumerate(zip(panels, rows.items(), strict=True), 1):
+        z, theta = _codes_and_factors(found.codes, found.factors)
+        r, sd = _correlations(z, theta), found.sd
+        for place, axes in enumerate(line):
+            i, j = divmod(place, len(symbols))
+            _scatter_with_r(axes, theta[:, j], z[:, i], None if sd is None else sd[:, i], float(r[i, j]))
+            axes.set_ylabel(latents[i], labelpad=0)
+            axes.set_xlabel(symbols[j] if row == len(rows) else "", labelpad=1)
+        line[0].set_ylabel(f"{words(label)}\n{latents[0]}", labelpad=0)
+    return figure
+
+
+class Clouds(NamedTuple):
+    """What one row of clouds shows.
+
+    Args:
+        codes: aggregate posterior ``(rows, 2)``.
+        prior: samples of the prior ``(samples, 2)``.
+        factors: of the same rows ``(rows, 2)``.
+    """
+
+    codes: FloatArray
+    prior: FloatArray
+    factors: FloatArray
+
+
+@styled
+def clouds(rows: Mapping[str, Clouds], factor_symbols: Sequence[str]) -> Figure:
+    r"""Aggregate posterior, prior and factors of several models with two latents, a row a model.
+
+    Args:
+        rows: what is drawn in each row, by its label.
+        factor_symbols: LaTeX of the two factors without dollar signs.
+
+    >>> theta = np.random.default_rng(0).normal(size=(50, 2))
+    >>> len(clouds({"standard": Clouds(theta, theta, theta)}, ["a", "b"]).axes)
+    3
+    """
+    symbols = [printed_symbol(latex) for latex in factor_symbols]
+    latents = [printed_symbol(latex) for latex in _latent_symbols(2)]
+    side = 0.8 * WIDTH / 3
+    figure, panels = panel_grid(len(rows), 3, 0.5 + side * len(rows), 3.3 * side)
+    for line, (label, found) in zip(panels, rows.items(), strict=True):
+        for axes, cloud in zip(line, _three_clouds(*found[::2], found.prior, latents, symbols, "prior"), strict=True):
+            shared = [found.codes, found.prior] if cloud.symbols == latents else [found.factors]
+            _cloud(axes, cloud, 1.08 * max(float(np.abs(points).max()) for points in shared) or 1.0)
+        line[0].set_ylabel(f"{words(label)}\n{latents[1]}", labelpad=1)
+    for axes in panels[1:].flat:
+        axes.set_title("")
+    figure.supxlabel(f"colour: {symbols[0]} of the row", fontsize=8, color="#5B626B")
+    return figure

@@ -5,22 +5,38 @@ from beable.systems.darcy import page
 from beable.systems.darcy.pages import beyond as further
 from beable.systems.darcy.pages import labels as labelled
 from beable.systems.darcy.pages import landscapes as lines
-from beable.systems.darcy.pages import priors
+from beable.systems.darcy.pages import latents as shown
+from beable.systems.darcy.pages import priors, trainings
 from beable.systems.darcy.parts.ablation import ablation
 from beable.systems.darcy.parts.beyond import beyond
 from beable.systems.darcy.parts.equation_28 import equation_28
 from beable.systems.darcy.parts.fields_of_modes import fields_of_modes
+from beable.systems.darcy.parts.growth import growth
 from beable.systems.darcy.parts.isotropic import isotropic
 from beable.systems.darcy.parts.labelled_posterior import labelled_posterior
 from beable.systems.darcy.parts.labels import correlated_labels, label_limits, labels
 from beable.systems.darcy.parts.landscapes import landscapes
+from beable.systems.darcy.parts.latents import latents
+from beable.systems.darcy.parts.law import law
 from beable.systems.darcy.parts.mixture import mixture
 from beable.systems.darcy.parts.over_regularisation import over_regularisation
 from beable.systems.darcy.parts.paths import paths
 from beable.systems.darcy.parts.points import points
 from beable.systems.darcy.parts.rotation import rotations
+from beable.systems.darcy.parts.rows import rows
+from beable.systems.darcy.parts.seeds import seeds
+from beable.systems.darcy.parts.shipped_trust import shipped_trust
 from beable.systems.darcy.parts.three_factors import three_factors
 from beable.systems.darcy.parts.trust import trust
+
+_LATENTS = Part(
+    latents,
+    shown.scatter_evidence,
+    roles={"judged": "many"},
+    options={"figure": "15", "gaps": False},
+    counts=("disentangled", "over_regularised"),
+    linear=True,
+)
 
 PARTS = {
     "mixture": Part(
@@ -93,4 +109,13 @@ PARTS = {
     "isotropic": Part(
         isotropic, further.isotropic_evidence, roles={"judged": "many"}, options={"draws": 8}, linear=True
     ),
+    "growth": Part(growth, trainings.growth_evidence, roles={"dense": "many", "modes": "one"}),
+    "rows": Part(rows, trainings.rows_evidence, roles={"ours": "one", "theirs": "many", "feedback": "one"}),
+    "reconstruction": _LATENTS._replace(section=shown.reconstruction_evidence),
+    "posterior": _LATENTS._replace(section=shown.posterior_evidence),
+    "scatter": _LATENTS,
+    "turned": _LATENTS._replace(section=shown.turned_evidence),
+    "law": Part(law, trainings.law_evidence, roles={"judged": "many"}, options={"members": 16}),
+    "seeds": Part(seeds, trainings.seeds_evidence, roles={"judged": "many"}),
+    "shipped-trust": Part(shipped_trust, trainings.shipped_trust_evidence, roles={"judged": "many"}),
 }

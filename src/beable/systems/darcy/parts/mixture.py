@@ -93,6 +93,7 @@ def found_of(arms: Sequence[ArmOutcome]) -> Found:
 
 
 def mixture(context: Context) -> Mixture:
-    """Every arm on its held-out rows, linear ones too."""
-    arms = {arm.name: outcome(context, arm) for arm in context.arms("judged")}
-    return Mixture(arms, score_table(arms, context.store, context.workers))
+    """Every arm on its held-out rows, linear ones too; all of them are trained on the same data."""
+    judged = context.arms("judged")
+    arms = {arm.name: outcome(context, arm) for arm in judged}
+    return Mixture(arms, score_table(arms, context.data_of(judged[0]), context.workers))
