@@ -204,3 +204,16 @@ def test_files_of_a_study_are_joined():
 def test_two_files_of_a_study_cannot_give_one_value():
     with pytest.raises(UsageError, match="two of its files give title: leave it in one"):
         tree_of(['title = "a"', 'title = "a"'], "mine")
+
+
+def test_a_preset_may_change_all_arms_of_a_kind_of_name():
+    study = load("lj-fluid")
+    names = [arm.name for arm in study.arms if arm.kind == "vae"]
+    changed = study.with_overrides({"arms": {"*": {"training": {"steps": 7}}, names[0]: {"training": {"steps": 9}}}})
+    steps = [changed.settings(arm).training.steps for arm in changed.arms if arm.kind == "vae"]
+    assert steps == [9, *[7] * (len(names) - 1)]
+
+
+def test_a_pattern_that_fits_nothing_is_refused():
+    with pytest.raises(UsageError, match="unknown entry of arms"):
+        load("lj-fluid").with_overrides({"arms": {"nothing-*": {"training": {"steps": 7}}}})

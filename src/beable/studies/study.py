@@ -7,6 +7,7 @@ its own; a part has a name and can be run on its own, with the arms that it need
 none is ignored: what the file itself decides here, what the system decides in `beable.studies.check`.
 """
 
+import fnmatch
 import json
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -245,7 +246,8 @@ class Study(BaseModel):
 
         Args:
             tree: {"data": ..., "datasets": {name: ...}, "run": ..., "arms": {name: override},
-                "parts": {name: options}}.
+                "parts": {name: options}}; a name with an asterisk, such as "seed-*", is for all that it fits, and
+                what is given for one name wins.
             where: what the tree is, for errors.
 
         Raises:
@@ -253,9 +255,8 @@ class Study(BaseModel):
         """
         named, changed = f"{self.name}{where}", dict(tree)
         for kind, known in self._names().items():
-            for name in changed.get(kind, {}):
-                if name not in known:
-                    raise unknown(f"entry of {kind} in study {named}", name, known)
+            if kind in changed:
+                changed[kind] = _for_each(changed[kind], known, f"entry of {kind} in study {named}")
         whole = self.model_dump(mode="json")
         for kind, key in (("arms", "override"), ("parts", "options")):
             changes = {name: {key: change} for name, change in changed.pop(kind, {}).items()}
@@ -304,9 +305,12 @@ class Study(BaseModel):
         def chosen(kind: str, tree: Mapping[str, Any]) -> _Tree:
             return {name: value for name, value in tree.items() if name in kept[kind]}
 
+        def of_preset(kind: str, tree: Any) -> Any:
+            known = self._names().get(kind)
+            return tree if known is None else chosen(kind, _for_each(tree, known, f"entry of {kind} in a preset"))
+
         presets = {
-            name: {key: chosen(key, value) if key in kept else value for key, value in preset.items()}
-            for name, preset in self.presets.items()
+            name: {key: of_preset(key, value) for key, value in preset.items()} for name, preset in self.presets.items()
         }
         update = {
             "arms": tuple(arm for arm in self.arms if arm.name in arms),
@@ -350,6 +354,24 @@ class Study(BaseModel):
             return RunSettings.model_validate_json(json.dumps(merged(self.run, arm.override)))
         except ValidationError as error:
             raise UsageError(f"study {self.name}, arm {arm.name}: {first_problem(error)}") from None
+
+
+def _for_each(tree: Mapping[str, Any], known: Sequence[str], what: str) -> _Tree:
+    """Changes by name, those of names with an asterisk for all that they fit.
+
+    >>> _for_each({"a-2": {"x": 3}, "a-*": {"x": 1, "y": 2}}, ["a-1", "a-2", "b"], "arm")
+    {'a-1': {'x': 1, 'y': 2}, 'a-2': {'x': 3, 'y': 2}}
+
+    Raises:
+        UsageError: a name that is not known, or that fits none.
+    """
+    found: _Tree = {}
+    for name in sorted(tree, key=lambda name: "*" not in name):
+        fitting = fnmatch.filter(known, name) if "*" in name else [name]
+        if not fitting or fitting[0] not in known:
+            raise unknown(what, name, known)
+        found |= {each: merged(found.get(each, {}), tree[name]) for each in fitting}
+    return found
 
 
 def names() -> list[str]:
