@@ -107,8 +107,8 @@ def over_evidence(a: OverRegularisation) -> Evidence:
     answer = (
         f"{_phase_words(a)} Of {source[1]} trainings at the edge {source[0]} are over-regularised; started again up to "
         f"{max(again.restarted)} times, {cured[0]} are left."
-        if max(again.restarted)
-        else f"{_phase_words(a)} No training was started again."
+        if max(again.restarted) and source[0]
+        else f"{_phase_words(a)} New starts: {sum(again.restarted)} in {cured[1]} trainings, of which {cured[0]} end there."
     )
     items: list[Item] = [_over_table(a)]
     betas = [_beta_figure(a, name) for name in a.betas]
