@@ -48,7 +48,7 @@ def fitted(members=(0,), model=None, objective=None, held=64, **settings):
     return fit
 
 
-PRIORS = ["standard", "hierarchical", "mixture"]
+PRIORS = ["standard", "hierarchical", "mixture", "vamp"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def fit(
     *,
     output: Output,
     config: Path | None = None,
-    as_published: str | None = None,
+    as_published: Annotated[str | None, Parameter(metavar="VARIANT")] = None,
     set: Settings = [],  # noqa: B006
     threads: int = 1,
     json: bool = False,
@@ -78,8 +78,7 @@ def fit(
     config
         TOML file with any of the settings.
     as_published
-        Train as the source of the data's system does, in one of its variants, such as "standard"; the file and other
-        options change that.
+        Train as the source of the data's system does, in one of its variants; what the file and options say wins.
     set
         Settings such as model.width=64, with a value as TOML writes it; they win over the file, options over both.
     threads

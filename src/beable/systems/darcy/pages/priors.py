@@ -104,12 +104,12 @@ def over_evidence(a: OverRegularisation) -> Evidence:
     """How many trainings are over-regularised, by what may lead there."""
     source, again = a.arms[a.source].share(), a.arms[a.restarted]
     cured = again.share()
-    answer = (
-        f"{_phase_words(a)} Of {source[1]} trainings at the edge {source[0]} are over-regularised; started again up to "
-        f"{max(again.restarted)} times, {cured[0]} are left."
-        if max(again.restarted)
-        else f"{_phase_words(a)} No training was started again."
-    )
+    starts = f"New starts: {sum(again.restarted)} in {cured[1]} trainings, of which {cured[0]} end there."
+    if source[0] and max(again.restarted):
+        starts = (
+            f"At the edge {source[0]} of {source[1]} are; with up to {max(again.restarted)} new starts {cured[0]} are."
+        )
+    answer = f"{_phase_words(a)} {starts}"
     items: list[Item] = [_over_table(a)]
     betas = [_beta_figure(a, name) for name in a.betas]
     return Evidence(answer, [*items, *betas[:1]], [Fold("Other β", [], betas[1:])] if betas[1:] else [])
