@@ -4,11 +4,13 @@ A stream is ``SeedSequence(seed, spawn_key=(stream, row, attempt))``: row 17 of 
 numbers from any number of workers, in any block, before or after an interruption.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+Words = NDArray[np.uint32]
 STREAMS = {"factors": 0, "simulation": 1, "split": 2, "start": 3, "order": 4, "noise": 5, "evaluation": 6, "labels": 7}
 
 
@@ -31,6 +33,66 @@ def generator(seed: int, stream: str, row: int = 0, attempt: int = 0) -> np.rand
     True
     """
     return np.random.Generator(np.random.PCG64(sequence(seed, stream, row, attempt)))
+
+
+def states(seed: int, stream: str, rows: Sequence[int], attempt: int = 0) -> list[int]:
+    """First 64 bits of the seed sequences of many rows at once, each as `sequence` has them.
+
+    A training asks for them at every step; one by one they take a quarter of the time of fifty small networks.
+
+    Args:
+        seed, stream: as in `sequence`.
+        rows: rows of a data set or members of an ensemble, below 2³².
+        attempt: as in `sequence`, below 2³².
+
+    Source: O'Neill (2015), developing a seed_seq alternative, as NumPy has it.
+
+    >>> states(3, "noise", [0, 7], 5) == [int(sequence(3, "noise", k, 5).generate_state(1, "uint64")[0]) for k in (0, 7)]
+    True
+    """
+    words = [np.full(len(rows), word, np.uint32) for word in (*_words(seed), STREAMS[stream])]
+    pool = _mixed([*words, np.asarray(rows, np.uint32), np.full(len(rows), attempt, np.uint32)])
+    hashed = _Hash(0x8B51F9DD, 0x58F38DED)
+    low, high = (hashed(word).tolist() for word in pool[:2])
+    return [a | b << 32 for a, b in zip(low, high, strict=True)]
+
+
+def _words(seed: int) -> list[int]:
+    """A seed in words of 32 bits, the lowest first, four at least."""
+    count = max(4, -(-seed.bit_length() // 32))
+    return [seed >> 32 * i & 0xFFFFFFFF for i in range(count)]
+
+
+class _Hash:
+    """A hash of 32 bits whose constant changes with every use."""
+
+    def __init__(self, constant: int, factor: int) -> None:
+        self.constant, self.factor = constant, factor
+
+    def __call__(self, word: Words) -> Words:
+        value = word ^ np.uint32(self.constant)
+        self.constant = self.constant * self.factor % 2**32
+        return _folded(value * np.uint32(self.constant))
+
+
+def _folded(word: Words) -> Words:
+    return word ^ (word >> np.uint32(16))
+
+
+def _mixed(words: Sequence[Words]) -> list[Words]:
+    """Entropy words, four or more, mixed into a pool of four."""
+    hashed = _Hash(0x43B0D7E5, 0x931E8875)
+    pool = [hashed(word) for word in words[:4]]
+    pairs = [(source, target) for source in range(4) for target in range(4) if source != target]
+    for source, target in pairs:
+        pool[target] = _joined(pool[target], hashed(pool[source]))
+    for word in words[4:]:
+        pool = [_joined(held, hashed(word)) for held in pool]
+    return pool
+
+
+def _joined(a: Words, b: Words) -> Words:
+    return _folded(a * np.uint32(0xCA01F9DD) - b * np.uint32(0x4973F715))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from beable.streams import sequence
+from beable.streams import states
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -41,8 +41,7 @@ class Noise:
     def __init__(self, seed: int, members: Sequence[int], stream: str = "noise", moment: int = 0) -> None:
         self.members = list(members)
         self._generators = [
-            torch.Generator().manual_seed(int(sequence(seed, stream, k, moment).generate_state(1, "uint64")[0] >> 1))
-            for k in self.members
+            torch.Generator().manual_seed(state >> 1) for state in states(seed, stream, self.members, moment)
         ]
 
     def normal(self, *shape: int) -> Tensor:
