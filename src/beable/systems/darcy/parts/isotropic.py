@@ -1,4 +1,4 @@
-r"""What can be known of the rotation of independent normal factors from fields alone, at several strengths of the field.
+r"""What fields alone tell of the rotation of independent normal factors, for fields that bend more or less.
 
 For θ ~ N(0, 1) and any rotation R, the factors θ' = R θ are as independent and as normal, and with the map
 :math:`g' = g \circ R^\top` they make the same fields, :math:`g'(θ') = g(θ)`. The law of the fields is that of g and of
