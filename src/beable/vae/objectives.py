@@ -11,6 +11,7 @@ University of Padova 2023) does: both are averages. Their β is therefore not th
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -154,7 +155,7 @@ def elbo(
     if regularise:
         total = total + beta * w.rate * _weighted_rate(terms, sub_beta)
     if regulariser is not None and regularise:
-        terms[regulariser.term] = regulariser(q, z, vae.prior, noise)
+        terms[regulariser.term] = regulariser(q, z, partial(_drawn, vae, noise), noise)
         total = total + w.rate * regulariser.settings.weight * terms[regulariser.term]
     if isinstance(q, Quantised):
         terms["quantisation"] = q.misfit.sum(-1).mean(-1)
@@ -167,6 +168,11 @@ def elbo(
         terms["labels"] = labels.term(of_labels)
         total = total + w.labels * labels.weight * terms["labels"]
     return Loss(total, terms)
+
+
+def _drawn(vae: VAE, noise: Noise, rows: int) -> Tensor:
+    """Samples of the prior."""
+    return vae.prior.sample(rows, noise, vae.encoder)
 
 
 def _weighted_rate(terms: dict[str, Tensor], sub_beta: Tensor | None) -> Tensor:

@@ -20,8 +20,8 @@ from torch.nn.functional import softplus
 from beable.vae import regulariser_settings as choices
 from beable.vae.distributions import Noise, Normal
 from beable.vae.networks import MLP
-from beable.vae.priors import Prior
 
+Draw = Callable[[int], Tensor]
 MOST_ROWS = 64  # whose combinations are looked at: their cost grows with the third power
 
 
@@ -42,13 +42,13 @@ class Regulariser(nn.Module):
         super().__init__()
         self.settings = settings
 
-    def forward(self, q: Normal, z: Tensor, prior: Prior, noise: Noise) -> Tensor:
+    def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
         """The term before its weight, (members).
 
         Args:
             q: the encoder's answer, (members, rows, latents).
             z: the sample of it that the decoder saw.
-            prior: of the latents.
+            draw: gives so many rows of samples of the prior, (members, rows, latents).
             noise: where further samples come from.
         """
         raise AssertionError(f"{type(self).__name__} is no term of an objective")
@@ -72,7 +72,7 @@ class TotalCorrelation(Regulariser):
         self.rows: Tensor
         self.register_buffer("rows", torch.tensor([float(n) for n in rows]))
 
-    def forward(self, q: Normal, z: Tensor, prior: Prior, noise: Noise) -> Tensor:
+    def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
         return total_correlation(q, z, self.rows)
 
 
@@ -125,7 +125,7 @@ class Factor(Regulariser):
         super().__init__(settings, latents, rows, noise)
         self.network = MLP([latents, *[settings.width] * settings.depth, 1], noise, "silu")
 
-    def forward(self, q: Normal, z: Tensor, prior: Prior, noise: Noise) -> Tensor:
+    def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
         odds: Tensor = self.network(z)
         return odds.mean((1, 2))
 
@@ -150,8 +150,8 @@ class MMD(Regulariser):
 
     term = "mmd"
 
-    def forward(self, q: Normal, z: Tensor, prior: Prior, noise: Noise) -> Tensor:
-        return mean_discrepancy(z, prior.sample(z.shape[1], noise).to(z))
+    def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
+        return mean_discrepancy(z, draw(z.shape[1]).to(z))
 
 
 def mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ class Hausdorff(Regulariser):
 
     term = "hausdorff"
 
-    def forward(self, q: Normal, z: Tensor, prior: Prior, noise: Noise) -> Tensor:
+    def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
         few = min(z.shape[1], MOST_ROWS)
         return support_distance(z[:, torch.arange(few) * z.shape[1] // few])
 

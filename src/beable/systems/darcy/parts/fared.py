@@ -114,17 +114,15 @@ def _trained(
     return run.encode(snapshots).mean, run.held_rows, np.asarray(error, np.float64), run.cpu_seconds
 
 
-def _linear(
-    settings: RunSettings, store: Store
-) -> tuple[list[NDArray[np.floating]], NDArray[np.int64], NDArray[np.float64]]:
+def _linear(settings: RunSettings, store: Store) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.float64]]:
     data, settings = leading(settings, store)
     t, n = settings.training, settings.model.latents
     train, held = (part.values.reshape(len(part.values), -1).astype(np.float64) for part in (data.train, data.held))
     paths = [p for p in linear_starts(t.start, train, n, range(t.members), t.seed) if p is not None]
-    codes = [(held - p.offset) @ p.forward for p in paths]
+    codes = np.stack([(held - p.offset) @ p.forward for p in paths])
     spread = ((held - held.mean(0)) ** 2).sum()
     error = [((held - p.offset - z @ p.back) ** 2).sum() / spread for p, z in zip(paths, codes, strict=True)]
-    return codes, data.held_rows, np.array(error)
+    return codes, data.held_rows, np.array(error, np.float64)
 
 
 def leading(settings: RunSettings, store: Store) -> tuple[Prepared, RunSettings]:

@@ -105,7 +105,7 @@ def _found(codes: Floats, k: int) -> dict[str, Floats]:
     """The latents of each method on one draw."""
     white = whitened_codes(codes, 2)
     paths = {name: linear_starts(kind, codes, 2, [k], 0)[0] for name, kind in (("ICA", "ica"), ("support", "support"))}
-    found = {name: (codes - p.offset) @ p.forward for name, p in paths.items() if p is not None}
+    found: dict[str, Floats] = {name: (codes - p.offset) @ p.forward for name, p in paths.items() if p is not None}
     return found | {"least interaction": white @ least_interaction(white, codes)}
 
 
