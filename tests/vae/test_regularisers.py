@@ -64,7 +64,8 @@ def test_discrepancy_is_zero_for_equal_samples_and_grows_with_a_shift():
     x = torch.randn(2, 200, 3, generator=torch.Generator().manual_seed(0))
     same, near, far = (mean_discrepancy(x, x + by) for by in (0.0, 0.5, 2.0))
     torch.testing.assert_close(same, torch.zeros(2), atol=1e-6, rtol=0)
-    assert bool((near > 0.005).all()) and bool((far > 4 * near).all())
+    assert bool((near > 0.005).all())
+    assert bool((far > 4 * near).all())
 
 
 def test_support_distance_is_zero_for_products_only():
@@ -86,7 +87,8 @@ def test_each_term_is_one_number_a_member_with_a_gradient(settings):
     z = torch.randn(2, 16, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
     value = term(Normal(z, torch.zeros_like(z) - 1), z, Gaussian(2, noise), Noise(0, [0, 3]))
     value.sum().backward()
-    assert value.shape == (2,) and bool(z.grad.abs().sum() > 0)
+    assert value.shape == (2,)
+    assert bool(z.grad.abs().sum() > 0)
 
 
 def test_quantised_latents_take_the_values_of_their_codebook_and_no_others():
@@ -99,6 +101,7 @@ def test_quantised_latents_take_the_values_of_their_codebook_and_no_others():
     distance = (mean.unsqueeze(-1) - book.values.unsqueeze(1)).abs()
     torch.testing.assert_close((found.mean - mean).abs(), distance.amin(-1))
     found.mean.sum().backward()
-    assert bool((mean.grad == 1).all()) and book.values.grad is None
+    assert bool((mean.grad == 1).all())
+    assert book.values.grad is None
     found.misfit.sum().backward()
     assert bool(book.values.grad.abs().sum() > 0)

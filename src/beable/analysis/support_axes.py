@@ -93,8 +93,8 @@ def _moved(white: FloatArray, turn: FloatArray, rng: np.random.Generator) -> flo
 
 def _verdict(wobble: float, gain: float, normal: float) -> Verdict:
     words = (
-        f"the axes move by {wobble:.1f}° when rows are drawn again, and gain {number(gain)} nats over random rotations, "
-        f"normal numbers up to {number(normal)}"
+        f"the axes move by {wobble:.1f}° when rows are drawn again, and gain {number(gain)} nats over random "
+        f"rotations, normal numbers up to {number(normal)}"
     )
     if wobble <= STEADY and gain >= LARGE * normal:
         return Verdict(True, words)

@@ -27,10 +27,10 @@ class TrainingSettings(SettingsModel):
         clip: largest norm of a member's gradient, per output and row; None leaves it.
         weight_decay: share of the weights that each step takes away, times the learning rate (Loshchilov & Hutter
             2019).
-        start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones; "support",
-            latents whose support is a product, for factors that depend on each other but come in all combinations;
-            "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree on does not
-            come from the start.
+        start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones;
+            "support", latents whose support is a product, for factors that depend on each other but come in all
+            combinations; "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree
+            on does not come from the start.
         bootstrap: whether each member trains on rows of its own, drawn with replacement.
         seed: seed of everything random in the training.
         held_out: share, or number, of rows that training never sees; whole groups or blocks as near to it as they come.

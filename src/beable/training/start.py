@@ -69,7 +69,8 @@ def whitened_codes(codes: FloatArray, latents: int) -> FloatArray:
     """The leading principal components of codes with unit variances, (rows, latents)."""
     centred = codes.astype(np.float64) - codes.mean(0)
     directions, deviation = _principal(centred, latents)
-    return centred @ (directions / deviation)
+    white: FloatArray = centred @ (directions / deviation)
+    return white
 
 
 def support_path(codes: FloatArray, latents: int, rng: np.random.Generator) -> LinearPath:

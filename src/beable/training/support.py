@@ -147,9 +147,8 @@ def _renyi(u: FloatArray, order: float) -> tuple[FloatArray, FloatArray]:
 
 def _binned(left: NDArray[np.int64], share: FloatArray) -> FloatArray:
     """Rows at each node, shared between the two nearest."""
-    low = np.bincount(left, 1 - share, NODES)
-    high: FloatArray = np.bincount(left + 1, share, NODES)
-    return low + high
+    counts: FloatArray = np.bincount(left, 1 - share, NODES) + np.bincount(left + 1, share, NODES)
+    return counts
 
 
 @cache

@@ -12,7 +12,7 @@ from beable.report.figures.style import FloatArray
 from beable.report.page import Evidence, Figure, Fold, Table, symbols
 from beable.systems.darcy.figures.strength import angles_by_strength
 from beable.systems.darcy.parts.beyond import Beyond
-from beable.systems.darcy.parts.fared import NEAR, Fared, all_near
+from beable.systems.darcy.parts.fared import CLOSE, NEAR, Fared, all_near
 from beable.systems.darcy.parts.isotropic import CHANCE, Isotropic
 
 
@@ -47,8 +47,9 @@ def _figure(a: Beyond) -> Figure:
 def _table(a: Beyond) -> Table:
     arms = list(a.arms.values())
     caption = symbols(
-        f"Near: members with at least {NEAR:g} of the ceiling, which is the S_D of the factors against themselves, and "
-        "no more than 10° off; the second, because some turned latents of dependent factors score above the ceiling. "
+        f"Near: members with at least {NEAR:g} of the ceiling, which is the S_D of the factors against themselves, "
+        f"and no more than {CLOSE:g}° off; the second, because some turned latents of dependent factors score above "
+        "the ceiling. "
         "Found: members with each factor in a latent of its own for sure. Medians over members."
     )
     heads = ["method", "factors", "near", "found", symbols("S_D / ceiling"), "angle (°)", "relative error", "CPU s"]

@@ -1,4 +1,4 @@
-r"""What can be known of the rotation of independent normal factors from fields alone, at several strengths of the field.
+r"""What fields alone tell of the rotation of independent normal factors, for fields that bend more or less.
 
 For θ ~ N(0, 1) and any rotation R, the factors θ' = R θ are as independent and as normal, and with the map
 :math:`g' = g \circ R^\top` they make the same fields, :math:`g'(θ') = g(θ)`. The law of the fields is that of g and of
@@ -105,7 +105,7 @@ def _found(codes: Floats, k: int) -> dict[str, Floats]:
     """The latents of each method on one draw."""
     white = whitened_codes(codes, 2)
     paths = {name: linear_starts(kind, codes, 2, [k], 0)[0] for name, kind in (("ICA", "ica"), ("support", "support"))}
-    found = {name: (codes - p.offset) @ p.forward for name, p in paths.items() if p is not None}
+    found: dict[str, Floats] = {name: (codes - p.offset) @ p.forward for name, p in paths.items() if p is not None}
     return found | {"least interaction": white @ least_interaction(white, codes)}
 
 
