@@ -457,3 +457,25 @@ def test_bootstrap_draws_from_the_rows_that_a_member_has():
     first = set(coded.values[:10, 0].tolist())
     assert all(set(batches.at(step).values[0, :, 0].tolist()) <= first for step in range(6))
     assert set(batches.spread(len(coded.values)).values[0, :, 0].tolist()) <= first
+
+
+RIVALS = [
+    ({}, {"regulariser": {"kind": "total-correlation"}}),
+    ({}, {"regulariser": {"kind": "factor", "width": 8}}),
+    ({}, {"regulariser": {"kind": "hausdorff"}}),
+    ({"quantised": 6}, {"beta": {"kind": "constant", "beta": 0.0}}),
+]
+
+
+@pytest.mark.parametrize(("model", "objective"), RIVALS)
+def test_a_rivals_member_is_what_it_is_alone_and_its_term_is_in_the_history(model, objective):
+    chosen = ObjectiveSettings.model_validate(objective)
+    together, alone = (
+        fitted(members, model, chosen, steps=20, weight_decay=0.1, start="pca") for members in ((0, 1), (1,))
+    )
+    together.run()
+    alone.run()
+    for a, b in zip(together.parameters, alone.parameters, strict=True):
+        torch.testing.assert_close(a[1:2], b, rtol=1e-3, atol=1e-4)
+    term = "quantisation" if model else together.regulariser.term
+    assert len(together.history.terms[f"held/{term}"]) == len(together.history.steps)
