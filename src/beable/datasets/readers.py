@@ -8,7 +8,6 @@ larger than its file can hold or than memory, no numbers from another file than 
 import csv
 import math
 import os
-import re
 import zipfile
 from array import array as growing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,65 +20,31 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.checks import library
-from beable.datasets.layout import RESERVED
+from beable.datasets.axes import Arranged, Choice, Taken, arrange, find
+from beable.datasets.labelled import Labelled, is_number, joined_groups, numbers_in, opened
+from beable.datasets.many import as_a_row, is_a_row
+from beable.datasets.names import plain, plain_dim
+from beable.datasets.published import published
+from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
 from beable.datasets.store import Store
-from beable.errors import BeableError, DataError, OutputError, UsageError, unknown
-from beable.files import MANIFEST
-
-Array = NDArray[Any]
+from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
 
 MEMORY_SHARE = 0.5
-HDF5 = b"\x89HDF"
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 MOST_HEADER, MOST_QUOTED = 2**16, 40
-JACOBSEN = frozenset({"generative_params", "permeability", "output"})
-
-
-@dataclass(frozen=True)
-class Source:
-    """One array of a file.
-
-    Args:
-        shape: (rows, ...).
-        dtype: number format.
-        load: reads it.
-        dims: names of its dimensions after the rows; empty where the file has none.
-        unit: UDUNITS string; empty where the file has none.
-        bad: its first entry that is no finite number, in words; empty where none is known.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    load: Callable[[], Array]
-    dims: tuple[str, ...] = ()
-    unit: str = ""
-    bad: str = ""
-
-    @property
-    def bytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
-
-
-class Contents(NamedTuple):
-    """What a file holds.
-
-    Args:
-        sources: arrays by name.
-        coordinates: values and unit by name of dimension.
-        factors: names of the arrays that are factors, where the file's layout says so.
-    """
-
-    sources: Mapping[str, Source]
-    coordinates: Mapping[str, tuple[Array, str]] = {}
-    factors: Sequence[str] = ()
+WILD = "*?["
 
 
 @contextmanager
 def npy(path: Path) -> Iterator[Contents]:
     """One array, named after the file."""
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    yield Contents({path.stem: Source(array.shape, array.dtype, lambda: np.array(array))})
+    source = Source(array.shape, array.dtype, lambda: np.array(array), axes=_nameless(array.shape))
+    yield Contents({path.stem: source})
+
+
+def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
+    return (UNKNOWN,) * len(shape)
 
 
 @contextmanager
@@ -97,7 +62,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
         size = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and file.tell() + size != member.file_size:
             raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
-    return Source(shape, dtype, partial(_load_member, archive, member))
+    return Source(shape, dtype, partial(_load_member, archive, member), axes=_nameless(shape))
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -116,88 +81,30 @@ def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
 
 
 @contextmanager
-def hdf5(path: Path) -> Iterator[Contents]:
-    """Arrays of an HDF5 file, those in groups under their path; the layout of the Darcy paper is known."""
-    h5py = library("h5py", "hdf5")
-    with h5py.File(path, "r", locking=False) as file:
-        sets: dict[str, Any] = {}
-        file.visititems(lambda name, item: sets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-        sources = {name: _dataset(name, item) for name, item in sets.items() if not item.is_scale}
-        yield _jacobsen(sources) if sources.keys() >= JACOBSEN else Contents(sources)
-
-
-def _dataset(name: str, item: Any) -> Source:
-    """An array of an HDF5 file; one that takes its numbers from another file is refused."""
-    if item.external or item.is_virtual:
-        raise ValueError(f"{name} takes its numbers from another file")
-    unit = item.attrs.get("units", "")
-    return Source(item.shape or (), item.dtype, lambda: item[()], unit=unit if isinstance(unit, str) else "")
-
-
-def _jacobsen(sources: Mapping[str, Source]) -> Contents:
-    r"""The files of Jacobsen & Duraisamy (2022) in the order of axes used here.
-
-    Their images hold the field at :math:`(x_1, x_2)` = (a, n-1-b) in pixel [a, b]; the channels of ``output`` are
-    p, u_1, u_2.
-    """
-    theta, permeability, output = (sources[name] for name in ("generative_params", "permeability", "output"))
-    rows, n = (*output.shape, 0)[0], (*output.shape, 0)[-2]
-    if output.shape != (rows, 3, n, n) or permeability.shape != (rows, 1, n, n) or theta.shape[:1] != (rows,):
-        return Contents(sources)
-    axes, grid = ("x", "y"), (rows, n, n)
-    fields = {
-        "permeability": replace(permeability, shape=grid, load=lambda: permeability.load()[:, 0, :, ::-1], dims=axes),
-        "pressure": replace(output, shape=grid, load=lambda: output.load()[:, 0, :, ::-1], dims=axes),
-        "flux": replace(
-            output, shape=(rows, 2, n, n), load=lambda: output.load()[:, 1:, :, ::-1], dims=("component", *axes)
-        ),
-    }
-    return Contents({**fields, "theta": theta}, {axis: (np.linspace(0, 1, n), "1") for axis in axes}, ["theta"])
-
-
-@contextmanager
 def labelled(path: Path) -> Iterator[Contents]:
-    """Variables of a NetCDF file or of a Zarr group, with dimensions, units and coordinates, as xarray reads them."""
-    if (path / MANIFEST).exists():
-        raise UsageError(f"{path}: a beable data set already: use it as it is")
-    xarray = library("xarray", "xarray")
-    if path.is_dir():
-        library("zarr", "xarray")
-    options = {"engine": "zarr", "consolidated": False} if path.is_dir() else {"engine": _engine(path)}
-    with xarray.open_dataset(path, decode_times=False, chunks=None, **options) as data:
-        sources = {str(name): _labelled(variable) for name, variable in data.data_vars.items()}
-        yield Contents(sources, _coordinates(data, sources))
+    """Arrays of an HDF5, NetCDF or Zarr file; layouts of published data sets are known."""
+    with opened(path) as held:
+        yield contents_of(path, held)
 
 
-def _engine(path: Path) -> str:
-    """What xarray reads a NetCDF file with; version 4 is HDF5, version 3 is not."""
-    with path.open("rb") as file:
-        if file.read(len(HDF5)) != HDF5:
-            return "scipy"
-    return str(library("h5netcdf", "xarray").__name__)
+def contents_of(path: Path, held: Labelled, rows: Sequence[str] = ()) -> Contents:
+    """What a labelled file holds, its groups of equal content joined."""
+    held = joined_groups(held)
+    found = published(held) or _plain_contents(held)
+    noted = {n: fixed(v, (), said="attribute of the file") for n, v in held.groups.get("", {}).items() if is_number(v)}
+    noted = {n: s for n, s in noted.items() if n not in found.sources}
+    words = {n: "an attribute in words" for n, v in held.groups.get("", {}).items() if isinstance(v, str)}
+    return found._replace(constants={**noted, **found.constants}, left={**words, **found.left})
 
 
-def _labelled(variable: Any) -> Source:
-    unit = str(variable.attrs.get("units", ""))
-    return Source(variable.shape, variable.dtype, lambda: variable.to_numpy(), _dims(variable), unit)
-
-
-def _dims(variable: Any) -> tuple[str, ...]:
-    return tuple(_dim(str(dim)) for dim in variable.dims[1:])
-
-
-def _dim(name: str) -> str:
-    """The name of a dimension, which must not be one that a data set needs itself."""
-    return f"{_plain(name)}_" if name in RESERVED else _plain(name)
-
-
-def _coordinates(data: Any, sources: Mapping[str, Source]) -> dict[str, tuple[Array, str]]:
-    """Coordinates that are finite numbers, of dimensions that a snapshot has."""
-    dims = {dim for source in sources.values() for dim in source.dims}
-    coords = {_dim(str(name)): coordinate for name, coordinate in data.coords.items()}
-    numbers = {dim: c for dim, c in coords.items() if dim in dims and c.dims == (c.name,) and c.dtype.kind in "fiu"}
-    found = {dim: (c.to_numpy(), str(c.attrs.get("units", "1"))) for dim, c in numbers.items()}
-    return {dim: (values, unit) for dim, (values, unit) in found.items() if np.isfinite(values).all()}
+def _plain_contents(held: Labelled) -> Contents:
+    """Arrays of a file of no published layout; what some array calls its coordinates and is no axis is a factor."""
+    sources = dict(held.sources)
+    for name, source in sources.items():
+        word = name.rsplit("/", 1)[-1]
+        if word in held.auxiliary and source.role == "variable" and source.axes != (word,):
+            sources[name] = replace(source, role="factor", said=", ".join(filter(None, ("a coordinate", source.said))))
+    return Contents(sources, left=held.left)
 
 
 class Columns(NamedTuple):
@@ -316,48 +223,83 @@ def _heading(name: str, place: int) -> str:
     >>> [_heading(name, 0) for name in ("flow (m/s)", "", "2nd", "row")]
     ['flow__m_s_', 'column_1', 'column_2nd', 'row_']
     """
-    word = _dim(name or str(place + 1))
+    word = plain_dim(name or str(place + 1))
     return word if word[0].isalpha() else f"column_{word}"
 
 
 READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".npy": npy,
     ".npz": npz,
-    ".h5": hdf5,
-    ".hdf5": hdf5,
+    ".h5": labelled,
+    ".hdf5": labelled,
+    ".he5": labelled,
     ".nc": labelled,
+    ".nc4": labelled,
+    ".cdf": labelled,
     ".zarr": labelled,
     ".csv": columns,
     ".tsv": columns,
 }
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What the user says of a file.
+
+    Args:
+        variables: names of the arrays to take; None for all but the factors.
+        factors: names of arrays that are known factors; None for those that the file shows.
+        axes: what is said of axes.
+        masked: whether places that are missing in every row are filled and noted.
+    """
+
+    variables: Sequence[str] | None = None
+    factors: Sequence[str] | None = None
+    axes: Choice = Choice()
+    masked: bool = False
+
+
+Paths = Path | str | Sequence[Path | str]
+
+
 def import_file(
-    path: Path | str,
+    path: Paths,
     output: Path | str,
     *,
     variables: Sequence[str] | None = None,
     factors: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
     dims: Mapping[str, Sequence[str]] | None = None,
+    rows: Sequence[str] | None = None,
+    components: Sequence[str] | None = None,
+    time: str = "",
     drop_invalid: bool = False,
+    masked: bool = False,
 ) -> Store:
-    """Make a data set from a file of arrays whose first axis is the rows.
+    """Make a data set from a file of arrays, or from several files of one content whose rows follow each other.
 
-    Characters that a name cannot have become ``_``: ``run 1/u-x`` is imported as ``run_1_u_x``.
+    Rows are the axes that the names of the file, or the user, call so; where nothing has a name, the first axis of
+    every array. Characters that a name cannot have become ``_``: ``run 1/u-x`` is imported as ``run_1_u_x``.
 
     Args:
-        path: the file; its suffix, one of ``READERS``, says how it is read.
+        path: the file, its suffix one of ``READERS``; or several, or a pattern such as ``"snap_*.h5"``, taken in the
+            order of the numbers in their names.
         output: folder to make; must not exist.
         variables: names of the arrays to take; all but the factors by default.
-        factors: names of arrays (rows,) or (rows, p) that are known generative factors.
+        factors: names of arrays (rows,) or (rows, p) that are known generative factors; by default those that a
+            published layout, attributes of groups or coordinates of the file show.
         units: UDUNITS strings of variables and factors, in place of the file's own.
-        dims: names of a variable's dimensions after the rows, in place of the file's own or of those of
-            `Store.from_arrays`.
+        dims: names of the axes of an array, all of them or those after the rows, in place of the file's own.
+        rows: names of the axes that are rows, in their order; "file" where each file is a row.
+        components: names of arrays whose short axis holds components.
+        time: what becomes of the axis of time: "rows", "first", "last", "every=K" or "axis".
         drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
+        masked: fill places that are missing in every row with the mean of the rest, which is the same in all rows, and
+            note in the constant ``NAME_mask`` which places there are (1) and which are missing (0).
 
     Raises:
-        UsageError: no such file, an unknown suffix or name, a reader that is not installed.
+        UsageError: no such file, an unknown suffix or name, a reader that is not installed, or axes that can be read in
+            two ways.
         DataError: a damaged or hostile file, or arrays that cannot be snapshots.
         OutputError: the folder exists or cannot be written.
 
@@ -368,16 +310,12 @@ def import_file(
     >>> store.rows, store.variables[0].unit, store.factors[0].name
     (4, 'J', 'load')
     """
-    path, output = Path(path), Path(output)
-    if path.suffix.lower() not in READERS:
-        raise unknown("kind of file", path.suffix or path.name, READERS)
-    if not path.exists():
-        raise UsageError(f"{path}: no such file: check the name")
+    paths, output = _files(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
-    chosen = _chosen(path, variables, factors)
+    chosen = _all_chosen(paths, _wish(variables, factors, dims, rows, components, time, masked))
     if not drop_invalid:
-        _refuse_bad(path, chosen.sources)
+        _refuse_bad(paths[0], chosen.sources)
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
     axes = {name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays}
     return Store.from_arrays(
@@ -385,11 +323,87 @@ def import_file(
         chosen.arrays,
         chosen.factors,
         units=known | dict(units or {}),
-        dims=axes | dict(dims or {}),
+        dims=axes,
         coordinates=chosen.coordinates,
-        title=f"Imported from {path.name}",
+        constants=chosen.constants,
+        title=f"Imported from {_title(paths)}",
         allow_failed=drop_invalid,
     )
+
+
+def taken_for(
+    path: Paths,
+    *,
+    variables: Sequence[str] | None = None,
+    factors: Sequence[str] | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    rows: Sequence[str] | None = None,
+    components: Sequence[str] | None = None,
+    time: str = "",
+) -> list[Taken]:
+    """What `import_file` with the same arguments takes each part of a file for; nothing is made.
+
+    Args:
+        path: the file; of several the first is described.
+        variables, factors, dims, rows, components, time: as for `import_file`.
+
+    Raises:
+        UsageError, DataError: as `import_file`.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> np.savez(f"{folder}/mine.npz", heat=np.ones((4, 8, 8)), load=np.arange(4.0))
+    >>> [(t.name, t.kind, t.axes) for t in taken_for(f"{folder}/mine.npz", factors=["load"])]
+    [('heat', 'variable', 'row (4) rows, ? (8) axis, ? (8) axis'), ('load', 'factor', 'row (4) rows')]
+    """
+    paths = _files(path)
+    wish = _wish(variables, factors, dims, rows, components, time, False)
+    return _opened(paths[0], partial(_described, wish=wish, several=len(paths) > 1))
+
+
+def _wish(
+    variables: Sequence[str] | None,
+    factors: Sequence[str] | None,
+    dims: Mapping[str, Sequence[str]] | None,
+    rows: Sequence[str] | None,
+    components: Sequence[str] | None,
+    time: str,
+    masked: bool,
+) -> Wish:
+    wanted = None if variables is None else frozenset([*variables, *(factors or ()), *(components or ()), *(dims or {})])
+    axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
+    return Wish(variables, factors, axes, masked)
+
+
+def _files(path: Paths) -> list[Path]:
+    """The files that are meant, in the order of the numbers in their names."""
+    given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
+    paths = [found for p in given for found in _matching(p)]
+    for p in paths:
+        if p.suffix.lower() not in READERS and not _is_zarr(p):
+            raise unknown("kind of file", p.suffix or p.name, READERS)
+        if not p.exists():
+            raise UsageError(f"{p}: no such file: check the name")
+    if len(paths) > 1 and len({p.resolve() for p in paths}) < len(paths):
+        raise UsageError(f"{_title(paths)}: a file is named twice: name each once")
+    return sorted(paths, key=lambda p: numbers_in(str(p))) if len(paths) > 1 else paths
+
+
+def _matching(path: Path) -> list[Path]:
+    if path.exists() or not set(WILD) & set(path.name):
+        return [path]
+    found = sorted(path.parent.glob(path.name))
+    if not found:
+        raise UsageError(f"{path}: no file matches this pattern: check the name")
+    return found
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zarray", "zarr.json"))
+
+
+def _title(paths: Sequence[Path]) -> str:
+    return paths[0].name + (f" and {len(paths) - 1} more files" if len(paths) > 1 else "")
 
 
 def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
@@ -408,13 +422,26 @@ class _Chosen(NamedTuple):
     arrays: Mapping[str, Array]
     factors: Mapping[str, Array]
     coordinates: Mapping[str, tuple[Array, str]]
+    constants: Mapping[str, Array]
+    rows: int
 
 
-def _chosen(path: Path, variables: Sequence[str] | None, factors: Sequence[str] | None) -> _Chosen:
-    """Open a file and read what was asked for; whatever is wrong with the file becomes one line."""
+def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
+    """What was asked for of one file, or of all of them, row after row."""
+    parts: list[_Chosen] = []
+    for path in paths:
+        asked = sum(a.nbytes for part in parts for a in part.arrays.values())
+        parts.append(_opened(path, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
+    chosen = parts[0] if len(parts) == 1 else _joined(paths, parts)
+    chosen = _without_constant_factors(chosen) if wish.factors is None else chosen
+    return _without_holes(paths[0], chosen, wish.masked)
+
+
+def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
+    """Open a file and use its contents; whatever is wrong with the file becomes one line."""
     try:
-        with READERS[path.suffix.lower()](path) as contents:
-            return _read(path, contents, variables, factors)
+        with READERS.get(path.suffix.lower(), labelled)(path) as contents:
+            return use(path, contents)
     except BeableError:
         raise
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
@@ -422,47 +449,173 @@ def _chosen(path: Path, variables: Sequence[str] | None, factors: Sequence[str] 
         raise DataError(f"{path}: cannot be read as {path.suffix} ({reason}): check the file") from error
 
 
-def _read(path: Path, contents: Contents, variables: Sequence[str] | None, factors: Sequence[str] | None) -> _Chosen:
-    sources = _named(path, contents.sources)
-    causes = [_plain(name) for name in (contents.factors if factors is None else factors)]
-    fields = [name for name in sources if name not in causes] if variables is None else list(map(_plain, variables))
-    for name in (*causes, *fields):
-        if name not in sources:
-            raise unknown(f"array in {path.name}", name, sources)
-    wanted = {name: sources[name] for name in (*fields, *causes)}
-    _check(path, wanted)
-    columns = {n: a for name in causes for n, a in _columns(name, wanted[name].load()).items()}
-    dims = {dim for name in fields for dim in wanted[name].dims}
-    coordinates = {dim: c for dim, c in contents.coordinates.items() if dim in dims}
-    kept = {name: s for name, s in wanted.items() if name in fields or name in columns}
-    return _Chosen(kept, {name: wanted[name].load() for name in fields}, columns, coordinates)
+def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arranged:
+    """The contents of a file with rows first, a file being a row where that is said or nothing else can be."""
+    if wish.axes.wanted is None or several:
+        _refuse_foreign(path, contents, wish)
+    if is_a_row(path, contents, wish.axes, several):
+        contents = as_a_row(contents)
+        wish = replace(wish, axes=wish.axes._replace(rows=wish.axes.rows or ("file",)))
+    return arrange(path, contents, wish.axes)
 
 
-def _named(path: Path, sources: Mapping[str, Source]) -> dict[str, Source]:
-    named = {_plain(name): source for name, source in sources.items()}
-    if len(named) < len(sources):
+def _refuse_foreign(path: Path, contents: Contents, wish: Wish) -> None:
+    for name, source in contents.sources.items():
+        if source.refused and (wish.axes.wanted is None or find(name, wish.axes.wanted)):
+            raise DataError(f"{path}: {name} {source.refused}")
+
+
+def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> list[Taken]:
+    found = _arranged(path, contents, wish, several)
+    fields, causes = _names(path, found, wish)
+    kinds = {name: "factor" for name in causes} | {name: "variable" for name in fields}
+    first = [Taken("layout", "layout", contents.layout, "", "recognised")] if contents.layout else []
+    return first + [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
+
+
+def _kind(taken: Taken, kinds: Mapping[str, str], found: Arranged) -> str:
+    if taken.kind not in ("variable", "factor", "label"):
+        return taken.kind
+    return kinds.get(taken.name, "label" if taken.kind == "label" else "left out")
+
+
+def _names(path: Path, found: Arranged, wish: Wish) -> tuple[list[str], list[str]]:
+    """Names of the variables and of the factors to take, as the file has them."""
+    causes = found.factors if wish.factors is None else [_find(path, name, found) for name in wish.factors]
+    if wish.variables is None:
+        return [n for n, s in found.sources.items() if s.role == "variable" and n not in causes], list(causes)
+    return [_find(path, name, found) for name in wish.variables], list(causes)
+
+
+def _find(path: Path, name: str, found: Arranged) -> str:
+    held = find(name, found.sources)
+    if held is not None:
+        return held
+    if find(name, found.constants) is not None:
+        raise UsageError(f"{path}: {name} has no axis of rows, it is kept as a constant: leave its name out")
+    raise unknown(f"array in {path.name}", name, map(plain, found.sources))
+
+
+def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: int) -> _Chosen:
+    found = _arranged(path, contents, wish, several)
+    fields, causes = _names(path, found, wish)
+    sources = {name: found.sources[name] for name in (*fields, *causes)}
+    if len({plain(name) for name in sources}) < len(sources):
         raise DataError(f"{path}: two arrays have the same name but for special characters: rename one")
-    return named
+    for name, source in sources.items():
+        if source.refused:
+            raise DataError(f"{path}: {name} {source.refused}")
+    constants = {plain(name): s for name, s in found.constants.items() if s.numeric}
+    _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, asked)
+    columns = {n: a for name in causes for n, a in _columns(plain(name), sources[name].load()).items()}
+    dims = {dim for name in fields for dim in sources[name].dims}
+    named = all(sources[name].dims or len(sources[name].shape) < 2 for name in fields)
+    coordinates = {dim: c for dim, c in found.coordinates.items() if dim in dims or not named}
+    arrays = {plain(name): sources[name].load() for name in fields}
+    kept = {plain(n): s for n, s in sources.items() if n in fields or plain(n) in columns}
+    return _Chosen(
+        _apart(kept), arrays, columns, coordinates, {n: _constant(s.load()) for n, s in constants.items()}, found.rows
+    )
 
 
-def _plain(name: str) -> str:
-    """A name that a data set can have.
+def _constant(array: Array) -> Array:
+    """An array in a format that a data set can hold."""
+    values = np.asarray(array)
+    values = values.astype(np.uint8) if values.dtype == bool else values
+    values = values.astype(np.float64) if values.dtype.itemsize > 8 else values
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
-    >>> _plain("run 1/u-x")
-    'run_1_u_x'
-    """
-    return re.sub(r"\W", "_", name, flags=re.ASCII)
+
+def _apart(sources: Mapping[str, Source]) -> dict[str, Source]:
+    """Sources of which a dimension that has another length elsewhere bears the name of its array."""
+    lengths: dict[str, int] = {}
+    result = {}
+    for name, source in sources.items():
+        dims = tuple(
+            dim if lengths.setdefault(dim, n) == n else f"{name}_{dim}"
+            for dim, n in zip(source.dims, source.shape[1:], strict=bool(source.dims))
+        )
+        result[name] = replace(source, dims=dims)
+    return result
 
 
-def _check(path: Path, sources: Mapping[str, Source]) -> None:
+def _joined(paths: Sequence[Path], parts: Sequence[_Chosen]) -> _Chosen:
+    """Rows of several files after each other; numbers of a file that differ between files are factors of its rows."""
+    first = parts[0]
+    for path, part in zip(paths[1:], parts[1:], strict=True):
+        _check_alike(paths[0], first, path, part)
+    numbers = {n: [part.constants.get(n) for part in parts] for n, c in first.constants.items() if not c.ndim}
+    changing = {n: v for n, v in numbers.items() if all(x is not None and not x.ndim for x in v) and len(set(map(float, v))) > 1}
+    factors = {n: np.concatenate([part.factors[n] for part in parts]) for n in first.factors}
+    factors |= {n: np.repeat(np.array(v, np.float64), [part.rows for part in parts]) for n, v in changing.items()}
+    constants = {n: c for n, c in first.constants.items() if n not in changing and _is_common(n, parts)}
+    arrays = {n: np.concatenate([part.arrays[n] for part in parts]) for n in first.arrays}
+    return _Chosen(first.sources, arrays, factors, first.coordinates, constants, sum(part.rows for part in parts))
+
+
+def _is_common(name: str, parts: Sequence[_Chosen]) -> bool:
+    return all(np.array_equal(part.constants.get(name), parts[0].constants[name], equal_nan=True) for part in parts)
+
+
+def _check_alike(one: Path, first: _Chosen, other: Path, part: _Chosen) -> None:
+    """Refuse files of other arrays, shapes, units or coordinates than the first."""
+    same = "several files are of one content: import those that differ by themselves"
+    names = first.arrays.keys() ^ part.arrays.keys() | first.factors.keys() ^ part.factors.keys()
+    if names:
+        raise DataError(f"{other}: {listed(sorted(names))} in one of {one.name} and {other.name} only: {same}")
+    for name, array in first.arrays.items():
+        if array.shape[1:] != part.arrays[name].shape[1:]:
+            raise DataError(f"{other}: {name} has {part.arrays[name].shape[1:]} a row, in {one.name} {array.shape[1:]}: {same}")
+        if first.sources[name].unit != part.sources[name].unit:
+            raise DataError(f"{other}: {name} is in {part.sources[name].unit or 1}, in {one.name} in {first.sources[name].unit or 1}: {same}")
+    for dim, (values, unit) in first.coordinates.items():
+        there = part.coordinates.get(dim)
+        if there is None or there[1] != unit or not np.array_equal(there[0], values):
+            raise DataError(f"{other}: its coordinate {dim} is not that of {one.name}: {same}")
+
+
+def _without_constant_factors(chosen: _Chosen) -> _Chosen:
+    """Factors that nobody asked for and that are the same in every row become constants."""
+    same = [n for n, a in chosen.factors.items() if len(a) > 1 and np.isfinite(a).all() and np.all(a == a[0])]
+    constants = {n: np.asarray(chosen.factors[n][0]) for n in same}
+    factors = {n: a for n, a in chosen.factors.items() if n not in same}
+    return chosen._replace(factors=factors, constants={**chosen.constants, **constants})
+
+
+def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
+    """Places that are missing in every row: refused with what can be done, or filled and noted."""
+    arrays, constants = dict(chosen.arrays), dict(chosen.constants)
+    for name, array in chosen.arrays.items():
+        if array.ndim < 2 or array.dtype.kind != "f" or not len(array):
+            continue
+        missing = np.isnan(array).all(axis=0)
+        if not missing.any() or missing.all():
+            continue
+        if not masked:
+            raise DataError(
+                f"{path}: {name}: {missing.sum()} of {missing.size} places are missing in every row, such as land or a "
+                "solid: fill them with a number that is the same in all rows, and note where, with masked=True (--masked)"
+            )
+        filled = array.copy()
+        filled[:, missing] = np.nanmean(array)
+        arrays[name], constants[f"{name}_mask"] = filled, (~missing).astype(np.uint8)
+    return chosen._replace(arrays=arrays, constants=constants)
+
+
+def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
     """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
     for name, source in sources.items():
-        if source.dtype.kind not in "fiub":
+        if source.dtype.kind == "c":
+            raise DataError(
+                f"{path}: {name} holds {source.dtype}, not real numbers: give its real and imaginary parts as two arrays, "
+                "or name the arrays to take (variables, --variables)"
+            )
+        if not source.numeric:
             raise DataError(
                 f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
                 "(variables, --variables)"
             )
-    _check_room(path, sum(source.bytes for source in sources.values()))
+    _check_room(path, asked + sum(source.bytes for source in sources.values()))
 
 
 def _check_room(path: Path, asked: int) -> None:
