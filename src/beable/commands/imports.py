@@ -16,6 +16,7 @@ from beable.settings import validated
 
 if TYPE_CHECKING:
     from beable.datasets.axes import Taken
+    from beable.datasets.importing import Imported
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store
 
@@ -39,10 +40,10 @@ def import_(
     set: Settings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Make a data set from a file of your own: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv, or from several of one content.
+    """Make a data set from a file of your own, or several of one content: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv.
 
-    Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing has
-    a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of a recognised
+    Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing
+    has a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of such a
     table is set by --config and --set.
 
     Args:
@@ -75,6 +76,7 @@ def import_(
     if output is None:
         raise UsageError("no folder to make is named: give it with -o, or --dry-run to see what the file is taken for")
     by_hand = bool(any(asked) or drop_invalid or masked)  # asked for as any other file of columns
+    taken: list[Taken] = []
     with progress("import", quiet=json, first="reading the file"):
         layout = None if by_hand or len(files) > 1 else _layout(files[0])
         if layout is not None:
@@ -86,8 +88,8 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store = _arrays(files, output, asked, named, drop_invalid, masked)
-    _say(files, output, store, [] if layout is not None else _taken(files, asked), json)
+            store, taken = _arrays(files, output, asked, named, drop_invalid, masked)
+    _say(files, output, store, taken, json)
 
 
 class _Asked(NamedTuple):
@@ -103,15 +105,14 @@ class _Asked(NamedTuple):
 
 def _arrays(
     files: Sequence[Path], output: Path, asked: _Asked, units: dict[str, str], drop_invalid: bool, masked: bool
-) -> "Store":
-    from beable.datasets.readers import import_file
+) -> "Imported":
+    from beable.datasets.importing import import_as, wish_of
 
-    options = asked._asdict()
-    return import_file(files, output, units=units, drop_invalid=drop_invalid, masked=masked, **options)
+    return import_as(files, output, wish_of(**asked._asdict(), masked=masked), units, drop_invalid)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
-    from beable.datasets.readers import taken_for
+    from beable.datasets.importing import taken_for
 
     return taken_for(files, **asked._asdict())
 

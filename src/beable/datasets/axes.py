@@ -19,15 +19,17 @@ from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
 from beable.errors import DataError, UsageError, listed, unknown
 
 ROWS = frozenset(
-    "row sample run simulation sim trajectory traj ensemble member realization realisation batch case snapshot record "
-    "observation obs experiment trial file group".split()
+    {"row", "sample", "run", "simulation", "sim", "trajectory", "trajectorie", "traj", "ensemble", "member", "file"}
+    | {"realization", "realisation", "batch", "batche", "case", "snapshot", "record", "observation", "obs", "group"}
+    | {"experiment", "trial", "instance"}
 )
-TIME = frozenset("time t times timestep step frame date".split())
+TIME = frozenset({"time", "t", "timestep", "step", "frame", "date"})
 PLACES = frozenset(
-    "x y z r lat lon latitude longitude lev level depth height altitude plev radius theta phi xi eta xc yc xi_rho".split()
+    {"x", "y", "z", "r", "lat", "lon", "latitude", "longitude", "lev", "level", "depth", "height", "altitude", "plev"}
+    | {"radius", "theta", "phi", "xi", "eta", "xc", "yc"}
 )
-CHANNELS = frozenset("component channel comp vector".split())
-BODIES = frozenset("particle atom site node bead".split())
+CHANNELS = frozenset(["component", "channel", "comp", "vector"])
+BODIES = frozenset(["particle", "atom", "site", "node", "bead"])
 COORDINATE = re.compile(r"[-_ ]?(coordinates?|coords?|axis)$")
 TIMES = "rows, first, last, every=K or axis"
 
@@ -172,8 +174,8 @@ def _say_dims(file: _File) -> None:
             words = ((source.axes or (UNKNOWN,))[0], *words)
         if len(words) != count:
             raise UsageError(
-                f"{name}: {len(words)} names for the shape {_sizes(source.shape)}: name all {count} axes (--dims {name}="
-                f"row,…), or the {max(count - 1, 0)} after the rows"
+                f"{name}: {len(words)} names for the shape {_sizes(source.shape)}: name all {count} axes "
+                f"(--dims {name}=row,…), or the {max(count - 1, 0)} after the rows"
             )
         file.sources[found] = replace(source, axes=tuple(words))
         file.said.add(found)
@@ -225,7 +227,9 @@ def _find_coordinates(file: _File) -> None:
 def _is_coordinate(word: str, source: Source, others: Sequence[Source]) -> bool:
     if word.lower() not in PLACES | TIME:
         return False
-    free = any(n == source.shape[0] and not a for s in others for n, a in zip(s.shape[1:], (s.axes or ())[1:], strict=True))
+    free = any(
+        n == source.shape[0] and not a for s in others for n, a in zip(s.shape[1:], (s.axes or ())[1:], strict=True)
+    )
     return free and _is_monotonic(source.load())
 
 
@@ -283,7 +287,11 @@ def is_time(axis: str) -> bool:
 
 def _words(axis: str) -> set[str]:
     parts = [part for part in re.split(r"[^a-z]+", axis.lower()) if part]
-    return {*parts, *(part.removesuffix("s") for part in parts), *(p.removesuffix("s").removeprefix("n") for p in parts)}
+    return {
+        *parts,
+        *(part.removesuffix("s") for part in parts),
+        *(p.removesuffix("s").removeprefix("n") for p in parts),
+    }
 
 
 def _name_rows(file: _File) -> None:
@@ -374,7 +382,9 @@ def _after_time(file: _File, rows: Sequence[str], time: str) -> list[str]:
     if asked in ("first", "last", "axis"):
         rest = [row for row in rows if row != time]
         if not rest:
-            raise UsageError(f"{file.path}: time is the only axis of rows: --time {asked} would leave none, leave it out")
+            raise UsageError(
+                f"{file.path}: time is the only axis of rows: --time {asked} would leave none, leave it out"
+            )
         return rest
     if asked and time not in rows:
         rows = [*rows, time]
@@ -406,9 +416,13 @@ def _check_lengths(file: _File) -> None:
         found = {s.shape[(s.axes or ()).index(row)] for s in file.sources.values() if row in (s.axes or ())}
         if len(found) > 1:
             lengths = ", ".join(
-                f"{plain(n)} {s.shape[(s.axes or ()).index(row)]}" for n, s in file.sources.items() if row in (s.axes or ())
+                f"{plain(n)} {s.shape[(s.axes or ()).index(row)]}"
+                for n, s in file.sources.items()
+                if row in (s.axes or ())
             )
-            raise DataError(f"{file.path}: the arrays differ in their number of rows ({lengths}): give the same rows in each")
+            raise DataError(
+                f"{file.path}: the arrays differ in their number of rows ({lengths}): give the same rows in each"
+            )
 
 
 def _take_static(file: _File) -> None:
@@ -416,10 +430,15 @@ def _take_static(file: _File) -> None:
     tails = [_tail(file, s) for s in file.sources.values() if _has_rows(file, s)]
     if not tails:
         return
+    wanted = None if file.choice.wanted is None else {find(name, file.sources) for name in file.choice.wanted}
     for name, source in list(file.sources.items()):
         if _has_rows(file, source) or source.refused or not source.numeric:
             continue
         shape = source.shape
+        if wanted is not None and name not in wanted:
+            file.left[name] = "not asked for"
+            del file.sources[name]
+            continue
         inside = any(shape == tuple(t.values())[i : i + len(shape)] for t in tails for i in range(len(t)))
         if not inside and UNKNOWN in (source.axes or ()):
             counts = listed([f"{plain(n)} {s.shape[0]}" for n, s in file.sources.items()])
@@ -447,27 +466,29 @@ def _find_components(file: _File) -> None:
             raise unknown("variable", name, map(plain, file.sources))
     asked = {find(name, file.sources) for name in file.choice.components}
     for name, source in list(file.fields().items()):
+        whole = source
+        file.sources[name] = source = _without_ones(file, source, name in file.said)
         if name in file.said and name not in asked:
             continue
-        file.sources[name] = source = _without_ones(file, source)
         tail = _tail(file, source)
-        place = _channel(file, name, source, tail, name in asked)
+        place = _channel(file, name, source, tail, name in asked and whole is source)
         if place is not None:
             axes = list(source.axes or ())
             axes[place] = NUMBERS[0]
             file.sources[name] = replace(source, axes=tuple(axes))
 
 
-def _without_ones(file: _File, source: Source) -> Source:
-    """A source without axes of length 1 after its rows, as long as one axis is left."""
+def _without_ones(file: _File, source: Source, said: bool) -> Source:
+    """A source without axes of length 1 after its rows, as long as one axis is left; of named ones, the components."""
     tail = _tail(file, source)
-    ones = [i for i, n in tail.items() if n == 1]
+    ones = [i for i, n in tail.items() if n == 1 and (not said or _words((source.axes or ())[i]) & CHANNELS)]
     if len(tail) < 2 or not ones:
         return source
     ones = ones[1:] if len(ones) == len(tail) else ones
-    shape, axes = (tuple(x for i, x in enumerate(v) if i not in ones) for v in (source.shape, source.axes or ()))
-    load, said = source.load, f"{source.said}, without its axis of length 1".removeprefix(", ")
-    return replace(source, shape=shape, axes=axes, load=lambda: load().reshape(shape), said=said)
+    shape = tuple(n for i, n in enumerate(source.shape) if i not in ones)
+    axes = tuple(axis for i, axis in enumerate(source.axes or ()) if i not in ones)
+    load, told = source.load, f"{source.said}, without its axis of length 1".removeprefix(", ")
+    return replace(source, shape=shape, axes=axes, load=lambda: load().reshape(shape), said=told)
 
 
 def _channel(file: _File, name: str, source: Source, tail: Mapping[int, int], asked: bool) -> int | None:
@@ -480,8 +501,8 @@ def _channel(file: _File, name: str, source: Source, tail: Mapping[int, int], as
     if asked:
         if len(short) != 1:
             raise UsageError(
-                f"{file.path}: {plain(name)} of shape {_sizes(source.shape)} has no only short axis to hold components: name "
-                f"its axes (--dims {plain(name)}=row,component,…)"
+                f"{file.path}: {plain(name)} of shape {_sizes(source.shape)} has {len(short)} short axes, one of "
+                f"components is expected: name its axes (--dims {plain(name)}=row,component,…)"
             )
         return short[0]
     return _channel_in_doubt(file, name, source, tail, short)
@@ -493,7 +514,9 @@ def _channel_in_doubt(
     """An axis of 2 to 4 without a name that tells: components where another array has the rest of the axes alone."""
     axes = source.axes or ()
     known = _words(" ".join(axes[i] for i in tail)) & BODIES or _is_positions(name, axes, tail)
-    open_ = [i for i, n in tail.items() if n in FEW and axes[i] not in file.coordinates and not _words(axes[i]) & PLACES]
+    open_ = [
+        i for i, n in tail.items() if n in FEW and axes[i] not in file.coordinates and not _words(axes[i]) & PLACES
+    ]
     if known or not open_:
         return None
     beside = [list(_tail(file, s).values()) for n, s in file.fields().items() if n != name and _has_rows(file, s)]
@@ -518,8 +541,8 @@ def _ask_components(file: _File, name: str, tail: Mapping[int, int], short: int)
     last = list(tail)[-1] == short and count == 2 and tail[short] in SPACE
     bodies = f", --dims {word}={','.join(PARTICLES)} if it holds {rest} particles" if last else ""
     raise UsageError(
-        f"{file.path}: {word} has an axis of {tail[short]} beside {rest}: say --components {word} if it holds components"
-        f"{bodies}, or --dims {word}={axes} if it is an axis of the grid"
+        f"{file.path}: {word} has an axis of {tail[short]} beside {rest}: say --components {word} if it holds "
+        f"components{bodies}, or --dims {word}={axes} if it is an axis of the grid"
     )
 
 
@@ -533,8 +556,8 @@ def _refuse_three_axes(file: _File) -> None:
             continue
         first, second = file.lengths[file.rows[0]], blank[0]
         raise UsageError(
-            f"{file.path}: {plain(name)} has {first} x {_sizes(blank)} numbers and no names of axes: say --rows run time if "
-            f"{first} x {second} are rows, --rows run if {first} are rows of fields on {_sizes(blank)}"
+            f"{file.path}: {plain(name)} has {first} x {_sizes(blank)} numbers and no names of axes: say --rows run "
+            f"time if {first} x {second} are rows, --rows run if {first} are rows of fields on {_sizes(blank)}"
         )
 
 
@@ -543,9 +566,8 @@ def _refuse_three_axes(file: _File) -> None:
 
 def _result(file: _File) -> Arranged:
     sources, taken = {}, []
+    _label_times(file)
     for name, source in file.sources.items():
-        if source.role == "label" and not source.shape:
-            continue
         sources[name] = _arranged(file, source)
         taken.append(_taken(file, name, source))
     labels = _labels(file)
@@ -554,9 +576,10 @@ def _result(file: _File) -> Arranged:
     dims = {dim for s in sources.values() for dim in s.dims}
     coordinates = _coordinates(file, dims)
     taken += [Taken(n, "coordinate", f"{n} ({len(v)})", u) for n, (v, u) in coordinates.items()]
-    for name, source in file.coordinates.items():
+    for name in file.coordinates:
         if plain_dim(name) not in coordinates and name not in labels:
-            file.left[name] = "a coordinate of no axis of the arrays that are taken, or not finite"
+            one = isinstance(file.picks.get(name), int)
+            file.left[name] = "one of them is taken" if one else "a coordinate of no axis that is taken, or not finite"
     taken += [
         Taken(n, "constant", _sizes(s.shape) if s.shape else "one number", s.unit, s.said or "the same for all rows")
         for n, s in file.constants.items()
@@ -565,6 +588,15 @@ def _result(file: _File) -> Arranged:
     factors = [n for n in sources if n in file.contents.factors or sources[n].role == "factor"]
     rows = math.prod(_length(file, row) for row in file.rows)
     return Arranged(sources, coordinates, factors, dict(file.constants), taken, rows)
+
+
+def _label_times(file: _File) -> None:
+    """Times of rows beside fields are labels: nothing is learned of them unless they are asked for."""
+    if not any(_tail(file, s) for s in file.fields().values()):
+        return
+    for name, source in file.fields().items():
+        if is_time(name.rsplit("/", 1)[-1]) and not _tail(file, source):
+            file.sources[name] = replace(source, role="label", said="times: name it in --factors to keep it")
 
 
 def _length(file: _File, axis: str) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from beable.checks import library
 from beable.datasets.sources import UNKNOWN, Array, Source, fixed
-from beable.errors import DataError, UsageError
+from beable.errors import UsageError
 from beable.files import MANIFEST
 
 HDF5, NETCDF3 = b"\x89HDF", b"CDF"
@@ -29,7 +29,15 @@ DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -3
 #: names that libraries give to dimensions without one
 NAMELESS = re.compile(r"(phony_dim_|fakeDim|dim_|axis_)\d+")
 DEEPEST = 32
-INTERNAL = {"DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "DIMENSION_LABELS", "_ARRAY_DIMENSIONS", "_NCProperties"}
+INTERNAL = {
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "CLASS",
+    "NAME",
+    "DIMENSION_LABELS",
+    "_ARRAY_DIMENSIONS",
+    "_NCProperties",
+}
 
 
 class Labelled(NamedTuple):
@@ -112,7 +120,8 @@ def _walker(path: Path) -> Any:
 
 
 def _meant(found: _Walk) -> Labelled:
-    sources = {name: _source(name, raw) for name, raw in found.raws.items() if not _is_bounds(name, found.raws)}
+    raws = sorted(found.raws.items())  # not every format keeps an order
+    sources = {name: _source(name, raw) for name, raw in raws if not _is_bounds(name, found.raws)}
     bounds = {n: "bounds of the cells of a coordinate" for n in found.raws if n not in sources}
     words = {name: "words, no numbers" for name, s in sources.items() if not s.shape and not s.numeric}
     named = {w for raw in found.raws.values() for w in str(raw.attributes.get("coordinates", "")).split()}
@@ -160,9 +169,7 @@ def _word(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _decoded(
-    name: str, packing: Mapping[str, Any], bounds: tuple[Any, Any], unpacked: bool, array: Array
-) -> Array:
+def _decoded(name: str, packing: Mapping[str, Any], bounds: tuple[Any, Any], unpacked: bool, array: Array) -> Array:
     """Numbers as xarray decodes them, NaN where they are missing or out of their declared range."""
     low, high = bounds
     invalid = None if unpacked else _outside(array, low, high)
@@ -181,7 +188,9 @@ def _unpacked(name: str, packing: Mapping[str, Any], array: Array) -> Array:
     with warnings.catch_warnings():  # it warns of several fill values, all of which it takes
         warnings.simplefilter("ignore")
         coded = variable(dims, array, dict(packing))
-        decoded: Array = conventions.decode_cf_variable(name, coded, decode_times=False, decode_timedelta=False).to_numpy()
+        decoded: Array = conventions.decode_cf_variable(
+            name, coded, decode_times=False, decode_timedelta=False
+        ).to_numpy()
     return decoded
 
 
@@ -354,7 +363,7 @@ def _plain_attributes(item: Any) -> dict[str, Any]:
 
 
 def _zarr_array(item: Any) -> Raw:
-    """An array of Zarr; xarray writes the names of axes of format 2 into an attribute, and the fill value as its own."""
+    """An array of Zarr; in format 2 xarray keeps names of axes in an attribute, and missing numbers as fill value."""
     attributes = _plain_attributes(item)
     named = item.attrs.get("_ARRAY_DIMENSIONS") or getattr(item.metadata, "dimension_names", None)
     axes = tuple(UNKNOWN if name is None else str(name) for name in named) if named else (UNKNOWN,) * item.ndim
@@ -383,33 +392,54 @@ def numbers_in(name: str) -> list[Any]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def joined_groups(held: Labelled) -> Labelled:
+def joined_groups(held: Labelled, all_alike: bool = False) -> Labelled:
     """Groups of equal content as one, with an axis along which they lie; their attributes become arrays along it.
 
-    Groups whose names differ by a number only are joined. What they hold must agree in names, shapes and formats.
+    What they hold must agree in names, shapes and formats.
 
-    Raises:
-        DataError: groups of equal content whose names do not tell whether each is a row.
+    Args:
+        held: the file.
+        all_alike: join groups of any names, not only those whose names differ by a number.
     """
     for place in sorted(held.groups, key=lambda place: -place.count("/") - bool(place)):
-        if place in held.groups:
-            held = _joined(held, place)
+        alike = _alike(held, place)
+        if place in held.groups and alike and (all_alike or _stem(alike)):
+            held = _merge(held, place, sorted(alike, key=numbers_in), _stem(alike) or "group")
     return held
 
 
-def _joined(held: Labelled, place: str) -> Labelled:
-    """The groups right below one, joined where they are alike."""
-    children = _children(held, place)
-    contents = {child: _content(held, child) for child in children}
-    filled = [child for child in children if contents[child]]
-    if len(filled) < 2 or any(contents[child] != contents[filled[0]] for child in filled):
-        return held
-    stems = {re.sub(r"\d+", "#", child.rsplit("/", 1)[-1]) for child in filled}
-    if len(stems) > 1 or "#" not in next(iter(stems)):
-        return held
-    filled.sort(key=numbers_in)
-    axis = re.sub(r"\d.*", "", filled[0].rsplit("/", 1)[-1]).strip("_- .") or "sample"
-    return _merge(held, place, filled, axis)
+def groups_in_doubt(held: Labelled) -> str:
+    """What to ask of groups of equal content whose names do not tell whether each is a row; empty where none is."""
+    for place in held.groups:
+        alike = _alike(held, place)
+        inside = [
+            axis
+            for n, s in held.sources.items()
+            if n.startswith(tuple(f"{g}/" for g in alike))
+            for axis in s.axes or ()
+        ]
+        if alike and not _stem(alike) and not set(inside) - {UNKNOWN}:
+            return (
+                f"{len(alike)} groups hold arrays of equal names and shapes ({', '.join(alike[:2])}, …): say "
+                "--rows group if each is a row, or --variables with the arrays to take if they are different fields"
+            )
+    return ""
+
+
+def _alike(held: Labelled, place: str) -> list[str]:
+    """The groups right below one that hold something, if there are several and all hold the same."""
+    contents = {child: _content(held, child) for child in _children(held, place)}
+    filled = [child for child in contents if contents[child]]
+    same = all(contents[child] == contents[filled[0]] for child in filled)
+    return filled if len(filled) > 1 and same else []
+
+
+def _stem(groups: list[str]) -> str:
+    """What names of groups share that differ by a number; "sample" where they are numbers."""
+    names = [group.rsplit("/", 1)[-1] for group in groups]
+    if len({re.sub(r"\d+", "#", name) for name in names}) > 1 or not re.search(r"\d", names[0]):
+        return ""
+    return re.sub(r"\d.*", "", names[0]).strip("_- .") or "sample"
 
 
 def _children(held: Labelled, place: str) -> list[str]:
@@ -463,15 +493,3 @@ def _stacked(parts: list[Source], axis: str) -> Source:
         refused=refused,
         said=f"{len(parts)} groups in the order of their numbers",
     )
-
-
-def refuse_groups_in_doubt(held: Labelled, path: Path) -> None:
-    """Refuse groups of equal content whose names do not tell whether they are rows."""
-    for place in held.groups:
-        children = _children(held, place)
-        filled = [child for child in children if _content(held, child)]
-        if len(filled) > 2 and all(_content(held, child) == _content(held, filled[0]) for child in filled):
-            raise DataError(
-                f"{path}: {len(filled)} groups of equal content ({filled[0]}, {filled[1]}, …): say --rows groups if each "
-                "is a row, or --variables with the arrays to take if they are different fields"
-            )

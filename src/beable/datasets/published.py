@@ -97,7 +97,11 @@ def _varies(attributes: Mapping[str, Any], key: str) -> bool:
 def _well_field(source: Source, order: int, spatial: Sequence[str], attributes: Mapping[str, Any]) -> Source:
     """A field (trajectory, time, places, components); an axis along which it does not vary may be missing."""
     varying = np.atleast_1d(attributes.get("dim_varying", np.ones(len(spatial), bool)))
-    head = [a for a in ("trajectory", "time") if _varies(attributes, {"trajectory": "sample", "time": "time"}[a] + "_varying")]
+    head = [
+        a
+        for a in ("trajectory", "time")
+        if _varies(attributes, {"trajectory": "sample", "time": "time"}[a] + "_varying")
+    ]
     whole = ("trajectory", "time", *spatial)
     short = (*head, *(d for d, v in zip(spatial, varying, strict=False) if v))
     places = whole if len(source.shape) - order == len(whole) else short
@@ -108,10 +112,12 @@ def _well_field(source: Source, order: int, spatial: Sequence[str], attributes: 
 
 
 def _well_scalar(source: Source, attributes: Mapping[str, Any]) -> Source:
-    head = tuple(a for a, key in (("trajectory", "sample_varying"), ("time", "time_varying")) if attributes.get(key, False))
+    head = tuple(
+        a for a, key in (("trajectory", "sample_varying"), ("time", "time_varying")) if attributes.get(key, False)
+    )
     if len(head) != len(source.shape):
         load = source.load
-        return replace(source, shape=(), axes=(), load=lambda: load().reshape(()))if source.shape == (1,) else source
+        return replace(source, shape=(), axes=(), load=lambda: load().reshape(())) if source.shape == (1,) else source
     return replace(source, axes=head, role="factor")
 
 
@@ -130,7 +136,11 @@ def _well_dimension(word: str, source: Source, attributes: Mapping[str, Any]) ->
 def _is_pdebench(held: Labelled) -> bool:
     names = held.sources.keys()
     grid = "x-coordinate" in names and any(len(s.shape) > 2 for s in held.sources.values())
-    return grid or {"data", "grid/x"} <= names or (names >= FLOW and held.sources["t"].shape == held.sources["velocity"].shape[:2])
+    return (
+        grid
+        or {"data", "grid/x"} <= names
+        or (names >= FLOW and held.sources["t"].shape == held.sources["velocity"].shape[:2])
+    )
 
 
 def _pdebench(held: Labelled) -> Contents | None:
@@ -146,14 +156,23 @@ def _pdebench_arrays(held: Labelled) -> Contents:
     lengths = [c.shape[0] for _, c in places]
     spatial = tuple(axis for axis, _ in places)
     sources: dict[str, Source] = {axis: replace(c, axes=(axis,)) for axis, c in places}
-    if "t-coordinate" in held.sources:
-        sources["time"] = replace(held.sources["t-coordinate"], axes=("time",))
     for name, source in held.sources.items():
         if name in (*COORDINATES, "t-coordinate"):
             continue
         axes = _axes_of_grid(source.shape, spatial, lengths)
         sources[name] = source if axes is None else replace(source, axes=axes)
+    if "t-coordinate" in held.sources:
+        sources["time"] = _clock(held.sources["t-coordinate"], sources)
     return _pde(held, sources)
+
+
+def _clock(times: Source, sources: Mapping[str, Source]) -> Source:
+    """The times of the arrays; some files hold one more."""
+    counts = [s.shape[1] for s in sources.values() if "time" in (s.axes or ())]
+    if counts and times.shape == (counts[0] + 1,):
+        load = times.load
+        times = replace(times, shape=(counts[0],), load=lambda: load()[:-1])
+    return replace(times, axes=("time",))
 
 
 def _axes_of_grid(shape: Sequence[int], spatial: tuple[str, ...], lengths: Sequence[int]) -> tuple[str, ...] | None:

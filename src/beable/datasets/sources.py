@@ -62,6 +62,8 @@ class Contents(NamedTuple):
         layout: name of a published layout that was recognised; empty for any other file.
         time: name of the axis of time, where the layout has one.
         rows: names of the axes that are rows, in their order.
+        doubt: why the user must be asked about groups before anything is read; empty where there is no doubt.
+        others: other contents of the same file: "plain", without its published layout; "groups", with a row a group.
     """
 
     sources: Mapping[str, Source]
@@ -72,6 +74,8 @@ class Contents(NamedTuple):
     layout: str = ""
     time: str = ""
     rows: Sequence[str] = ()
+    doubt: str = ""
+    others: Mapping[str, Callable[[], "Contents"]] = {}
 
 
 def fixed(values: Any, axes: tuple[str, ...] | None = None, **more: Any) -> Source:
