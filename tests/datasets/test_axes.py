@@ -138,13 +138,15 @@ def snapshots(folder, count=12, each=3):
 
 def test_rows_of_several_files_follow_each_other_in_the_order_of_their_numbers(tmp_path):
     paths = snapshots(tmp_path)
-    store = import_file(paths[::-1], tmp_path / "a.zarr", factors=["load"])
+    store = import_file(paths[::-1], tmp_path / "a.zarr", factors=["load", "mach"])
     assert (store.rows, store.title) == (36, "Imported from snap_0.npz and 11 more files")
     assert store.factor_values[:, 0].tolist() == np.repeat(np.arange(12), 3).tolist()
     np.testing.assert_allclose(store.factor_values[:, 1], 0.1 * store.factor_values[:, 0])
     np.testing.assert_array_equal(store.read("u")[30:33], WAVE[:3] + 10)
-    by_pattern = import_file(str(tmp_path / "snap_*.npz"), tmp_path / "b.zarr", factors=["load"])
+    by_pattern = import_file(str(tmp_path / "snap_*.npz"), tmp_path / "b.zarr", factors=["load", "mach"])
     assert by_pattern.id == store.id
+    shown = import_file(paths, tmp_path / "c.zarr")
+    assert ([f.name for f in shown.factors], [v.name for v in shown.variables]) == (["mach"], ["u", "load"])
 
 
 def test_each_file_may_be_a_row(tmp_path):

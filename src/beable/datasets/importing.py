@@ -230,7 +230,7 @@ def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
     for path in paths:
         asked = sum(a.nbytes for part in parts for a in part.arrays.values())
         parts.append(_opened(path, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
-    chosen = parts[0] if len(parts) == 1 else _joined(paths, parts)
+    chosen = parts[0] if len(parts) == 1 else _joined(paths, parts, wish.factors)
     chosen = _without_constant_factors(chosen) if wish.factors is None else chosen
     return _without_holes(paths[0], chosen, wish.masked)
 
@@ -278,7 +278,7 @@ def _refuse_foreign(path: Path, contents: Contents, wish: Wish) -> None:
 
 def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> list[Taken]:
     found = _arranged(path, contents, wish, several)
-    return _said(contents, found, *_names(path, found, wish))
+    return _said(contents, found, *_names(path, found, wish, several))
 
 
 def _said(contents: Contents, found: Arranged, fields: Sequence[str], causes: Sequence[str]) -> list[Taken]:
@@ -293,9 +293,10 @@ def _kind(taken: Taken, kinds: Mapping[str, str], found: Arranged) -> str:
     return kinds.get(taken.name, "label" if taken.kind == "label" else "left out")
 
 
-def _names(path: Path, found: Arranged, wish: Wish) -> tuple[list[str], list[str]]:
+def _names(path: Path, found: Arranged, wish: Wish, several: bool) -> tuple[list[str], list[str]]:
     """Names of the variables and of the factors to take, as the file has them."""
-    causes = found.factors if wish.factors is None else [_find(path, name, found) for name in wish.factors]
+    named = [n for n in wish.factors or () if not (several and find(n, found.constants))]
+    causes = found.factors if wish.factors is None else [_find(path, name, found) for name in named]
     if wish.variables is None:
         return [n for n, s in found.sources.items() if s.role == "variable" and n not in causes], list(causes)
     return [_find(path, name, found) for name in wish.variables], list(causes)
@@ -312,7 +313,7 @@ def _find(path: Path, name: str, found: Arranged) -> str:
 
 def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: int) -> _Chosen:
     found = _arranged(path, contents, wish, several)
-    fields, causes = _names(path, found, wish)
+    fields, causes = _names(path, found, wish, several)
     sources = {name: found.sources[name] for name in (*fields, *causes)}
     if len({plain(name) for name in sources}) < len(sources):
         raise DataError(f"{path}: two arrays have the same name but for special characters: rename one")
@@ -359,18 +360,31 @@ def _apart(sources: Mapping[str, Source]) -> dict[str, Source]:
     return result
 
 
-def _joined(paths: Sequence[Path], parts: Sequence[_Chosen]) -> _Chosen:
-    """Rows of several files after each other; numbers of a file that differ between files are factors of its rows."""
+def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[str] | None) -> _Chosen:
+    """Rows of several files after each other; numbers of a file that differ between files are factors of its rows.
+
+    Args:
+        paths: the files.
+        parts: what each holds.
+        wanted: names of the factors to take; None for all.
+    """
     first = parts[0]
     for path, part in zip(paths[1:], parts[1:], strict=True):
         _check_alike(paths[0], first, path, part)
     changing = {n: v for n, c in first.constants.items() if not c.ndim and len(set(v := _numbers(n, parts))) > 1}
+    named = [n for n in changing if wanted is None or find(n, wanted) or find(n, map(plain, wanted))]
     factors = {n: np.concatenate([part.factors[n] for part in parts]) for n in first.factors}
-    factors |= {n: np.repeat(np.array(v, np.float64), [part.rows for part in parts]) for n, v in changing.items()}
-    constants = {n: c for n, c in first.constants.items() if n not in changing and _is_common(n, parts)}
+    factors |= {
+        n: np.repeat(np.array(v, np.float64), [part.rows for part in parts]) for n, v in changing.items() if n in named
+    }
+    constants = {n: c for n, c in first.constants.items() if _is_common(n, parts)}
+    left = [n for n in first.constants if n not in constants and n not in named]
+    taken = [t for t in first.taken if plain(t.name) not in (*left, *named)]
+    taken += [Taken(n, "left out", "", "", "differs between files") for n in left]
+    taken += [Taken(n, "factor", "one number a file") for n in named]
     arrays = {n: np.concatenate([part.arrays[n] for part in parts]) for n in first.arrays}
     rows = sum(part.rows for part in parts)
-    return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows)
+    return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows, taken=taken)
 
 
 def _numbers(name: str, parts: Sequence[_Chosen]) -> list[float]:
