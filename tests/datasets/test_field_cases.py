@@ -134,6 +134,7 @@ def linked(folder):
     return several(folder).parent / "meta.h5"
 
 
+PAIR = ["--components", "state", "--factors", "a", "b"]
 FIELD = ("x", "y"), (X, Y)
 TWO = ("component", "x", "y"), (2, X, Y)
 READ = {
@@ -152,7 +153,7 @@ READ = {
     ),
     "F5 channels first": (
         channels(1),
-        ["--components", "state", "--factors", "a", "b"],
+        PAIR,
         ROWS,
         {"state": TWO},
         "1",
@@ -160,7 +161,7 @@ READ = {
     ),
     "F5 channels last": (
         channels(-1),
-        ["--components", "state", "--factors", "a", "b"],
+        PAIR,
         ROWS,
         {"state": TWO},
         "1",
@@ -181,7 +182,7 @@ REFUSED = {
     "F2 two entries missing": (lambda f: packed(f, hole=True), [], 3, "1 of 20 rows are not finite (row 3"),
     "F5 channels first": (channels(1), ["--factors", "a", "b"], 2, "--components state if it holds components"),
     "F5 channels last": (channels(-1), ["--factors", "a", "b"], 2, "--dims state=x,y,z if it is an axis of the grid"),
-    "F5 a channel of zeros": (channels(1, dead=True), ["--factors", "a", "b"], 2, "state has an axis of 2 beside 16 x 12"),
+    "F5 a channel of zeros": (channels(1, dead=True), ["--factors", "a"], 2, "state has an axis of 2 beside 16 x 12"),
     "F22 complex": (waves, ["--factors", "a"], 3, "give its real and imaginary parts as two arrays"),
     "F22 structured": (probes, [], 3, "not real numbers"),
     "F23 links": (linked, [], 3, "takes its numbers from another file (snap_0.h5 snap_1.h5 snap_2.h5 snap_3.h5)"),

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from cyclopts import Parameter
 
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
@@ -32,7 +34,7 @@ def import_(
     rows: Names = None,
     dims: Pairs = None,
     components: Names = None,
-    time: str | None = None,
+    time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
     drop_invalid: bool = False,
     masked: bool = False,
     dry_run: bool = False,

@@ -259,7 +259,7 @@ def _fitting(shape: Sequence[int], lengths: Mapping[str, int]) -> dict[int, str]
     """Which coordinate names which axis; empty where they do not fit.
 
     >>> _fitting((64, 32), {"x": 32, "y": 64}), _fitting((9, 9), {"x": 9, "y": 9}), _fitting((5, 9), {"x": 9, "y": 9})
-    ({0: 'y', 1: 'x'}, {0: 'x', 1: 'y'}, {})
+    ({1: 'x', 0: 'y'}, {0: 'x', 1: 'y'}, {})
     """
     found: dict[int, str] = {}
     for word in sorted(lengths):

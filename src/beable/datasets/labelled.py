@@ -1,4 +1,4 @@
-"""HDF5, NetCDF and Zarr read alike: names of axes, units, packing and missing numbers, groups at any depth.
+"""HDF5, NetCDF and Zarr read alike: names of axes, units, packed and missing numbers, groups at any depth.
 
 A file is taken for what its first bytes say, not its suffix. Each kind is walked by its own library to raw arrays with
 attributes; what these attributes mean is decided once for all of them, by the CF conventions.
@@ -22,7 +22,7 @@ from beable.files import MANIFEST
 
 HDF5, NETCDF3 = b"\x89HDF", b"CDF"
 #: what packs numbers or says which are missing
-PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+CODING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 VALID = ("valid_min", "valid_max", "valid_range")
 #: fill values of NetCDF where a variable names none (netcdf.h)
 DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -32767, "i4": -2147483647}
@@ -155,25 +155,25 @@ def _source(name: str, raw: Raw) -> Source:
 
 def _decoder(name: str, raw: Raw) -> tuple[Callable[[Array], Array], str]:
     """How numbers of a file become those that are meant, and that in words."""
-    packing = {key: raw.attributes[key] for key in PACKING if key in raw.attributes}
+    coding = {key: raw.attributes[key] for key in CODING if key in raw.attributes}
     valid = {key: raw.attributes[key] for key in VALID if key in raw.attributes}
-    if raw.dtype.kind not in "fiub" or not (packing or valid or raw.fill is not None):
+    if raw.dtype.kind not in "fiub" or not (coding or valid or raw.fill is not None):
         return (lambda array: array), ""
-    if raw.fill is not None and "_FillValue" not in packing:
-        packing["_FillValue"] = np.asarray(raw.fill, raw.dtype)[()]
-    words = [f"{key} {_word(value)}" for key, value in {**packing, **valid}.items() if key in raw.attributes]
-    return partial(_decoded, name, packing, _bounds(valid), _is_unpacked(raw, valid)), ", ".join(words)
+    if raw.fill is not None and "_FillValue" not in coding:
+        coding["_FillValue"] = np.asarray(raw.fill, raw.dtype)[()]
+    words = [f"{key} {_word(value)}" for key, value in {**coding, **valid}.items() if key in raw.attributes]
+    return partial(_decoded, name, coding, _bounds(valid), _is_unpacked(raw, valid)), ", ".join(words)
 
 
 def _word(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _decoded(name: str, packing: Mapping[str, Any], bounds: tuple[Any, Any], unpacked: bool, array: Array) -> Array:
+def _decoded(name: str, coding: Mapping[str, Any], bounds: tuple[Any, Any], unpacked: bool, array: Array) -> Array:
     """Numbers as xarray decodes them, NaN where they are missing or out of their declared range."""
     low, high = bounds
     invalid = None if unpacked else _outside(array, low, high)
-    values = _unpacked(name, packing, array) if packing else array
+    values = _unpacked(name, coding, array) if coding else array
     invalid = _outside(values, low, high) if unpacked else invalid
     if invalid is None:
         return values
@@ -182,12 +182,12 @@ def _decoded(name: str, packing: Mapping[str, Any], bounds: tuple[Any, Any], unp
     return np.where(invalid, np.asarray(np.nan, values.dtype), values)
 
 
-def _unpacked(name: str, packing: Mapping[str, Any], array: Array) -> Array:
+def _unpacked(name: str, coding: Mapping[str, Any], array: Array) -> Array:
     conventions, variable = library("xarray.conventions", "xarray"), library("xarray", "xarray").Variable
     dims = tuple(f"d{i}" for i in range(array.ndim))
     with warnings.catch_warnings():  # it warns of several fill values, all of which it takes
         warnings.simplefilter("ignore")
-        coded = variable(dims, array, dict(packing))
+        coded = variable(dims, array, dict(coding))
         decoded: Array = conventions.decode_cf_variable(
             name, coded, decode_times=False, decode_timedelta=False
         ).to_numpy()
