@@ -198,4 +198,38 @@ def test_what_is_left_unread_is_listed(tmp_path):
     with pytest.raises(DataError, match=r"differ in their number of rows \(u 9, z 7\)"):
         import_file(tmp_path / "mine.h5", tmp_path / "store.zarr")
     taken = {t.name: t.kind for t in taken_for(tmp_path / "mine.h5", variables=["u"])}
-    assert taken == {"u": "variable", "z": "left out", "note": "left out", "author": "left out", "mach": "constant"}
+    assert taken == {"u": "variable", "z": "left out", "note": "left out", "author": "attribute", "mach": "constant"}
+
+
+def test_a_time_of_its_length_makes_the_second_axis_time(tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["u"], file["t"] = WAVE.reshape(3, 3, X, Y).repeat(2, axis=1), np.linspace(0, 1, 6)
+    with pytest.raises(UsageError, match=r"row \(3\) and t \(6\) can be rows: say --rows row t for 18 rows"):
+        import_file(tmp_path / "mine.h5", tmp_path / "store.zarr")
+    assert import_file(tmp_path / "mine.h5", tmp_path / "store.zarr", time="last").rows == 3
+
+
+def test_arrays_of_different_rows_are_named(tmp_path):
+    data = xarray.Dataset({"u": (("time", "x"), WAVE[:, :, 0]), "v": (("time_2", "x"), WAVE[:5, :, 1])})
+    data.to_netcdf(tmp_path / "mine.nc", engine="h5netcdf")
+    with pytest.raises(UsageError, match=r"different rows \(u along time \(9\), v along time_2 \(5\)\).*--variables"):
+        import_file(tmp_path / "mine.nc", tmp_path / "store.zarr")
+    assert import_file(tmp_path / "mine.nc", tmp_path / "store.zarr", variables=["v"]).rows == 5
+
+
+def test_coordinates_in_words_and_names_that_cannot_be_are_no_hindrance(tmp_path):
+    names = np.array([f"run {i}" for i in range(ROWS)])
+    data = xarray.Dataset({"u": (("sample", "x"), WAVE[:, :, 0])}, {"sample": names}, {"2nd": 1.0, "mach": 0.3})
+    for name, options in {"a.nc": {"engine": "h5netcdf"}, "b.nc": {"engine": "scipy"}}.items():
+        data.to_netcdf(tmp_path / name, **options)
+        store = import_file(tmp_path / name, tmp_path / f"{name}.zarr")
+        assert ([v.name for v in store.variables], set(store.constants)) == (["u"], {"mach"})
+
+
+def test_one_name_of_axes_in_two_groups_may_have_two_lengths(tmp_path):
+    for n, group in ((16, "coarse"), (24, "fine")):
+        data = xarray.Dataset({"u": (("sample", "x"), np.ones((5, n)))}, {"x": np.linspace(0, 1, n)})
+        data.to_netcdf(tmp_path / "mine.nc", engine="h5netcdf", group=group, mode="a")
+    store = import_file(tmp_path / "mine.nc", tmp_path / "store.zarr")
+    assert {v.name: v.shape for v in store.variables} == {"coarse_u": (16,), "fine_u": (24,)}
+    assert len(store.coordinates["x"][0]) == 16

@@ -28,7 +28,7 @@ def test_the_well(tmp_path):
     assert {"gamma", "prandtl", "porosity"} < set(store.constants)
     assert store.constants["porosity"].shape == (files.X, files.Y)
     left = {t.name: t.why for t in taken_for(tmp_path / "wake.hdf5") if t.kind == "left out"}
-    assert set(left) == {"boundary_conditions/wall/mask", "dataset_name"}
+    assert set(left) == {"boundary_conditions/wall/mask"}
 
 
 def test_the_well_keeps_trajectory_and_time_where_they_are_asked_for(tmp_path):

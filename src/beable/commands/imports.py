@@ -17,7 +17,7 @@ from beable.files import plain
 from beable.settings import validated
 
 if TYPE_CHECKING:
-    from beable.datasets.axes import Taken
+    from beable.datasets.arranged import Taken
     from beable.datasets.importing import Imported
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store

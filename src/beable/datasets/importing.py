@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beable.datasets.axes import Arranged, Choice, Taken, arrange, find
+from beable.datasets.arranged import Arranged, Choice, Taken, find
+from beable.datasets.axes import arrange
 from beable.datasets.labelled import numbers_in
+from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.names import plain
 from beable.datasets.readers import READERS, check_room, labelled
@@ -177,6 +179,8 @@ def _files(path: Paths) -> list[Path]:
     given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
     paths = [found for p in given for found in _matching(p)]
     for p in paths:
+        if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
+            raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
         if p.suffix.lower() not in READERS and not _is_zarr(p):
             raise unknown("kind of file", p.suffix or p.name, READERS)
         if not p.exists():
@@ -320,7 +324,7 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: i
     for name, source in sources.items():
         if source.refused:
             raise DataError(f"{path}: {name} {source.refused}")
-    constants = {plain(name): s for name, s in found.constants.items() if s.numeric}
+    constants = {plain(n): s for n, s in found.constants.items() if s.numeric and s.bytes and NAME.fullmatch(plain(n))}
     _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, asked)
     columns = {n: a for name in causes for n, a in _columns(plain(name), sources[name].load()).items()}
     dims = {dim for name in fields for dim in sources[name].dims}
@@ -432,6 +436,9 @@ def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
     arrays, constants = dict(chosen.arrays), dict(chosen.constants)
     for name, array in chosen.arrays.items():
         if array.ndim < 2 or array.dtype.kind != "f" or not len(array):
+            continue
+        missing = np.isnan(array[0])
+        if not missing.any():
             continue
         missing = np.isnan(array).all(axis=0)
         if not missing.any() or missing.all():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from beable.datasets.axes import PLACES, Choice, is_row
+from beable.datasets.arranged import Choice
+from beable.datasets.axis_names import PLACES, is_row
 from beable.datasets.labelled import numbers_in
 from beable.datasets.names import plain
 from beable.datasets.sources import UNKNOWN, Array, Contents, Source

@@ -122,12 +122,11 @@ def _well_scalar(source: Source, attributes: Mapping[str, Any]) -> Source:
 
 
 def _well_dimension(word: str, source: Source, attributes: Mapping[str, Any]) -> Source:
-    """Coordinates, those of time as numbers of each trajectory where they differ."""
-    if len(source.shape) == 1:
-        return replace(source, axes=(word,))
-    if word == "time":
-        return replace(source, axes=("trajectory", "time"), role="label")
-    return source
+    """Coordinates, as labels where they differ between trajectories or times."""
+    varying = {"trajectory": "sample_varying", "time": "time_varying"}
+    head = [axis for axis, key in varying.items() if attributes.get(key, False) and axis != word]
+    head = head if len(head) == len(source.shape) - 1 else ["trajectory", "time"][: len(source.shape) - 1]
+    return replace(source, axes=(*head, word), role="label" if head else source.role)
 
 
 # PDEBench
@@ -189,7 +188,8 @@ def _pdebench_groups(held: Labelled) -> Contents | None:
     if list(data.shape[2:-1]) != lengths:
         return None
     sources = {n: s for n, s in held.sources.items() if not n.startswith("grid/") and n != "data"}
-    sources |= {axis: replace(held.sources[f"grid/{axis}"], axes=(axis,)) for axis in spatial}
+    grids = {axis: held.sources[f"grid/{axis}"] for axis in spatial}
+    sources |= {axis: replace(grid, axes=(axis,)) for axis, grid in grids.items() if len(grid.shape) == 1}
     if "grid/t" in held.sources and len(held.sources["grid/t"].shape) == 1:
         sources["time"] = replace(held.sources["grid/t"], axes=("time",))
     sources["data"] = replace(data, axes=((data.axes or ("",))[0] or "sample", "time", *spatial, "component"))

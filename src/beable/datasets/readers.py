@@ -100,18 +100,21 @@ def _noted(held: Labelled, found: Contents) -> Contents:
     attributes = held.groups.get("", {})
     noted = {n: fixed(v, (), said="attribute of the file") for n, v in attributes.items() if is_number(v)}
     noted = {n: s for n, s in noted.items() if n not in found.sources}
-    words = {n: "an attribute in words" for n, v in attributes.items() if isinstance(v, str)}
-    return found._replace(constants={**noted, **found.constants}, left={**words, **found.left})
+    words = tuple(n for n, v in attributes.items() if isinstance(v, str))
+    return found._replace(constants={**noted, **found.constants}, words=words)
 
 
 def _plain_contents(held: Labelled) -> Contents:
     """Arrays of a file of no published layout; what some array calls its coordinates and is no axis is a factor."""
-    sources = dict(held.sources)
-    for name, source in sources.items():
+    sources, left = dict(held.sources), dict(held.left)
+    for name, source in list(sources.items()):
         word = name.rsplit("/", 1)[-1]
-        if word in held.auxiliary and source.role == "variable" and source.axes != (word,):
+        if not source.numeric and not source.refused and (word in held.auxiliary or word in (source.axes or ())):
+            left[name] = "a coordinate in words"
+            del sources[name]
+        elif word in held.auxiliary and source.role == "variable" and source.axes != (word,):
             sources[name] = replace(source, role="factor", said=", ".join(filter(None, ("a coordinate", source.said))))
-    return _noted(held, Contents(sources, left=held.left))
+    return _noted(held, Contents(sources, left=left))
 
 
 class Columns(NamedTuple):

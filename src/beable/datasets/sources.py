@@ -59,6 +59,7 @@ class Contents(NamedTuple):
         factors: names of the arrays that are factors, where the file's layout says so.
         constants: arrays that are the same for all rows, by name.
         left: what was left unread, and why, by name.
+        words: names of attributes that hold words.
         layout: name of a published layout that was recognised; empty for any other file.
         time: name of the axis of time, where the layout has one.
         rows: names of the axes that are rows, in their order.
@@ -71,6 +72,7 @@ class Contents(NamedTuple):
     factors: Sequence[str] = ()
     constants: Mapping[str, Source] = {}
     left: Mapping[str, str] = {}
+    words: Sequence[str] = ()
     layout: str = ""
     time: str = ""
     rows: Sequence[str] = ()
