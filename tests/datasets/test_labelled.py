@@ -233,3 +233,32 @@ def test_one_name_of_axes_in_two_groups_may_have_two_lengths(tmp_path):
     store = import_file(tmp_path / "mine.nc", tmp_path / "store.zarr")
     assert {v.name: v.shape for v in store.variables} == {"coarse_u": (16,), "fine_u": (24,)}
     assert len(store.coordinates["x"][0]) == 16
+
+
+def test_a_mask_beside_fields_of_two_axes_of_rows_is_a_constant(tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["u"], file["load"], file["mask"] = (
+            np.repeat(WAVE.reshape(3, 3, X, Y), 3, axis=1),
+            np.arange(3.0),
+            np.ones((X, Y)),
+        )
+        file["x"], file["y"] = np.linspace(0, 1, X), np.linspace(0, 2, Y)
+    with pytest.raises(
+        UsageError, match="--rows run time if 3 x 9 are rows, --rows run if 3 are rows of fields on 9 x 16"
+    ):
+        import_file(tmp_path / "mine.h5", tmp_path / "store.zarr", factors=["load"])
+    store = import_file(tmp_path / "mine.h5", tmp_path / "a.zarr", rows=["run", "time"], factors=["load"])
+    assert (store.rows, [v.dims for v in store.variables], set(store.constants)) == (27, [("x", "y")], {"mask"})
+    assert store.factor_values[:, 0].tolist() == np.repeat([0, 1, 2], 9).tolist()
+    np.testing.assert_array_equal(store.coordinates["y"][0], np.linspace(0, 2, Y))
+
+
+def test_groups_that_hold_several_rows_each_are_asked_about_by_their_name(tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        for i in range(3):
+            file[f"batch_{i}/u"], file[f"batch_{i}/a"] = WAVE + i, np.arange(9.0) + 9 * i
+    with pytest.raises(UsageError, match="--rows batch time if 3 x 9 are rows, --rows batch if 3 are rows"):
+        import_file(tmp_path / "mine.h5", tmp_path / "store.zarr")
+    store = import_file(tmp_path / "mine.h5", tmp_path / "a.zarr", rows=["batch", "time"], factors=["a"])
+    np.testing.assert_array_equal(store.read("u")[18:], WAVE + 2)
+    assert store.factor_values[:, 0].tolist() == list(range(27))

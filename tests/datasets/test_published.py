@@ -105,3 +105,12 @@ def test_what_the_user_says_of_a_published_layout_wins(tmp_path):
         tmp_path / "flow.hdf5", tmp_path / "a.zarr", variables=["Vx"], dims={"Vx": ["run", "t", "a", "b"]}, rows=["run"]
     )
     assert (store.rows, store.variables[0].dims) == (files.RUNS, ("t", "a", "b"))
+
+
+def test_pdebench_with_one_sample(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "one.h5", "w") as file:
+        file["0000/data"], file["0000/grid/x"], file["0000/grid/y"] = files.VELOCITY[0], *files.PLACES.values()
+    store = import_file(tmp_path / "one.h5", tmp_path / "store.zarr")
+    np.testing.assert_array_equal(store.read("data"), files.ROWS["velocity"][: files.TIMES])

@@ -162,7 +162,7 @@ def _name_rows(file: File) -> None:
     most = max((len(b) for b in blank.values()), default=0)
     if not missing or not most:
         return
-    first = next(name for name, b in blank.items() if len(b) == most)
+    first = max((name for name, b in blank.items() if b), key=lambda name: len(file.sources[name].shape))
     if len(blank[first]) < len(missing):
         raise UsageError(
             f"{file.path}: {first} has the shape {sizes(file.sources[first].shape)}, too few axes for the rows "

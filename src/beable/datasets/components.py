@@ -99,15 +99,19 @@ def _ask_components(file: File, name: str, tail: Mapping[int, int], short: int) 
 
 
 def refuse_three_axes(file: File) -> None:
-    """Ask whether one of three axes without names is time."""
+    """Ask whether one of three axes without names, or one before axes that coordinates name, is time."""
+    if file.choice.rows or file.choice.time:
+        return
     for name, source in file.fields().items():
-        tail = tail_of(file, source)
         axes = source.axes or ()
+        tail = {i: n for i, n in tail_of(file, source).items() if axes[i] != NUMBERS[0]}
         blank = [n for i, n in tail.items() if not axes[i]]
-        if name in file.said or len(blank) < 3 or len(set(blank)) == 1 or file.choice.rows or file.choice.time:
+        before = bool(blank) and len(blank) < len(tail) and not axes[next(iter(tail))]
+        if name in file.said or not (before or (len(blank) > 2 and len(set(blank)) > 1)):
             continue
-        first, second = file.lengths[file.rows[0]], blank[0]
+        first, second, rest = file.lengths[file.rows[0]], next(iter(tail.values())), sizes(list(tail.values()))
+        row = "run" if file.rows[0] == "row" else file.rows[0]
         raise UsageError(
-            f"{file.path}: {plain(name)} has {first} x {sizes(blank)} numbers and no names of axes: say --rows run "
-            f"time if {first} x {second} are rows, --rows run if {first} are rows of fields on {sizes(blank)}"
+            f"{file.path}: {plain(name)} has {first} x {rest} numbers and axes without names: say --rows {row} "
+            f"time if {first} x {second} are rows, --rows {row} if {first} are rows of fields on {rest}"
         )

@@ -161,7 +161,8 @@ def _decoder(name: str, raw: Raw) -> tuple[Callable[[Array], Array], str]:
         return (lambda array: array), ""
     if raw.fill is not None and "_FillValue" not in coding:
         coding["_FillValue"] = np.asarray(raw.fill, raw.dtype)[()]
-    words = [f"{key} {_word(value)}" for key, value in {**coding, **valid}.items() if key in raw.attributes]
+    said = {key: value for key, value in {**coding, **valid}.items() if key in raw.attributes}
+    words = [f"{key} {_word(value)}" for key, value in said.items() if _word(value) != "nan"]
     return partial(_decoded, name, coding, _bounds(valid), _is_unpacked(raw, valid)), ", ".join(words)
 
 
@@ -431,7 +432,8 @@ def _alike(held: Labelled, place: str) -> list[str]:
     contents = {child: _content(held, child) for child in _children(held, place)}
     filled = [child for child in contents if contents[child]]
     same = all(contents[child] == contents[filled[0]] for child in filled)
-    return filled if len(filled) > 1 and same else []
+    enough = len(filled) > 1 or (filled and filled[0].rsplit("/", 1)[-1].isdigit())
+    return filled if enough and same else []
 
 
 def _stem(groups: list[str]) -> str:
