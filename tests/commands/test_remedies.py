@@ -15,7 +15,7 @@ import pytest
 from beable import cli
 from beable.analysis.compare import compare
 from beable.datasets.generate import generate
-from beable.datasets.readers import import_file
+from beable.datasets.importing import import_file
 from beable.datasets.store import Store
 from beable.representations import REPRESENTATIONS
 from beable.training.run import RunSettings, train

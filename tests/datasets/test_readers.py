@@ -12,7 +12,8 @@ import pytest
 
 from beable.commands.imports import import_
 from beable.datasets import readers
-from beable.datasets.readers import READERS, import_file
+from beable.datasets.importing import import_file, taken_for
+from beable.datasets.readers import READERS
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError
 
@@ -56,7 +57,8 @@ def dataset():
     )
 
 
-WRITERS = {".npz": as_npz, ".h5": as_hdf5, ".hdf5": as_hdf5, ".nc": as_labelled, ".zarr": as_labelled}
+WRITERS = {".npz": as_npz, ".h5": as_hdf5, ".hdf5": as_hdf5, ".he5": as_hdf5, ".nc4": as_hdf5}
+WRITERS |= {".nc": as_labelled, ".cdf": as_labelled, ".zarr": as_labelled}
 
 
 def test_every_reader_is_tested():
@@ -97,8 +99,8 @@ def test_netcdf_of_the_newer_kind_is_read_or_its_reader_named(tmp_path, monkeypa
     pytest.importorskip("h5py")
     pytest.importorskip("xarray")
     as_hdf5(tmp_path / "mine.nc")
-    monkeypatch.setitem(sys.modules, "h5netcdf", None)
-    with pytest.raises(UsageError, match=r"h5netcdf is not installed: pip install 'beable\[xarray\]'"):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UsageError, match=r"h5py is not installed: pip install 'beable\[hdf5\]'"):
         import_file(tmp_path / "mine.nc", tmp_path / "store.zarr")
 
 
@@ -119,13 +121,15 @@ def test_one_array_is_named_after_its_file(tmp_path):
 def test_groups_of_hdf5_are_part_of_the_name(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "mine.h5", "w") as file:
-        file["solver/p"], file["notes"] = PRESSURE, "words"
+        file["solver/p"], file["notes"], file["names"] = PRESSURE, "words", ["words"] * ROWS
         file["x"] = np.linspace(0, 1, X)
         file["x"].make_scale("x")
-    with pytest.raises(DataError, match="notes holds object, not real numbers"):
+    with pytest.raises(DataError, match="names holds object, not real numbers"):
         import_file(tmp_path / "mine.h5", tmp_path / "store.zarr")
+    assert "notes" in [t.name for t in taken_for(tmp_path / "mine.h5", variables=["solver/p"]) if t.kind == "left out"]
     store = import_file(tmp_path / "mine.h5", tmp_path / "store.zarr", variables=["solver/p"])
     assert [v.name for v in store.variables] == ["solver_p"]
+    assert np.array_equal(store.coordinates["x"][0], np.linspace(0, 1, X))
 
 
 def test_the_files_of_the_darcy_paper_are_turned_to_our_axes(tmp_path):

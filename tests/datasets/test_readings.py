@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beable import cli
-from beable.datasets.readers import import_file
+from beable.datasets.importing import import_file
 from beable.datasets.readings import readings
 from beable.datasets.store import Store
 from beable.simulator import Variable

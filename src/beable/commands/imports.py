@@ -1,75 +1,152 @@
 """The verb import: from a user's own file to a data set."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from cyclopts import Parameter
 
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
-from beable.console.parameters import Names, Output, Pairs, Settings
+from beable.console.parameters import Names, Outputs, Pairs, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
-from beable.console.tables import next_step, tell
-from beable.errors import UsageError
+from beable.console.tables import next_step, table, tell
+from beable.errors import UsageError, listed
 from beable.files import plain
 from beable.settings import validated
 
 if TYPE_CHECKING:
+    from beable.datasets.arranged import Taken
+    from beable.datasets.importing import Imported
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store
 
+MOST_LEFT = 5
+
 
 def import_(
-    file: Path,
-    /,
-    *,
-    output: Output,
+    *files: Path,
+    output: Outputs = None,
     variables: Names = None,
     factors: Names = None,
     units: Pairs = None,
+    rows: Names = None,
     dims: Pairs = None,
+    components: Names = None,
+    time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
     drop_invalid: bool = False,
+    masked: bool = False,
+    dry_run: bool = False,
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Make a data set from a file of your own: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv.
+    """Make a data set from a file of your own, or several of one content: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv.
 
-    The first axis of every array is the rows. Every column of a .csv file is a variable, one number a row. Some files
-    are recognised, such as a published table by its header; what can be chosen of them is set by --config and --set.
+    Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing
+    has a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of such a
+    table is set by --config and --set.
 
     Args:
-        file: The file.
+        files: The file, or several whose rows follow each other in the order of the numbers in their names.
         output: Folder to make.
         variables: Arrays to take; all but the factors by default.
-        factors: Arrays (rows,) or (rows, p) that are known generative factors.
+        factors: Arrays (rows,) or (rows, p) that are known generative factors, or axes of rows such as time.
         units: Units, such as pressure=Pa.
-        dims: Dimensions after the rows, such as positions=particle,dimension, sizes=component or curve=x.
+        rows: Axes that are rows, such as run time; "file" where each file is a row.
+        dims: Axes of an array, all of them or those after the rows, such as u=run,time,y,x or curve=x.
+        components: Arrays whose short axis holds components.
+        time: What becomes of the axis of time: rows, first, last, every=K or axis.
         drop_invalid: Keep rows with numbers that are not finite out instead of refusing them.
+        masked: Fill places that are missing in every row, and note where in the constant NAME_mask.
+        dry_run: Make nothing; print what each array, axis and attribute is taken for.
         config: TOML file with settings of a recognised file.
         set: Settings of a recognised file, such as kind=uniform; they win over the file of settings.
         json: Print the result as JSON.
     """
-    from beable.datasets.look import look
-
+    if not files:
+        raise UsageError("no file is named: give the file to import, or several")
     named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
     axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
-    by_hand = bool(variables or factors or dims or drop_invalid)  # asked for as any other file of columns
+    asked = _Asked(
+        variables, factors, rows, {name: words.split(",") for name, words in axes.items()}, components, time or ""
+    )
+    if dry_run:
+        _describe(files, asked, json)
+        return
+    if output is None:
+        raise UsageError("no folder to make is named: give it with -o, or --dry-run to see what the file is taken for")
+    by_hand = bool(any(asked) or drop_invalid or masked)  # asked for as any other file of columns
+    taken: list[Taken] = []
     with progress("import", quiet=json, first="reading the file"):
-        layout = None if by_hand else _layout(file)
+        layout = None if by_hand or len(files) > 1 else _layout(files[0])
         if layout is not None:
             chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
-            store = layout.make(file, output, chosen, named)
+            store = layout.make(files[0], output, chosen, named)
         elif config or set:
             raise UsageError(
                 f"--config and --set are for recognised files, and without --variables, --factors, --dims and "
-                f"--drop-invalid; {file.name} is read as a plain file: leave them out"
+                f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store = _arrays(file, output, variables, factors, named, axes, drop_invalid)
-        found = look(store)
+            store, taken = _arrays(files, output, asked, named, drop_invalid, masked)
+    _say(files, output, store, taken, json)
+
+
+class _Asked(NamedTuple):
+    """What is asked for of the arrays of a file."""
+
+    variables: Names
+    factors: Names
+    rows: Names
+    dims: dict[str, list[str]]
+    components: Names
+    time: str
+
+
+def _arrays(
+    files: Sequence[Path], output: Path, asked: _Asked, units: dict[str, str], drop_invalid: bool, masked: bool
+) -> "Imported":
+    from beable.datasets.importing import import_as, wish_of
+
+    return import_as(files, output, wish_of(**asked._asdict(), masked=masked), units, drop_invalid)
+
+
+def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
+    from beable.datasets.importing import taken_for
+
+    return taken_for(files, **asked._asdict())
+
+
+def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
+    """Print what the parts of a file are taken for."""
+    if len(files) == 1 and not any(asked) and (layout := _layout(files[0])) is not None:
+        show({"path": files[0], "layout": layout.title}, json=json)
+        return
+    found = _taken(files, asked)
+    if json:
+        show({"path": files[0], "files": len(files), "taken": [t._asdict() for t in found]}, json=True)
+        return
+    tell(f"{files[0].name} is taken for:")
+    table(["name", "what", "axes (length)", "unit", "why"], [list(t) for t in map(_cells, found)], left=5)
+
+
+def _cells(taken: "Taken") -> tuple[str, str, str, str, str]:
+    return taken.name, taken.kind, taken.axes, taken.unit, taken.why
+
+
+def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", json: bool) -> None:
+    """Print what came of it, and what was left unread."""
+    from beable.datasets.look import look
+
+    found = look(store)
+    left = {t.name: t.why for t in taken if t.kind in ("left out", "label")}
     if not json:
-        tell(f"Made {output} of {file.name}.")
+        more = f" and {len(files) - 1} more files, in the order of the numbers in their names" if len(files) > 1 else ""
+        tell(f"Made {output} of {files[0].name}{more}.")
         say_store(store, found)
+        _say_rest(store, left)
         if store.assessment:
             tell(as_text({"the file": plain(store.assessment)}))
         next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
@@ -77,30 +154,18 @@ def import_(
     about = store.info()
     kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
-    seen = {"look": [finding.as_json() for finding in found]}
+    seen = {"look": [finding.as_json() for finding in found], "constants": about["constants"], "left_out": left}
     show(kept | names | store.assessment | seen | {"path": output}, json=True)
 
 
-def _arrays(
-    file: Path,
-    output: Path,
-    variables: Names,
-    factors: Names,
-    units: dict[str, str],
-    dims: dict[str, str],
-    drop_invalid: bool,
-) -> "Store":
-    from beable.datasets.readers import import_file
-
-    return import_file(
-        file,
-        output,
-        variables=variables,
-        factors=factors,
-        units=units,
-        dims={name: words.split(",") for name, words in dims.items()},
-        drop_invalid=drop_invalid,
-    )
+def _say_rest(store: "Store", left: dict[str, str]) -> None:
+    """Constants, and what was left unread, in a few lines."""
+    if store.constants:
+        tell(f"constants, the same for all rows: {listed(list(store.constants))}")
+    for name, why in list(left.items())[:MOST_LEFT]:
+        tell(f"left out: {name}: {why}")
+    if len(left) > MOST_LEFT:
+        tell(f"left out: {len(left) - MOST_LEFT} more (--dry-run shows all)")
 
 
 def _layout(file: Path) -> "Layout | None":

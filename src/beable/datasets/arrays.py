@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable.datasets.layout import Plan, block_rows
+from beable.datasets.layout import DTYPES, Plan, block_rows
 from beable.datasets.readings import axes_of
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Factor, Variable
@@ -37,6 +37,7 @@ def snapshots_of(
     coordinates: Mapping[str, tuple[ArrayLike, str]],
     symbols: Mapping[str, str],
     title: str,
+    constants: Mapping[str, ArrayLike] | None = None,
     block: int | None,
 ) -> Snapshots:
     """The plan of a store for these arrays, and the arrays in the form that it stores.
@@ -49,6 +50,7 @@ def snapshots_of(
         coordinates: values and unit by name of dimension.
         symbols: letters of the factors.
         title: one line.
+        constants: arrays common to all rows, by name.
         block: rows in a block; None chooses.
 
     Raises:
@@ -67,7 +69,7 @@ def snapshots_of(
     named = tuple(Factor(name, symbols.get(name, name), units.get(name, "1")) for name in causes)
     axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
     size = block_rows(variables, rows) if block is None else block
-    plan = Plan(title, rows, size, variables, named, axes, {})
+    plan = Plan(title, rows, size, variables, named, axes, _constants(constants or {}))
     values = np.stack(list(causes.values()), axis=1) if causes else np.empty((rows, 0))
     return Snapshots(plan, numbers, values)
 
@@ -83,6 +85,15 @@ def _numbers(name: str, array: ArrayLike) -> Array:
         if np.array_equal(given.astype(dtype).astype(np.longdouble), given.astype(np.longdouble)):
             return given.astype(dtype)
     raise DataError(f"{name}: integers too large for floating-point numbers: scale them first")
+
+
+def _constants(given: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Constants in number formats that can be stored, under names that can be."""
+    arrays = {name: np.asarray(array) for name, array in given.items()}
+    for name, array in arrays.items():
+        if array.dtype.name not in DTYPES or not array.size:
+            raise DataError(f"constant {name}: {array.dtype} of shape {array.shape}: give one of {', '.join(DTYPES)}")
+    return arrays
 
 
 def _rows(variables: Mapping[str, Array], factors: Mapping[str, Array]) -> int:

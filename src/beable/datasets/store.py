@@ -296,6 +296,7 @@ class Store:
         dims: Mapping[str, Sequence[str]] | None = None,
         coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
         symbols: Mapping[str, str] | None = None,
+        constants: Mapping[str, ArrayLike] | None = None,
         title: str = "Snapshots from arrays",
         allow_failed: bool = False,
         block: int | None = None,
@@ -313,6 +314,7 @@ class Store:
                 ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
+            constants: arrays common to all rows, such as the area of cells, by name.
             title: one line.
             allow_failed: keep rows with numbers that are not finite out by name instead of refusing them.
             block: rows in a block.
@@ -342,6 +344,7 @@ class Store:
             dims=dims or {},
             coordinates=coordinates or {},
             symbols=symbols or {},
+            constants=constants or {},
             title=title,
             block=block,
         )

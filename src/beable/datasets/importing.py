@@ -1,0 +1,484 @@
+"""From users' own files to a data set: which of their arrays are variables, factors and constants, row after row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beable.datasets.arranged import Arranged, Choice, Taken, find
+from beable.datasets.axes import arrange
+from beable.datasets.labelled import numbers_in
+from beable.datasets.layout import NAME
+from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
+from beable.datasets.names import plain
+from beable.datasets.readers import READERS, check_room, labelled
+from beable.datasets.sources import Array, Contents, Source
+from beable.datasets.store import Store
+from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
+
+WILD = "*?["
+NOTHING = Choice()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user says of a file.
+
+    Args:
+        variables: names of the arrays to take; None for all but the factors.
+        factors: names of arrays that are known factors; None for those that the file shows.
+        axes: what is said of axes.
+        masked: whether places that are missing in every row are filled and noted.
+    """
+
+    variables: Sequence[str] | None = None
+    factors: Sequence[str] | None = None
+    axes: Choice = NOTHING
+    masked: bool = False
+
+
+Paths = Path | str | Sequence[Path | str]
+
+
+def import_file(
+    path: Paths,
+    output: Path | str,
+    *,
+    variables: Sequence[str] | None = None,
+    factors: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    rows: Sequence[str] | None = None,
+    components: Sequence[str] | None = None,
+    time: str = "",
+    drop_invalid: bool = False,
+    masked: bool = False,
+) -> Store:
+    """Make a data set from a file of arrays, or from several files of one content whose rows follow each other.
+
+    Rows are the axes that the names of the file, or the user, call so; where nothing has a name, the first axis of
+    every array. Characters that a name cannot have become ``_``: ``run 1/u-x`` is imported as ``run_1_u_x``.
+
+    Args:
+        path: the file, its suffix one of ``READERS``; or several, or a pattern such as ``"snap_*.h5"``, taken in the
+            order of the numbers in their names.
+        output: folder to make; must not exist.
+        variables: names of the arrays to take; all but the factors by default.
+        factors: names of arrays (rows,) or (rows, p) that are known generative factors; by default those that a
+            published layout, attributes of groups or coordinates of the file show.
+        units: UDUNITS strings of variables and factors, in place of the file's own.
+        dims: names of the axes of an array, all of them or those after the rows, in place of the file's own.
+        rows: names of the axes that are rows, in their order; "file" where each file is a row.
+        components: names of arrays whose short axis holds components.
+        time: what becomes of the axis of time: "rows", "first", "last", "every=K" or "axis".
+        drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
+        masked: fill places that are missing in every row with the mean of the rest, which is the same in all rows, and
+            note in the constant ``NAME_mask`` which places there are (1) and which are missing (0).
+
+    Raises:
+        UsageError: no such file, an unknown suffix or name, a reader that is not installed, or axes that can be read in
+            two ways.
+        DataError: a damaged or hostile file, or arrays that cannot be snapshots.
+        OutputError: the folder exists or cannot be written.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> np.savez(f"{folder}/mine.npz", heat=np.ones((4, 8, 8)), load=np.arange(4.0))
+    >>> store = import_file(f"{folder}/mine.npz", f"{folder}/mine.zarr", factors=["load"], units={"heat": "J"})
+    >>> store.rows, store.variables[0].unit, store.factors[0].name
+    (4, 'J', 'load')
+    """
+    wish = wish_of(variables, factors, dims, rows, components, time, masked)
+    return import_as(path, output, wish, units or {}, drop_invalid).store
+
+
+class Imported(NamedTuple):
+    """A data set that was made of files, and what each part of the first file was taken for."""
+
+    store: Store
+    taken: list[Taken]
+
+
+def import_as(path: Paths, output: Path | str, wish: Wish, units: Mapping[str, str], drop_invalid: bool) -> Imported:
+    """`import_file` with what the user says in one record; the answer tells what was left unread as well."""
+    paths, output = _files(path), Path(output)
+    if output.exists():
+        raise OutputError(f"{output}: exists already: choose a new name or remove it")
+    chosen = _all_chosen(paths, wish)
+    if not drop_invalid:
+        _refuse_bad(paths[0], chosen.sources)
+    known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
+    axes = {name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays}
+    store = Store.from_arrays(
+        output,
+        chosen.arrays,
+        chosen.factors,
+        units=known | dict(units),
+        dims=axes,
+        coordinates=chosen.coordinates,
+        constants=chosen.constants,
+        title=f"Imported from {_title(paths)}",
+        allow_failed=drop_invalid,
+    )
+    return Imported(store, chosen.taken)
+
+
+def taken_for(
+    path: Paths,
+    *,
+    variables: Sequence[str] | None = None,
+    factors: Sequence[str] | None = None,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    rows: Sequence[str] | None = None,
+    components: Sequence[str] | None = None,
+    time: str = "",
+) -> list[Taken]:
+    """What `import_file` with the same arguments takes each part of a file for; nothing is made.
+
+    Args:
+        path: the file; of several the first is described.
+        variables, factors, dims, rows, components, time: as for `import_file`.
+
+    Raises:
+        UsageError, DataError: as `import_file`.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> np.savez(f"{folder}/mine.npz", heat=np.ones((4, 8, 8)), load=np.arange(4.0))
+    >>> [(t.name, t.kind, t.axes) for t in taken_for(f"{folder}/mine.npz", factors=["load"])]
+    [('heat', 'variable', 'row (4) rows, ? (8) axis, ? (8) axis'), ('load', 'factor', 'row (4) rows')]
+    """
+    paths = _files(path)
+    wish = wish_of(variables, factors, dims, rows, components, time)
+    found: list[Taken] = _opened(paths[0], partial(_described, wish=wish, several=len(paths) > 1))
+    return found
+
+
+def wish_of(
+    variables: Sequence[str] | None,
+    factors: Sequence[str] | None,
+    dims: Mapping[str, Sequence[str]] | None,
+    rows: Sequence[str] | None,
+    components: Sequence[str] | None,
+    time: str = "",
+    masked: bool = False,
+) -> Wish:
+    """What the arguments of `import_file` say."""
+    wanted = (
+        None if variables is None else frozenset([*variables, *(factors or ()), *(components or ()), *(dims or {})])
+    )
+    axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
+    return Wish(variables, factors, axes, masked)
+
+
+def _files(path: Paths) -> list[Path]:
+    """The files that are meant, in the order of the numbers in their names."""
+    given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
+    paths = [found for p in given for found in _matching(p)]
+    for p in paths:
+        if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
+            raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
+        if p.suffix.lower() not in READERS and not _is_zarr(p):
+            raise unknown("kind of file", p.suffix or p.name, READERS)
+        if not p.exists():
+            raise UsageError(f"{p}: no such file: check the name")
+    if len(paths) > 1 and len({p.resolve() for p in paths}) < len(paths):
+        raise UsageError(f"{_title(paths)}: a file is named twice: name each once")
+    return sorted(paths, key=lambda p: numbers_in(str(p))) if len(paths) > 1 else paths
+
+
+def _matching(path: Path) -> list[Path]:
+    if path.exists() or not set(WILD) & set(path.name):
+        return [path]
+    found = sorted(path.parent.glob(path.name))
+    if not found:
+        raise UsageError(f"{path}: no file matches this pattern: check the name")
+    return found
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.is_dir() and any((path / name).exists() for name in (".zgroup", ".zarray", "zarr.json"))
+
+
+def _title(paths: Sequence[Path]) -> str:
+    return paths[0].name + (f" and {len(paths) - 1} more files" if len(paths) > 1 else "")
+
+
+def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
+    for name, source in sources.items():
+        if source.bad:
+            raise DataError(
+                f"{path}: {name} is {source.bad}, a finite number is expected: mend it, keep such rows out with "
+                "drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
+            )
+
+
+class _Chosen(NamedTuple):
+    """Arrays that were asked for, read."""
+
+    sources: Mapping[str, Source]
+    arrays: Mapping[str, Array]
+    factors: Mapping[str, Array]
+    coordinates: Mapping[str, tuple[Array, str]]
+    constants: Mapping[str, Array]
+    rows: int
+    taken: list[Taken]
+
+
+def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
+    """What was asked for of one file, or of all of them, row after row."""
+    parts: list[_Chosen] = []
+    for path in paths:
+        asked = sum(a.nbytes for part in parts for a in part.arrays.values())
+        parts.append(_opened(path, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
+    chosen = parts[0] if len(parts) == 1 else _joined(paths, parts, wish.factors)
+    chosen = _without_constant_factors(chosen) if wish.factors is None else chosen
+    return _without_holes(paths[0], chosen, wish.masked)
+
+
+def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
+    """Open a file and use its contents; whatever is wrong with the file becomes one line."""
+    try:
+        with READERS.get(path.suffix.lower(), labelled)(path) as contents:
+            return use(path, contents)
+    except BeableError:
+        raise
+    except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: cannot be read as {path.suffix} ({reason}): check the file") from error
+
+
+def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arranged:
+    """The contents of a file with rows first, a file being a row where that is said or nothing else can be."""
+    contents = _meant(path, contents, wish.axes)
+    _refuse_foreign(path, contents, wish)
+    if is_a_row(path, contents, wish.axes, several):
+        contents = as_a_row(contents)
+        wish = replace(wish, axes=wish.axes._replace(rows=wish.axes.rows or ("file",)))
+    return arrange(path, contents, wish.axes)
+
+
+def _meant(path: Path, contents: Contents, choice: Choice) -> Contents:
+    """The contents that are meant by what the user says; of groups and numbers in doubt the user is asked."""
+    if "group" in choice.rows:
+        return joined_numbers(contents.others["groups"]() if "groups" in contents.others else contents)
+    known = {axis for s in contents.sources.values() for axis in s.axes or ()} | {"file"}
+    if contents.layout and (choice.dims or set(choice.rows) - known):
+        return contents.others["plain"]()
+    doubt = contents.doubt or numbers_in_doubt(contents)
+    if doubt and not choice.rows and not choice.dims and choice.wanted is None:
+        raise UsageError(f"{path}: {doubt}")
+    return contents
+
+
+def _refuse_foreign(path: Path, contents: Contents, wish: Wish) -> None:
+    for name, source in contents.sources.items():
+        if source.refused and (wish.axes.wanted is None or find(name, wish.axes.wanted)):
+            raise DataError(f"{path}: {name} {source.refused}")
+
+
+def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> list[Taken]:
+    found = _arranged(path, contents, wish, several)
+    return _said(contents, found, *_names(path, found, wish, several))
+
+
+def _said(contents: Contents, found: Arranged, fields: Sequence[str], causes: Sequence[str]) -> list[Taken]:
+    kinds = dict.fromkeys(causes, "factor") | dict.fromkeys(fields, "variable")
+    first = [Taken("layout", "layout", contents.layout, "", "recognised")] if contents.layout else []
+    return first + [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
+
+
+def _kind(taken: Taken, kinds: Mapping[str, str], found: Arranged) -> str:
+    if taken.kind not in ("variable", "factor", "label"):
+        return taken.kind
+    return kinds.get(taken.name, "label" if taken.kind == "label" else "left out")
+
+
+def _names(path: Path, found: Arranged, wish: Wish, several: bool) -> tuple[list[str], list[str]]:
+    """Names of the variables and of the factors to take, as the file has them."""
+    named = [n for n in wish.factors or () if not (several and find(n, found.constants))]
+    causes = found.factors if wish.factors is None else [_find(path, name, found) for name in named]
+    if wish.variables is None:
+        return [n for n, s in found.sources.items() if s.role == "variable" and n not in causes], list(causes)
+    return [_find(path, name, found) for name in wish.variables], list(causes)
+
+
+def _find(path: Path, name: str, found: Arranged) -> str:
+    held = find(name, found.sources)
+    if held is not None:
+        return held
+    if find(name, found.constants) is not None:
+        raise UsageError(f"{path}: {name} has no axis of rows, it is kept as a constant: leave its name out")
+    raise unknown(f"array in {path.name}", name, map(plain, found.sources))
+
+
+def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: int) -> _Chosen:
+    found = _arranged(path, contents, wish, several)
+    fields, causes = _names(path, found, wish, several)
+    sources = {name: found.sources[name] for name in (*fields, *causes)}
+    if len({plain(name) for name in sources}) < len(sources):
+        raise DataError(f"{path}: two arrays have the same name but for special characters: rename one")
+    for name, source in sources.items():
+        if source.refused:
+            raise DataError(f"{path}: {name} {source.refused}")
+    constants = {plain(n): s for n, s in found.constants.items() if s.numeric and s.bytes and NAME.fullmatch(plain(n))}
+    _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, asked)
+    columns = {n: a for name in causes for n, a in _columns(plain(name), sources[name].load()).items()}
+    dims = {dim for name in fields for dim in sources[name].dims}
+    named = all(sources[name].dims or len(sources[name].shape) < 2 for name in fields)
+    coordinates = {dim: c for dim, c in found.coordinates.items() if dim in dims or not named}
+    arrays = {plain(name): sources[name].load() for name in fields}
+    kept = {plain(n): s for n, s in sources.items() if n in fields or plain(n) in columns}
+    return _Chosen(
+        _apart(kept),
+        arrays,
+        columns,
+        coordinates,
+        {n: _constant(s.load()) for n, s in constants.items()},
+        found.rows,
+        _said(contents, found, fields, causes),
+    )
+
+
+def _constant(array: Array) -> Array:
+    """An array in a format that a data set can hold."""
+    values = np.asarray(array)
+    values = values.astype(np.uint8) if values.dtype == bool else values
+    values = values.astype(np.float64) if values.dtype.itemsize > 8 else values
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _apart(sources: Mapping[str, Source]) -> dict[str, Source]:
+    """Sources of which a dimension that has another length elsewhere bears the name of its array."""
+    lengths: dict[str, int] = {}
+    result = {}
+    for name, source in sources.items():
+        dims = tuple(
+            dim if lengths.setdefault(dim, n) == n else f"{name}_{dim}"
+            for dim, n in zip(source.dims, source.shape[1:], strict=bool(source.dims))
+        )
+        result[name] = replace(source, dims=dims)
+    return result
+
+
+def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[str] | None) -> _Chosen:
+    """Rows of several files after each other; numbers of a file that differ between files are factors of its rows.
+
+    Args:
+        paths: the files.
+        parts: what each holds.
+        wanted: names of the factors to take; None for all.
+    """
+    first = parts[0]
+    for path, part in zip(paths[1:], parts[1:], strict=True):
+        _check_alike(paths[0], first, path, part)
+    changing = {n: v for n, c in first.constants.items() if not c.ndim and len(set(v := _numbers(n, parts))) > 1}
+    named = [n for n in changing if wanted is None or find(n, wanted) or find(n, map(plain, wanted))]
+    factors = {n: np.concatenate([part.factors[n] for part in parts]) for n in first.factors}
+    factors |= {
+        n: np.repeat(np.array(v, np.float64), [part.rows for part in parts]) for n, v in changing.items() if n in named
+    }
+    constants = {n: c for n, c in first.constants.items() if _is_common(n, parts)}
+    left = [n for n in first.constants if n not in constants and n not in named]
+    taken = [t for t in first.taken if plain(t.name) not in (*left, *named)]
+    taken += [Taken(n, "left out", "", "", "differs between files") for n in left]
+    taken += [Taken(n, "factor", "one number a file") for n in named]
+    arrays = {n: np.concatenate([part.arrays[n] for part in parts]) for n in first.arrays}
+    rows = sum(part.rows for part in parts)
+    return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows, taken=taken)
+
+
+def _numbers(name: str, parts: Sequence[_Chosen]) -> list[float]:
+    """One number of each file; none where some file has no such number."""
+    held = [part.constants.get(name) for part in parts]
+    return [float(c) for c in held if c is not None and not c.ndim] if all(c is not None for c in held) else []
+
+
+def _is_common(name: str, parts: Sequence[_Chosen]) -> bool:
+    first = parts[0].constants[name]
+    held = [part.constants.get(name) for part in parts]
+    return all(c is not None and np.array_equal(c, first, equal_nan=c.dtype.kind == "f") for c in held)
+
+
+def _check_alike(one: Path, first: _Chosen, other: Path, part: _Chosen) -> None:
+    """Refuse files of other arrays, shapes, units or coordinates than the first."""
+    same = "several files are of one content: import those that differ by themselves"
+    names = first.arrays.keys() ^ part.arrays.keys() | first.factors.keys() ^ part.factors.keys()
+    if names:
+        raise DataError(f"{other}: {listed(sorted(names))} in one of {one.name} and {other.name} only: {same}")
+    for name, array in first.arrays.items():
+        if array.shape[1:] != part.arrays[name].shape[1:]:
+            raise DataError(
+                f"{other}: {name} has {part.arrays[name].shape[1:]} a row, in {one.name} {array.shape[1:]}: {same}"
+            )
+        if first.sources[name].unit != part.sources[name].unit:
+            there, here = (held.sources[name].unit or "1" for held in (part, first))
+            raise DataError(f"{other}: {name} is in {there}, in {one.name} in {here}: {same}")
+    for dim, (values, unit) in first.coordinates.items():
+        found = part.coordinates.get(dim)
+        if found is None or found[1] != unit or not np.array_equal(found[0], values):
+            raise DataError(f"{other}: its coordinate {dim} is not that of {one.name}: {same}")
+
+
+def _without_constant_factors(chosen: _Chosen) -> _Chosen:
+    """Factors that nobody asked for and that are the same in every row become constants."""
+    same = [n for n, a in chosen.factors.items() if len(a) > 1 and np.isfinite(a).all() and np.all(a == a[0])]
+    constants = {n: np.asarray(chosen.factors[n][0]) for n in same}
+    factors = {n: a for n, a in chosen.factors.items() if n not in same}
+    return chosen._replace(factors=factors, constants={**chosen.constants, **constants})
+
+
+def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
+    """Places that are missing in every row: refused with what can be done, or filled and noted."""
+    arrays, constants = dict(chosen.arrays), dict(chosen.constants)
+    for name, array in chosen.arrays.items():
+        if array.ndim < 2 or array.dtype.kind != "f" or not len(array):
+            continue
+        missing = np.isnan(array[0])
+        if not missing.any():
+            continue
+        missing = np.isnan(array).all(axis=0)
+        if not missing.any() or missing.all():
+            continue
+        if not masked:
+            raise DataError(
+                f"{path}: {name}: {missing.sum()} of {missing.size} places are missing in every row, such as land or a "
+                "solid: fill them with one number in all rows, and note where, with masked=True (--masked)"
+            )
+        filled = array.copy()
+        filled[:, missing] = np.nanmean(array)
+        arrays[name] = filled
+        constants[f"{name}_mask"] = np.asarray(~missing, np.uint8)
+    return chosen._replace(arrays=arrays, constants=constants)
+
+
+def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
+    """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
+    for name, source in sources.items():
+        if source.dtype.kind == "c":
+            raise DataError(
+                f"{path}: {name} holds {source.dtype}, not real numbers: give its real and imaginary parts as two "
+                "arrays, or name the arrays to take (variables, --variables)"
+            )
+        if not source.numeric:
+            raise DataError(
+                f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
+                "(variables, --variables)"
+            )
+    check_room(path, asked + sum(source.bytes for source in sources.values()))
+
+
+def _columns(name: str, array: Array) -> dict[str, Array]:
+    """A factor, or one for each column.
+
+    >>> list(_columns("theta", np.ones((5, 2))))
+    ['theta_1', 'theta_2']
+    """
+    if array.ndim == 1:
+        return {name: array}
+    if array.ndim != 2:
+        raise DataError(f"factors {name}: shape {array.shape}: one number a row, or (rows, factors), is expected")
+    return {f"{name}_{i + 1}": column for i, column in enumerate(array.T)}

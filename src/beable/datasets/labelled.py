@@ -1,0 +1,497 @@
+"""HDF5, NetCDF and Zarr read alike: names of axes, units, packed and missing numbers, groups at any depth.
+
+A file is taken for what its first bytes say, not its suffix. Each kind is walked by its own library to raw arrays with
+attributes; what these attributes mean is decided once for all of them, by the CF conventions.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beable.checks import library
+from beable.datasets.sources import UNKNOWN, Array, Source, fixed
+from beable.errors import UsageError
+from beable.files import MANIFEST
+
+HDF5, NETCDF3 = b"\x89HDF", b"CDF"
+#: what packs numbers or says which are missing
+CODING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+VALID = ("valid_min", "valid_max", "valid_range")
+#: fill values of NetCDF where a variable names none (netcdf.h)
+DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -32767, "i4": -2147483647}
+#: names that libraries give to dimensions without one
+NAMELESS = re.compile(r"(phony_dim_|fakeDim|dim_|axis_)\d+")
+DEEPEST = 32
+INTERNAL = {
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "CLASS",
+    "NAME",
+    "DIMENSION_LABELS",
+    "_ARRAY_DIMENSIONS",
+    "_NCProperties",
+}
+
+
+class Labelled(NamedTuple):
+    """A labelled file.
+
+    Args:
+        sources: its arrays by their path.
+        groups: attributes of its groups by their path, "" for the file itself.
+        auxiliary: names that some variable calls its coordinates, the CF way.
+        left: what was not read, and why.
+        attributes: of its arrays, by their path.
+    """
+
+    sources: dict[str, Source]
+    groups: dict[str, dict[str, Any]]
+    auxiliary: frozenset[str]
+    left: dict[str, str]
+    attributes: dict[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An array as it lies in a file.
+
+    Args:
+        shape: its lengths.
+        dtype: number format in the file.
+        axes: names, "" for one without.
+        attributes: of the array.
+        load: reads the numbers as they are.
+        refused: why it cannot be read.
+        fill: of the format, where the array names none.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    load: Callable[[], Array]
+    refused: str = ""
+    fill: Any = None
+
+
+class _Walk(NamedTuple):
+    """What a walk through a file collects."""
+
+    raws: dict[str, Raw]
+    groups: dict[str, dict[str, Any]]
+    left: dict[str, str]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Labelled]:
+    """A labelled file of any kind.
+
+    Args:
+        path: an HDF5 or NetCDF file, or a folder of Zarr.
+
+    Raises:
+        UsageError: a data set of beable, or a library that is missing.
+        ValueError: a file that is none of these.
+    """
+    walk = _walker(path)
+    with walk(path) as found:
+        yield _meant(found)
+
+
+def _walker(path: Path) -> Any:
+    if path.is_dir():
+        if (path / MANIFEST).exists():
+            raise UsageError(f"{path}: a beable data set already: use it as it is")
+        return _zarr
+    with path.open("rb") as file:
+        magic = file.read(len(HDF5))
+    if magic == HDF5:
+        return _hdf5
+    if magic.startswith(NETCDF3):
+        return _netcdf3
+    raise ValueError("it is neither HDF5 nor NetCDF")
+
+
+def _meant(found: _Walk) -> Labelled:
+    raws = sorted(found.raws.items())  # not every format keeps an order
+    sources = {name: _source(name, raw) for name, raw in raws if not _is_bounds(name, found.raws)}
+    bounds = {n: "bounds of the cells of a coordinate" for n in found.raws if n not in sources}
+    words = {name: "words, no numbers" for name, s in sources.items() if not s.shape and not s.numeric}
+    named = {w for raw in found.raws.values() for w in str(raw.attributes.get("coordinates", "")).split()}
+    named |= {w for group in found.groups.values() for w in str(group.get("coordinates", "")).split()}
+    kept = {name: s for name, s in sources.items() if name not in words}
+    attributes = {name: found.raws[name].attributes for name in kept}
+    return Labelled(kept, found.groups, frozenset(named), {**found.left, **bounds, **words}, attributes)
+
+
+def _is_bounds(name: str, raws: Mapping[str, Raw]) -> bool:
+    last = name.rsplit("/", 1)[-1]
+    return any(last in (raw.attributes.get("bounds"), raw.attributes.get("climatology")) for raw in raws.values())
+
+
+def _source(name: str, raw: Raw) -> Source:
+    """The meaning of a raw array: decoded numbers and a unit."""
+    decode, said = _decoder(name, raw)
+    dtype = decode(np.zeros((0,), raw.dtype)).dtype if raw.dtype.kind in "fiub" else raw.dtype
+    unit = raw.attributes.get("units", "")
+    axes = tuple(UNKNOWN if NAMELESS.fullmatch(axis) else axis for axis in raw.axes)
+    return Source(
+        raw.shape,
+        dtype,
+        lambda: decode(raw.load()),
+        unit=unit if isinstance(unit, str) else "",
+        axes=axes,
+        refused=raw.refused,
+        said=said,
+    )
+
+
+def _decoder(name: str, raw: Raw) -> tuple[Callable[[Array], Array], str]:
+    """How numbers of a file become those that are meant, and that in words."""
+    coding = {key: raw.attributes[key] for key in CODING if key in raw.attributes}
+    valid = {key: raw.attributes[key] for key in VALID if key in raw.attributes}
+    if raw.dtype.kind not in "fiub" or not (coding or valid or raw.fill is not None):
+        return (lambda array: array), ""
+    if raw.fill is not None and "_FillValue" not in coding:
+        coding["_FillValue"] = np.asarray(raw.fill, raw.dtype)[()]
+    said = {key: value for key, value in {**coding, **valid}.items() if key in raw.attributes}
+    words = [f"{key} {_word(value)}" for key, value in said.items() if _word(value) != "nan"]
+    return partial(_decoded, name, coding, _bounds(valid), _is_unpacked(raw, valid)), ", ".join(words)
+
+
+def _word(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _decoded(name: str, coding: Mapping[str, Any], bounds: tuple[Any, Any], unpacked: bool, array: Array) -> Array:
+    """Numbers as xarray decodes them, NaN where they are missing or out of their declared range."""
+    low, high = bounds
+    invalid = None if unpacked else _outside(array, low, high)
+    values = _unpacked(name, coding, array) if coding else array
+    invalid = _outside(values, low, high) if unpacked else invalid
+    if invalid is None:
+        return values
+    if values.dtype.kind != "f":
+        values = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+    return np.where(invalid, np.asarray(np.nan, values.dtype), values)
+
+
+def _unpacked(name: str, coding: Mapping[str, Any], array: Array) -> Array:
+    conventions, variable = library("xarray.conventions", "xarray"), library("xarray", "xarray").Variable
+    dims = tuple(f"d{i}" for i in range(array.ndim))
+    with warnings.catch_warnings():  # it warns of several fill values, all of which it takes
+        warnings.simplefilter("ignore")
+        coded = variable(dims, array, dict(coding))
+        decoded: Array = conventions.decode_cf_variable(
+            name, coded, decode_times=False, decode_timedelta=False
+        ).to_numpy()
+    return decoded
+
+
+def _bounds(valid: Mapping[str, Any]) -> tuple[Any, Any]:
+    low, high = np.ravel(valid["valid_range"])[:2] if "valid_range" in valid else (None, None)
+    return valid.get("valid_min", low), valid.get("valid_max", high)
+
+
+def _is_unpacked(raw: Raw, valid: Mapping[str, Any]) -> bool:
+    """Whether a valid range is one of unpacked numbers: it is, where it has a wider format than the packed ones."""
+    floats = any(np.asarray(value).dtype.kind == "f" for value in valid.values())
+    return floats and raw.dtype.kind != "f"
+
+
+def _outside(array: Array, low: Any, high: Any) -> Any:
+    if low is None and high is None:
+        return None
+    outside = np.zeros(array.shape, bool)
+    return (outside if low is None else outside | (array < low)) | (outside if high is None else array > high)
+
+
+def attribute(value: Any) -> Any:
+    """A plain value of an attribute: text, a number, or an array of them."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, list | tuple):
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray):
+        return attribute(value.reshape(-1)[0]) if value.size == 1 else value
+    return value.item() if isinstance(value, np.bool_ | np.str_) else value
+
+
+# HDF5 and NetCDF 4
+
+
+@contextmanager
+def _hdf5(path: Path) -> Iterator[_Walk]:
+    h5py = library("h5py", "hdf5")
+    with h5py.File(path, "r", locking=False) as file:
+        found = _Walk({}, {}, {})
+        _walk_hdf5(h5py, file, "", found, frozenset())
+        yield found
+
+
+def _walk_hdf5(h5py: Any, group: Any, place: str, found: _Walk, above: frozenset[int]) -> None:
+    """Arrays below a group; links within the file are read where they lead to, links out of it are refused."""
+    found.groups[place.rstrip("/")] = _hdf5_attributes(group)
+    above |= {h5py.h5o.get_info(group.id).addr}
+    for key in group:
+        name, link = f"{place}{key}", group.get(key, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            found.raws[name] = _foreign(f"is a link to {link.path} in the file {link.filename}", link.filename)
+        elif isinstance(link, h5py.SoftLink):
+            found.left[name] = f"a link to {link.path} in this file, read there"
+        elif isinstance(item := group[key], h5py.Dataset):
+            _note_dataset(name, item, found)
+        elif isinstance(item, h5py.Group) and len(above) < DEEPEST:
+            if h5py.h5o.get_info(item.id).addr not in above:
+                _walk_hdf5(h5py, item, f"{name}/", found, above)
+        else:
+            found.left[name] = "a type, or groups nested too deep"
+
+
+def _foreign(what: str, file: str) -> Raw:
+    return Raw((), np.dtype("f8"), (), {}, lambda: np.zeros(()), f"{what}: import that file instead")
+
+
+def _note_dataset(name: str, item: Any, found: _Walk) -> None:
+    attributes = _hdf5_attributes(item)
+    if item.is_scale and str(_hdf5_name(item)).startswith("This is a netCDF dimension but not"):
+        return
+    if item.shape is None:
+        found.left[name] = "empty"
+        return
+    shape = tuple(int(n) for n in item.shape)
+    fill = DEFAULT_FILL.get(item.dtype.str[1:])
+    fill = fill if fill is not None and item.fillvalue == np.asarray(fill, item.dtype) else None
+    axes = _hdf5_axes(name, item)
+    found.raws[name] = Raw(shape, item.dtype, axes, attributes, lambda: np.asarray(item[()]), _elsewhere(item), fill)
+
+
+def _hdf5_name(item: Any) -> Any:
+    return attribute(item.attrs.get("NAME", ""))
+
+
+def _elsewhere(item: Any) -> str:
+    """Why an array whose numbers lie in other files is not read."""
+    if item.is_virtual:
+        names = sorted({source.file_name for source in item.virtual_sources()})
+        return f"is a virtual data set, which takes its numbers from another file ({_few(names)}): import those files"
+    if item.external:
+        names = sorted({str(part[0]) for part in item.external})
+        return f"takes its numbers from another file ({_few(names)}), which is not opened: copy it into one file"
+    return ""
+
+
+def _few(names: list[str]) -> str:
+    return " ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _hdf5_axes(name: str, item: Any) -> tuple[str, ...]:
+    """Names of axes by dimension scales, by labels, or by the array's own name where it is a scale."""
+    if item.is_scale and item.ndim == 1:
+        return (name.rsplit("/", 1)[-1],)
+    return tuple(_hdf5_axis(dim) for dim in item.dims) if item.ndim else ()
+
+
+def _hdf5_axis(dim: Any) -> str:
+    if dim.label:
+        return str(dim.label)
+    return str(dim[0].name).rsplit("/", 1)[-1] if len(dim) and dim[0].name else UNKNOWN
+
+
+def _hdf5_attributes(item: Any) -> dict[str, Any]:
+    found = {}
+    for key in item.attrs:
+        if key in INTERNAL or key.startswith("_Netcdf4"):
+            continue
+        try:
+            value = item.attrs[key]
+        except (OSError, TypeError, ValueError, RuntimeError):  # a format that h5py does not know
+            continue
+        found[str(key)] = attribute(value)
+    return found
+
+
+# NetCDF 3
+
+
+@contextmanager
+def _netcdf3(path: Path) -> Iterator[_Walk]:
+    xarray = library("xarray", "xarray")
+    with xarray.open_dataset(path, engine="scipy", decode_cf=False, chunks=None) as data:
+        raws = {str(name): _of_xarray(variable) for name, variable in data.variables.items()}
+        yield _Walk(raws, {"": {str(key): attribute(value) for key, value in data.attrs.items()}}, {})
+
+
+def _of_xarray(variable: Any) -> Raw:
+    attributes = {str(key): attribute(value) for key, value in variable.attrs.items()}
+    dims = tuple(map(str, variable.dims))
+    dtype = np.dtype(variable.dtype).newbyteorder("=")
+    fill = DEFAULT_FILL.get(dtype.str[1:])
+    return Raw(variable.shape, dtype, dims, attributes, lambda: variable.to_numpy().astype(dtype, copy=False), "", fill)
+
+
+# Zarr
+
+
+@contextmanager
+def _zarr(path: Path) -> Iterator[_Walk]:
+    library("xarray", "xarray")
+    zarr = library("zarr", "xarray")
+    with warnings.catch_warnings():  # of files beside the arrays, and of formats without a specification
+        warnings.simplefilter("ignore")
+        root = zarr.open(path, mode="r")
+        if isinstance(root, zarr.Array):
+            yield _Walk({path.stem: _zarr_array(root)}, {"": {}}, {})
+            return
+        found = _Walk({}, {"": _plain_attributes(root)}, {})
+        for name, item in sorted(root.members(max_depth=None)):
+            if isinstance(item, zarr.Array):
+                found.raws[name] = _zarr_array(item)
+            else:
+                found.groups[name] = _plain_attributes(item)
+        yield found
+
+
+def _plain_attributes(item: Any) -> dict[str, Any]:
+    return {str(k): attribute(v) for k, v in dict(item.attrs).items() if k not in INTERNAL}
+
+
+def _zarr_array(item: Any) -> Raw:
+    """An array of Zarr; in format 2 xarray keeps names of axes in an attribute, and missing numbers as fill value."""
+    attributes = _plain_attributes(item)
+    named = item.attrs.get("_ARRAY_DIMENSIONS") or getattr(item.metadata, "dimension_names", None)
+    axes = tuple(UNKNOWN if name is None else str(name) for name in named) if named else (UNKNOWN,) * item.ndim
+    if item.metadata.zarr_format == 2 and "_ARRAY_DIMENSIONS" in item.attrs and item.fill_value is not None:
+        attributes.setdefault("_FillValue", np.asarray(item.fill_value, item.dtype)[()])
+    if isinstance(attributes.get("_FillValue"), str):
+        attributes["_FillValue"] = _zarr_fill(attributes["_FillValue"], item.dtype)
+    return Raw(tuple(item.shape), np.dtype(item.dtype), axes, attributes, lambda: np.asarray(item[...]))
+
+
+def _zarr_fill(text: str, dtype: np.dtype[Any]) -> Any:
+    """A fill value of format 3, which xarray writes in base 64."""
+    decoder = library("xarray.backends.zarr", "xarray").FillValueCoder
+    return decoder.decode(text, dtype)
+
+
+# Groups of equal content
+
+
+def numbers_in(name: str) -> list[Any]:
+    """A key that puts names in the order of the numbers in them.
+
+    >>> sorted(["run_10", "run_9", "run_1"], key=numbers_in)
+    ['run_1', 'run_9', 'run_10']
+    """
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def joined_groups(held: Labelled, all_alike: bool = False) -> Labelled:
+    """Groups of equal content as one, with an axis along which they lie; their attributes become arrays along it.
+
+    What they hold must agree in names, shapes and formats.
+
+    Args:
+        held: the file.
+        all_alike: join groups of any names, not only those whose names differ by a number.
+    """
+    for place in sorted(held.groups, key=lambda place: -place.count("/") - bool(place)):
+        alike = _alike(held, place)
+        if place in held.groups and alike and (all_alike or _stem(alike)):
+            held = _merge(held, place, sorted(alike, key=numbers_in), _stem(alike) or "group")
+    return held
+
+
+def groups_in_doubt(held: Labelled) -> str:
+    """What to ask of groups of equal content whose names do not tell whether each is a row; empty where none is."""
+    for place in held.groups:
+        alike = _alike(held, place)
+        inside = [
+            axis
+            for n, s in held.sources.items()
+            if n.startswith(tuple(f"{g}/" for g in alike))
+            for axis in s.axes or ()
+        ]
+        if alike and not _stem(alike) and not set(inside) - {UNKNOWN}:
+            return (
+                f"{len(alike)} groups hold arrays of equal names and shapes ({', '.join(alike[:2])}, …): say "
+                "--rows group if each is a row, or --variables with the arrays to take if they are different fields"
+            )
+    return ""
+
+
+def _alike(held: Labelled, place: str) -> list[str]:
+    """The groups right below one that hold something, if there are several and all hold the same."""
+    contents = {child: _content(held, child) for child in _children(held, place)}
+    filled = [child for child in contents if contents[child]]
+    same = all(contents[child] == contents[filled[0]] for child in filled)
+    enough = len(filled) > 1 or (filled and filled[0].rsplit("/", 1)[-1].isdigit())
+    return filled if enough and same else []
+
+
+def _stem(groups: list[str]) -> str:
+    """What names of groups share that differ by a number; "sample" where they are numbers."""
+    names = [group.rsplit("/", 1)[-1] for group in groups]
+    if len({re.sub(r"\d+", "#", name) for name in names}) > 1 or not re.search(r"\d", names[0]):
+        return ""
+    return re.sub(r"\d.*", "", names[0]).strip("_- .") or "sample"
+
+
+def _children(held: Labelled, place: str) -> list[str]:
+    return [g for g in held.groups if g and (g.rsplit("/", 1)[0] if "/" in g else "") == place]
+
+
+def _content(held: Labelled, group: str) -> dict[str, Any]:
+    inside = {n.removeprefix(f"{group}/"): s for n, s in held.sources.items() if n.startswith(f"{group}/")}
+    return {name: (s.shape, s.dtype, s.axes, s.unit) for name, s in inside.items()}
+
+
+def _merge(held: Labelled, place: str, groups: list[str], axis: str) -> Labelled:
+    prefix = f"{place}/" if place else ""
+    gone = tuple(f"{group}/" for group in groups)
+    sources = {name: s for name, s in held.sources.items() if not name.startswith(gone)}
+    for name in _content(held, groups[0]):
+        sources[f"{prefix}{name}"] = _stacked([held.sources[f"{group}/{name}"] for group in groups], axis)
+    for name, values in _varying(held, groups).items():
+        said = f"attribute of {len(groups)} groups"
+        sources.setdefault(f"{prefix}{name}", fixed(values, (axis,), role="factor", said=said))
+    kept = {g: a for g, a in held.groups.items() if g not in groups and not g.startswith(gone)}
+    attributes = {name: held.attributes.get(f"{groups[0]}/{name.removeprefix(prefix)}", {}) for name in sources}
+    return held._replace(sources=sources, groups=kept, attributes={**attributes, **held.attributes})
+
+
+def _varying(held: Labelled, groups: list[str]) -> dict[str, Array]:
+    """Attributes that are one number in each group."""
+    names = set.intersection(*({*held.groups.get(group, {})} for group in groups))
+    values = {name: [held.groups[group][name] for group in groups] for name in sorted(names)}
+    return {name: np.asarray(v, np.float64) for name, v in values.items() if all(map(is_number, v))}
+
+
+def is_number(value: Any) -> bool:
+    """Whether an attribute is one real number."""
+    return isinstance(value, int | float | np.integer | np.floating | np.bool_)
+
+
+def _stacked(parts: list[Source], axis: str) -> Source:
+    """Arrays of groups as one; coordinates that are the same in all groups stay one array."""
+    first = parts[0]
+    if first.numeric and len(first.shape) == 1 and not any(p.refused for p in parts):
+        values = [p.load() for p in parts]
+        if all(np.array_equal(v, values[0]) for v in values):
+            return replace(fixed(values[0], first.axes, unit=first.unit), said=f"the same in {len(parts)} groups")
+    refused = next((p.refused for p in parts if p.refused), "")
+    return replace(
+        first,
+        shape=(len(parts), *first.shape),
+        axes=(axis, *(first.axes or ())),
+        load=lambda: np.stack([p.load() for p in parts]),
+        refused=refused,
+        said=f"{len(parts)} groups in the order of their numbers",
+    )
