@@ -3,7 +3,8 @@
 It is made of the table in `beable.commands.verbs`; a verb's module is imported when the verb is called, so that help
 appears at once. Results go to standard output, everything else to standard error. Exit codes: 0 success, 1 unexpected
 error, those of `beable.errors` for the rest, 129 when the terminal was closed, 130 after Ctrl-C, 143 after a request to
-end, 141 when the reader of the output has gone. A call without a verb shows the help on standard error and ends as any other usage error does.
+end, 141 when the reader of the output has gone. A call without a verb shows the help on standard error and ends as any
+other usage error does.
 """
 
 import os

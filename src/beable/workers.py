@@ -127,8 +127,7 @@ class _Context(SpawnContext):
 
 
 class _Worker(SpawnProcess):
-    """A process that has one thread from the start, before it imports NumPy, and is deaf to Ctrl-C
-    and to a terminal that is closed."""
+    """A process that has one thread from the start, before it imports NumPy; deaf to Ctrl-C and closed terminals."""
 
     def start(self) -> None:
         before = {name: os.environ.get(name) for name in THREAD_VARIABLES}

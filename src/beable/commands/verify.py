@@ -1,4 +1,4 @@
-"""The verb verify: every byte of a data set, a run or a study is read and held against the sums that were kept of it."""
+"""The verb verify: every byte of a data set, a run or a study is read and held against the sums kept of it."""
 
 from pathlib import Path
 
