@@ -5,6 +5,7 @@ an audit hook notes what the interpreter itself says is written there: nothing m
 """
 
 import errno
+import gc
 import io
 import json
 import os
@@ -151,6 +152,7 @@ def run_with(fault: Fault, root: Path, command: Callable[[], int]) -> Outcome:
 
 
 def _child(fault: Fault, root: Path, command: Callable[[], int], pipe: int) -> None:
+    gc.disable()
     send = os.write
     code, layer = BROKEN, Layer(root, fault)
     said = io.TextIOWrapper(io.BytesIO(), write_through=True)
