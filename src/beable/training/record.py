@@ -166,6 +166,8 @@ class _Described(TorchFunctionMode):
     ) -> Any:
         tensors = [a for a in args if isinstance(a, torch.Tensor)]
         name = function.__name__.strip("_").removeprefix("r")
+        if name == "linspace":
+            return torch.empty(args[2], device="meta")
         if name not in ARITHMETIC or not any(t.device.type == "meta" for t in tensors):
             return function(*args, **(kwargs or {}))
         if function.__name__.endswith("_") and not function.__name__.startswith("_"):
@@ -173,7 +175,7 @@ class _Described(TorchFunctionMode):
         return torch.empty(np.broadcast_shapes(*(t.shape for t in tensors)), dtype=tensors[0].dtype, device="meta")
 
 
-#: what models make first weights by; a copy is imported for as well
+#: what models make first weights by; a copy costs the import as well
 ARITHMETIC = {"add", "sub", "mul", "div", "truediv", "log", "exp", "zero", "neg", "sqrt", "clone"}
 
 
