@@ -298,7 +298,7 @@ _mine: ContextVar[frozenset[str]] = ContextVar("_mine", default=frozenset())
 
 @contextmanager
 def locked(folder: Path | str) -> Iterator[None]:
-    """Hold a folder, made if need be, as its only writer; a thread that holds it may hold it once more.
+    """Hold a folder, made if need be, as its only writer; within `held` of the same thread it is so already.
 
     The lock is the kernel's (``flock``): it ends with the process, and the number in the file serves the message only.
     A folder that was made for the lock and is empty in the end goes again.
@@ -312,16 +312,25 @@ def locked(folder: Path | str) -> Iterator[None]:
         yield
         return
     descriptor = _lock(folder)
-    token = _mine.set(_mine.get() | {place})
     try:
         yield
     finally:
-        _mine.reset(token)
         with suppress(OSError):  # a file without a lock on it stops nobody
             os.unlink(folder / LOCK)
             if new:
                 os.rmdir(folder)
         os.close(descriptor)
+
+
+@contextmanager
+def held(folder: Path | str) -> Iterator[None]:
+    """Hold a folder as `locked` does, for work that locks it once more: from before what takes long to import."""
+    with locked(folder):
+        token = _mine.set(_mine.get() | {os.path.realpath(folder)})
+        try:
+            yield
+        finally:
+            _mine.reset(token)
 
 
 def _lock(folder: Path) -> int:

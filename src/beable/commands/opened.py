@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.files import MANIFEST, locked
+from beable.files import MANIFEST, held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def held_for_training(run: Path) -> AbstractContextManager[None]:
     Raises:
         LockedError: another process is writing there.
     """
-    return nullcontext() if (run / MANIFEST).exists() else locked(run)
+    return nullcontext() if (run / MANIFEST).exists() else held(run)
 
 
 def rows_to_judge(run: "Run", store: "Store") -> "NDArray[Any]":

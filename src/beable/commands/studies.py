@@ -99,7 +99,7 @@ def run(
     json
         Print results as JSON.
     """
-    from beable.files import locked
+    from beable.files import held
 
     out = output or Path(f"{study}-{preset}")
     asked, files = pages.load(study).with_preset(preset), _named_files(file)
@@ -107,7 +107,7 @@ def run(
         raise UsageError(f"study {study} asks for no file: leave out --file")
     stage = lambda label: progress(label, quiet=json)  # noqa: E731
     changes = given(config, set)
-    with locked(out):  # before PyTorch is loaded, which takes seconds
+    with held(out):  # before PyTorch is loaded, which takes seconds
         from beable.studies.run import run_study
 
         found = run_study(asked, preset, out, given=files, changes=changes, workers=workers, stage=stage)
