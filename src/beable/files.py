@@ -301,13 +301,13 @@ def locked(folder: Path | str) -> Iterator[None]:
     """Hold a folder, made if need be, as its only writer; within `held` of the same thread it is so already.
 
     The lock is the kernel's (``flock``): it ends with the process, and the number in the file serves the message only.
-    A folder that was made for the lock and is empty in the end goes again.
+    Folders that were made for the lock and are empty in the end go again.
 
     Raises:
         LockedError: another process holds it; the error names its number.
     """
     folder = Path(folder)
-    place, new = os.path.realpath(folder), not folder.exists()
+    place, new = os.path.realpath(folder), [p for p in (folder, *folder.parents) if not p.exists()]
     if place in _mine.get():
         yield
         return
@@ -317,8 +317,8 @@ def locked(folder: Path | str) -> Iterator[None]:
     finally:
         with suppress(OSError):  # a file without a lock on it stops nobody
             os.unlink(folder / LOCK)
-            if new:
-                os.rmdir(folder)
+            for made in new:
+                os.rmdir(made)
         os.close(descriptor)
 
 

@@ -79,16 +79,15 @@ def fit(
     json
         Print results as JSON.
     """
-    from beable.datasets.store import Store
+    with progress("training", quiet=json, first="reading data") as tick, held_for_training(output):
+        from beable.datasets.store import Store
 
-    with progress("training", quiet=json, first="reading data") as tick:
         data = Store.open(store)
         settings = validated(RunSettings, merged(given(config, set), tree_of(OPTIONS, chosen)))
-        with held_for_training(output):
-            tick.begin("loading PyTorch")
-            from beable.training.run import train
+        tick.begin("loading PyTorch")
+        from beable.training.run import train
 
-            run = train(data, output, settings, progress=tick, threads=threads)
+        run = train(data, output, settings, progress=tick, threads=threads)
     with progress("judging", quiet=json, first="judging the run"):
         from beable.analysis.evaluation import evaluate as judge
 
