@@ -102,7 +102,9 @@ def unsynced():
 @pytest.fixture(autouse=True)
 def process():
     """What a command line sets for its whole process is set back."""
-    handler, form = signal.getsignal(signal.SIGTERM), warnings.formatwarning
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    form = warnings.formatwarning
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for signum, handler in handlers.items():
+        signal.signal(signum, handler)
     warnings.formatwarning = form

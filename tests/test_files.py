@@ -72,7 +72,7 @@ def test_a_refused_write_leaves_the_old_file_or_the_new_one(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(("call", "at"), [("open", 1), ("fsync", 1), ("fsync", 3), ("rename", 1), ("fsync", 5)])
 def test_a_refused_publication_leaves_nothing_or_everything(tmp_path, monkeypatch, call, at):
-    folder = files.make_folder(tmp_path / ".run.tmp" / "deep")
+    folder = files.make_folder(tmp_path / ".run.1-2.tmp" / "deep")
     (folder / "a").write_bytes(OLD)
     (folder.parent / "b").write_bytes(NEW)
     with monkeypatch.context() as patch:
@@ -85,7 +85,7 @@ def test_a_refused_publication_leaves_nothing_or_everything(tmp_path, monkeypatc
 def test_publication_refuses_a_name_that_exists(tmp_path):
     files.make_folder(tmp_path / "run")
     with pytest.raises(OutputError, match="exists already"):
-        files.publish(files.make_folder(tmp_path / ".run.tmp"), tmp_path / "run")
+        files.publish(files.make_folder(tmp_path / ".run.1-2.tmp"), tmp_path / "run")
     assert names(tmp_path) == ["run"]
 
 
@@ -247,7 +247,7 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(tmp_path, monkeypatch, b
 
 
 def test_a_folder_gets_its_name_after_its_contents_are_on_the_disk(tmp_path, monkeypatch):
-    folder = files.make_folder(tmp_path / ".run.tmp")
+    folder = files.make_folder(tmp_path / ".run.1-2.tmp")
     (folder / "a").write_bytes(OLD)
     disk = Disk(monkeypatch)
     files.publish(folder, tmp_path / "run")
@@ -350,9 +350,9 @@ def test_sweep_removes_leftovers_and_nothing_else(tmp_path):
     (kept / ".hidden").touch()
     (tmp_path / "folder" / "deep").mkdir(parents=True)
     (tmp_path / "folder" / "deep" / ".a.123-ab.tmp").touch()
-    (tmp_path / "folder" / ".run.tmp").mkdir()
-    (tmp_path / "folder" / ".run.tmp" / "b").touch()
-    (tmp_path / "folder" / ".link.tmp").symlink_to(kept)
+    (tmp_path / "folder" / ".run.1-2.tmp").mkdir()
+    (tmp_path / "folder" / ".run.1-2.tmp" / "b").touch()
+    (tmp_path / "folder" / ".link.1-2.tmp").symlink_to(kept)
     (tmp_path / "folder" / "link").symlink_to(kept)
     (kept / ".c.tmp").touch()
     files.sweep(tmp_path / "folder")

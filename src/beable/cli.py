@@ -2,8 +2,9 @@
 
 It is made of the table in `beable.commands.verbs`; a verb's module is imported when the verb is called, so that help
 appears at once. Results go to standard output, everything else to standard error. Exit codes: 0 success, 1 unexpected
-error, those of `beable.errors` for the rest, 130 after Ctrl-C, 143 after a request to end, 141 when the reader of the
-output has gone. A call without a verb shows the help on standard error and ends as any other usage error does.
+error, those of `beable.errors` for the rest, 129 when the terminal was closed, 130 after Ctrl-C, 143 after a request to
+end, 141 when the reader of the output has gone. A call without a verb shows the help on standard error and ends as any
+other usage error does.
 """
 
 import os
@@ -12,6 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -23,7 +25,7 @@ from beable.console.output import printable
 from beable.console.parameters import shown_default
 from beable.errors import BeableError, UsageError
 
-INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
+HUNG_UP, INTERRUPTED, TERMINATED, BROKEN_PIPE = 129, 130, 143, 141
 CODES = {
     0: "success",
     1: "unexpected error",
@@ -33,6 +35,7 @@ CODES = {
     5: "a file or folder that is damaged, or of another kind than the verb takes",
     73: "an output that exists or cannot be written",
     75: "an output that another process is writing",
+    HUNG_UP: "the terminal was closed",
     INTERRUPTED: "Ctrl-C",
     BROKEN_PIPE: "the reader of the output has gone",
     TERMINATED: "ended on request",
@@ -162,9 +165,11 @@ def completion(*, yes: bool = False, script: bool = False, shell: Shell | None =
 
 
 class Terminated(KeyboardInterrupt):
-    """The system asked this process to end."""
+    """The system asked this process to end, or its terminal was closed."""
 
-    exit_code = TERMINATED
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
 
 
 def main() -> NoReturn:
@@ -205,10 +210,12 @@ def _prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _terminate)
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
-    raise Terminated("ended on request: run the same command again to go on")
+    raise Terminated("ended on request: run the same command again to go on", signum)
 
 
 def _present(words: list[str]) -> list[str]:
@@ -246,4 +253,5 @@ def _exit_code(error: BaseException) -> int:
 
 def _say(text: str) -> None:
     """One line for people."""
-    print("beable:", printable(" ".join(text.split())), file=sys.stderr, flush=True)
+    with suppress(OSError):  # a terminal that was closed takes no words
+        print("beable:", printable(" ".join(text.split())), file=sys.stderr, flush=True)

@@ -4,10 +4,12 @@
 
     temporary name in the same folder → write → fsync → rename → fsync of the folder
 
-A process killed at any moment leaves at most a temporary name (``.NAME.….tmp``), which `sweep` removes; a power
-cut cannot bring a renamed file without its contents. A folder becomes an artefact when its manifest, written last,
-names every file with size and sha256. One writer at a time holds the kernel's lock on a folder; the kernel frees it
-when the process ends, however it ends. Nothing here reads or writes pickles.
+A process killed at any moment leaves at most temporary names (``.NAME.PID-….tmp``). `sweep` removes those in a folder
+that the caller holds, `sweep_of` those beside an output of this name; a writer holds the kernel's lock on its own, so
+that nobody takes them from it. A power cut cannot bring a renamed file without its contents. A folder becomes an
+artefact when its manifest, written last, names every file with size and sha256. One writer at a time holds the
+kernel's lock on a folder; the kernel frees it when the process ends, however it ends. Nothing here reads or writes
+pickles.
 
 T. S. Pillai et al., *All file systems are not created equal: on the complexity of crafting crash-consistent
 applications*, OSDI 2014.
@@ -23,8 +25,9 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as fields_of
 from enum import Enum
@@ -39,6 +42,10 @@ from beable.errors import BeableError, CorruptError, DataError, LockedError, Out
 Array = NDArray[Any]
 
 MANIFEST, LOCK = "manifest.json", ".lock"
+#: what names the pages beside an artefact, which are no part of it, and their sums
+NOTED, NOTED_KIND = "pages.json", "beable-pages"
+TEMPORARY = re.compile(r"\.(.+)\.[0-9]+-[0-9a-f]+\.tmp")
+LOCK_TRIES = 100
 JSON_LIMIT = 64 * 2**20
 HEADER_LIMIT = 16 * 2**20
 SAFE_NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*(/[A-Za-z0-9_\-][A-Za-z0-9_.\-]*)*")
@@ -90,7 +97,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def temporary(path: Path) -> Path:
-    """A name beside a path that `sweep` takes for a leftover."""
+    """A name beside a path that `sweep` and `sweep_of` take for a leftover."""
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
@@ -107,28 +114,120 @@ def atomic_write(path: Path | str, data: bytes | bytearray | memoryview, *, sett
         OutputError: the file cannot be written; the old one is untouched unless only the folder's fsync failed.
     """
     path = Path(path)
-    with writing(path):
-        new = temporary(path)
-        try:
-            _write_new(new, data)
-            os.replace(new, path)
-        except BaseException:
-            with suppress(OSError):  # the first error is the one to report; sweep removes what stays
-                os.unlink(new)
-            raise
-        if settle:
-            _sync(path.parent)
-
-
-def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
+    with writing(path), _held(path, _new_file) as (new, descriptor):
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
+        os.replace(new, path)
+    if settle:
+        with writing(path):
+            _sync(path.parent)
+
+
+def output(path: Path | str, data: bytes | bytearray | memoryview) -> None:
+    """Write a file that no locked folder owns, such as a page; what killed writers of it left goes first.
+
+    Args:
+        path: the file; its folder must exist.
+        data: the contents.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    sweep_of(path)
+    atomic_write(path, data)
+
+
+@contextmanager
+def building(final: Path | str) -> Iterator[Path]:
+    """A new folder under a temporary name: it is published when the block ends, and removed when the block fails.
+
+    What killed builders of the same folder left goes first.
+
+    Args:
+        final: the final name, which must not exist when the block ends.
+
+    Raises:
+        OutputError: the name exists, or the folder cannot be written.
+    """
+    final = Path(final)
+    make_folder(final.absolute().parent)
+    sweep_of(final)
+    with _held(final, _new_folder) as (folder, _):
+        yield folder
+        publish(folder, final)
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _new_folder(path: Path) -> int:
+    make_folder(path)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _held(final: Path, make: Callable[[Path], int]) -> Iterator[tuple[Path, int]]:
+    """A new file or folder under a temporary name and its descriptor, under the kernel's lock; removed on an error."""
+    new, descriptor = _begun(final, make)
+    try:
+        yield new, descriptor
+    except BaseException:
+        _discard(new)
+        raise
     finally:
         os.close(descriptor)
+
+
+def _begun(final: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
+    while True:
+        new = temporary(final)
+        try:
+            descriptor = make(new)
+        except BaseException:
+            _discard(new)
+            raise
+        if _holds(descriptor, new) is not False:
+            return new, descriptor
+        os.close(descriptor)  # a sweep was faster than the lock
+
+
+def _discard(path: Path) -> None:
+    with suppress(OutputError):  # the first error is the one to report; a sweep removes what stays
+        remove(path)
+
+
+def _holds(descriptor: int, path: Path) -> bool | None:
+    """Whether the kernel's lock on what was opened was free and is now held; None where there are no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return _same(descriptor, path)
+
+
+def sweep_of(path: Path | str) -> None:
+    """Remove what killed writers of a file or folder left beside it; what a living writer holds is left alone."""
+    path = Path(path).absolute()
+    with writing(path), suppress(FileNotFoundError, NotADirectoryError):
+        for name in sorted(os.listdir(path.parent)):
+            found = TEMPORARY.fullmatch(name)
+            if found and found[1] == path.name:
+                _remove_unheld(path.with_name(name))
+
+
+def _remove_unheld(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if _holds(descriptor, path):
+                remove(path)
+        finally:
+            os.close(descriptor)
 
 
 def _sync(path: Path) -> None:
@@ -194,41 +293,80 @@ def remove(path: Path | str) -> None:
             os.unlink(path)
 
 
+_mine: ContextVar[frozenset[str]] = ContextVar("_mine", default=frozenset())
+
+
 @contextmanager
 def locked(folder: Path | str) -> Iterator[None]:
-    """Hold a folder, made if need be, as its only writer.
+    """Hold a folder, made if need be, as its only writer; within `held` of the same thread it is so already.
 
     The lock is the kernel's (``flock``): it ends with the process, and the number in the file serves the message only.
+    Folders that were made for the lock and are empty in the end go again.
 
     Raises:
         LockedError: another process holds it; the error names its number.
     """
-    folder = make_folder(folder)
-    path = folder / LOCK
-    with writing(path):
-        descriptor = _lock(path)
+    folder = Path(folder)
+    place, new = os.path.realpath(folder), [p for p in (folder, *folder.parents) if not p.exists()]
+    if place in _mine.get():
+        yield
+        return
+    descriptor = _lock(folder)
     try:
         yield
     finally:
         with suppress(OSError):  # a file without a lock on it stops nobody
-            os.unlink(path)
+            os.unlink(folder / LOCK)
+            for made in new:
+                os.rmdir(made)
         os.close(descriptor)
 
 
-def _lock(path: Path) -> int:
-    """Descriptor of the locked file; a holder who just left may have removed the one that was opened, so look again."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+@contextmanager
+def held(folder: Path | str) -> Iterator[None]:
+    """Hold a folder as `locked` does, for work that locks it once more: from before what takes long to import."""
+    with locked(folder):
+        token = _mine.set(_mine.get() | {os.path.realpath(folder)})
         try:
-            _flock(descriptor, path)
-            if _same(descriptor, path):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()}\n".encode())
+            yield
+        finally:
+            _mine.reset(token)
+
+
+def _lock(folder: Path) -> int:
+    """Descriptor of the locked file; a holder who just left may have removed it, or the folder, so look again."""
+    path = folder / LOCK
+    for _ in range(LOCK_TRIES):
+        make_folder(folder)
+        with writing(path), suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            if _is_locked(descriptor, path):
                 return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
+    raise LockedError(f"{folder}: other processes come and go here: wait until they end, or choose another folder")
+
+
+def _is_locked(descriptor: int, path: Path) -> bool:
+    """Whether the file is the one at its path and is now held, with the number of this process in it; else closed."""
+    try:
+        _flock(descriptor, path)
+        if _same(descriptor, path):
+            _sign(descriptor, path)
+            return True
+    except BaseException:
         os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return False
+
+
+def _sign(descriptor: int, path: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def _flock(descriptor: int, path: Path) -> None:
@@ -256,13 +394,28 @@ def sweep(folder: Path | str) -> None:
         folders[:] = [name for name in folders if not _is_temporary(name)]
 
 
+def tidy(folder: Path | str, *parts: str) -> None:
+    """Remove what a writer that was killed at its very end left in a finished folder, where that can be done.
+
+    Args:
+        folder: a whole artefact.
+        parts: names of files and folders there that serve only while it is made.
+    """
+    folder = Path(folder)
+    if any(is_own(name) or name in parts for name in os.listdir(folder)):
+        with suppress(OutputError, LockedError), locked(folder):  # a whole artefact answers on a read-only disk too
+            sweep(folder)
+            for name in parts:
+                remove(folder / name)
+
+
 def is_own(name: str) -> bool:
     """Whether a name is one of those that come and go with writing: the lock, or a leftover."""
     return name == LOCK or _is_temporary(name)
 
 
 def _is_temporary(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".tmp")
+    return TEMPORARY.fullmatch(name) is not None
 
 
 def claim(folder: Path, kind: str, asked: Mapping[str, Any], there: Mapping[str, Any] | Path) -> bool:
@@ -303,10 +456,11 @@ def _differences(there: Any, asked: Any, at: str = "") -> list[str]:
     if isinstance(there, Mapping) and isinstance(asked, Mapping):
         keys = sorted({*there, *asked})
         return [d for k in keys for d in _differences(there.get(k), asked.get(k), f"{at}.{k}".lstrip("."))]
-    return [] if there == asked else [f"{at}: {_short(there)} there, {_short(asked)} asked"]
+    return [] if there == asked else [f"{at}: {shortened(there)} there, {shortened(asked)} asked"]
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A value as Python writes it, cut off where it is long."""
     words = repr(value)
     return words if len(words) <= LONGEST_VALUE else f"{words[: LONGEST_VALUE - 1]}…"
 
@@ -526,6 +680,7 @@ def seal(
     version: int,
     about: Mapping[str, Any],
     records: Mapping[str, Mapping[str, Any]] | None = None,
+    beside: Container[str] = (),
 ) -> str:
     """Write the manifest of a finished folder; returns the identity of the artefact.
 
@@ -535,13 +690,14 @@ def seal(
         version: of its format.
         about: plain values to keep in the manifest.
         records: {"bytes", "sha256"} of files noted when they were written; all others are read.
+        beside: names of files, and of folders with a stroke behind them, that lie there without being a part of it.
 
     Raises:
         CorruptError: a file is a link, has an odd name, or has not the size that was noted.
     """
     folder = Path(folder)
     noted = records or {}
-    names = _names(folder)
+    names = _names(folder, beside)
     odd = [name for name in names if not is_safe(name)]
     if odd:
         raise CorruptError(f"{folder}: {odd[0]!r} does not belong there: remove it and run the same command again")
@@ -560,11 +716,12 @@ def _signed(body: Mapping[str, Any], path: Path) -> bytes:
     return encode_json({**body, "sha256": sha256(encode_json(body, path))}, path)
 
 
-def _names(folder: Path) -> list[str]:
-    """Files under a folder, without manifest, lock and temporary names."""
+def _names(folder: Path, beside: Container[str] = ()) -> list[str]:
+    """Files under a folder, without manifest, lock, temporary names and those that lie beside."""
     found = (p for p in _tree(folder) if p.is_symlink() or not p.is_dir())
     names = (p.relative_to(folder).as_posix() for p in found)
-    return sorted(n for n in names if n not in (MANIFEST, LOCK) and not any(map(_is_temporary, n.split("/"))))
+    own = (n for n in names if n not in (MANIFEST, LOCK) and not any(map(_is_temporary, n.split("/"))))
+    return sorted(n for n in own if n not in beside and f"{n.split('/')[0]}/" not in beside)
 
 
 def is_safe(name: str) -> bool:
@@ -587,19 +744,23 @@ def _noted(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str, Any]
     return {"bytes": record["bytes"], "sha256": record["sha256"]}
 
 
-def read_manifest(folder: Path | str) -> Manifest:
+def read_manifest(folder: Path | str, name: str = MANIFEST) -> Manifest:
     """The manifest of a folder, after its form and its own sum were checked.
+
+    Args:
+        folder: the folder.
+        name: of the manifest.
 
     Raises:
         UsageError: no such folder.
         CorruptError: no manifest, or a damaged one.
     """
     folder = Path(folder)
-    path = folder / MANIFEST
+    path = folder / name
     if not os.path.isdir(folder):
         raise UsageError(f"{folder}: no such folder: check the name")
     if not os.path.lexists(path):
-        raise CorruptError(f"{folder}: {MANIFEST} is missing: run the command that makes it again to finish it")
+        raise CorruptError(f"{folder}: {name} is missing: run the command that makes it again to finish it")
     data = read_bytes(path, JSON_LIMIT)
     body = decode_json(data, path)
     if not _is_manifest(body) or _signed({k: body[k] for k in body if k != "sha256"}, path) != data:
@@ -709,7 +870,8 @@ def verify(folder: Path | str, beside: Container[str] = ()) -> list[str]:
 
     Args:
         folder: the artefact.
-        beside: names of files that may lie there without being a part of it, such as a page about it.
+        beside: names of files, and of folders with a stroke behind them, that may lie there without being a part of it,
+            such as a page about it.
     """
     folder = Path(folder)
     try:
@@ -717,10 +879,46 @@ def verify(folder: Path | str, beside: Container[str] = ()) -> list[str]:
     except BeableError as error:
         return [str(error)]
     lines = (_problem(folder, name, record) for name, record in manifest.files.items())
-    strays = (
-        f"{name}: not in the manifest" for name in _names(folder) if name not in manifest.files and name not in beside
-    )
+    strays = (f"{name}: not in the manifest" for name in _names(folder, beside) if name not in manifest.files)
     return [line for line in (*lines, *strays) if line]
+
+
+def write_noted(path: Path | str, data: bytes) -> None:
+    """Write a page, or another file that lies beside an artefact, and name it with its sum in ``NOTED`` beside it.
+
+    Killed on the way, the file is the old or the new one and is not named, until the same command is repeated.
+    """
+    path = Path(path)
+    others = {name: record for name, record in noted(path.parent).items() if name != path.name}
+    if (path.parent / NOTED).exists():
+        _write_note(path.parent, others)
+    output(path, data)
+    _write_note(path.parent, others | {path.name: {"bytes": len(data), "sha256": sha256(data)}})
+
+
+def noted(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """{"bytes", "sha256"} of the files named in ``NOTED``; none where it is missing or damaged."""
+    try:
+        return read_manifest(folder, NOTED).files
+    except (CorruptError, UsageError):
+        return {}
+
+
+def _write_note(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+    body = {"kind": NOTED_KIND, "version": 1, "about": {}, "files": dict(records)}
+    output(folder / NOTED, _signed(body, folder / NOTED))
+
+
+def verify_noted(folder: Path | str) -> list[str]:
+    """One line for each file named in ``NOTED`` that is not as it was written; none where nothing is named."""
+    folder = Path(folder)
+    if not os.path.lexists(folder / NOTED):
+        return []
+    try:
+        manifest = read_manifest(folder, NOTED)
+    except BeableError as error:
+        return [str(error)]
+    return [line for line in (_problem(folder, name, record) for name, record in manifest.files.items()) if line]
 
 
 def _problem(folder: Path, name: str, record: Mapping[str, Any]) -> str:

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from beable.errors import BeableError, UsageError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+#: signals of a terminal, which reach all processes at once; that which began the workers ends them
+DEAF = (signal.SIGINT, signal.SIGHUP)
 DASK_SECONDS = 10
 ADVICE = (
     "perhaps for want of memory: try one worker (workers=1, --workers 1). A simulator must come from a module, and a "
@@ -125,11 +127,11 @@ class _Context(SpawnContext):
 
 
 class _Worker(SpawnProcess):
-    """A process that has one thread from the start, before it imports NumPy, and is deaf to Ctrl-C."""
+    """A process that has one thread from the start, before it imports NumPy; deaf to Ctrl-C and closed terminals."""
 
     def start(self) -> None:
         before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, DEAF)
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
         try:
             super().start()
@@ -141,7 +143,8 @@ class _Worker(SpawnProcess):
 
 def _begin(lifeline: Connection, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
     """First act of a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in DEAF:
+        signal.signal(signum, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     if initializer is not None:
         initializer(*initargs)

@@ -115,7 +115,8 @@ def test_undocumented_commands_do_not():
 def test_documented_exit_codes_are_those_of_the_errors():
     page = (Path(__file__).parents[2] / "docs" / "design.md").read_text()
     table = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for code in row.split(",")}
-    assert table == {error.exit_code for error in ERRORS} | {0, cli.INTERRUPTED, cli.TERMINATED, cli.BROKEN_PIPE}
+    signals = {cli.HUNG_UP, cli.INTERRUPTED, cli.TERMINATED}
+    assert table | {cli.HUNG_UP} == {error.exit_code for error in ERRORS} | {0, cli.BROKEN_PIPE} | signals
 
 
 # Errors
@@ -179,7 +180,7 @@ def test_exit_codes_are_distinct():
     [
         (ZeroDivisionError("division\nby zero"), 1, "unexpected ZeroDivisionError: division by zero (run again"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (cli.Terminated("ended"), 143, "ended"),
+        (cli.Terminated("ended", signal.SIGTERM), 143, "ended"),
     ],
 )
 def test_other_ends(beable, monkeypatch, error, code, text):
@@ -354,7 +355,7 @@ def test_a_matrix_that_is_not_there_is_refused(tmp_path):
 # Interruption
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_simulation_goes_on_where_it_was(beable, tmp_path, signum, code):
     words = ("simulate", "darcy", "--grid", 17, "--rows", 800, "-o", tmp_path / "d", "--json", "--workers", 1)
     process = in_process(*words)

@@ -93,6 +93,8 @@ def test_the_inverse_gives_the_shapes_and_what_the_code_holds(fitted):
 def test_state_and_settings_restore_the_same_representation(fitted):
     kind = next(name for name, cls in REPRESENTATIONS.items() if isinstance(fitted, cls))
     shapes = {name: v.shape[1:] for name, v in snapshots().items()}
+    layout = make(kind, **fitted.settings()).layout(fitted.state(), shapes)
+    assert layout == {name: np.shape(array) for name, array in fitted.state().items()}
     again = make(kind, **fitted.settings()).restore(fitted.state(), shapes)
     coded = (r.transform(snapshots(seed=2))[:2] for r in (fitted, again))
     for one, two in zip(*coded, strict=True):
@@ -282,6 +284,8 @@ def test_particles_come_back_as_they_were_sorted(particles):
 
 
 def test_particles_restore_the_same_representation(particles):
+    layout = particles.layout(particles.state(), {"positions": PARTICLES})
+    assert layout == {name: np.shape(array) for name, array in particles.state().items()}
     again = make(name_of(particles), **particles.settings()).restore(particles.state(), {"positions": PARTICLES})
     one, two = particles.transform(gas(seed=2)), again.transform(gas(seed=2))
     np.testing.assert_array_equal(one.values, two.values)

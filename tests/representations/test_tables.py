@@ -247,6 +247,7 @@ def test_columns_that_never_change_are_refused_or_kept_out():
     back = table.inverse(np.full((4, 7), 2.0))
     np.testing.assert_allclose(back["size"][:, 1], 20.0)
     assert "the same in all training rows" in table.forgets
+    assert table.layout(table.state(), SHAPES) == {name: np.shape(array) for name, array in table.state().items()}
     again = Table(**table.settings()).restore(table.state(), SHAPES)
     np.testing.assert_array_equal(again.inverse(np.full((4, 7), 2.0))["size"], back["size"])
     with pytest.raises(DataError, match=r"nothing to learn: leave it out of variables$"):

@@ -50,13 +50,13 @@ def compare(
         tick.begin("judging the runs")
         found = put_beside(subjects, any_data=any_data)
         if output is not None:
-            from beable.files import atomic_write
+            from beable.files import output as write
             from beable.report.html import render
 
             tick.begin("drawing figures")
             line = command(["compare", *(run.name for run in runs), *(["--any-data"] * any_data), "-o", output.name])
             page = compare_page(found, subjects, f"{', '.join(found.names)} beside each other", line)
-            atomic_write(output, render(page).encode())
+            write(output, render(page).encode())
     if json:
         written = {} if output is None else {"report": str(output.resolve())}
         show(found.as_json() | written, json=True)

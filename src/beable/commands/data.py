@@ -1,4 +1,4 @@
-"""The verbs around data sets: info, verify."""
+"""The verb around data sets: info."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,23 +123,3 @@ def _form(variable: "Variable") -> str:
     """Dimensions with their lengths: row, x (65), y (65)."""
     inner = zip(variable.dims, variable.shape, strict=True)
     return ", ".join(["row", *(f"{dim} ({length})" for dim, length in inner)])
-
-
-def verify(path: Path, /, *, json: bool = False) -> None:
-    """Read every byte of a data set; if something is damaged, name it and end with exit code 5.
-
-    Args:
-        path: The data set.
-        json: Print the findings as JSON.
-    """
-    from beable.datasets.store import verify as problems_of
-
-    problems = problems_of(path)
-    if json:
-        show({"path": path, "whole": not problems, "problems": problems}, json=True)
-    else:
-        tell(f"{path}: {'whole: every file is as its manifest says' if not problems else 'damaged'}.")
-        for problem in problems:
-            tell(f"  {problem}")
-    if problems:
-        raise CorruptError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found")

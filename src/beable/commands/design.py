@@ -202,18 +202,16 @@ def _latent(path: Path, model: "Simulator", seed: int) -> Any:
 
 
 def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:
-    from beable.files import atomic_write, write_json
+    from beable.files import encode_json, output
 
-    write_json(
-        folder / "designs.json",
-        {"simulator": simulator.name, "settings": simulator.settings.model_dump(mode="json"), **found.as_json()},
-    )
+    about = {"simulator": simulator.name, "settings": simulator.settings.model_dump(mode="json"), **found.as_json()}
+    output(folder / "designs.json", encode_json(about, folder / "designs.json"))
     text = io.StringIO()
     rows = found.as_json()["calls"]
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(row for row in rows if row["found"])
-    atomic_write(folder / "designs.csv", text.getvalue().encode())
+    output(folder / "designs.csv", text.getvalue().encode())
 
 
 def _refuse_nothing(found: "Designs") -> None:

@@ -1,7 +1,10 @@
 """Runs and data sets that a verb is given, the data set found where it lay when it is not named."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from beable.files import MANIFEST, held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +27,15 @@ def run_and_store(run: Path, store: Path | None) -> "tuple[Run, Store]":
     loaded = Run.load(run)
     data = Store.open(store) if store is not None else store_of(run, loaded.metadata)
     return loaded, check_declared(loaded, data)
+
+
+def held_for_training(run: Path) -> AbstractContextManager[None]:
+    """The folder of a run, held from before PyTorch is loaded, which takes seconds; a whole run needs no writer.
+
+    Raises:
+        LockedError: another process is writing there.
+    """
+    return nullcontext() if (run / MANIFEST).exists() else held(run)
 
 
 def rows_to_judge(run: "Run", store: "Store") -> "NDArray[Any]":

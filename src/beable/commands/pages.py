@@ -53,11 +53,13 @@ def report(
     """
     with progress("report", quiet=json, first="loading PyTorch") as said:
         from beable.analysis.evaluation import evaluate as judge
-        from beable.files import atomic_write
+        from beable.files import output as write
+        from beable.files import write_noted
         from beable.report.export import export
         from beable.report.html import render
         from beable.report.pdf import browser, printed
         from beable.report.run import run_page
+        from beable.training.run import PAGES
 
         path = output or run / "report.html"
         program = browser() if path.suffix == ".pdf" else ""
@@ -75,7 +77,8 @@ def report(
         exported = [] if figures is None else export(page, figures, format)
         html = render(page)
         said.begin("writing")
-        atomic_write(path, marked_pdf(printed(html, program)) if program else html.encode())
+        beside = path.name in PAGES and path.parent.resolve() == run.resolve()
+        (write_noted if beside else write)(path, marked_pdf(printed(html, program)) if program else html.encode())
     if json:
         files = {"figures": [str(file) for file in exported]} if exported else {}
         show({"report": str(path.resolve())} | files, json=True)

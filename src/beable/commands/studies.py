@@ -99,7 +99,7 @@ def run(
     json
         Print results as JSON.
     """
-    from beable.studies.run import run_study
+    from beable.files import held
 
     out = output or Path(f"{study}-{preset}")
     asked, files = pages.load(study).with_preset(preset), _named_files(file)
@@ -107,7 +107,11 @@ def run(
         raise UsageError(f"study {study} asks for no file: leave out --file")
     stage = lambda label: progress(label, quiet=json)  # noqa: E731
     changes = given(config, set)
-    _report(run_study(asked, preset, out, given=files, changes=changes, workers=workers, stage=stage), out, json)
+    with held(out):  # before PyTorch is loaded, which takes seconds
+        from beable.studies.run import run_study
+
+        found = run_study(asked, preset, out, given=files, changes=changes, workers=workers, stage=stage)
+        _report(found, out, json)
 
 
 def report(
@@ -148,7 +152,7 @@ def _report(
     markdown: Path | None = None,
 ) -> None:
     """Write the page of a study, and print its answer: the same words as on the page."""
-    from beable.files import atomic_write
+    from beable.files import write_noted
     from beable.report.export import export
     from beable.report.html import render
     from beable.report.markdown import write_markdown
@@ -160,7 +164,7 @@ def _report(
         export(page, figures, formats)
     if markdown is not None:
         write_markdown(page, markdown)
-    atomic_write(path, render(page).encode())
+    write_noted(path, render(page).encode())
     if json:
         show(finished.results | {"answer": plain(page.answer), "report": str(path.resolve())}, json=True)
         return

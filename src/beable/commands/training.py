@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beable.commands.answers import beside, many, rows_in_words, say_evaluation
-from beable.commands.opened import rows_to_judge, run_and_store
+from beable.commands.opened import held_for_training, rows_to_judge, run_and_store
 from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
@@ -86,17 +86,20 @@ def fit(
     json
         Print results as JSON.
     """
-    with progress("training", quiet=json, first="loading PyTorch") as tick:
-        from beable.analysis.evaluation import evaluate as judge
+    with progress("training", quiet=json, first="reading data") as tick, held_for_training(output):
         from beable.datasets.store import Store
-        from beable.training.run import train
 
-        tick.begin("reading data")
         data = Store.open(store)
         own = merged(given(config, set), tree_of(OPTIONS, chosen))
         source = {} if as_published is None else source_settings(data.simulator, as_published)
-        run = train(data, output, validated(RunSettings, merged(source, own)), progress=tick, threads=threads)
+        settings = validated(RunSettings, merged(source, own))
+        tick.begin("loading PyTorch")
+        from beable.training.run import train
+
+        run = train(data, output, settings, progress=tick, threads=threads)
     with progress("judging", quiet=json, first="judging the run"):
+        from beable.analysis.evaluation import evaluate as judge
+
         evaluation = judge(run, data, agreement=True)
     _warn(run, evaluation)
     if json:
@@ -217,30 +220,32 @@ def rate_distortion(
     json
         Print results as JSON.
     """
-    with progress("training", quiet=json, first="loading PyTorch") as tick:
-        from beable.analysis.rate_distortion import rate_distortion as trace
-        from beable.analysis.rate_distortion import sweep_settings
-        from beable.datasets.store import Store
-        from beable.files import atomic_write
-        from beable.report.html import render
-        from beable.report.sweep import bands, sweep_answer, sweep_page
-        from beable.training.data import read
-        from beable.training.run import train
+    from beable.datasets.store import Store
 
-        tick.begin("reading data")
+    with progress("training", quiet=json, first="reading data") as tick:
         data, flags = Store.open(store), tree_of(SWEEP_OPTIONS, chosen)
         if "sigma" in flags.get("model", {}):
             flags["model"]["variance"] = "fixed"
-        tree = merged(SWEEP, merged(given(config, set), flags))
-        settings = validated(RunSettings, tree)
-        settings = sweep_settings(settings, betas, settings.training.members)
-        run = train(data, output, settings, progress=tick, threads=threads)
+        asked = validated(RunSettings, merged(SWEEP, merged(given(config, set), flags)))
+        with held_for_training(output):
+            tick.begin("loading PyTorch")
+            from beable.analysis.rate_distortion import sweep_settings
+            from beable.training.run import train
+
+            settings = sweep_settings(asked, betas, asked.training.members)
+            run = train(data, output, settings, progress=tick, threads=threads)
+        from beable.analysis.rate_distortion import rate_distortion as trace
+        from beable.files import write_noted
+        from beable.report.html import render
+        from beable.report.sweep import bands, sweep_answer, sweep_page
+        from beable.training.data import read
+
         tick.begin("measuring the curve")
         curve = trace(run, read(data, run.variables, run.held_rows, run.conditions))
         line = command(["rate-distortion", store.name, "-o", output.name])
         page = sweep_page(run, data, curve, f"Rate and distortion: {store.name}", line)
         html = output / "report.html"
-        atomic_write(html, render(page).encode())
+        write_noted(html, render(page).encode())
     found = bands(curve)
     if json:
         shown = {"bands": found, "members": curve.as_json(), "report": str(html.resolve())}

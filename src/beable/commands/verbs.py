@@ -88,8 +88,8 @@ VERBS = (
     Verb(
         "data verify",
         "",
-        "beable.commands.data:verify",
-        "Read every byte and name what is damaged.",
+        "beable.commands.verify:verify",
+        "The same as verify.",
         "docs/store-format.md",
         ("beable data verify flow.zarr", "beable data verify flow.zarr --json"),
     ),
@@ -131,6 +131,14 @@ VERBS = (
         "Say what a data set, run, study or result file is.",
         LINE,
         ("beable show run", "beable show flow.zarr --json"),
+    ),
+    Verb(
+        "verify",
+        "look",
+        "beable.commands.verify:verify",
+        "Read every byte of a data set, run or study and name what is damaged.",
+        LINE,
+        ("beable verify run", "beable verify flow.zarr --json"),
     ),
     Verb(
         "evaluate",

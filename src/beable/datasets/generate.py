@@ -38,6 +38,7 @@ FAILURE_LIMIT = 0.01
 DEATHS = 3
 UNDER_WAY = 256
 GRACE_SECONDS = 3.0
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_SECONDS = 0.1
 SPARE_BYTES = 16 * 2**20
 
@@ -95,10 +96,11 @@ def generate(
     _check_limit(failure_limit)
     if _is_complete(path, plan):
         report(rows, rows)
+        files.tidy(path)
         return Store.open(path)
     with files.locked(path):
-        refuse_other(path, plan.attributes())
         files.sweep(path)
+        refuse_other(path, plan.attributes())
         create(path, plan)
         job = Job(simulator, seed, Blocks.of(path, plan))
         notes = _complete(job, workers, executor, report, failure_limit)
@@ -243,7 +245,7 @@ class _Stop(AbstractContextManager["_Stop"]):
 
     def __enter__(self) -> "_Stop":
         main = threading.current_thread() is threading.main_thread()
-        wanted = [s for s in (signal.SIGINT, signal.SIGTERM) if main and signal.getsignal(s) != signal.SIG_IGN]
+        wanted = [s for s in STOPS if main and signal.getsignal(s) != signal.SIG_IGN]
         self._before = {s: signal.signal(s, self._ask) for s in wanted}
         return self
 

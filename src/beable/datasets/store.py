@@ -525,18 +525,12 @@ def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _publish(path: Path, given: Snapshots, allow_failed: bool) -> None:
     """Write a store under a temporary name; it gets its own when it is whole."""
-    files.make_folder(path.absolute().parent)
-    folder = files.make_folder(files.temporary(path))
-    try:
+    with files.building(path) as folder:
         create(folder, given.plan)
         blocks = Blocks.of(folder, given.plan)
         notes = {b: _write(blocks, b, given) for b in range(len(blocks))}
         _refuse_failures({r: why for note in notes.values() for r, why in note.failures.items()}, blocks, allow_failed)
         finish(folder, given.plan, notes)
-    except BaseException:
-        files.remove(folder)
-        raise
-    files.publish(folder, path)
 
 
 def _write(blocks: Blocks, block: int, given: Snapshots) -> Note:

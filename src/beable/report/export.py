@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beable.errors import unknown
-from beable.files import atomic_write, make_folder
+from beable.files import make_folder, output
 from beable.report.page import Page
 from beable.report.pictures import saved
 from beable.report.tables import as_csv
@@ -39,5 +39,5 @@ def export(page: Page, folder: Path, formats: Sequence[str] = ("svg",)) -> list[
     files = {f"figure-{i}.{kind}": saved(f.figure, kind) for i, f in enumerate(page.figures(), 1) for kind in formats}
     files |= {f"table-{i}.csv": as_csv(table).encode("utf-8", "replace") for i, table in enumerate(page.tables(), 1)}
     for name, data in files.items():
-        atomic_write(folder / name, data)
+        output(folder / name, data)
     return [folder / name for name in files]

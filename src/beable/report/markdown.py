@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from beable.files import atomic_write, make_folder
+from beable.files import make_folder, output
 from beable.report.page import Cell, Figure, Item, Page, Table, Text
 from beable.report.pictures import saved
 
@@ -36,8 +36,8 @@ def write_markdown(page: Page, path: Path) -> list[Path]:
         make_folder(folder)
     names = [f"figure-{i}.png" for i in range(1, len(figures) + 1)]
     for name, figure in zip(names, figures, strict=True):
-        atomic_write(folder / name, saved(figure.figure, "png"))
-    atomic_write(path, markdown(page, folder.name).encode())
+        output(folder / name, saved(figure.figure, "png"))
+    output(path, markdown(page, folder.name).encode())
     return [path, *(folder / name for name in names)]
 
 

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import DataError, unknown
-from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
+from beable.representations.representation import (
+    Coded,
+    CodeSpec,
+    FloatArray,
+    Representation,
+    Shapes,
+    Snapshots,
+    refuse_larger,
+    rows_of,
+)
 
 SCALINGS = ("none", "channel")
 EPS32 = float(np.finfo(np.float32).eps)
@@ -94,6 +103,11 @@ class Channels:
         """The axes of components as a fitted array, -1 for variables without; nothing where there are none."""
         axes = [self.axes.get(name, -1) for name in self.shapes]
         return {AXES: np.array(axes, np.int64)} if self.axes else {}
+
+    def layout(self, shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        """Shapes of mean and scale of the channels, and of `state`."""
+        axes: dict[str, tuple[int, ...]] = {AXES: (len(shapes),)} if self.axes else {}
+        return axes | {"mean": (self.number, self.pixels), "channel_scale": (self.number,)}
 
     @classmethod
     def restored(cls, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
@@ -249,6 +263,11 @@ class Fields(Representation):
     def state(self) -> dict[str, FloatArray]:
         fitted = {"mean": self.standard.mean, "channel_scale": self.standard.scale, "size": self._size}
         return fitted | self.channels.state()
+
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        refuse_larger(shapes, state)
+        channels = Channels.restored(state, shapes)
+        return channels.layout(shapes) | {"size": (channels.number,)}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.channels = Channels.restored(state, shapes)

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.orders import Configurations
-from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
+from beable.representations.representation import (
+    Coded,
+    CodeSpec,
+    FloatArray,
+    Representation,
+    Shapes,
+    Snapshots,
+    rows_of,
+)
 from beable.representations.scaling import check_box, check_spread
 
 VALUES = ("count", "max", "one")
@@ -96,6 +104,10 @@ class DensityGrid(Representation):
         return np.sort(np.ravel_multi_index(tuple(axes), self.shape), axis=1)
 
     @property
+    def width(self) -> int:
+        return self.number
+
+    @property
     def code(self) -> CodeSpec:
         n = self.number
         return CodeSpec(
@@ -173,6 +185,10 @@ class DensityGrid(Representation):
 
     def state(self) -> dict[str, FloatArray]:
         return {"scale": np.array(self.scale), "size": np.array(self._size)}
+
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        Configurations(shapes)
+        return {"scale": (), "size": ()}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.configurations = Configurations(shapes)

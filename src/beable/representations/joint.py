@@ -11,7 +11,14 @@ import numpy as np
 from beable.errors import unknown
 from beable.representations.orders import OrderName
 from beable.representations.particles import Coordinates, DistanceMatrix
-from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots
+from beable.representations.representation import (
+    Coded,
+    CodeSpec,
+    FloatArray,
+    Representation,
+    Shapes,
+    Snapshots,
+)
 from beable.representations.scaling import Floats, check_scaling
 
 
@@ -106,6 +113,11 @@ class Joint(Representation):
     def state(self) -> dict[str, FloatArray]:
         parts = {"coordinates": self.coordinates, "distances": self.distances}
         return {f"{part}.{name}": v for part, of in parts.items() for name, v in of.state().items()}
+
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        parts = {"coordinates": self.coordinates, "distances": self.distances}
+        wanted = {part: of.layout(_under(part, state), shapes) for part, of in parts.items()}
+        return {f"{part}.{name}": shape for part, named in wanted.items() for name, shape in named.items()}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.coordinates.restore(_under("coordinates", state), shapes)

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError
 from beable.representations.fields import Channels, Standardisation, check_scaling
-from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots
+from beable.representations.representation import (
+    Coded,
+    CodeSpec,
+    FloatArray,
+    Representation,
+    Shapes,
+    Snapshots,
+    refuse_larger,
+)
 
 #: share of the largest energy below which one is rounding: the eigenvalues of thousands of rows round to 1e-14 of it
 RESOLVED = 1e-12
@@ -164,6 +172,16 @@ class Modes(Representation):
         for i, (basis, energies) in enumerate(zip(self.bases, self.energies, strict=True)):
             arrays |= {f"basis.{i}": basis, f"energies.{i}": energies}
         return arrays
+
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        refuse_larger(shapes, state)
+        channels = Channels.restored(state, shapes)
+        blocks, numbers = channels.number if self.separate else 1, channels.number * channels.pixels
+        wanted = channels.layout(shapes)
+        for i in range(blocks):
+            modes = self.modes or len(state[f"energies.{i}"])
+            wanted |= {f"basis.{i}": (numbers // blocks, modes), f"energies.{i}": (modes,)}
+        return wanted
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.channels = Channels.restored(state, shapes)

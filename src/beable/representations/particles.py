@@ -16,7 +16,15 @@ from beable.errors import DataError, UsageError, unknown
 from beable.representations.distance_geometry import classical_scaling, refine
 from beable.representations.orders import Configurations, Order, OrderName
 from beable.representations.orientation import align, settle
-from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots
+from beable.representations.representation import (
+    Coded,
+    CodeSpec,
+    FloatArray,
+    Representation,
+    Shapes,
+    Snapshots,
+    refuse_larger,
+)
 from beable.representations.scaling import Affine, Floats, affine_of, check_scaling
 from beable.representations.spherical import from_spherical, to_spherical
 
@@ -135,12 +143,22 @@ class Coordinates(Representation):
         arrays: dict[str, FloatArray] = dict(self.affine._asdict()) | {"centre": self.centre}
         return arrays | {"size": np.array(self._size)} | _sites(self.order)
 
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        refuse_larger(shapes, state)
+        c = Configurations(shapes)
+        own: dict[str, tuple[int, ...]] = {"offset": (c.numbers,), "scale": (c.numbers,), "centre": (c.dimensions,)}
+        return own | {"size": ()} | _sites_layout(self.order, c)
+
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.configurations = Configurations(shapes)
         self.affine = Affine(np.asarray(state["offset"]), np.asarray(state["scale"]))
         self.centre, self._size = np.asarray(state["centre"]), float(state["size"])
         self.order = Order(self.order.name, state.get("sites"))
         return self
+
+
+def _sites_layout(order: Order, c: Configurations) -> dict[str, tuple[int, ...]]:
+    return {"sites": (c.particles, c.dimensions)} if order.name == "assignment" else {}
 
 
 def _sites(order: Order) -> dict[str, FloatArray]:
@@ -309,6 +327,13 @@ class DistanceMatrix(Representation):
     def state(self) -> dict[str, FloatArray]:
         arrays: dict[str, FloatArray] = dict(self.affine._asdict()) | {"mean": self.mean}
         return arrays | {"size": np.array(self._size)} | _sites(self.order)
+
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        refuse_larger(shapes, state)
+        c = Configurations(shapes)
+        pairs = c.particles * (c.particles - 1) // 2
+        own = {"offset": (pairs,), "scale": (pairs,), "mean": (c.particles, c.dimensions), "size": ()}
+        return own | _sites_layout(self.order, c)
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.configurations = Configurations(shapes)

@@ -11,6 +11,7 @@ with s the scale of each channel; a density over c and r becomes one over y by s
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from beable.errors import DataError
 
 FloatArray = NDArray[np.floating]
 Snapshots = Mapping[str, FloatArray]
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Coded(NamedTuple):
@@ -79,6 +81,11 @@ class Representation(ABC):
     def code(self) -> CodeSpec:
         """What codes look like, once fitted."""
 
+    @property
+    def width(self) -> int:
+        """How many numbers a code has."""
+        return self.code.group.size
+
     @abstractmethod
     def transform(self, snapshots: Snapshots) -> Coded:
         """Codes of snapshots, each variable (rows, ...)."""
@@ -99,9 +106,32 @@ class Representation(ABC):
     def state(self) -> dict[str, FloatArray]:
         """The fitted arrays, by name."""
 
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        """Names and shapes that `state` must have; numbers that training rows decided are taken from it.
+
+        Args:
+            state: fitted arrays that may come from elsewhere; memory is asked for no more than they take.
+            shapes: of one row of each variable.
+
+        Raises:
+            DataError: no such variables can be represented, or they cannot have left arrays of this size.
+        """
+        return {name: array.shape for name, array in state.items()}
+
     @abstractmethod
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         """Take fitted arrays back, for variables of the given shapes of one row."""
+
+
+def refuse_larger(shapes: Shapes, state: Mapping[str, FloatArray]) -> None:
+    """Refuse variables with more numbers than fitted arrays hold, one for each of them.
+
+    Raises:
+        DataError: there are more.
+    """
+    numbers, held = sum(prod(shape) for shape in shapes.values()), sum(array.size for array in state.values())
+    if numbers > held:
+        raise DataError(f"variables of {numbers} numbers, arrays of {held}")
 
 
 def rows_of(snapshots: Snapshots) -> int:

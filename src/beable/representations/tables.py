@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from beable.errors import DataError, UsageError, unknown
-from beable.representations.representation import Coded, CodeSpec, FloatArray, Representation, Snapshots, rows_of
+from beable.representations.representation import (
+    Coded,
+    CodeSpec,
+    FloatArray,
+    Representation,
+    Shapes,
+    Snapshots,
+    refuse_larger,
+    rows_of,
+)
 
 Floats = NDArray[np.float64]
 SCALINGS = ("deviation", "range", "maximum", "none")
@@ -395,6 +404,12 @@ class Table(Representation):
 
     def state(self) -> dict[str, FloatArray]:
         return {"offset": self.offset, "scale": self.scale, "size": self._size}
+
+    def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        refuse_larger(shapes, state)
+        self._lay_out(shapes)
+        columns = sum(len(column.names) for column in self.columns.values())
+        return {"offset": (columns,), "scale": (columns,), "size": (int((np.asarray(state["scale"]) > 0).sum()),)}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self._lay_out(shapes)

@@ -119,13 +119,11 @@ def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
     arrays: dict[str, Any] = {}
     plain = encode(answer, context.code.answer, arrays)
     final = _folder(context)
-    files.make_folder(final.parent)
-    folder = files.make_folder(files.temporary(final))
-    files.write_json(folder / "answer.json", plain)
-    files.write_arrays(folder / "arrays.safetensors", arrays)
-    files.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds, "made": made()})
-    files.remove(final)
-    files.publish(folder, final)
+    with files.building(final) as folder:
+        files.write_json(folder / "answer.json", plain)
+        files.write_arrays(folder / "arrays.safetensors", arrays)
+        files.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds, "made": made()})
+        files.remove(final)
 
 
 def load(context: Context) -> Answered:

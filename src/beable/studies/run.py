@@ -10,6 +10,7 @@
       answers/<part>/       what the measure of each part found
       results.json          every number of the report
       report.html           the page
+      pages.json            sizes and sha256 of the three files above that are no artefacts of their own
 """
 
 import json
@@ -22,14 +23,14 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beable import files
 from beable.analysis.convergence import converged
 from beable.console.progress import told
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
-from beable.errors import DataError, UsageError
+from beable.errors import CorruptError, DataError, UsageError
 from beable.studies.answers import Answered, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.claims import claims_of
@@ -101,22 +102,80 @@ def run_study(
     check(study)
     check_files(study, present)
     possible = _possible(study, present)
-    files.make_folder(out)
     asked = {
         "study": study.model_dump(mode="json"),
         "preset": preset,
         "files": sorted(present),
         "changes": changes or {},
     }
-    files.write_json(out / "study.json", asked)
-    _make_all_data(possible, out, present, workers, stage)
-    with stage("training") as progress:
-        train_arms(possible, out, workers, progress)
-    with stage("measures") as progress:
-        _measure(possible, out, workers, progress)
-    finished = read_study(out)
-    files.write_json(out / "results.json", finished.results)
+    with files.locked(out):
+        files.sweep(out)
+        _write_noted(out / "study.json", asked)
+        _make_all_data(possible, out, present, workers, stage)
+        with stage("training") as progress:
+            train_arms(possible, out, workers, progress)
+        with stage("measures") as progress:
+            _measure(possible, out, workers, progress)
+        finished = read_study(out)
+        _write_noted(out / "results.json", finished.results)
     return finished
+
+
+def _write_noted(path: Path, value: Mapping[str, Any]) -> None:
+    files.write_noted(path, files.encode_json(value, path))
+
+
+class Asked(NamedTuple):
+    """What a study's folder was asked for.
+
+    Args:
+        whole: the study.
+        study: the same without the parts that need files that were not given.
+        preset: whose settings they are.
+        command: that repeats it.
+        files: names of the files that were given.
+    """
+
+    whole: Study
+    study: Study
+    preset: str
+    command: str
+    files: list[str]
+
+
+class _Request(BaseModel):
+    """The form of ``study.json``."""
+
+    model_config = ConfigDict(strict=True)
+
+    study: dict[str, Any]
+    preset: str
+    files: list[str]
+    changes: dict[str, Any]
+
+
+def asked_of(out: Path) -> Asked:
+    """What a study's folder was asked for.
+
+    Raises:
+        UsageError: the folder of no study.
+        CorruptError: a request of another form.
+        DataError: a study that cannot be.
+    """
+    path = out / "study.json"
+    if not path.exists():
+        raise UsageError(f"{out}: no study.json there: give the folder of a study that was run")
+    tree = files.read_json(path)
+    try:
+        request = _Request.model_validate(tree)
+    except ValidationError as error:
+        raise CorruptError(f"{path}: {first_problem(error)}: run the study again") from None
+    try:
+        whole = Study.model_validate(request.study)
+    except ValidationError as error:
+        raise DataError(f"{path}: {first_problem(error)}: run the study again") from None
+    study = whole.without(set(whole.files) - set(request.files))
+    return Asked(whole, study, request.preset, _command(whole, tree), request.files)
 
 
 def read_study(out: Path) -> Finished:
@@ -126,14 +185,7 @@ def read_study(out: Path) -> Finished:
         UsageError: the folder of no study.
         DataError: answers that are missing, or that other runs, options or code gave.
     """
-    if not (out / "study.json").exists():
-        raise UsageError(f"{out}: no study.json there: give the folder of a study that was run")
-    asked = files.read_json(out / "study.json")
-    try:
-        whole = Study.model_validate(asked["study"])
-    except ValidationError as error:
-        raise DataError(f"{out / 'study.json'}: {first_problem(error)}: run the study again") from None
-    study, command = whole.without(set(whole.files) - set(asked["files"])), _command(whole, asked)
+    whole, study, preset, command, given = asked_of(out)
     contexts = [Context(study, part, out) for part in study.parts]
     missing = [context.part.name for context in contexts if not is_kept(context)]
     if missing:
@@ -144,12 +196,12 @@ def read_study(out: Path) -> Finished:
     store, answers = Store.open(data_path(out)), [load(context) for context in contexts]
     runs = {arm.name: Run.load(run_path(out, arm.name)) for arm in _trained(study)}
     lacking = {
-        part.title: sorted({whole.datasets[name].file for name in whole.data_of(part)} - {"", *asked["files"]})
+        part.title: sorted({whole.datasets[name].file for name in whole.data_of(part)} - {"", *given})
         for part in whole.parts
         if part not in study.parts
     }
-    results = results_of(study, asked["preset"], store, runs, answers)
-    return Finished(study, asked["preset"], command, store, runs, lacking, answers, results)
+    results = results_of(study, preset, store, runs, answers)
+    return Finished(study, preset, command, store, runs, lacking, answers, results)
 
 
 def _command(study: Study, asked: Mapping[str, Any]) -> str:

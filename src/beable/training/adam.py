@@ -33,6 +33,10 @@ class Adam:
         self.parameters = list(parameters)
         self.state: list[dict[str, Tensor]] = [{} for _ in self.parameters]
 
+    def moments(self) -> list[dict[str, Tensor]]:
+        """The step and the moments of every parameter; zeros, which do not change what follows, before its first."""
+        return [self.state[i] or self._begin(i) for i in range(len(self.parameters))]
+
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for p in self.parameters:

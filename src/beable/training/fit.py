@@ -5,6 +5,7 @@ that was stopped anywhere and taken up again ends with the same bits as one that
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from math import cos, pi
 
@@ -77,12 +78,6 @@ class Best:
         """Everything by name, for a checkpoint."""
         named = {name: value for name, value in vars(self).items() if name != "parameters"}
         return named | {str(i): p for i, p in enumerate(self.parameters)}
-
-    @classmethod
-    def of_tensors(cls, tensors: dict[str, Tensor]) -> "Best":
-        """What `tensors` gave, again."""
-        numbered = [tensors[str(i)] for i in range(sum(name.isdigit() for name in tensors))]
-        return cls(**{name: t for name, t in tensors.items() if not name.isdigit()}, parameters=numbered)
 
 
 class Fit:
@@ -360,6 +355,13 @@ class Fit:
         w, labels = weights(self.vae, self.objective.scale), self.objective.labels
         loss = held.total + self.beta * w.rate * (train.rate - held.rate)
         return loss + w.labels * labels.weight * train.terms["labels"] if labels and self.labels else loss
+
+    def first_record(self) -> dict[str, Tensor]:
+        """What a record would hold now, by name; nothing is kept of it."""
+        probe = copy(self)
+        probe.history, probe.best = History(), self._first_best()
+        probe._record()
+        return {name: values[0] for name, values in probe.history.terms.items()}
 
     def _keep_best(self, training: Tensor, held: Tensor) -> None:
         """Take parameters of members that improved, or whose objective is another one than that of their best."""

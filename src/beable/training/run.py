@@ -4,12 +4,13 @@
 
     run/
       request.json         what was asked: settings, store, threads; written first, once it is found possible
-      checkpoints/         step-00000400/ {state.safetensors, step.json, manifest.json}; gone when the run is whole
+      checkpoints/         of a training under way, see `beable.training.checkpoint`; gone when the run is whole
       state.safetensors    parameters ("vae/...") and fitted representation ("representation/...")
       history.safetensors  recorded steps and terms, (records, members)
       run.json             everything else: settings, shapes, rows, versions
       manifest.json        names, sizes and sha256 of all these; written last
       report.html          a page of the run, if one was made; not a part of it, as any other file in ``PAGES``
+      pages.json           sizes and sha256 of such pages
 
 The manifest makes the run: a folder without one is a training under way, which the same request takes up again.
 """
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from time import monotonic, process_time
+from time import process_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,13 +40,14 @@ from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, 
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import CodeSpec
 from beable.settings import validated
-from beable.training.adam import Adam
+from beable.training.checkpoint import Saver, arrays, history_arrays, restore
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
-from beable.training.fit import Best, Fit, History
+from beable.training.fit import Fit
 from beable.training.labels import Labels, few_labels, label_batches
 from beable.training.place import place_of
+from beable.training.record import checked, model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
@@ -56,10 +58,12 @@ from beable.vae.vae import VAE, Rows
 from beable.verdicts import Verdict
 
 KIND, VERSION = "beable-run", 1
-CHECKPOINT_KIND = "beable-checkpoint"
 CHECKPOINT_SECONDS = 5.0
+CHECKPOINTS = "checkpoints"
 #: pages about a run that may lie in its folder
 PAGES = ("report.html", "report.pdf")
+#: what else may lie there without being a part of the run
+BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
@@ -312,18 +316,46 @@ class Run:
         """
         path = Path(path)
         manifest = files.check(path, KIND, VERSION)
-        problems = files.verify(path, PAGES)
+        problems = files.verify(path, BESIDE)
         if problems:
             raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
         about = files.read_json(path / "run.json")
-        arrays = files.read_arrays(path / "state.safetensors")
-        settings = RunSettings.model_validate_json(json.dumps(about["settings"]))
+        settings = checked(about, path / "run.json")
+        _refuse_manifest(manifest, path)
+        state = path / "state.safetensors"
+        arrays = files.read_arrays(state)
         shapes = {name: about["shapes"][name] for name in about["variables"]}
-        representation = _make_representation(settings).restore(_under("representation", arrays), shapes)
-        vae = VAE(representation.code, settings.model, Noise(settings.training.seed, about["members"], "start", 1))
-        _load_parameters(vae, _under("vae", arrays), path)
+        representation = restored(_make_representation(settings), _under("representation", arrays), shapes, state)
+        vae = model(representation, settings, _under("vae", arrays), state)
         history = files.read_arrays(path / "history.safetensors")
+        refuse_history(history, settings, about["steps"], path / "history.safetensors")
         return cls(vae, representation, history, about, manifest)
+
+
+def verify(path: Path | str) -> list[str]:
+    """Read every file of a run, and those of its pages that are named.
+
+    Returns:
+        One line for each problem, with the file and what to do about it; none when the run is whole.
+    """
+    path = Path(path)
+    lines = files.verify(path, BESIDE)
+    problems = [f"{path}: {line}: fetch the run again or repeat the training" for line in lines]
+    problems += [f"{path}: {line}: make the page again" for line in files.verify_noted(path)]
+    if not lines:
+        try:
+            Run.load(path)
+        except CorruptError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _refuse_manifest(manifest: files.Manifest, path: Path) -> None:
+    """Refuse a manifest that lacks what a run is asked for."""
+    spent = manifest.about.get("cpu_seconds")
+    missing = {"state.safetensors", "history.safetensors", "run.json"} - manifest.files.keys()
+    if missing or type(spent) not in (int, float) or not isinstance(manifest.about.get("made", {}), dict):
+        raise CorruptError(f"{path}: the manifest is not one of a run: fetch the run again or repeat the training")
 
 
 def train(
@@ -368,10 +400,13 @@ def train(
     settings = settled(settings, store)
     request = _request(store, settings, threads)
     say = told(progress).begin
+    if _is_finished(path, request):
+        files.tidy(path, CHECKPOINTS)
+        return Run.load(path)
     with _threads(threads), files.locked(path):
+        files.sweep(path)
         if files.claim(path, "training", request, path / "request.json") and (path / files.MANIFEST).exists():
             return Run.load(path)
-        files.sweep(path)
         started = process_time()
         choice = representation_choice(settings)
         say("looking at the data")
@@ -382,8 +417,8 @@ def train(
         say(f"making the start ({settings.training.start})")
         fit = first_step(data, store, settings)
         files.write_json(path / "request.json", request)
-        spent = _restore(fit, path / "checkpoints") + process_time() - started
-        saver = _Saver(path / "checkpoints", save_every, spent)
+        spent = restore(fit, path / CHECKPOINTS) + process_time() - started
+        saver = Saver(path / CHECKPOINTS, save_every, spent)
         start_again = partial(first_step, data, store, settings)
         again = Restarts(settings.training, settings.objective.reconstruction_steps, start_again)
 
@@ -397,6 +432,15 @@ def train(
         )
         _finish(path, fit, data, about, saver.spent())
     return Run.load(path)
+
+
+def _is_finished(path: Path, request: Mapping[str, Any]) -> bool:
+    """Whether this very training stands there whole, so that nothing is written and no lock is needed.
+
+    Raises:
+        OutputError: another one does.
+    """
+    return (path / files.MANIFEST).exists() and files.claim(path, "training", request, path / "request.json")
 
 
 def settled(settings: RunSettings, store: Store) -> RunSettings:
@@ -546,126 +590,17 @@ def first_step(
     return Fit(vae, batches, held, settings.objective, t, penalty, labels)
 
 
-class _Saver:
-    """Writes a checkpoint when the last one is old enough, and keeps the newest two."""
-
-    def __init__(self, folder: Path, every: float, spent: float) -> None:
-        self.folder, self.every = folder, every
-        self.last, self.offset = monotonic(), spent - process_time()
-
-    def spent(self) -> float:
-        """CPU seconds of the training so far, interruptions included."""
-        return self.offset + process_time()
-
-    def __call__(self, fit: Fit) -> None:
-        if monotonic() - self.last < self.every or not fit.finite():
-            return
-        _checkpoint(fit, self.folder, self.spent())
-        for old in _steps(self.folder)[:-2]:
-            files.remove(old)
-        self.last = monotonic()
-
-
-def _steps(folder: Path) -> list[Path]:
-    """Checkpoints in the order of their steps."""
-    return sorted(folder.glob("step-*"))
-
-
-def _checkpoint(fit: Fit, folder: Path, spent: float) -> None:
-    """Write all that a training needs to go on bit for bit."""
-    files.make_folder(folder)
-    final = folder / f"step-{fit.step:08d}"
-    temporary = files.make_folder(files.temporary(final))
-    arrays = _arrays("vae", fit.vae.state_dict()) | {"beta": fit.beta.cpu().numpy()}
-    arrays["restarted"] = fit.restarted.numpy()
-    if fit.sub_beta is not None:
-        arrays["sub_beta"] = fit.sub_beta.cpu().numpy()
-    for optimiser, adam in _optimisers(fit).items():
-        for i, moments in enumerate(adam.state):
-            arrays |= _arrays(f"{optimiser}/{i}", moments)
-    if fit.regulariser is not None:
-        arrays |= _arrays("regulariser", fit.regulariser.state_dict())
-    arrays |= _arrays("best", fit.best.tensors)
-    files.write_arrays(temporary / "state.safetensors", arrays)
-    files.write_arrays(temporary / "history.safetensors", _history_arrays(fit.history))
-    files.write_json(temporary / "step.json", {"step": fit.step, "cpu_seconds": spent})
-    files.seal(temporary, CHECKPOINT_KIND, VERSION, {"step": fit.step})
-    files.publish(temporary, final)
-
-
-def _arrays(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, FloatArray]:
-    """Named tensors as arrays whose names start with prefix/."""
-    return {f"{prefix}/{name}": t.cpu().numpy() for name, t in tensors.items()}
-
-
-def _restore(fit: Fit, folder: Path) -> float:
-    """Take up the newest checkpoint that is whole; CPU seconds spent until then, 0 without one."""
-    for path in reversed(_steps(folder)):
-        if not files.verify(path):
-            return _take_up(fit, path)
-    return 0.0
-
-
-def _take_up(fit: Fit, path: Path) -> float:
-    arrays = files.read_arrays(path / "state.safetensors")
-    about = files.read_json(path / "step.json")
-    _load_parameters(fit.vae, _under("vae", arrays), path)
-    fit.step, fit.beta = about["step"], _placed(arrays["beta"], fit)
-    fit.restarted = torch.from_numpy(arrays["restarted"].copy())
-    if fit.sub_beta is not None:
-        fit.sub_beta = _placed(arrays["sub_beta"], fit)
-    for optimiser, adam in _optimisers(fit).items():
-        for i in range(len(adam.parameters)):
-            moments = _under(f"{optimiser}/{i}", arrays)
-            adam.state[i] = {k: _placed(v, fit) for k, v in moments.items()}
-    if fit.regulariser is not None:
-        _load_parameters(fit.regulariser, _under("regulariser", arrays), path)
-    fit.best = Best.of_tensors({name: _placed(a, fit) for name, a in _under("best", arrays).items()})
-    fit.history = _history(files.read_arrays(path / "history.safetensors"))
-    return float(about["cpu_seconds"])
-
-
-def _placed(array: FloatArray, fit: Fit) -> torch.Tensor:
-    """An array as a tensor where the training computes."""
-    return torch.from_numpy(array.copy()).to(fit.device)
-
-
-def _optimisers(fit: Fit) -> dict[str, Adam]:
-    """What a checkpoint calls the optimisers of the VAE and of the regulariser's own network."""
-    return {"adam": fit.adam, "rival-adam": fit.rival_adam}
-
-
-def _load_parameters(network: torch.nn.Module, arrays: Mapping[str, FloatArray], path: Path) -> None:
-    """Put arrays into a network, after their names and shapes were found to be its own."""
-    wanted = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-    found = {name: a.shape for name, a in arrays.items()}
-    if wanted != found:
-        names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
-        raise CorruptError(f"{path}: {names[0]} is not as the settings say: fetch the run again or repeat the training")
-    network.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in arrays.items()})
-
-
 def _under(prefix: str, arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """The arrays whose names start with prefix/, without it."""
     return {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
 
 
-def _history_arrays(history: History) -> dict[str, FloatArray]:
-    terms = {name: torch.stack(values).numpy() for name, values in history.terms.items()}
-    return {"step": np.asarray(history.steps, np.int64), **terms}
-
-
-def _history(arrays: Mapping[str, FloatArray]) -> History:
-    terms = {name: list(torch.from_numpy(a.copy())) for name, a in arrays.items() if name != "step"}
-    return History([int(s) for s in arrays["step"]], terms)
-
-
 def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cpu_seconds: float) -> None:
     """Write the run; the manifest last."""
-    arrays = _arrays("vae", fit.vae.state_dict())
-    arrays |= {f"representation/{k}": v for k, v in data.representation.state().items()}
-    files.write_arrays(path / "state.safetensors", arrays)
-    files.write_arrays(path / "history.safetensors", _history_arrays(fit.history))
+    state = {f"vae/{name}": array for name, array in arrays(fit.vae.state_dict()).items()}
+    state |= {f"representation/{k}": v for k, v in data.representation.state().items()}
+    files.write_arrays(path / "state.safetensors", state)
+    files.write_arrays(path / "history.safetensors", history_arrays(fit.history))
     about = {
         **request,
         "members": fit.vae.members,
@@ -683,5 +618,5 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         | {"python": platform.python_version()},
     }
     files.write_json(path / "run.json", about)
-    files.remove(path / "checkpoints")
-    files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()})
+    files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()}, beside=BESIDE)
+    files.remove(path / CHECKPOINTS)  # not before the run is whole

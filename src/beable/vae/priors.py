@@ -61,7 +61,7 @@ class Gaussian(Prior):
     def __init__(self, latents: int, noise: Noise, variances: Sequence[float] | None = None) -> None:
         super().__init__()
         values = torch.ones(latents) if variances is None else torch.tensor(variances, dtype=torch.float32)
-        if values.shape != (latents,) or not bool((values > 0).all()):
+        if values.shape != (latents,) or not all(v > 0 for v in variances or ()):
             raise UsageError(f"the prior needs {latents} positive variances, got {variances!r}: one for each latent")
         self.log_std: Tensor
         self.register_buffer("log_std", (0.5 * values.log()).expand(len(noise.members), 1, latents).clone())

@@ -398,9 +398,7 @@ def _variables(unit: Mapping[str, str]) -> tuple[Variable, ...]:
 
 def _publish(path: Path, plan: Plan, table: PackingTable, about: Mapping[str, object]) -> None:
     """Write the store under a temporary name; it gets its own when it is whole."""
-    files.make_folder(path.absolute().parent)
-    folder = files.make_folder(files.temporary(path))
-    try:
+    with files.building(path) as folder:
         create(folder, plan)
         blocks = Blocks.of(folder, plan)
         arrays = {v.name: getattr(table, v.name) for v in plan.variables}
@@ -408,7 +406,3 @@ def _publish(path: Path, plan: Plan, table: PackingTable, about: Mapping[str, ob
         parts = {b: slice(*blocks.range(b)) for b in range(len(blocks))}
         notes = {b: blocks.write(b, values[p], {n: a[p] for n, a in arrays.items()}) for b, p in parts.items()}
         finish(folder, plan, notes, about)
-    except BaseException:
-        files.remove(folder)
-        raise
-    files.publish(folder, path)

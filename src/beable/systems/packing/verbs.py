@@ -161,15 +161,15 @@ def _check_names(output: Path | None, picture: Path | None, force: bool) -> None
 
 
 def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
-    from beable.files import atomic_write
+    from beable.files import output as write
     from beable.report.pictures import saved
     from beable.systems.packing.figures.spheres import packing
 
     if output is not None:
-        atomic_write(output, _xyz(packed).encode())
+        write(output, _xyz(packed).encode())
     if picture is not None:
         drawn = packing(packed.positions, packed.radii, packed.box, component=packed.component)
-        atomic_write(picture, marked_png(saved(drawn, "png")))
+        write(picture, marked_png(saved(drawn, "png")))
 
 
 def _xyz(packed: "Packed") -> str:
