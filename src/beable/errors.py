@@ -107,4 +107,4 @@ def near(name: str, known: Sequence[str]) -> str | None:
     alike = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
     begun = [k for k in known if k.lower().startswith(word)] if len(word) > 1 else []
     parts = [k for k in known if word in k.lower()] if len(word) > 2 else []
-    return next(iter([*alike, *begun, *parts]), None)
+    return next(iter([*begun, *alike, *parts]), None)

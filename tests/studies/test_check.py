@@ -55,7 +55,7 @@ MISTAKES = {
     ),
     '[data]\nsimulator = "lennard-jones"': (
         '[data]\nsimulator = "darcy"',
-        "unknown measure of part walk 'probing': known: mixture",
+        "unknown measure of part walk 'probing': known: ablation, ",
     ),
     "[[parts.expected]]": (
         '[[parts.counts]]\narm = "two"\nmeasure = "good"\ncount = 1\ntrials = 2\nwords = "some"\n[[parts.expected]]',

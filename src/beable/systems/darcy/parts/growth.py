@@ -115,7 +115,7 @@ class Growth:
         fits = f"five blocks of {near[0]} layers have {self.five[near[0]]:,}" if near else "no reading comes near"
         evidence = f"the released code's network of growth 4 has {self.full[4]:,}; {fits}"
         words = "the network has around 800,000 parameters (4.3)"
-        return Claim("4", words, "around 800,000", f"{self.full[4]:,}", None, verdict, evidence)
+        return Claim("3", words, "around 800,000", f"{self.full[4]:,}", None, verdict, evidence)
 
     def _added(self) -> Claim:
         coded, stated = self.prior
