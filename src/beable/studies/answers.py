@@ -29,7 +29,7 @@ from beable.system import SYSTEMS
 KIND, VERSION = "answer", 1
 #: folders and files of the package, and of a system, that only show answers, or are no part of them
 SHOWING = ("report", "commands", "console", "cli.py", "systems")
-SHOWING_OF_SYSTEM = ("figures", "findings.py", "page", "page.py", "tables", "verbs.py")
+SHOWING_OF_SYSTEM = ("figures", "findings.py", "page", "page.py", "pages", "tables", "verbs.py")
 
 
 class Answered(NamedTuple):

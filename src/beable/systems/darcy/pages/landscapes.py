@@ -54,7 +54,7 @@ def _barrier_words(a: Landscapes) -> str:
     heights = {how: float(found.barrier()[0]) for how, found in a.between.items()}
     raw, least = heights["none"], min(heights, key=lambda how: heights[how])
     words = (
-        f"Between the solutions furthest from and nearest to the factors stands a barrier of {number(raw)} {PER_PIXEL}"
+        f"Between the solutions nearest to and furthest from the factors stands a barrier of {number(raw)} {PER_PIXEL}"
     )
     if a.barriers["none"].answer is not True:
         return f"Whether a barrier stands between two solutions: {a.barriers['none'].word}."
