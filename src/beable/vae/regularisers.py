@@ -22,7 +22,8 @@ from beable.vae.distributions import Noise, Normal
 from beable.vae.networks import MLP
 
 Draw = Callable[[int], Tensor]
-MOST_ROWS = 64  # whose combinations are looked at: their cost grows with the third power
+#: rows whose pairs, and whose combinations, are looked at: their cost grows with the second and third power
+MOST_PAIRED, MOST_COMBINED = 128, 64
 
 
 class Regulariser(nn.Module):
@@ -73,7 +74,15 @@ class TotalCorrelation(Regulariser):
         self.register_buffer("rows", torch.tensor([float(n) for n in rows]))
 
     def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
-        return total_correlation(q, z, self.rows)
+        few = spread(z, MOST_PAIRED)
+        some = Normal(q.mean[:, few], q.log_std.expand_as(q.mean)[:, few])
+        return total_correlation(some, z[:, few], self.rows)
+
+
+def spread(z: Tensor, most: int) -> Tensor:
+    """Numbers of evenly spaced rows of (members, rows, latents), at most so many."""
+    few = min(z.shape[1], most)
+    return torch.arange(few) * z.shape[1] // few
 
 
 def total_correlation(q: Normal, z: Tensor, rows: Tensor) -> Tensor:
@@ -151,7 +160,8 @@ class MMD(Regulariser):
     term = "mmd"
 
     def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
-        return mean_discrepancy(z, draw(z.shape[1]).to(z))
+        some = z[:, spread(z, MOST_PAIRED)]
+        return mean_discrepancy(some, draw(some.shape[1]).to(z))
 
 
 def mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:
@@ -181,8 +191,7 @@ class Hausdorff(Regulariser):
     term = "hausdorff"
 
     def forward(self, q: Normal, z: Tensor, draw: Draw, noise: Noise) -> Tensor:
-        few = min(z.shape[1], MOST_ROWS)
-        return support_distance(z[:, torch.arange(few) * z.shape[1] // few])
+        return support_distance(z[:, spread(z, MOST_COMBINED)])
 
 
 def support_distance(z: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def test_verdicts_follow_the_numbers():
     assert [c.verdict for c in answer(1, 40).claims] == ["differs", "reproduced"]
     few = Beyond({"a": arm("random start", 40, 4), "b": arm("support start", 1, 4)}, {}, "correlated")
     assert {c.verdict for c in few.claims} == {"cannot be told apart"}
-    three = replace(few, arms={"a": arm("ICA start", 1, law="mixture, 3 factors")}, judged="more-factors")
+    three = replace(few, arms={"a": arm("support start", 1, law="mixture, 3 factors")}, judged="more-factors")
     assert [c.verdict for c in three.claims] == ["differs"]
 
 
