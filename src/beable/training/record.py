@@ -290,7 +290,8 @@ def refuse_history(history: Mapping[str, FloatArray], settings: RunSettings, ste
         raise CorruptError(f"{path}: step does not hold the {len(expected)} recorded steps of the training: {RESTORE}")
     terms = {name for name in history if name != "step"}
     halves = [{name.removeprefix(f"{side}/") for name in terms if name.startswith(f"{side}/")} for side in SIDES]
-    missing = (halves[0] ^ halves[1]) | (NEEDED - halves[0]) | ({"beta"} - terms)
+    training = {"labels"} if settings.objective.labels is not None else set()  # held-out rows have none
+    missing = ((halves[0] - training) ^ halves[1]) | ((NEEDED | training) - halves[0]) | ({"beta"} - terms)
     if missing:
         raise CorruptError(f"{path}: {min(missing)} is missing: {RESTORE}")
     shape = (len(expected), settings.training.members)
