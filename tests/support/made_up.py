@@ -99,7 +99,8 @@ def foreign(page: Page, other: Page, finished: Any, constants: tuple[float, ...]
     """
     results, study = as_plain(finished.results), finished.study.model_dump(mode="json")
     counts = {x for x in numbers_of(results) if float(x).is_integer()}
-    facts = list(numbers_of({k: results[k] for k in ("arms", "expected", "counts", "rows", "seed")}))
+    kept = ("arms", "expected", "counts", "rows", "seed", "cpu_seconds")
+    facts = list(numbers_of({k: results[k] for k in kept}))
     known = [*facts, *_in_words(results), *numbers_of(study), *constants, 0.0, 1.0]
     found = []
     for ours, theirs in zip(page.prose(), other.prose(), strict=True):

@@ -199,7 +199,7 @@ def test_one_label_will_do_where_centre_and_spread_are_known(store):
 
 def test_training_by_equation_28_is_stopped_with_the_reason(store, tmp_path):
     asked = settings({"names": ["a", "b"], "number": 12, "rule": "density"}, members=2, steps=400)
-    with pytest.raises(DivergedError, match=r"falls without bound, because −KL .* objective.labels.rule = 'labels'"):
+    with pytest.raises(DivergedError, match=r"falls without bound, because −KL .* objective.labels.rule to 'labels'"):
         train(store, tmp_path / "run", asked)
 
 

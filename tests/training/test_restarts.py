@@ -10,6 +10,7 @@ import torch
 from beable import RunSettings, Store, train
 from beable.errors import UsageError
 from beable.settings import merged, validated
+from beable.training import checkpoint
 from beable.training import run as running
 from beable.training.restarts import settings_of
 
@@ -87,9 +88,9 @@ def test_a_training_that_was_killed_after_a_restart_ends_with_the_same_bits(wave
             kept(fit, folder, spent)
             raise KilledError
 
-    kept = running._checkpoint
+    kept = checkpoint.save
     with monkeypatch.context() as patched:
-        patched.setattr(running, "_checkpoint", killed)
+        patched.setattr(checkpoint, "save", killed)
         with pytest.raises(KilledError):
             trained(waves, tmp_path / "run", every=0.0, restarts=2, restart_after=100)
     resumed = trained(waves, tmp_path / "run", restarts=2, restart_after=100)

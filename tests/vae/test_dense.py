@@ -189,7 +189,7 @@ def test_a_few_steps_lower_the_loss(small):
     found = []
     for steps in (0, 15):
         for _ in range(steps):
-            fit._advance()
+            fit.advance()
         fit.vae.train()
         found.append(fit._elbo(fit.batches.everything(), noise).total.detach())
     assert (found[1] < found[0] - 30).all()
@@ -222,12 +222,12 @@ def test_the_best_record_has_its_own_running_statistics(small, keep):
     """Parameters of one step with the statistics of another would be a network that nobody judged."""
     fit = fitted(small, steps=6, keep=keep)
     for _ in range(4):
-        fit._advance()
-    kept = [t.detach().clone() for t in fit._kept]
+        fit.advance()
+    kept = [t.detach().clone() for t in fit.kept]
     fit.best.loss.fill_(-1e30)
     fit.best.parameters = [t.clone() for t in kept]
     fit.run()
-    same = [torch.equal(a, b) for a, b in zip(kept, fit._kept, strict=True)]
+    same = [torch.equal(a, b) for a, b in zip(kept, fit.kept, strict=True)]
     assert all(same) if keep == "best" else not any(same[-len(fit.vae.statistics) :])
 
 

@@ -258,7 +258,9 @@ def test_posterior_and_prior_both_pay():
     ):
         assert changed[0] == near[0]
         assert changed[1] > 100 * near[1]
-    sampled = vae.decoder.location(vae.prior.sample(40, Noise(1, range(2))), rows.conditions.expand(2, -1, -1))
+    sampled = vae.decoder.location(
+        vae.prior.sample(40, Noise(1, range(2)), vae.encoder), rows.conditions.expand(2, -1, -1)
+    )
     np.testing.assert_allclose(near, torch.cat([made(location), made(sampled)], 1).mean(1), rtol=1e-5)
 
 
@@ -271,7 +273,7 @@ def test_samples_are_matched_at_the_conditions_of_the_batch():
     terms = of_batch(vae, made, rows, location)
     assert list(terms) == ["penalty", "mismatch"]
     known = rows.conditions[:16].expand(2, -1, -1)
-    sampled = vae.decoder.location(vae.prior.sample(16, Noise(1, range(2))), known)
+    sampled = vae.decoder.location(vae.prior.sample(16, Noise(1, range(2)), vae.encoder), known)
     np.testing.assert_allclose(terms["mismatch"], 3 * made.mismatch(sampled, known), rtol=1e-5)
     assert list(of_batch(vae, made, rows, location, moment=False)) == ["penalty"]
 

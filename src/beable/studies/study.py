@@ -307,7 +307,10 @@ class Study(BaseModel):
 
         def of_preset(kind: str, tree: Any) -> Any:
             known = self._names().get(kind)
-            return tree if known is None else chosen(kind, _for_each(tree, known, f"entry of {kind} in a preset"))
+            if known is None:
+                return tree
+            there = {name: value for name, value in tree.items() if fnmatch.filter(known, name)}
+            return chosen(kind, _for_each(there, known, f"entry of {kind} in a preset"))
 
         presets = {
             name: {key: of_preset(key, value) for key, value in preset.items()} for name, preset in self.presets.items()

@@ -90,5 +90,5 @@ def lost(settings: LabelSettings, terms: Mapping[str, Tensor], members: Sequence
     return (
         f"member {members[k]}: the label term is {value:.3g} nats and falls without bound, "
         "because −KL (rule 'density', equation 28) is lower the farther latents are from their labels: set "
-        "objective.labels.rule = 'labels'"
+        "objective.labels.rule to 'labels'"
     )

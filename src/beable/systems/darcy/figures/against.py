@@ -70,7 +70,13 @@ def _line(axes: Axes, line: Line) -> Any:
     look: dict[str, Any] = {"color": line_style(line.place)["color"]}
     axes.fill_between(at, [g.min() for g in groups], [g.max() for g in groups], alpha=0.15, linewidth=0, **look)
     (drawn,) = axes.plot(
-        at, [np.median(g) for g in groups], "--o" if line.dashed else "-o", markersize=3, linewidth=1.3, **look
+        at,
+        [np.median(g) for g in groups],
+        marker="o",
+        linestyle="dashed" if line.dashed else "solid",
+        markersize=3,
+        linewidth=1.3,
+        **look,
     )
     return drawn
 
