@@ -246,7 +246,7 @@ class Study(BaseModel):
 
         Args:
             tree: {"data": ..., "datasets": {name: ...}, "run": ..., "arms": {name: override},
-                "parts": {name: options}}; a name with an asterisk, such as "seed-*", is for all that it fits, and
+                "parts": {name: options}}; a name with an asterisk, such as ``seed-*``, is for all that it fits, and
                 what is given for one name wins.
             where: what the tree is, for errors.
 
