@@ -210,3 +210,25 @@ def test_what_parts_are_taken_for_is_the_same_as_what_is_made(tmp_path):
     taken = taken_for(path, factors=["load"])
     assert [t.name for t in taken if t.kind == "variable"] == [v.name for v in store.variables]
     assert [t.name for t in taken if t.kind == "factor"] == [f.name for f in store.factors]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["row", "x"], "u: 2 names for the shape 20 x 6 x 5: name all 3 axes"),
+        (["x", "run"], "u: 2 names for the shape 20 x 6 x 5: name all 3 axes"),
+        (["row", "x", "x"], "u: two of its axes are named x"),
+        (["x", "x"], "u: two of its axes are named x"),
+    ],
+)
+def test_names_that_cannot_be_meant_are_refused(tmp_path, words, told):
+    """Two names are those after the rows; one of rows among them would make rows of another axis in silence."""
+    path = npz(tmp_path / "mine.npz", u=np.random.default_rng(0).normal(size=(20, 6, 5)))
+    with pytest.raises(UsageError, match=told):
+        import_file(path, tmp_path / "a.zarr", dims={"u": words})
+
+
+def test_two_names_are_those_after_the_rows(tmp_path):
+    path = npz(tmp_path / "mine.npz", u=np.random.default_rng(0).normal(size=(20, 6, 5)))
+    (u,) = import_file(path, tmp_path / "a.zarr", dims={"u": ["y", "z"]}).variables
+    assert (u.dims, u.shape) == (("y", "z"), (6, 5))

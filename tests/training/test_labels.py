@@ -174,7 +174,12 @@ def test_labels_are_drawn_where_they_are_known(store):
         ({"names": ["a"], "number": 61}, DataError, "61 labelled rows are asked for, 60 training rows can"),
         ({"names": ["a"], "number": 1}, DataError, "at least 2, or objective.labels.centre"),
         ({"names": ["still"], "number": 5}, DataError, "still is 7 in all 5 labelled rows"),
-        ({"names": ["a", "b", "known"], "number": 5}, UsageError, "3 labelled factors .* for 2 latents"),
+        (
+            {"names": ["a", "b", "known"], "number": 5},
+            UsageError,
+            r"labelled factors .* are more than model.latents, 2",
+        ),
+        ({"number": 5}, UsageError, r"labels.names is missing: .* \(--labels\)"),
         ({"names": ["a", "a"], "number": 5}, UsageError, "has a factor twice"),
         ({"names": ["a"]}, UsageError, "objective.labels.number is missing"),
         ({"names": ["a"], "number": [2, 3, 4]}, UsageError, "set training.members to 3"),

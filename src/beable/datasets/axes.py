@@ -49,18 +49,20 @@ def arrange(path: Path, contents: Contents, choice: Choice) -> Arranged:
 
 def _say_dims(file: File) -> None:
     """Give axes the names that the user says."""
-    for name, words in file.choice.dims.items():
+    for name, given in file.choice.dims.items():
         found = find(name, file.sources)
         if found is None:
             raise unknown("variable or factor", name, map(plain, file.sources))
-        source, count = file.sources[found], len(file.sources[found].shape)
-        if len(words) == count - 1:
+        source, count, words = file.sources[found], len(file.sources[found].shape), tuple(given)
+        if len(words) == count - 1 and not any(is_row(word) and not is_time(word) for word in words):
             words = ((source.axes or (UNKNOWN,))[0], *words)
         if len(words) != count:
             raise UsageError(
                 f"{name}: {len(words)} names for the shape {sizes(source.shape)}: name all {count} axes "
                 f"(--dims {name}=row,…), or the {max(count - 1, 0)} after the rows"
             )
+        if twice := [word for word in words if word and words.count(word) > 1]:
+            raise UsageError(f"{name}: two of its axes are named {twice[0]}: give each a name of its own (--dims)")
         file.sources[found] = replace(source, axes=tuple(words))
         file.said.add(found)
         if words[0] and file.choice.rows == () and not any(map(is_row, words)):

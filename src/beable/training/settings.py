@@ -135,7 +135,7 @@ class RunSettings(SettingsModel):
             return self
         if len(labels.names) > self.model.latents:
             raise ValueError(
-                f"{len(labels.names)} labelled factors ({', '.join(labels.names)}) for {self.model.latents} latents: "
+                f"labelled factors ({', '.join(labels.names)}) are more than model.latents, {self.model.latents}: "
                 "name fewer in objective.labels.names (--labels) or set model.latents (--latents) to more"
             )
         if both := [name for name in (*labels.names, labels.known) if name in self.model.conditions]:

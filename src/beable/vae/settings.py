@@ -336,7 +336,7 @@ class LabelSettings(SettingsModel):
         batch: labelled rows in a step; none takes all.
     """
 
-    names: tuple[str, ...] = Field(min_length=1)
+    names: tuple[str, ...] = ()
     number: Positive | tuple[Positive, ...] | None = None
     draws: int = Field(default=1, ge=1)
     known: str | None = None
@@ -349,6 +349,10 @@ class LabelSettings(SettingsModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        if not self.names:
+            raise ValueError(
+                "objective.labels.names is missing: set it to the factors that rows have labels of (--labels)"
+            )
         if self.number is None and self.known is None:
             raise ValueError(
                 "objective.labels.number is missing: set it to how many training rows have labels (--labelled), or "
