@@ -23,14 +23,20 @@ def beyond_evidence(a: Beyond) -> Evidence:
 
 
 def _answer(a: Beyond) -> str:
-    """How many members of each method come near the ceiling, the best first, over all data sets."""
-    methods = list(dict.fromkeys(arm.method for arm in a.arms.values()))
-    counts = {m: all_near(a.of_method(m)) for m in methods}
-    order = sorted(methods, key=lambda m: -counts[m][0] / counts[m][1])
-    words = [f"{m} {counts[m][0]} of {counts[m][1]}" for m in order]
+    """How many members of each method come near the ceiling, the best first, by kind of law."""
+    kinds = dict.fromkeys(arm.law.partition(",")[0] for arm in a.arms.values())
+    near = "; ".join(f"with {kind} factors {_near_words(a, kind)}" for kind in kinds)
     told = [name for name, found in a.axes.items() if found.identified.answer]
     axes = f" The data tell the axes of {len(told)} of {len(a.axes)} data sets." if a.axes else ""
-    return f"Members near the ceiling, over all data sets: {', '.join(words)}.{axes}"
+    return f"Members near the ceiling: {near}.{axes}"
+
+
+def _near_words(a: Beyond, law: str) -> str:
+    """Members near the ceiling of each method, of laws that begin so."""
+    methods = dict.fromkeys(arm.method for arm in a.arms.values() if arm.law.startswith(law))
+    counts = {m: all_near(a.of_method(m, law)) for m in methods}
+    order = sorted(methods, key=lambda m: -counts[m][0] / counts[m][1])
+    return ", ".join(f"{m} {counts[m][0]} of {counts[m][1]}" for m in order)
 
 
 def _figure(a: Beyond) -> Figure:
