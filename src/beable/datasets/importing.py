@@ -32,12 +32,14 @@ class Wish:
         factors: names of arrays that are known factors; None for those that the file shows.
         axes: what is said of axes.
         masked: whether places that are missing in every row are filled and noted.
+        particles: "distinct", "identical", or "" where nothing is said.
     """
 
     variables: Sequence[str] | None = None
     factors: Sequence[str] | None = None
     axes: Choice = NOTHING
     masked: bool = False
+    particles: str = ""
 
 
 Paths = Path | str | Sequence[Path | str]
@@ -56,6 +58,7 @@ def import_file(
     time: str = "",
     drop_invalid: bool = False,
     masked: bool = False,
+    particles: str = "",
 ) -> Store:
     """Make a data set from a file of arrays, or from several files of one content whose rows follow each other.
 
@@ -77,6 +80,7 @@ def import_file(
         drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
         masked: fill places that are missing in every row with the mean of the rest, which is the same in all rows, and
             note in the constant ``NAME_mask`` which places there are (1) and which are missing (0).
+        particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
 
     Raises:
         UsageError: no such file, an unknown suffix or name, a reader that is not installed, or axes that can be read in
@@ -91,7 +95,7 @@ def import_file(
     >>> store.rows, store.variables[0].unit, store.factors[0].name
     (4, 'J', 'load')
     """
-    wish = wish_of(variables, factors, dims, rows, components, time, masked)
+    wish = wish_of(variables, factors, dims, rows, components, time, masked, particles)
     return import_as(path, output, wish, units or {}, drop_invalid).store
 
 
@@ -120,6 +124,7 @@ def import_as(path: Paths, output: Path | str, wish: Wish, units: Mapping[str, s
         dims=axes,
         coordinates=chosen.coordinates,
         constants=chosen.constants,
+        particles=wish.particles,
         title=f"Imported from {_title(paths)}",
         allow_failed=drop_invalid,
     )
@@ -165,19 +170,20 @@ def wish_of(
     components: Sequence[str] | None,
     time: str = "",
     masked: bool = False,
+    particles: str = "",
 ) -> Wish:
     """What the arguments of `import_file` say."""
     wanted = (
         None if variables is None else frozenset([*variables, *(factors or ()), *(components or ()), *(dims or {})])
     )
     axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
-    return Wish(variables, factors, axes, masked)
+    return Wish(variables, factors, axes, masked, particles)
 
 
 def _files(path: Paths) -> list[Path]:
     """The files that are meant, in the order of the numbers in their names."""
     given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
-    paths = [found for p in given for found in _matching(p)]
+    paths = [found for p in given for found in matching(p)]
     for p in paths:
         if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
             raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
@@ -190,7 +196,8 @@ def _files(path: Paths) -> list[Path]:
     return sorted(paths, key=lambda p: numbers_in(str(p))) if len(paths) > 1 else paths
 
 
-def _matching(path: Path) -> list[Path]:
+def matching(path: Path) -> list[Path]:
+    """The file of a name, or those of a pattern."""
     if path.exists() or not set(WILD) & set(path.name):
         return [path]
     found = sorted(path.parent.glob(path.name))

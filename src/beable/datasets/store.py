@@ -297,6 +297,8 @@ class Store:
         coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
         symbols: Mapping[str, str] | None = None,
         constants: Mapping[str, ArrayLike] | None = None,
+        particles: str = "",
+        diagnostics: Sequence[str] = (),
         title: str = "Snapshots from arrays",
         allow_failed: bool = False,
         block: int | None = None,
@@ -314,7 +316,10 @@ class Store:
                 ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
-            constants: arrays common to all rows, such as the area of cells, by name.
+            constants: arrays common to all rows, such as the area of cells, or words without blanks, such as names of
+                atoms, by name.
+            particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
+            diagnostics: names of arrays that are kept beside the others and never learned from.
             title: one line.
             allow_failed: keep rows with numbers that are not finite out by name instead of refusing them.
             block: rows in a block.
@@ -345,6 +350,8 @@ class Store:
             coordinates=coordinates or {},
             symbols=symbols or {},
             constants=constants or {},
+            particles=particles,
+            diagnostics=diagnostics,
             title=title,
             block=block,
         )
@@ -430,7 +437,7 @@ class Store:
     def constants(self) -> dict[str, Array]:
         """Arrays common to all rows, read-only."""
         layouts = {n.removeprefix("constants/"): a for n, a in self._arrays.items() if n.startswith("constants/")}
-        return {name: _frozen(self._chunk(layout, 0)) for name, layout in layouts.items()}
+        return {name: _frozen(_meant(layout, self._chunk(layout, 0))) for name, layout in layouts.items()}
 
     def read(self, name: str, rows: ArrayLike | slice | None = None) -> Array:
         """Rows of a variable, (rows, *shape), NaN where a row failed.
@@ -515,6 +522,16 @@ class Store:
             data[name].attrs = _portable(data[name].attrs)
         names = [*self._attributes["variables"], *(["factors"] if self.factors else [])]
         return data[names].assign_coords(labels)
+
+
+def _meant(layout: ArrayLayout, numbers: Array) -> Array:
+    """A constant as it was given: words where its numbers stand for words."""
+    if "flag_meanings" not in layout.attributes:
+        return numbers
+    words = np.array(str(layout.attributes["flag_meanings"]).split(" "))
+    if numbers.min() < 0 or numbers.max() >= len(words):
+        raise CorruptError(f"{layout.name}: numbers without a meaning: restore it from a copy, or make the data set again")
+    return words[numbers]
 
 
 def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
@@ -623,6 +640,7 @@ def _variable(layout: ArrayLayout) -> Variable:
         components,
         bool(about["diagnostic"]),
         layout.dtype,
+        str(about.get("particles", "")),
     )
 
 
@@ -668,7 +686,7 @@ def _about_variable(v: Variable) -> dict[str, Any]:
         "long_name": v.long_name,
         "components": list(v.components),
         "diagnostic": v.diagnostic,
-    }
+    } | ({"particles": v.particles} if v.particles else {})
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.datasets.superposed import align
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.distance_geometry import classical_scaling, refine
 from beable.representations.orders import Configurations, Order, OrderName
-from beable.representations.orientation import align, settle
+from beable.representations.orientation import settle
 from beable.representations.representation import (
     Coded,
     CodeSpec,
