@@ -179,7 +179,7 @@ def _trajectory(
     if store is None or output is None:
         _say_taken(files, found.taken(), json)
     else:
-        _say(files, output, store, found.taken(), json)
+        _say(files, output, store, found.taken(), json, frames=True)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
@@ -208,7 +208,9 @@ def _cells(taken: "Taken") -> tuple[str, str, str, str, str]:
     return taken.name, taken.kind, taken.axes, taken.unit, taken.why
 
 
-def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", json: bool) -> None:
+def _say(
+    files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", json: bool, frames: bool = False
+) -> None:
     """Print what came of it, and what was left unread."""
     from beable.datasets.look import look
 
@@ -216,7 +218,7 @@ def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[T
     left = {t.name: t.why for t in taken if t.kind in ("left out", "label")}
     if not json:
         more = f" and {len(files) - 1} more files, in the order of the numbers in their names" if len(files) > 1 else ""
-        tell(f"Made {output} of {files[0].name}{more}.")
+        tell(f"Made {output}: {store.title[0].lower()}{store.title[1:]}." if frames else f"Made {output} of {files[0].name}{more}.")
         say_store(store, found)
         _say_rest(store, left)
         if labels := [t.name for t in taken if t.kind == "diagnostic"]:

@@ -167,6 +167,7 @@ def frames_of(path: Path, topology: Path | None, select: str, stride: int, every
 
 def _by_mdanalysis(path: Path, topology: Path | None, select: str, stride: int) -> Trajectory:
     mda: Any = library("MDAnalysis", "md")
+    warnings.simplefilter("ignore")  # importing it asks for its own warnings again
     kind = str(kind_of(path))
     with _beside(path) as link:
         form: dict[str, Any] = {} if kind == "PDB" and topology is None else {"format": kind}

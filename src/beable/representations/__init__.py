@@ -6,9 +6,11 @@ from typing import Any
 from beable.errors import UsageError, unknown
 from beable.representations.fields import Fields
 from beable.representations.grids import DensityGrid
+from beable.representations.internal import Internal
 from beable.representations.joint import Joint
 from beable.representations.modes import Modes
 from beable.representations.particles import Coordinates, DistanceMatrix
+from beable.representations.periodic import Periodic
 from beable.representations.representation import Coded, CodeSpec, Representation
 from beable.representations.tables import Table
 
@@ -19,6 +21,8 @@ REPRESENTATIONS: dict[str, type[Representation]] = {
     "distances": DistanceMatrix,
     "density": DensityGrid,
     "joint": Joint,
+    "internal": Internal,
+    "periodic": Periodic,
     "table": Table,
 }
 
@@ -30,8 +34,10 @@ __all__ = [
     "DensityGrid",
     "DistanceMatrix",
     "Fields",
+    "Internal",
     "Joint",
     "Modes",
+    "Periodic",
     "Representation",
     "Table",
     "make",

@@ -11,6 +11,7 @@ from beable.datasets.store import Store
 from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
+from beable.training.particles import repeats
 from beable.training.ensemble import blocks_of, groups_of, split
 from beable.training.settings import TrainingSettings
 
@@ -92,7 +93,7 @@ def natural_representation(store: Store, names: Sequence[str] | None = None) -> 
     learned = set(learnable(store, names))
     chosen = [v for v in store.variables if v.name in learned]
     if any(map(is_particles, chosen)):
-        return "coordinates"
+        return "periodic" if any(repeats(store)) else "coordinates"
     return "table" if all(map(is_number, chosen)) else "modes"
 
 

@@ -46,6 +46,7 @@ from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Fit
 from beable.training.labels import Labels, few_labels, label_batches
+from beable.training.particles import boxed, suited
 from beable.training.place import place_of
 from beable.training.record import checked, model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
@@ -457,11 +458,14 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
             LeftOutWarning,
             stacklevel=3,
         )
-    if settings.representation.kind != "auto":
-        return settings
-    options = settings.representation.model_dump(mode="json") | {"kind": natural_representation(store, names)}
-    chosen = validated(RunSettings, {"representation": options}).representation
-    return settings.model_copy(update={"representation": chosen})
+    given = settings.representation.model_dump(mode="json")
+    kind = natural_representation(store, names) if given["kind"] == "auto" else str(given["kind"])
+    options = suited(store, names, given | {"kind": kind})
+    more = boxed(store, names, kind, options)
+    update: dict[str, Any] = {} if more == list(names) else {"variables": tuple(more)}
+    if options != given:
+        update["representation"] = validated(RunSettings, {"representation": options}).representation
+    return settings.model_copy(update=update) if update else settings
 
 
 def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
