@@ -43,7 +43,7 @@ def sample(
     run
         Run folder.
     output
-        Data set to make.
+        Data set to make, or for particles a file of frames: .pdb, .xyz or .extxyz.
     rows
         Number of snapshots.
     member
@@ -58,32 +58,32 @@ def sample(
     with progress("sampling", quiet=json, first="loading PyTorch"):
         import numpy as np
 
-        from beable.datasets.store import Store
-        from beable.training.declared import kept_coordinates
+        from beable.commands.decoded import check_output, write_snapshots
         from beable.training.run import Run
 
+        check_output(output)
         loaded = Run.load(run)
         _check_counts(loaded, rows, member, seed)
         known = _known(loaded, conditions)
         z = loaded.sample(rows, seed)
         every = np.tile([list(known.values())], (rows, 1)) if known else None
         snapshots = next(s for k, s in enumerate(loaded.decode(z, every)) if k == member)
-        store = Store.from_arrays(
-            output,
-            snapshots,
-            {name: np.full(rows, value) for name, value in known.items()},
-            dims=loaded.metadata.get("dims"),
-            units=loaded.metadata.get("units"),
-            coordinates=kept_coordinates(loaded.metadata),
-            title=f"Samples of member {member} of the run {run.name}",
-        )
-    names = [v.name for v in store.variables]
+        given = {name: np.full(rows, value) for name, value in known.items()}
+        title = f"Samples of member {member} of the run {run.name}"
+        store = write_snapshots(loaded, snapshots, output, title, given)
+    names = loaded.variables
     if json:
-        show({"path": output, "id": store.id, "rows": rows, "variables": names}, json=True)
+        show({"path": output, **({"id": store.id} if store else {}), "rows": rows, "variables": names}, json=True)
         return
     at = f" at {', '.join(f'{name} = {value:g}' for name, value in known.items())}" if known else ""
     tell(f"Made {many(rows, 'snapshot')} of {', '.join(names)} by member {member} of {run}, from its prior{at}.")
-    facts({"rows": f"{rows:,}", "seed": str(seed), "data set": str(output)})
+    facts({"rows": f"{rows:,}", "seed": str(seed), "data set" if store else "file": str(output)})
+    if store is None:
+        next_step((
+            ["report", run],
+            "what the run found",
+        ))
+        return
     next_step((["data", "info", output], "what it holds"), (["score", run, output], "how likely they are to the run"))
 
 

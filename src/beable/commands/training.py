@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beable.commands.answers import beside, many, rows_in_words, say_evaluation
+from beable.commands.decoded import apart_in_words, check_output, write_decoded
 from beable.commands.opened import held_for_training, rows_to_judge, run_and_store
 from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
@@ -43,6 +44,7 @@ FIT = {
     "batch": "training.batch",
     "learning-rate": "training.learning_rate",
     "start": "training.start",
+    "lag": "training.lag",
     "bootstrap": "training.bootstrap",
     "patience": "training.patience",
     "keep": "training.keep",
@@ -63,6 +65,7 @@ def fit(
     config: Path | None = None,
     as_published: Annotated[str | None, Parameter(metavar="VARIANT")] = None,
     set: Settings = [],  # noqa: B006
+    decode: Path | None = None,
     threads: int = 1,
     json: bool = False,
     **chosen: Any,
@@ -81,11 +84,15 @@ def fit(
         Train as the source of the data's system does, in one of its variants; what the file and options say wins.
     set
         Settings such as model.width=64, with a value as TOML writes it; they win over the file, options over both.
+    decode
+        File or data set to write decoded rows to afterwards, by the member of the least error, as `decode` does.
     threads
         Threads of PyTorch.
     json
         Print results as JSON.
     """
+    if decode is not None:
+        check_output(decode)
     with progress("training", quiet=json, first="reading data") as tick, held_for_training(output):
         from beable.datasets.store import Store
 
@@ -101,13 +108,20 @@ def fit(
         from beable.analysis.evaluation import evaluate as judge
 
         evaluation = judge(run, data, agreement=True)
+        member = int(evaluation.relative_error.argmin())
+        title = f"Rows of {data.name} decoded by member {member} of {output.name}"
+        apart = None if decode is None else write_decoded(run, data, decode, member, title)
     _warn(run, evaluation)
     if json:
         told = evaluation.as_json() | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}
+        told |= {} if decode is None else {"decoded": str(decode), "root_mean_square": apart}
         show(told, json=True)
         return
     say_evaluation(run, evaluation, rows_in_words(run, data, len(evaluation.rows)))
     facts({"run": str(output), "learned from": _learned_words(run), "CPU time": f"{number(run.cpu_seconds)} s"})
+    if decode is not None:
+        left = "" if apart is None else f", particles {apart_in_words(run, apart)} from where they were (root mean square)"
+        facts({"decoded rows": f"{decode}, by member {member}{left}"})
     next_step((["report", output], "a page with figures"), (["agree", output], "what can be known without factors"))
 
 

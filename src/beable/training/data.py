@@ -11,9 +11,10 @@ from beable.datasets.store import Store
 from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
-from beable.training.particles import repeats
 from beable.training.ensemble import blocks_of, groups_of, split
+from beable.training.particles import repeats
 from beable.training.settings import TrainingSettings
+from beable.training.slow import Pairs, pairs_apart
 
 BLOCK_ROWS = 1024
 
@@ -55,6 +56,7 @@ class Prepared(NamedTuple):
         train_rows, held_rows: their numbers in the store.
         shapes: shape of one row of each variable.
         held_out: how rows were held out.
+        pairs: places of training rows a lag apart, where a start needs them, (pairs, 2).
     """
 
     representation: Representation
@@ -64,6 +66,7 @@ class Prepared(NamedTuple):
     held_rows: NDArray[np.int64]
     shapes: dict[str, list[int]]
     held_out: HeldOut
+    pairs: Pairs | None = None
 
 
 def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
@@ -181,7 +184,8 @@ def prepare(
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
     representation = unfitted.fit(snapshots)
     coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
-    return Prepared(representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings))
+    pairs = None if settings.lag is None else pairs_apart(store, train, settings.lag, settings.group)
+    return Prepared(representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings), pairs)
 
 
 def _parts(store: Store, rows: NDArray[np.int64], settings: TrainingSettings) -> NDArray[np.int64]:

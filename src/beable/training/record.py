@@ -46,6 +46,7 @@ class _Declared(_Form):
     coordinates: dict[Word, _Coordinates] = {}
     factor_units: dict[Word, Word] = {}
     particles: dict[Word, Any] = {}
+    words: dict[Word, list[Word | int]] = {}
 
 
 class _Place(_Form):

@@ -51,6 +51,7 @@ from beable.training.place import place_of
 from beable.training.record import checked, model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
+from beable.training.slow import Pairs
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
 from beable.vae.distributions import Bernoulli, Noise, Normal
@@ -545,7 +546,12 @@ def _make_representation(settings: RunSettings) -> Representation:
 
 
 def untrained(
-    code: CodeSpec, train: Coded, settings: RunSettings, members: Sequence[int] | None = None, attempt: int = 0
+    code: CodeSpec,
+    train: Coded,
+    settings: RunSettings,
+    members: Sequence[int] | None = None,
+    attempt: int = 0,
+    pairs: Pairs | None = None,
 ) -> VAE:
     """The ensemble at its first step, which is a function of the settings and of the training rows alone.
 
@@ -555,6 +561,7 @@ def untrained(
         settings: settled ones; the seed, the start and the number of members are those of the training.
         members: numbers of those that are made; all by default.
         attempt: which start of theirs it is, from 0.
+        pairs: places of training rows a lag apart, for the start "tica".
     """
     t = settings.training
     members = list(range(t.members)) if members is None else list(members)
@@ -563,7 +570,8 @@ def untrained(
     codes = train.values.reshape(len(train.values), -1)
     vae.fit_scaler(as_tensors(train).conditions)
     vae.prior.settle(as_tensors(train).values, noise)
-    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed, attempt))
+    latents = settings.model.latents
+    initialise(vae, linear_starts(t.start, codes.astype(np.float64), latents, members, t.seed, attempt, pairs))
     return vae
 
 
@@ -582,7 +590,7 @@ def first_step(
     if members is not None:
         settings = settings_of(settings, members)
     t, wanted = settings.training, settings.objective.labels
-    vae = untrained(data.representation.code, data.train, settings, members, attempt)
+    vae = untrained(data.representation.code, data.train, settings, members, attempt, data.pairs)
     batches = Batches(data.train, vae.members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:
