@@ -49,7 +49,7 @@ class Variable:
         long_name: what stands on a colour bar.
         components: names along the dimension "component", if it has one.
         diagnostic: a check of the solution, not part of what a model learns from.
-        particles: of positions, whether the particles are "distinct" (each has a name and keeps its place in the list) or
+        particles: of positions, whether the particles are "distinct" (each has a name and its place in the list) or
             "identical" (the list has no order of its own); "" where nobody said.
     """
 

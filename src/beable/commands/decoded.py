@@ -45,7 +45,9 @@ def decode(run: Path, store: Path | None = None, /, *, output: Output, member: i
         if not 0 <= member < loaded.members:
             raise UsageError(f"member must be from 0 to {loaded.members - 1}, not {member}")
         said.begin("decoding")
-        apart = write_decoded(loaded, data, output, member, f"Rows of {data.name} decoded by member {member} of {run.name}")
+        apart = write_decoded(
+            loaded, data, output, member, f"Rows of {data.name} decoded by member {member} of {run.name}"
+        )
     rows = len(data.valid_rows)
     if json:
         show({"path": output, "rows": rows, "member": member, "root_mean_square": apart}, json=True)
@@ -139,8 +141,8 @@ def _write_frames(run: "Run", snapshots: "Snapshots", output: Path, title: str) 
     name = particles_of(run)
     if name is None:
         raise UsageError(
-            f"{output.name} holds frames of particles, and the run learned from {', '.join(run.variables)}: give a folder, "
-            "such as decoded.zarr"
+            f"{output.name} holds frames of particles, and the run learned from {', '.join(run.variables)}: give a "
+            "folder, such as decoded.zarr"
         )
     words = run.metadata.get("declared", {}).get("words", {})
     boxes = snapshots.get("box") if "box" in run.variables else getattr(run.representation, "edges", None)

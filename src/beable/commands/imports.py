@@ -52,8 +52,8 @@ def import_(
 
     Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing
     has a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of such a
-    table is set by --config and --set. Of trajectories (DCD, XTC, PDB, extended XYZ, LAMMPS dumps, ...) frames are rows;
-    a file that names the particles stands before them.
+    table is set by --config and --set. Of trajectories (DCD, XTC, PDB, extended XYZ, LAMMPS, ...) frames are rows; a
+    file that names the particles stands before them.
 
     Args:
         files: The file, or several whose rows follow each other in the order of the numbers in their names.
@@ -218,7 +218,11 @@ def _say(
     left = {t.name: t.why for t in taken if t.kind in ("left out", "label")}
     if not json:
         more = f" and {len(files) - 1} more files, in the order of the numbers in their names" if len(files) > 1 else ""
-        tell(f"Made {output}: {store.title[0].lower()}{store.title[1:]}." if frames else f"Made {output} of {files[0].name}{more}.")
+        tell(
+            f"Made {output}: {store.title[0].lower()}{store.title[1:]}."
+            if frames
+            else f"Made {output} of {files[0].name}{more}."
+        )
         say_store(store, found)
         _say_rest(store, left)
         if labels := [t.name for t in taken if t.kind == "diagnostic"]:

@@ -79,10 +79,12 @@ def sample(
     tell(f"Made {many(rows, 'snapshot')} of {', '.join(names)} by member {member} of {run}, from its prior{at}.")
     facts({"rows": f"{rows:,}", "seed": str(seed), "data set" if store else "file": str(output)})
     if store is None:
-        next_step((
-            ["report", run],
-            "what the run found",
-        ))
+        next_step(
+            (
+                ["report", run],
+                "what the run found",
+            )
+        )
         return
     next_step((["data", "info", output], "what it holds"), (["score", run, output], "how likely they are to the run"))
 

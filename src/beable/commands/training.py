@@ -120,7 +120,9 @@ def fit(
     say_evaluation(run, evaluation, rows_in_words(run, data, len(evaluation.rows)))
     facts({"run": str(output), "learned from": _learned_words(run), "CPU time": f"{number(run.cpu_seconds)} s"})
     if decode is not None:
-        left = "" if apart is None else f", particles {apart_in_words(run, apart)} from where they were (root mean square)"
+        left = (
+            "" if apart is None else f", particles {apart_in_words(run, apart)} from where they were (root mean square)"
+        )
         facts({"decoded rows": f"{decode}, by member {member}{left}"})
     next_step((["report", output], "a page with figures"), (["agree", output], "what can be known without factors"))
 

@@ -89,8 +89,8 @@ def _declared(variables: tuple[Variable, ...], particles: str, diagnostics: Sequ
         raise unknown("kind of particles", particles, PARTICLES)
     if not any(map(is_particles, kept)):
         raise UsageError(
-            f"particles are said to be {particles}, and no array holds positions of particles: name its dimensions, such "
-            "as dims={'positions': ('particle', 'dimension')} (--dims positions=particle,dimension)"
+            f"particles are said to be {particles}, and no array holds positions of particles: name its dimensions, "
+            "such as dims={'positions': ('particle', 'dimension')} (--dims positions=particle,dimension)"
         )
     return tuple(replace(v, particles=particles) if is_particles(v) else v for v in kept)
 

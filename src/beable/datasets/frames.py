@@ -4,12 +4,16 @@ MDAnalysis reads the formats of molecular dynamics, ase the extended XYZ of atom
 groups have names of their own. Lengths are those that the libraries give: angstrom wherever a format has a unit.
 """
 
+import bz2
+import gzip
+import lzma
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,6 +173,7 @@ def _by_mdanalysis(path: Path, topology: Path | None, select: str, stride: int) 
     mda: Any = library("MDAnalysis", "md")
     warnings.simplefilter("ignore")  # importing it asks for its own warnings again
     kind = str(kind_of(path))
+    CHECKED.get(kind, lambda path: None)(path)
     with _beside(path) as link:
         form: dict[str, Any] = {} if kind == "PDB" and topology is None else {"format": kind}
         if topology is None:
@@ -180,6 +185,41 @@ def _by_mdanalysis(path: Path, topology: Path | None, select: str, stride: int) 
         return _collected(path, universe, chosen, kind, stride)
 
 
+def _check_dump(path: Path) -> None:
+    """Refuse a dump whose frames hold different numbers of particles: its reader would leave frames out without a word."""
+    counts, expected = 0, b""
+    with _lines(path) as lines:
+        for line in lines:
+            if line.startswith(b"ITEM: NUMBER OF ATOMS"):
+                found = next(lines, b"").strip()
+                if counts and found != expected:
+                    words = [n.decode("ascii", "replace") for n in (found, expected)]
+                    raise _ragged(path, counts, f"{words[0]} particles, {words[1]} in the first")
+                counts, expected = counts + 1, found
+
+
+def _check_gro(path: Path) -> None:
+    """Refuse a GRO file of several frames, of which its reader reads the first alone."""
+    with _lines(path) as lines:
+        next(lines, b"")
+        count = int(next(lines, b"0"))
+        rest = sum(1 for line in lines if line.strip())
+    if rest > count + 1:
+        raise DataError(f"{path}: more than one frame, of which only the first can be read: convert it to .xtc or .pdb")
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[bytes]]:
+    """Lines of a text file that may be packed."""
+    opened: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    with opened.get(path.suffix.lower(), open)(path, "rb") as file:
+        yield iter(file)
+
+
+#: what is looked at in a file before its reader, which would pass over it in silence
+CHECKED: dict[str, Callable[[Path], None]] = {"LAMMPSDUMP": _check_dump, "GRO": _check_gro}
+
+
 def _named(mda: Any, path: Path, topology: Path, link: Path, form: Mapping[str, Any]) -> Any:
     """The frames with the names of a topology; particles that differ in number are named as the reason."""
     named = mda.Universe(str(topology))
@@ -189,8 +229,8 @@ def _named(mda: Any, path: Path, topology: Path, link: Path, form: Mapping[str, 
         if "atoms" not in str(error):
             raise
         raise DataError(
-            f"{path}: its frames hold another number of particles than {topology.name}, {named.atoms.n_atoms}: give the "
-            "topology of this trajectory"
+            f"{path}: its frames hold another number of particles than {topology.name}, {named.atoms.n_atoms}: give "
+            "the topology of this trajectory"
         ) from error
     return named
 
@@ -215,8 +255,8 @@ def _selected(universe: Any, select: str, path: Path) -> Any:
     except Exception as error:  # its language has errors of many kinds
         reason = " ".join(str(error).split())[:160]
         raise UsageError(
-            f"--select {select!r} cannot be answered by {path.name} ({reason}): mend it, or give the topology that names "
-            "the particles before the trajectory"
+            f"--select {select!r} cannot be answered by {path.name} ({reason}): mend it, or give the topology that "
+            "names the particles before the trajectory"
         ) from error
     if not len(chosen):
         raise UsageError(f"--select {select!r} finds no particle in {path.name}: give another selection")
@@ -251,7 +291,7 @@ def _whole(path: Path, kind: str) -> str:
 def _lammps_style(path: Path) -> str:
     with open(path, "rb") as file:
         lines = file.read(SNIFFED).decode("ascii", "replace").splitlines()
-    return next((after.strip() for line, after in zip(lines, lines[1:], strict=False) if line == "ITEM: UNITS"), "")
+    return next((after.strip() for line, after in pairwise(lines) if line == "ITEM: UNITS"), "")
 
 
 def _bonds(universe: Any, chosen: Any) -> NDArray[np.int64]:
@@ -290,14 +330,12 @@ def _plain(values: Any) -> NDArray[Any] | None:
 
 def _ragged(path: Path, number: int, reason: str) -> DataError:
     return DataError(
-        f"{path}: frame {number} cannot be put beside the first ({' '.join(reason.split())[:120]}): every frame must hold "
-        "the same particles; cut the file, or choose particles that are in every frame with the program that wrote it"
+        f"{path}: frame {number} cannot be put beside the first ({' '.join(reason.split())[:120]}): every frame must "
+        "hold the same particles; cut the file, or write those that are in every frame"
     )
 
 
-def _stacked(
-    path: Path, frames: Sequence[_Frame], numbers: NDArray[np.int64], words: Words, **more: Any
-) -> Trajectory:
+def _stacked(path: Path, frames: Sequence[_Frame], numbers: NDArray[np.int64], words: Words, **more: Any) -> Trajectory:
     """Frames beside each other; a different number of particles is refused."""
     if not frames:
         raise DataError(f"{path}: no frames: check the file")
@@ -360,7 +398,9 @@ def _by_h5py(path: Path, topology: Path | None, select: str, stride: int) -> Tra
         _refuse_elsewhere(path, file, h5py)
         groups = [name for name, group in file["particles"].items() if "position" in group]
         if len(groups) != 1:
-            raise DataError(f"{path}: {len(groups)} groups of particles with positions, one is expected: write it alone")
+            raise DataError(
+                f"{path}: {len(groups)} groups of particles with positions, one is expected: write it alone"
+            )
         return _h5md(path, file["particles"][groups[0]], stride)
 
 

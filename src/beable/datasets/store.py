@@ -530,7 +530,9 @@ def _meant(layout: ArrayLayout, numbers: Array) -> Array:
         return numbers
     words = np.array(str(layout.attributes["flag_meanings"]).split(" "))
     if numbers.min() < 0 or numbers.max() >= len(words):
-        raise CorruptError(f"{layout.name}: numbers without a meaning: restore it from a copy, or make the data set again")
+        raise CorruptError(
+            f"{layout.name}: numbers without a meaning: restore it from a copy, or make the data set again"
+        )
     return words[numbers]
 
 

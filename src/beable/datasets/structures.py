@@ -132,7 +132,9 @@ def _pdb(x: NDArray[np.floating], words: Words, edges: NDArray[np.floating] | No
 def _universe(mda: Any, x: NDArray[np.floating], words: Words, edges: NDArray[np.floating] | None) -> Any:
     """Frames with the names that PDB has columns for."""
     count = x.shape[1]
-    residues = list(zip(*(words.get(n, [0] * count) for n in ("chains", "residue_numbers", "residue_names")), strict=True))
+    residues = list(
+        zip(*(words.get(n, [0] * count) for n in ("chains", "residue_numbers", "residue_names")), strict=True)
+    )
     starts = [i for i in range(count) if i == 0 or residues[i] != residues[i - 1]]
     index = np.searchsorted(starts, np.arange(count), side="right") - 1
     universe = mda.Universe.empty(

@@ -30,7 +30,7 @@ class Aligned(NamedTuple):
 
 
 def align(positions: ArrayLike, onto: ArrayLike, *, reflection: bool = True, translation: bool = True) -> Aligned:
-    r"""The rigid motion that brings points nearest to others: :math:`\min_{R,t} \sum_i |R x_i + t - y_i|^2`, by the SVD.
+    r"""The rigid motion that brings points nearest others: :math:`\min_{R,t} \sum_i |R x_i + t - y_i|^2`, by the SVD.
 
     Args:
         positions: X, (rows, N, d).

@@ -126,9 +126,7 @@ class Rows(NamedTuple):
         return found + [Taken(n, "constant", f"{n} {np.shape(v)}") for n, v in self.constants.items()]
 
 
-def read_trajectory(
-    files: Path | str | Sequence[Path | str], treated: Treated, factors: Sequence[str] = ()
-) -> Rows:
+def read_trajectory(files: Path | str | Sequence[Path | str], treated: Treated, factors: Sequence[str] = ()) -> Rows:
     """Frames of files as rows; see `import_trajectory`."""
     _check(treated)
     topology, paths = _parts([Path(files)] if isinstance(files, Path | str) else [Path(f) for f in files])
@@ -226,15 +224,15 @@ def _is_wrapped(read: Sequence[Trajectory]) -> NDArray[np.bool_]:
 def _say_wrapped(read: Sequence[Trajectory], wrapped: NDArray[np.bool_]) -> None:
     axes = listed([axis for axis, is_so in zip("xyz", wrapped, strict=False) if is_so])
     warnings.warn(
-        f"particles jump by more than half the box along {axes} between frames: the positions are wrapped; --unwrap follows "
-        "particles through the walls, and without it fit takes --representation periodic, which is right under wrapping",
+        f"particles jump by more than half the box along {axes} between frames: the positions are wrapped; --unwrap "
+        "follows particles through the walls, and without it fit takes --representation periodic, right under wrapping",
         DataWarning,
         stacklevel=3,
     )
 
 
 def _unwrapped(path: Path, part: Trajectory) -> Trajectory:
-    """Frames in which particles are followed through the walls, molecules of the first one made whole by their bonds."""
+    """Frames in which particles are followed through the walls, molecules of the first made whole by their bonds."""
     if part.boxes is None:
         raise UsageError(f"{path.name} has no box to unwrap: leave --unwrap out")
     part.positions = unwrapped(part.positions, part.boxes, part.periodic, part.bonds)
@@ -270,8 +268,8 @@ def unwrapped(
         furthest = max(furthest, float((np.abs(places[i] - places[i - 1]) * turns).max()))
     if furthest > FAR:
         warnings.warn(
-            f"particles move by up to {100 * furthest:.0f} % of the box between frames: which way they went through the "
-            "walls cannot be told for all of them: give frames that lie nearer to each other",
+            f"particles move by up to {100 * furthest:.0f} % of the box between frames: which way they went through "
+            "the walls cannot be told for all of them: give frames that lie nearer to each other",
             DataWarning,
             stacklevel=3,
         )
@@ -310,8 +308,8 @@ def _say_whole(positions: Floats) -> None:
     left = deviation(positions)[1:].mean()
     if apart > WHOLE * left:
         warnings.warn(
-            f"frames turn and drift as a whole, by {apart:.3g} from the first where {left:.3g} is left after superposition: "
-            "--align first or mean takes that out",
+            f"frames turn and drift as a whole, by {apart:.3g} from the first where {left:.3g} is left after "
+            "superposition: --align first or mean takes that out",
             DataWarning,
             stacklevel=4,
         )
@@ -337,5 +335,3 @@ def _labels(read: Sequence[Trajectory]) -> dict[str, Floats]:
     if len(read) > 1:
         labels["trajectory"] = np.repeat(np.arange(float(len(read))), [len(part.positions) for part in read])
     return labels
-
-

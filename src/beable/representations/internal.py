@@ -33,11 +33,11 @@ SPACE = 3
 class Internal(Representation):
     """Bond lengths, angles and dihedral angles of a chain in space, in the order of the list.
 
-    The likelihood is one of these numbers, of which the cosine and the sine of a dihedral count as one, not of positions.
+    The likelihood is one of these numbers, of which cosine and sine of a dihedral count as one, not of positions.
     Decoded chains are laid onto the mean training configuration; small errors of angles add up along a long chain.
 
-    Reference: J. Parsons, J. B. Holmes, J. M. Rojas, J. Tsai and C. E. M. Strauss, J. Comput. Chem. 26, 1063 (2005), for
-    the way back.
+    Reference: J. Parsons, J. B. Holmes, J. M. Rojas, J. Tsai and C. E. M. Strauss, J. Comput. Chem. 26, 1063 (2005),
+    for the way back.
 
     >>> chain = np.random.default_rng(0).normal(size=(6, 8, 3)).cumsum(1).astype("float32")
     >>> inner = Internal().fit({"positions": chain})
@@ -79,7 +79,9 @@ class Internal(Representation):
         over = lengths[:, 1:-1] * np.einsum("rid,rid->ri", b[:, :-2], normal[:, 1:])
         turn = np.arctan2(over, np.einsum("rid,rid->ri", normal[:, :-1], normal[:, 1:]))
         angles = np.arccos(along.clip(-1, 1))
-        return np.concatenate([lengths, *(self._length * part for part in (angles, np.cos(turn), np.sin(turn)))], axis=1)
+        return np.concatenate(
+            [lengths, *(self._length * part for part in (angles, np.cos(turn), np.sin(turn)))], axis=1
+        )
 
     @property
     def code(self) -> CodeSpec:

@@ -14,6 +14,7 @@ from math import prod
 from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError
 from beable.representations.orders import Configurations, Order
@@ -43,8 +44,8 @@ def edges_of(box: Box, dimensions: int) -> Floats:
     square = sides.size == dimensions**2 and dimensions > 1
     if not square and sides.size not in (1, dimensions):
         raise UsageError(
-            f"representation.box has {sides.size} numbers in {dimensions} dimensions: give one side, {dimensions} sides, or "
-            f"the {dimensions**2} numbers of {dimensions} edges"
+            f"representation.box has {sides.size} numbers in {dimensions} dimensions: give one side, {dimensions} "
+            f"sides, or the {dimensions**2} numbers of {dimensions} edges"
         )
     edges = sides.reshape(dimensions, dimensions) if square else np.eye(dimensions) * sides
     if not np.isfinite(edges).all() or abs(np.linalg.det(edges)) <= 0:
@@ -67,7 +68,7 @@ class Periodic(Representation):
     """Positions in a periodic box as angles; a box that differs from row to row is learned with them.
 
     Args:
-        order: "assignment" to the sites of a template, which are places on the circles, or "none", which keeps the list.
+        order: "assignment" to the sites of a template, which are places on the circles, or "none", as listed.
         box: side, sides or edges of the box; None where the variable ``box`` holds that of each row.
         repeats: along which edges the box repeats; along all of them by default.
 
@@ -75,7 +76,8 @@ class Periodic(Representation):
 
     >>> x = np.random.default_rng(0).uniform(0, 4, size=(8, 5, 2)).astype("float32")
     >>> angles = Periodic("none", box=4.0).fit({"positions": x})
-    >>> bool(np.allclose(angles.transform({"positions": x + 4}).values, angles.transform({"positions": x}).values, atol=1e-5))
+    >>> one, two = (angles.transform({"positions": positions}).values for positions in (x, x + 4))
+    >>> bool(np.allclose(one, two, atol=1e-5))
     True
     """
 
@@ -111,7 +113,9 @@ class Periodic(Representation):
         if BOX not in self.shapes and self.box is None:
             raise UsageError("the periodic representation needs the box: set representation.box to its side or sides")
         if self.repeats is not None and len(self.repeats) != d:
-            raise UsageError(f"representation.repeats has {len(self.repeats)} answers in {d} dimensions: give one for each")
+            raise UsageError(
+                f"representation.repeats has {len(self.repeats)} answers in {d} dimensions: give one for each"
+            )
         if self.shapes.get(BOX, (d,)) not in ((d,), (d, d)):
             raise DataError(f"box: expected ({d},) or ({d}, {d}) in each row, got {self.shapes[BOX]}: give edges")
         self._turns = np.array(self.repeats if self.repeats is not None else (True,) * d)
@@ -127,16 +131,18 @@ class Periodic(Representation):
         return int(self._turns.sum()) + self.configurations.dimensions
 
     @property
-    def _unit(self) -> np.ndarray:
+    def _unit(self) -> NDArray[np.int64]:
         numbers = self.configurations.particles * self._around_width
-        return np.repeat([0, 1], [numbers, self._own_box])
+        return np.repeat(np.array([0, 1], np.int64), [numbers, self._own_box])
 
     def _parts(self, snapshots: Snapshots) -> tuple[Floats, Floats]:
         """Positions (rows, N, d), and the edges of the box of each row, (rows, d, d)."""
         c = self.configurations
         positions = c.take(snapshots).astype(np.float64)
         if BOX not in self.shapes:
-            return positions, np.broadcast_to(edges_of(self.box, c.dimensions), (len(positions), c.dimensions, c.dimensions))
+            return positions, np.broadcast_to(
+                edges_of(self.box, c.dimensions), (len(positions), c.dimensions, c.dimensions)
+            )
         boxes = np.asarray(snapshots[BOX], np.float64)
         return positions, boxes if boxes.ndim == 3 else boxes[:, :, None] * np.eye(c.dimensions)
 
@@ -180,7 +186,9 @@ class Periodic(Representation):
         places[..., self._turns] = np.arctan2(around[..., k : 2 * k], around[..., :k]) / (2 * np.pi) % 1.0
         places[..., ~self._turns] = around[..., 2 * k :] / np.linalg.norm(self.edges, axis=1)[~self._turns]
         boxes = own.reshape(len(own), *self.shapes[BOX]) if self._own_box else self.edges
-        found = c.give(np.matmul(places, boxes if boxes.ndim != 2 or not self._own_box else boxes[:, :, None] * np.eye(d)))
+        found = c.give(
+            np.matmul(places, boxes if boxes.ndim != 2 or not self._own_box else boxes[:, :, None] * np.eye(d))
+        )
         return {name: found.get(name, np.asarray(boxes, np.float32)) for name in self.shapes}
 
     def beside(self, decoded: Snapshots, snapshots: Snapshots) -> dict[str, FloatArray]:

@@ -185,7 +185,9 @@ def prepare(
     representation = unfitted.fit(snapshots)
     coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
     pairs = None if settings.lag is None else pairs_apart(store, train, settings.lag, settings.group)
-    return Prepared(representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings), pairs)
+    return Prepared(
+        representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings), pairs
+    )
 
 
 def _parts(store: Store, rows: NDArray[np.int64], settings: TrainingSettings) -> NDArray[np.int64]:

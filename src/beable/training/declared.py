@@ -238,8 +238,8 @@ def _compare_words(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         if list(known[name]) != list(given[name]):
             at = next(i for i, (a, b) in enumerate(zip(given[name], known[name], strict=False)) if a != b)
             raise DataError(
-                f"{name}: particle {at} is {given[name][at]} here and {known[name][at]} in the data of the run: give the same "
-                "particles in the same order"
+                f"{name}: particle {at} is {given[name][at]} here and {known[name][at]} in the data of the run: give "
+                "the same particles in the same order"
             )
 
 

@@ -1,7 +1,7 @@
 """What a data set says of its particles, and what a representation needs of that: names, box, walls that repeat.
 
-Nothing is guessed: where neither the data set nor the settings say whether particles have names, and their numbers leave
-it open, the training is refused with the two answers.
+Nothing is guessed: where neither the data set nor the settings say whether particles have names, and their numbers
+leave it open, the training is refused with the two answers.
 """
 
 import warnings
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beable.datasets.readings import is_particles
 from beable.datasets.store import Store
@@ -27,7 +28,7 @@ def repeats(store: Store) -> tuple[bool, ...]:
     """Along which axes positions of a data set are wrapped into a box that repeats; none where nobody says so."""
     if "periodic" in store.constants:
         return tuple(bool(is_so) for is_so in np.ravel(store.constants["periodic"]))
-    return (True,) if store.settings.get("walls") == "periodic" else ()
+    return (True,) if store.settings.get("walls") == "periodic" and _side(store) is not None else ()
 
 
 def suited(store: Store, names: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -61,8 +62,8 @@ def _order(store: Store, variable: Variable, options: dict[str, Any]) -> dict[st
     if given is not None:
         if said == "distinct" and given != "none":
             warnings.warn(
-                f"{variable.name}: its particles are distinct, and representation.order = {given!r} gives their places to "
-                "others: decoded ones are in no order of the data; leave it out to keep them",
+                f"{variable.name}: its particles are distinct, and representation.order = {given!r} gives their places "
+                "to others: decoded ones are in no order of the data; leave it out to keep them",
                 DataWarning,
                 stacklevel=5,
             )
@@ -75,9 +76,9 @@ def _order(store: Store, variable: Variable, options: dict[str, Any]) -> dict[st
     verdict = are_identical(store.read(variable.name, np.unique(rows)))
     if verdict.answer is None:
         raise UsageError(
-            f"{variable.name}: whether its particles have names cannot be told ({verdict.reason}): where each keeps its "
-            "place in the list give representation.order = 'none' (--set representation.order=none; for the data set "
-            "--particles distinct), where they are identical 'assignment' (--particles identical)"
+            f"{variable.name}: whether its particles have names cannot be told ({verdict.reason}): where each keeps "
+            "its place in the list give representation.order = 'none' (--set representation.order=none; for the data "
+            "set --particles distinct), where they are identical 'assignment' (--particles identical)"
         )
     return {}
 
@@ -105,16 +106,21 @@ def _box(store: Store, variable: Variable, options: dict[str, Any]) -> dict[str,
 NO_BOX = {"scaling": "deviation", "orientation": "mean"}
 
 
-def box_of(store: Store) -> np.ndarray | None:
+def box_of(store: Store) -> NDArray[np.float64] | None:
     """Side, sides or edges of the box that all rows have; None without one, or where it changes."""
-    side = store.settings.get("box")
-    if isinstance(side, int | float):
-        return np.array([float(side)])
+    if (side := _side(store)) is not None:
+        return np.array([side])
     if BOX not in {v.name for v in store.variables}:
         return None
     boxes = store.read(BOX, store.valid_rows).astype(np.float64)
     same = np.ptp(boxes, axis=0).max() <= ALIKE * np.abs(boxes).max()
     return boxes[0].ravel() if same else None
+
+
+def _side(store: Store) -> float | None:
+    """The one side of the box of a simulator; None where chains have several."""
+    sides = np.unique(np.ravel(store.settings.get("box", [])))
+    return float(sides[0]) if sides.size == 1 and sides.dtype.kind in "fi" else None
 
 
 def boxed(store: Store, names: Sequence[str], kind: str, given: dict[str, Any]) -> list[str]:

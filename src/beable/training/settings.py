@@ -29,8 +29,8 @@ class TrainingSettings(SettingsModel):
             2019).
         start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones;
             "support", latents whose support is a product, for factors that depend on each other but come in all
-            combinations; "tica", the slowest directions, see lag; "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree
-            on does not come from the start.
+            combinations; "tica", the slowest directions, see lag; "random"; "mixed" gives members ICA, PCA and random
+            weights in turn, so that what they agree on does not come from the start.
         lag: rows, in their order, over which directions are to remember themselves: training starts from the slowest
             ("tica"), so that the first latent is the slow coordinate. Pairs never cross trajectories, which group, or a
             label named trajectory, run, simulation or replica, tells apart.
