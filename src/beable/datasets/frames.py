@@ -186,7 +186,7 @@ def _by_mdanalysis(path: Path, topology: Path | None, select: str, stride: int) 
 
 
 def _check_dump(path: Path) -> None:
-    """Refuse a dump whose frames hold different numbers of particles: its reader would leave frames out without a word."""
+    """Refuse a dump whose frames hold different numbers of particles, which its reader would leave out."""
     counts, expected = 0, b""
     with _lines(path) as lines:
         for line in lines:

@@ -58,7 +58,7 @@ class Internal(Representation):
         self._length = np.array(float(np.linalg.norm(np.diff(positions, axis=1), axis=2).mean()))
         numbers = self._numbers(positions)
         self.affine = affine_of(numbers, np.zeros(numbers.shape[1], np.int64), "deviation", 1.0)
-        self._size = np.sqrt((self.affine.apply(numbers) ** 2).mean(0)).clip(1e-6)
+        self._size = np.full(numbers.shape[1], np.sqrt((self.affine.apply(numbers) ** 2).mean()))
         return self
 
     def _take_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:

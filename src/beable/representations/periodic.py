@@ -103,7 +103,8 @@ class Periodic(Representation):
         self.order.fit(around)
         numbers = self._numbers(self.order.apply(around), boxes)
         self.affine = affine_of(numbers, self._unit, "deviation", 1.0)
-        self._size = np.sqrt((self.affine.apply(numbers) ** 2).mean(0)).clip(1e-6)
+        squares, unit = (self.affine.apply(numbers) ** 2).mean(0), self._unit
+        self._size = np.sqrt(np.array([squares[unit == group].mean() for group in np.unique(unit)]))[unit]
         return self
 
     def _take_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:

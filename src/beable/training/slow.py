@@ -26,8 +26,6 @@ FloatArray = NDArray[np.floating]
 Pairs = NDArray[np.int64]
 #: pairs of rows for each principal component that is kept, so that chance is not taken for memory
 PAIRS_EACH = 8
-#: share of the energy that the components keep at most
-ENERGY = 0.99
 #: labels of rows that say of which trajectory they are
 TRAJECTORIES = ("trajectory", "run", "simulation", "replica")
 FEWEST = 8
@@ -114,11 +112,9 @@ def slow_directions(codes: FloatArray, pairs: Pairs, latents: int) -> Slow:
 
 def _kept(sizes: FloatArray, pairs: int, latents: int) -> int:
     """How many principal components are looked at."""
-    energy = np.cumsum(sizes**2) / (sizes**2).sum()
     resolved = int((sizes > 1e-6 * sizes[0]).sum())
     if resolved < latents:
         raise DataError(
             f"{latents} latents need {latents} independent directions in the data, there are fewer: lower model.latents"
         )
-    enough = int(np.searchsorted(energy, ENERGY)) + 1
-    return min(resolved, max(latents, min(enough, pairs // PAIRS_EACH)))
+    return min(resolved, max(latents, pairs // PAIRS_EACH))
