@@ -19,6 +19,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 from collections.abc import Iterator  # noqa: E402
 from concurrent.futures import Executor, Future  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
+from functools import lru_cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -60,6 +61,14 @@ def few_draws():
         patched.setattr("beable.analysis.score_table.DRAWS", 2)
         patched.setattr("beable.analysis.score_table.EXPENSIVE", {"s_kl": (1, 2), "dci": (1, 2)})
         yield
+
+
+@pytest.fixture(autouse=True)
+def formulas():
+    """Formulas of labels are parsed once a process: Matplotlib remembers fifty, which a page of figures drives out."""
+    parser = getattr(sys.modules.get("matplotlib.mathtext"), "MathTextParser", None)
+    if parser and parser._parse_cached.cache_parameters()["maxsize"]:
+        parser._parse_cached = lru_cache(None)(parser._parse_cached.__wrapped__)
 
 
 @pytest.fixture
