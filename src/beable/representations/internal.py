@@ -52,6 +52,7 @@ class Internal(Representation):
         return {}
 
     def fit(self, snapshots: Snapshots) -> Self:
+        Configurations.of(snapshots)
         self._take_shapes({name: np.shape(values)[1:] for name, values in snapshots.items()})
         positions = self.configurations.take(snapshots).astype(np.float64)
         self.mean = superposed(positions, "mean").mean(0)

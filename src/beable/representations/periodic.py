@@ -96,6 +96,7 @@ class Periodic(Representation):
         return {"order": self.order.name, "box": self.box, "repeats": self.repeats}
 
     def fit(self, snapshots: Snapshots) -> Self:
+        Configurations.of({n: v for n, v in snapshots.items() if n != BOX or len(snapshots) == 1})
         self._take_shapes({name: np.shape(values)[1:] for name, values in snapshots.items()})
         positions, boxes = self._parts(snapshots)
         self.edges = boxes.mean(0)

@@ -25,7 +25,7 @@ from beable.errors import DataError
 FloatArray = NDArray[np.floating]
 Pairs = NDArray[np.int64]
 #: pairs of rows for each principal component that is kept, so that chance is not taken for memory
-PAIRS_EACH = 8
+PAIRS_EACH = 16
 #: labels of rows that say of which trajectory they are
 TRAJECTORIES = ("trajectory", "run", "simulation", "replica")
 FEWEST = 8

@@ -6,7 +6,8 @@ each direction on its own; ``ica`` turns it to the independent components of Fas
 finds the axes of independent factors unless they are normal; ``support`` to the map after which the support of the
 latents is a product, which finds those of dependent factors that come in all combinations (training/support.py).
 Members differ by bootstrap draws of the rows.
-``tica`` to the directions that remember themselves longest over a lag (training/slow.py), the slowest first.
+``tica`` to the directions that remember themselves longest over a lag (training/slow.py), the slowest first:
+of all rows for every member, because rows drawn again break most of the few slow passages that a trajectory holds.
 ``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from, so members of one
 start agree because of it: ``mixed`` gives members ICA, PCA and random weights in turn, and what they agree on then does
 not come from the start.
@@ -202,20 +203,20 @@ def linear_starts(
         members: numbers of the members.
         seed: seed of the training.
         attempt: which start of these members it is, from 0.
-        pairs: places of rows a lag apart, of which members draw their own for the start "tica", (pairs, 2).
+        pairs: places of rows a lag apart, for the start "tica", (pairs, 2).
 
     Raises:
         DataError: the codes themselves have fewer directions than latents.
     """
     codes = codes.astype(np.float64)
-    rngs = [generator(seed, "start", k, 2 * attempt) for k in members]
     if kind == SLOW:
         if pairs is None:
             raise UsageError("the start 'tica' needs rows in their order and a lag: set training.lag (--lag)")
-        return [slow_path(codes, latents, pairs[drawn(len(pairs), rng)]) for rng in rngs]
+        return [slow_path(codes, latents, pairs)] * len(members)
     paths = [PATHS[start_of(kind, k)] for k in members]
     if any(paths):
         _principal(codes - codes.mean(0), latents)
+    rngs = [generator(seed, "start", k, 2 * attempt) for k in members]
     return [_start(path, codes, latents, rng) for path, rng in zip(paths, rngs, strict=True)]
 
 

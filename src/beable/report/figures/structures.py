@@ -63,7 +63,7 @@ def structures(
     low, high = (f(np.concatenate([seen, other]).reshape(-1, 2), axis=0) for f in (np.min, np.max))
     wide = min((WIDTH - 0.3) / len(x), 2.9)
     ratio = float(np.clip((high - low)[1] / max((high - low)[0], 1e-12), 0.4, 1.6))
-    figure, panels = panel_grid(1, len(x), 0.5 + wide * ratio, 0.3 + wide * len(x))
+    figure, panels = panel_grid(1, len(x), 0.75 + wide * ratio, 0.3 + wide * len(x))
     joined = is_chain(x)
     for frame, axes in enumerate(panels.flat):
         if below is not None:
@@ -136,7 +136,8 @@ def _scale(axes: Any, low: FloatArray, high: FloatArray, unit: str) -> None:
     y = low[1] - 0.07 * max(float(high[1] - low[1]), 1e-12)
     axes.plot([low[0], low[0] + length], [y, y], color=INK, linewidth=1.6, clip_on=False, solid_capstyle="butt")
     words = " ".join(filter(None, [number(length), printed_unit(unit)]))
-    axes.text(low[0], y, words, ha="left", va="top", fontsize=7.5, color=SOFT)
+    style: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(words, (low[0], y), (0, -2), ha="left", va="top", fontsize=7.5, color=SOFT, **style)
 
 
 def apart(one: FloatArray, other: FloatArray) -> NDArray[np.float64]:
