@@ -173,7 +173,8 @@ def _by_mdanalysis(path: Path, topology: Path | None, select: str, stride: int) 
     mda: Any = library("MDAnalysis", "md")
     warnings.simplefilter("ignore")  # importing it asks for its own warnings again
     kind = str(kind_of(path))
-    CHECKED.get(kind, lambda path: None)(path)
+    if kind in CHECKED:
+        CHECKED[kind](path)
     with _beside(path) as link:
         form: dict[str, Any] = {} if kind == "PDB" and topology is None else {"format": kind}
         if topology is None:
@@ -325,7 +326,7 @@ def _plain(values: Any) -> NDArray[Any] | None:
     if values.dtype.kind in "iu":
         return values.astype(np.int32)
     words = np.array(["".join(c for c in "_".join(str(w).split()) if c.isprintable()) for w in values.tolist()])
-    return np.where(words == "", "_", words) if (words != "").any() else None
+    return np.asarray(np.where(words == "", "_", words)) if (words != "").any() else None
 
 
 def _ragged(path: Path, number: int, reason: str) -> DataError:
@@ -354,7 +355,8 @@ def _by_ase(path: Path, topology: Path | None, select: str, stride: int) -> Traj
     form = "traj" if _suffix(path) == ".traj" else "extxyz"
     if topology is not None:
         raise UsageError(f"{topology.name}: {path.name} names its particles itself: leave the topology out")
-    frames, first, periodic, chosen = [], None, (True, True, True), slice(None)
+    periodic: tuple[bool, ...] = (True, True, True)
+    frames, first, chosen = [], None, slice(None)
     for atoms in io.iread(str(path), index=f"::{stride}", format=form):
         if first is None:
             first, periodic = atoms, tuple(map(bool, atoms.pbc))

@@ -153,4 +153,4 @@ def chain(lengths: Floats, angles: Floats, turns: Floats) -> Floats:
 def _unit(vectors: Floats) -> Floats:
     """Vectors (rows, 3) of length 1; what has no direction stays 0."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0))

@@ -228,14 +228,15 @@ class DistanceMatrix(Representation):
         self.forgets = f"which particle is which; place, rotation and reflection{twice}"
 
     def settings(self) -> dict[str, object]:
-        return {
+        chosen: dict[str, object] = {
             "order": self.order.name,
             "form": self.form,
             "scaling": self.scaling,
             "box": self.box,
             "refine": self.refine,
             "orientation": self.orientation,
-        } | ({"periodic": True} if self.periodic else {})
+        }
+        return chosen | ({"periodic": True} if self.periodic else {})
 
     def fit(self, snapshots: Snapshots) -> Self:
         self.configurations = Configurations.of(snapshots)

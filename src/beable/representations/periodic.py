@@ -102,7 +102,7 @@ class Periodic(Representation):
         self.edges = boxes.mean(0)
         around = self._around(positions, boxes)
         self.order.fit(around)
-        numbers = self._numbers(self.order.apply(around), boxes)
+        numbers = self._numbers(np.asarray(self.order.apply(around), np.float64), boxes)
         self.affine = affine_of(numbers, self._unit, "deviation", 1.0)
         squares, unit = (self.affine.apply(numbers) ** 2).mean(0), self._unit
         self._size = np.sqrt(np.array([squares[unit == group].mean() for group in np.unique(unit)]))[unit]
@@ -175,7 +175,8 @@ class Periodic(Representation):
 
     def transform(self, snapshots: Snapshots) -> Coded:
         positions, boxes = self._parts(snapshots)
-        numbers = self._numbers(self.order.apply(self._around(positions, boxes)), boxes)
+        ordered = np.asarray(self.order.apply(self._around(positions, boxes)), np.float64)
+        numbers = self._numbers(ordered, boxes)
         groups = 1 + bool(self._own_box)
         return Coded(self.affine.apply(numbers).astype(np.float32), np.zeros((len(numbers), groups), np.float32))
 

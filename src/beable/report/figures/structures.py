@@ -91,7 +91,8 @@ def _seen(positions: FloatArray, of: FloatArray) -> FloatArray:
     if positions.shape[2] == 2:
         return positions
     middle = of.reshape(-1, 3).mean(0)
-    _, _, axes = np.linalg.svd(of.reshape(-1, 3) - middle, full_matrices=False)
+    about = of.reshape(-1, 3) - middle
+    axes = np.linalg.eigh(about.T @ about)[1].T[::-1].copy()
     axes *= np.sign(axes[range(3), np.abs(axes).argmax(axis=1)])[:, None]  # the same side for every machine
     return np.asarray((positions - middle) @ axes[:2].T)
 
