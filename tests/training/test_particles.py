@@ -95,6 +95,20 @@ def test_distances_without_a_box_need_no_box(chain):
     }
 
 
+def test_walls_that_a_simulator_calls_periodic_are_asked_for(tmp_path, monkeypatch):
+    store = store_of(tmp_path, GAS % 5.0)
+    fluid = {"walls": "periodic", "box": [5.0]}
+    monkeypatch.setattr(Store, "settings", property(lambda self: fluid))
+    monkeypatch.setattr(Store, "simulator", property(lambda self: "fluid"))
+    assert settled(RunSettings(), store).representation.model_dump() == {"kind": "periodic", "box": (5.0,)}
+    assert options(store, kind="distances") == {"kind": "distances", "box": 5.0, "periodic": True}
+    fluid["box"] = [5.0, 6.0]  # a factor of the rows
+    assert settled(RunSettings(), store).representation.kind == "coordinates"
+    fluid["walls"] = "keep"
+    assert options(store) == {"kind": "coordinates"}
+
+
+@pytest.mark.slow
 def test_a_simulator_with_periodic_walls_has_distances_of_nearest_images_and_angles(tmp_path):
     from beable.datasets.generate import generate
     from beable.systems.lennard_jones.simulator import LennardJones
