@@ -69,12 +69,12 @@ def protein(path):
     mda = pytest.importorskip("MDAnalysis")
     write_frames(path, PARTICLES[:1], NAMES, "angstrom")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of elements that are not there
+        warnings.simplefilter("ignore")  # of elements and of a box that are not there
         universe = mda.Universe(str(path))
-    universe.load_new(PARTICLES.astype("f4"), order="fac")
-    with mda.Writer(str(path.with_name("traj.dcd")), 5) as writer:
-        for _ in universe.trajectory:
-            writer.write(universe.atoms)
+        universe.load_new(PARTICLES.astype("f4"), order="fac")
+        with mda.Writer(str(path.with_name("traj.dcd")), 5) as writer:
+            for _ in universe.trajectory:
+                writer.write(universe.atoms)
 
 
 def models(path):
