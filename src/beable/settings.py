@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Tag, ValidationError, model_validator
 
 from beable.errors import UsageError, unknown
 
@@ -23,6 +23,17 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Whole = Annotated[int, Field(strict=True)]
 Truth = Annotated[bool, Field(strict=True)]
 Rows = tuple[tuple[Number, ...], ...]
+
+
+def _distinct(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is not None and len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{twice!r} stands there twice: name each once")
+    return names
+
+
+#: names of which none may stand there twice
+Names = Annotated[tuple[str, ...], AfterValidator(_distinct)]
 
 
 def listed(value: Any) -> Any:
@@ -124,6 +135,8 @@ def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
     result = dict(tree)
     for key, value in override.items():
         own = result.get(key)
+        if isinstance(value, Mapping) and value and own not in (None, "none") and not isinstance(own, Mapping):
+            raise UsageError(f"{key} is {reprlib.repr(own)} in one place and a table of settings in another: give one")
         both = isinstance(value, Mapping) and isinstance(own, Mapping) and not _of_another_kind(own, value)
         result[key] = merged(result[key], value) if both else value
     return result

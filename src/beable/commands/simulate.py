@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from beable.commands.data import say_store
 from beable.console.options import options_of, tree_of, with_options
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, tell
@@ -56,12 +56,12 @@ def verb(name: str) -> Callable[..., None]:
     def simulate(
         *,
         output: Output,
-        rows: int,
-        seed: int = 0,
+        rows: Count,
+        seed: Index = 0,
         config: Path | None = None,
         set: Settings = [],  # noqa: B006
-        failure_limit: Annotated[float, WORK] = 0.01,
-        workers: Annotated[int | None, WORK] = None,
+        failure_limit: Annotated[Number, WORK] = 0.01,
+        workers: Annotated[Workers, WORK] = None,
         dask: Annotated[str | None, WORK, Parameter(metavar="ADDRESS")] = None,
         json: bool = False,
         **chosen: Any,

@@ -11,7 +11,7 @@ from beable.commands.opened import held_for_training, rows_to_judge, run_and_sto
 from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Numbers, Output, Settings, Threads
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import command, facts, next_step, table, tell
@@ -63,7 +63,7 @@ def fit(
     config: Path | None = None,
     as_published: Annotated[str | None, Parameter(metavar="VARIANT")] = None,
     set: Settings = [],  # noqa: B006
-    threads: int = 1,
+    threads: Threads = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:
@@ -194,10 +194,10 @@ def rate_distortion(
     /,
     *,
     output: Output,
-    betas: Annotated[list[float], Parameter(consume_multiple=True)] = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
+    betas: Numbers = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
-    threads: int = 1,
+    threads: Threads = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:

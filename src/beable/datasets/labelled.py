@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable import inputs
 from beable.checks import library
-from beable.datasets.sources import UNKNOWN, Array, Source, fixed
+from beable.datasets.sources import UNKNOWN, Array, Source, fixed, held_back
 from beable.errors import UsageError
 from beable.files import MANIFEST
 
@@ -100,9 +101,10 @@ def opened(path: Path) -> Iterator[Labelled]:
         UsageError: a data set of beable, or a library that is missing.
         ValueError: a file that is none of these.
     """
-    walk = _walker(path)
+    walk, stored = _walker(path), inputs.stored(path)
     with walk(path) as found:
-        yield _meant(found)
+        meant = _meant(found)
+        yield meant._replace(sources={n: held_back(path, n, s, stored) for n, s in meant.sources.items()})
 
 
 def _walker(path: Path) -> Any:

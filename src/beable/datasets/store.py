@@ -198,7 +198,10 @@ class Blocks:
 
     def done(self) -> dict[int, "Note"]:
         """The notes of all blocks whose chunks stand there with their sizes."""
-        notes = ((block, self._note(block)) for block in range(len(self)))
+        folder = self.path / DONE
+        names = [p.stem for p in folder.iterdir() if p.suffix == ".json"] if folder.is_dir() else []
+        there = sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
+        notes = ((block, self._note(block)) for block in there if block < len(self))
         return {block: note for block, note in notes if note is not None}
 
     def _note(self, block: int) -> "Note | None":

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from beable import files
+from beable import files, inputs
 from beable.analysis.convergence import converged
 from beable.console.progress import told
 from beable.datasets.generate import generate
@@ -259,7 +259,7 @@ def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[s
         OutputError: what is there was made of other data.
     """
     origin: Store | Path = given[data.file] if data.file else Store.open(dataset_path(out, data.of))
-    of = origin.id if isinstance(origin, Store) else files.sha256(files.read_bytes(origin))
+    of = origin.id if isinstance(origin, Store) else files.sha256(inputs.read(origin, inputs.LARGEST))
     asked, request = {"data": data.model_dump(mode="json"), "origin": of}, path.with_suffix(".json")
     if path.exists():
         files.claim(path, "table of the study", asked, request)

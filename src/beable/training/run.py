@@ -31,6 +31,7 @@ import torch
 from numpy.typing import NDArray
 
 from beable import files
+from beable.checks import count
 from beable.console.made import made
 from beable.console.progress import Progress, told
 from beable.console.records import readable
@@ -50,6 +51,7 @@ from beable.training.place import place_of
 from beable.training.record import checked, model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
+from beable.training.size import refuse_too_large
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
 from beable.vae.distributions import Bernoulli, Noise, Normal
@@ -65,6 +67,7 @@ PAGES = ("report.html", "report.pdf")
 #: what else may lie there without being a part of the run
 BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
+MOST_THREADS = 1024
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
 
@@ -398,6 +401,7 @@ def train(
     """
     path = Path(path)
     settings = settled(settings, store)
+    refuse_too_large(settings, store.rows)
     request = _request(store, settings, threads)
     say = told(progress).begin
     if _is_finished(path, request):
@@ -413,6 +417,7 @@ def train(
         seen = _looked_at(store, request["variables"], settings)
         say(f"fitting {choice[0]}")
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        refuse_too_large(settings, len(data.train_rows), data.representation.width)
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
         fit = first_step(data, store, settings)
@@ -496,8 +501,7 @@ def _tensor(values: FloatArray) -> torch.Tensor:
 
 def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any]:
     """What is asked, in the form that is written and compared."""
-    if type(threads) is not int or threads < 1:
-        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
+    count("threads", threads, 1, MOST_THREADS)
     return {
         "settings": json.loads(settings.model_dump_json()),
         "store": store.id,
