@@ -48,7 +48,8 @@ from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Fit
 from beable.training.labels import Labels, few_labels, label_batches
 from beable.training.place import place_of
-from beable.training.record import checked, model, refuse_history, restored
+from beable.training.form import checked, refuse_manifest
+from beable.training.record import model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
 from beable.training.size import refuse_too_large
@@ -324,7 +325,7 @@ class Run:
             raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
         about = files.read_json(path / "run.json")
         settings = checked(about, path / "run.json")
-        _refuse_manifest(manifest, path)
+        refuse_manifest(manifest, path)
         state = path / "state.safetensors"
         arrays = files.read_arrays(state)
         shapes = {name: about["shapes"][name] for name in about["variables"]}
@@ -351,14 +352,6 @@ def verify(path: Path | str) -> list[str]:
         except CorruptError as error:
             problems.append(str(error))
     return problems
-
-
-def _refuse_manifest(manifest: files.Manifest, path: Path) -> None:
-    """Refuse a manifest that lacks what a run is asked for."""
-    spent = manifest.about.get("cpu_seconds")
-    missing = {"state.safetensors", "history.safetensors", "run.json"} - manifest.files.keys()
-    if missing or type(spent) not in (int, float) or not isinstance(manifest.about.get("made", {}), dict):
-        raise CorruptError(f"{path}: the manifest is not one of a run: fetch the run again or repeat the training")
 
 
 def train(
