@@ -193,9 +193,9 @@ def _delimiter(file: IO[str]) -> str:
 
 
 def _check_header(path: Path, names: Sequence[str]) -> None:
+    refuse_many(path, len(names), "columns")
     if any(math.isfinite(_number(name)) for name in names):
         raise DataError(f"{path}: line 1 holds numbers: a file of columns begins with a header of their names")
-    refuse_many(path, len(names), "columns")
     if twice := named_twice(names):
         raise DataError(f"{path}: two columns are named {twice!r}: rename one")
 
