@@ -39,7 +39,7 @@ def test_holes_are_not_stored(tmp_path):
 
 def test_what_is_too_long_is_not_read(tmp_path):
     (tmp_path / "a").write_bytes(bytes(11))
-    with pytest.raises(UsageError, match="--config .*: more than 10 bytes"):
+    with pytest.raises(UsageError, match=r"--config .*: more than 10 bytes"):
         inputs.read(tmp_path / "a", 10, "--config")
 
 

@@ -74,8 +74,8 @@ def _codes() -> str:
             "Exit codes:",
             *lines,
             "",
-            "With --debug, an error shows where in the program it arose; --max-memory 4GB allows so much memory, whatever",
-            "a file holds and whatever is free. In the docs: docs/command-line.md",
+            "With --debug, an error shows where in the program it arose; --max-memory 4GB allows so much memory,",
+            "whatever a file holds and whatever is free. In the docs: docs/command-line.md",
         ]
     )
 

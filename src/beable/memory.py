@@ -69,7 +69,9 @@ def available() -> int:
     with suppress(OSError, ValueError):  # "max" where there is no limit
         rooms.append(int((GROUP / "memory.max").read_text()) - int((GROUP / "memory.current").read_text()))
     with suppress(OSError, ValueError):  # of the first form of groups
-        rooms.append(int((OLD / "memory.limit_in_bytes").read_text()) - int((OLD / "memory.usage_in_bytes").read_text()))
+        rooms.append(
+            int((OLD / "memory.limit_in_bytes").read_text()) - int((OLD / "memory.usage_in_bytes").read_text())
+        )
     used = _used()
     for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
         soft = resource.getrlimit(limit)[0]

@@ -106,7 +106,8 @@ for what, put in SPECIAL.items():
     each("toml", {what: partial(put, "x.toml")}, "fit good.zarr -o out --config x.toml")
     each("table", {what: partial(put, "x.csv")}, "simulate darcy --rows 3 --factors table --table x.csv -o out")
     each("study file", {what: partial(put, "x.csv")}, "study run packing-table --file table=x.csv -o out")
-each("array", {"pipe": partial(fifo, "x.npy"), "device": partial(zero, "x.npy")}, "design darcy --match pressure=x.npy -o out",
+each("array", {"pipe": partial(fifo, "x.npy"), "device": partial(zero, "x.npy")},
+     "design darcy --match pressure=x.npy -o out",
      "simulate darcy --rows 3 --factors correlated-gaussian --covariance x.npy -o out")  # fmt: skip
 
 
@@ -205,7 +206,9 @@ each(
         "way out": write("x.npz", zipped(("../../u.npy", WHOLE), ("/etc/v.npy", WHOLE))),
         "bomb": write("x.npz", bomb(3000)),
         "bomb of a gigabyte": write("x.npz", bomb(900)),
-        "shape larger than its bytes": write("x.npz", zipped(("u.npy", npy(described("(1000, 1000, 1000)"), bytes(64))))),
+        "shape larger than its bytes": write(
+            "x.npz", zipped(("u.npy", npy(described("(1000, 1000, 1000)"), bytes(64))))
+        ),
         "no archive": write("x.npz", b"PK\x03\x04" + bytes(200)),
         "directory that lies elsewhere": write("x.npz", zipped(("u.npy", WHOLE))[:-10] + b"\xff" * 10),
         "no arrays": write("x.npz", zipped(("u.txt", b"words"))),
@@ -382,7 +385,12 @@ GZIP = {"name": "gzip", "configuration": {"level": 5}}
 
 
 def zarr3(
-    folder: Path, shape: Any = (ROWS, SIDE, SIDE), chunk: Any = None, codecs: Any = (BYTES,), chunks: Any = None, **more: Any
+    folder: Path,
+    shape: Any = (ROWS, SIDE, SIDE),
+    chunk: Any = None,
+    codecs: Any = (BYTES,),
+    chunks: Any = None,
+    **more: Any,
 ) -> Path:
     """A group of one array of format 3, its metadata as given, true or not."""
     there = folder / "x.zarr" / "u"
@@ -472,7 +480,7 @@ each(
         "format 2, unknown": lambda folder: zarr2(folder, compressor={"id": "os.system", "command": "touch canary"}),
         "format 4": lambda folder: zarr3(folder, zarr_format=4),
         "names of axes that are numbers": lambda folder: zarr3(folder, dimension_names=[1, None, {"a": 2}]),
-        "deep metadata": _group(b'{"zarr_format": 3, "node_type": "group", "attributes": ' + b"[" * 50_000 + b"]" * 50_000),
+        "deep metadata": _group(b'{"zarr_format": 3, "attributes": ' + b"[" * 50_000 + b"]" * 50_000),
         "text for metadata": _group(b"\xff\xfe no JSON"),
         "no metadata": lambda folder: (zarr3(folder), (folder / "x.zarr/zarr.json").unlink()),
         "empty folder": lambda folder: (folder / "x.zarr").mkdir(),
@@ -557,7 +565,11 @@ each(
     },
     "fit good.zarr -o out --config x.toml --steps 3",
 )
-each("words", {"a name of 20,000 parts": lambda folder: None}, "fit good.zarr -o out --set " + ".".join("a" * 20_000) + "=1")
+each(
+    "words",
+    {"a name of 20,000 parts": lambda folder: None},
+    "fit good.zarr -o out --set " + ".".join("a" * 20_000) + "=1",
+)
 each(
     "study",
     {"none": lambda folder: None},
@@ -633,12 +645,13 @@ def _in_store(put_there: Callable[[str, Path], None], name: str) -> Callable[[Pa
     return make
 
 
+CHUNK = ("chunk_grid", "configuration", "chunk_shape")
 each(
     "store",
     {
         "10^12 rows": forged_store(put("attributes", "rows", value=10**12)),
         "10^12 rows in an array": forged_store(put("shape", value=[10**12, SIDE, SIDE]), "u"),
-        "a chunk of 10^12 rows": forged_store(put("chunk_grid", "configuration", "chunk_shape", value=[10**12, 5, 5]), "u"),
+        "a chunk of 10^12 rows": forged_store(put(*CHUNK, value=[10**12, 5, 5]), "u"),
         "blocks of nothing": forged_store(put("attributes", "block", value=0)),
         "objects": forged_store(put("data_type", value="object"), "u"),
         "compressed": forged_store(put("codecs", value=[BYTES, GZIP]), "u"),
@@ -736,6 +749,7 @@ def setting(*path: str, value: Any) -> Callable[[Path], object]:
 
 
 FIRST = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+PLACE, WORDS = {"from_run": "../../../etc", "given": "/dev/zero"}, {"unit": 1, "length": 2, "values": "a"}
 RUNS = {
     "width 10^9": setting("model", "width", value=10**9),
     "latents 10^9": setting("model", "latents", value=10**9),
@@ -770,11 +784,11 @@ RUNS = {
     "best steps beyond": forged_run(put("best_steps", value=[10**9, 10**9])),
     "a store that is a list": forged_run(put("store", value=[1])),
     "a place that is a list": forged_run(put("store_place", value=[1])),
-    "a place that leads anywhere": forged_run(put("store_place", value={"from_run": "../../../etc", "given": "/dev/zero"})),
+    "a place that leads anywhere": forged_run(put("store_place", value=PLACE)),
     "dims that are numbers": forged_run(put("dims", value={"u": [1, 2]})),
     "units that are lists": forged_run(put("units", value={"u": [1]})),
     "declared that is a word": forged_run(put("declared", value="x")),
-    "coordinates of words": forged_run(put("declared", value={"coordinates": {"x": {"unit": 1, "length": 2, "values": "a"}}})),
+    "coordinates of words": forged_run(put("declared", value={"coordinates": {"x": WORDS}})),
     "versions that are a list": forged_run(put("versions", value=[1])),
     "look that is a word": forged_run(put("look", value="x")),
     "look of other things": forged_run(put("look", value=[{"kind": {"a": 1}}])),

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from corpus import HEAD, PLAIN, npy, zarr3, zipped
@@ -98,7 +98,9 @@ def kinds(shared: Path, work: Path) -> list[Kind]:
     about = zarr3(work, chunks={}) / "zarr.json"
     study = {"study": {"name": "a", "title": "b"}, "preset": "quick", "files": ["x"], "changes": {"run": {"model": 1}}}
     results = {"study": "a", "preset": "quick", "parts": {"p": {"claims": []}}, "counts": [], "expected": []}
-    settings = b'variables = ["u"]\n[model]\nlatents = 2\nprior = "mixture"\n[training]\nmembers = 3\nlearning_rate = 1e-3\n'
+    settings = (
+        b'variables = ["u"]\n[model]\nlatents = 2\nprior = "mixture"\n[training]\nmembers = 3\nlearning_rate = 1e-3\n'
+    )
     return [
         Kind("npy", array.getvalue(), "x.npy", _imported),
         Kind("npz", zipped(("u.npy", array.getvalue())), "x.npz", _imported),
@@ -165,7 +167,11 @@ def surprises(kind: Kind, work: Path, seed: int, number: int) -> list[str]:
         seed: of the mutants.
         number: of mutants.
     """
-    return [line for first in range(0, number, BATCH) for line in _batch(kind, work, seed, first, min(BATCH, number - first))]
+    return [
+        line
+        for first in range(0, number, BATCH)
+        for line in _batch(kind, work, seed, first, min(BATCH, number - first))
+    ]
 
 
 def _batch(kind: Kind, work: Path, seed: int, first: int, number: int) -> list[str]:

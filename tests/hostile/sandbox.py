@@ -1,4 +1,4 @@
-"""Command lines that meet a hostile file, in a forked child that is watched: what it runs, how long, how much memory."""
+"""Command lines that meet a hostile file, in a forked child that is watched: code, seconds and bytes."""
 
 import gc
 import io

@@ -46,8 +46,8 @@ def meant(error: BaseException) -> Meant | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _says_so(error):
         about = f" ({_short(error)})" if str(error) else ""
         return Meant(
-            f"memory does not hold this{about}; {in_gb(available())} are free: ask for less, such as fewer rows, members "
-            f"or latents, a smaller grid or batch or one worker, or allow more by {OPTION} where that is the limit",
+            f"memory does not hold this{about}; {in_gb(available())} are free: ask for less, such as fewer rows, "
+            f"members or latents, a smaller grid or batch or one worker, or allow more by {OPTION} where it limits",
             MACHINE,
         )
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):

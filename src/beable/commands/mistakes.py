@@ -35,7 +35,7 @@ def meaning(error: CycloptsError, words: Sequence[str], chain: Sequence[str], ap
         return _verb(error.unused_tokens[0], [verb for verb in error.app if verb[0] != "-"], chain)
     if isinstance(error, CoercionError) and error.argument:
         given = error.token or next(iter(error.argument.tokens), None)
-        return _value(error.argument, given.value if given else "", error.msg or "")
+        return _value(error.argument, given.value if given else "", str(error.msg or ""))
     if isinstance(error, UnknownOptionError):
         return _option(error.token.keyword or error.token.value, _arguments(app, chain))
     if isinstance(error, MissingArgumentError) and error.argument:

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from beable.console.parameters import shown_default
 from beable import inputs
+from beable.console.parameters import shown_default
 from beable.errors import BeableError, DataError, UsageError
 from beable.settings import SettingsModel, bare, members
 

@@ -147,7 +147,11 @@ def result(file: File) -> Arranged:
     for name in file.coordinates:
         if plain_dim(name) not in coordinates and name not in labels:
             one = isinstance(file.picks.get(name), int)
-            file.left[name] = "one of them is taken" if one else "a coordinate of no axis that is taken, or one that neither rises nor falls"
+            file.left[name] = (
+                "one of them is taken"
+                if one
+                else "a coordinate of no axis that is taken, or one that neither rises nor falls"
+            )
     taken += [
         Taken(n, "constant", sizes(s.shape) if s.shape else "one number", s.unit, s.said or "the same for all rows")
         for n, s in file.constants.items()

@@ -136,7 +136,8 @@ def _disagreements(record: Record, settings: RunSettings) -> list[str]:
         by_member |= {f"labels.{name}": getattr(record.labels, name) for name in ("rows", "centre", "spread")}
     reached = chain(record.kept_steps or (), record.best_steps or ())
     wrong = {
-        "members are not those of the settings": len(record.members) != members or record.members != list(range(len(record.members))),
+        "members are not those of the settings": len(record.members) != members
+        or record.members != list(range(len(record.members))),
         "shapes are not those of the variables": set(record.shapes) != set(record.variables),
         "a variable stands there twice": len(set(record.variables)) < len(record.variables),
         "more steps than the settings ask for": steps > settings.training.steps,

@@ -46,9 +46,9 @@ from beable.training.data import Prepared, conditions, learnable, left_out, natu
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Fit
+from beable.training.form import checked, refuse_manifest
 from beable.training.labels import Labels, few_labels, label_batches
 from beable.training.place import place_of
-from beable.training.form import checked, refuse_manifest
 from beable.training.record import model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings

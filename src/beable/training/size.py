@@ -1,5 +1,7 @@
 """How much memory a training takes at least, from its settings alone; refused before anything of it is allocated."""
 
+from itertools import pairwise
+
 from beable import memory
 from beable.training.settings import RunSettings
 from beable.vae.settings import ModelSettings
@@ -53,7 +55,7 @@ def parameters(m: ModelSettings, outputs: int) -> int:
         found += last * m.latents + first * outputs  # the ends of the decoder, which mirrors it
     elif m.network in ("conv", "dense-conv"):
         channels = m.channels if m.network == "conv" else (m.features, m.growth)
-        found += 9 * sum(a * b for a, b in zip(channels, channels[1:], strict=False))
+        found += 9 * sum(a * b for a, b in pairwise(channels))
     else:
         found += 2 * m.width * m.width * max(m.depth - 1, 0)
     return found
@@ -63,8 +65,7 @@ def _layers(m: ModelSettings) -> tuple[int, int, int]:
     """Units of the first layer of a dense encoder, weights between its layers, units of the last; of any depth."""
     if m.hidden is None:
         return (m.width, m.width * m.width * (m.depth - 1), m.width) if m.depth else (0, 0, 0)
-    pairs = zip(m.hidden, m.hidden[1:], strict=False)
-    return (m.hidden[0], sum(a * b for a, b in pairs), m.hidden[-1]) if m.hidden else (0, 0, 0)
+    return (m.hidden[0], sum(a * b for a, b in pairwise(m.hidden)), m.hidden[-1]) if m.hidden else (0, 0, 0)
 
 
 def widest(m: ModelSettings) -> int:
