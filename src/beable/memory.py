@@ -19,7 +19,7 @@ OPTION = "--max-memory"
 #: a file may become so many times its size, or so many bytes where it is small
 GROWTH, LEAST = 3, 10**9
 #: for threads and buffers of the libraries that read a file
-SPARE = 2**28
+SPARE = 2**27
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 SIZE = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
 GROUP, OLD = Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")

@@ -133,6 +133,23 @@ def validated(model: type[Model], tree: Mapping[str, Any], kind: str = "setting"
         raise refused(error, model, kind) from None
 
 
+def refuse_kinds(model: type[Model], tree: Mapping[str, Any], kind: str = "setting") -> None:
+    """Refuse values of another kind than their settings have, even where others win over them.
+
+    What does not go together is not looked at, since the others may mend it.
+
+    Raises:
+        UsageError: the first of them.
+    """
+    try:
+        validated(model, tree, kind)
+    except UsageError as error:
+        found = error.__context__
+        kinds = {entry["type"] for entry in found.errors()} if isinstance(found, ValidationError) else set()
+        if kinds - {"value_error", "missing"}:
+            raise
+
+
 def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """A tree with another's leaves in place of its own; a choice of another kind keeps nothing of the first.
 

@@ -14,7 +14,7 @@ from beable.console.parameters import Count, Index, Number, Output, Settings, Wo
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, tell
-from beable.settings import merged
+from beable.settings import merged, refuse_kinds
 from beable.system import SYSTEMS
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def verb(name: str) -> Callable[..., None]:
         json: bool = False,
         **chosen: Any,
     ) -> None:
-        settings = merged(given(config, set), tree_of(options, chosen))
+        refuse_kinds(model, own := given(config, set), f"setting of {name}")
+        settings = merged(own, tree_of(options, chosen))
         limits = {"seed": seed, "failure_limit": failure_limit}
         _simulate(SYSTEMS.simulator(name)(**settings), output, rows, json=json, workers=workers, dask=dask, **limits)
 

@@ -15,7 +15,7 @@ from beable.console.parameters import Numbers, Output, Settings, Threads
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import command, facts, next_step, table, tell
-from beable.settings import merged, validated
+from beable.settings import merged, refuse_kinds, validated
 from beable.system import as_published as source_settings
 from beable.training.settings import RunSettings
 
@@ -90,7 +90,8 @@ def fit(
         from beable.datasets.store import Store
 
         data = Store.open(store)
-        own = merged(given(config, set), tree_of(OPTIONS, chosen))
+        refuse_kinds(RunSettings, asked := given(config, set))
+        own = merged(asked, tree_of(OPTIONS, chosen))
         source = {} if as_published is None else source_settings(data.simulator, as_published)
         settings = validated(RunSettings, merged(source, own))
         tick.begin("loading PyTorch")
@@ -226,7 +227,8 @@ def rate_distortion(
         data, flags = Store.open(store), tree_of(SWEEP_OPTIONS, chosen)
         if "sigma" in flags.get("model", {}):
             flags["model"]["variance"] = "fixed"
-        asked = validated(RunSettings, merged(SWEEP, merged(given(config, set), flags)))
+        refuse_kinds(RunSettings, own := given(config, set))
+        asked = validated(RunSettings, merged(SWEEP, merged(own, flags)))
         with held_for_training(output):
             tick.begin("loading PyTorch")
             from beable.analysis.rate_distortion import sweep_settings

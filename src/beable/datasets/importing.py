@@ -15,7 +15,7 @@ from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.names import plain
-from beable.datasets.readers import READERS, check_room, labelled, named_twice
+from beable.datasets.readers import READERS, check_room, labelled, named_twice, refuse_many
 from beable.datasets.sources import Array, Contents, Source
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
@@ -258,6 +258,7 @@ def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
 def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arranged:
     """The contents of a file with rows first, a file being a row where that is said or nothing else can be."""
     contents = _meant(path, contents, wish.axes)
+    refuse_many(path, len(contents.sources))
     _refuse_foreign(path, contents, wish)
     if is_a_row(path, contents, wish.axes, several):
         contents = as_a_row(contents)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable import inputs, memory
-from beable.datasets.labelled import Labelled, groups_in_doubt, is_number, joined_groups, opened
+from beable.datasets.labelled import MOST_PARTS, Labelled, groups_in_doubt, is_number, joined_groups, opened
 from beable.datasets.names import plain_dim
 from beable.datasets.published import published
 from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed, held_back
@@ -34,9 +34,20 @@ MOST_ARRAYS = 10_000
 @contextmanager
 def npy(path: Path) -> Iterator[Contents]:
     """One array, named after the file."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    source = Source(array.shape, array.dtype, lambda: np.array(array), axes=_nameless(array.shape))
+    with open(path, "rb") as file:
+        shape, by_columns, dtype = inputs.npy_header(file)
+        begin, length = file.tell(), path.stat().st_size
+    if not dtype.hasobject and begin + math.prod(shape) * dtype.itemsize != length:
+        raise ValueError(f"shape {shape} of {dtype} does not fit its {length} bytes")
+    load = partial(_load_file, path, shape, dtype, begin, "F" if by_columns else "C")
+    source = Source(shape, dtype, load, axes=_nameless(shape))
     yield Contents({path.stem: held_back(path, path.stem, source, inputs.stored(path))})
+
+
+def _load_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], begin: int, order: Any) -> Array:
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    return np.array(np.memmap(path, dtype, "r", begin, shape, order))
 
 
 def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
@@ -51,7 +62,7 @@ def npz(path: Path) -> Iterator[Contents]:
         names = [m.filename.removesuffix(".npy") for m in members]
         if twice := named_twice(names):
             raise DataError(f"{path}: two arrays are named {twice!r}: rename one")
-        refuse_many(path, len(names))
+        refuse_many(path, len(names), most=MOST_PARTS)
         stored, found = inputs.stored(path), zip(names, members, strict=True)
         yield Contents({name: held_back(path, name, _member(archive, m), stored) for name, m in found})
 
@@ -214,15 +225,15 @@ def named_twice(names: Sequence[str]) -> str:
     return ""
 
 
-def refuse_many(path: Path, number: int, what: str = "arrays") -> None:
+def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_ARRAYS) -> None:
     """Refuse more arrays than a data set can have, before each is looked at with all others.
 
     Raises:
         DataError: there are more.
     """
-    if number > MOST_ARRAYS:
+    if number > most:
         raise DataError(
-            f"{path}: {number:,} {what}, where a data set has at most {MOST_ARRAYS:,}: write numbers that belong "
+            f"{path}: {number:,} {what}, where at most {most:,} can be taken: write numbers that belong "
             "together as one array, (rows, numbers), in an .npz or HDF5 file"
         )
 
