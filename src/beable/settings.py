@@ -89,7 +89,12 @@ class SettingsModel(BaseModel):
     @classmethod
     def _words_for_none(cls, tree: Any) -> Any:
         """None for the word "none", wherever in a tree of settings that may stand."""
-        return {name: _none(cls, name, value) for name, value in tree.items()} if isinstance(tree, dict) else tree
+        if not isinstance(tree, dict):
+            return tree
+        for name, value in tree.items():
+            if isinstance(value, bool) and _is_number(cls, name):
+                raise ValueError(f"{name} must be a number, not {value}")
+        return {name: _none(cls, name, value) for name, value in tree.items()}
 
     @classmethod
     def completed(cls, tree: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +195,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return value.tolist() if hasattr(value, "tolist") else repr(value)
+
+
+def _is_number(model: type[BaseModel], name: str) -> bool:
+    """Whether a setting is a number; pydantic itself takes true for 1."""
+    about = model.model_fields.get(name)
+    kinds = {bare(hint) for hint in members(about.annotation)} if about else set()
+    return bool(kinds & {int, float}) and bool not in kinds
 
 
 def _none(model: type[BaseModel], name: str, value: Any) -> Any:

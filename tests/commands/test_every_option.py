@@ -17,7 +17,12 @@ from beable.training.size import refuse_too_large
 
 #: settings as trees, by the model that has them
 MODELS = {"fit": RunSettings, **{name: SYSTEMS.settings(name) for name in SYSTEMS}}
-SETTINGS = [(name, option) for name, model in MODELS.items() for option in options_of(model)]
+SETTINGS = [
+    (name, option)
+    for name, model in MODELS.items()
+    for option in options_of(model)
+    if option.path[0] != "representation"  # whose kind the data decide, and then what it may be
+]
 
 
 def arguments(app=cli.app, words=""):

@@ -12,6 +12,7 @@ import shutil
 import socket
 import struct
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -130,7 +131,8 @@ def described(shape: str, dtype: str = "'<f8'", more: str = "") -> str:
 
 def zipped(*members: tuple[str, bytes]) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of two members of one name
         for name, data in members:
             archive.writestr(zipfile.ZipInfo(name), data)  # without the date
     return out.getvalue()

@@ -1,5 +1,7 @@
 """Nearly right files of every kind are read, or refused on purpose; nothing else comes of them."""
 
+import os
+
 import pytest
 from mutants import kinds, surprises
 from sandbox import shared_artefacts
@@ -35,3 +37,12 @@ def test_mutants_are_refused_on_purpose(all_kinds, tmp_path):
 def test_many_mutants_are_refused_on_purpose(all_kinds, tmp_path, place):
     assert len(all_kinds) * MANY == 60_000
     assert surprises(all_kinds[place], tmp_path, SEED + 1, MANY) == []
+
+
+def test_a_surprise_and_an_end_are_told(all_kinds, tmp_path):
+    def surprised(path):
+        raise KeyError(path.name)
+
+    kind = all_kinds[6]
+    assert len(surprises(kind._replace(read=surprised), tmp_path, SEED, 3)) == 3
+    assert surprises(kind._replace(read=lambda path: os._exit(7)), tmp_path, SEED, 3) == ["csv: ended by 7 at 0"]
