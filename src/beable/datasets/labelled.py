@@ -31,6 +31,8 @@ DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -3
 #: names that libraries give to dimensions without one
 NAMELESS = re.compile(r"(phony_dim_|fakeDim|dim_|axis_)\d+")
 DEEPEST = 32
+#: arrays that a data set can have
+MOST_ARRAYS = 10_000
 #: arrays and groups of a file; chunks of an array, each of fewer bytes than the second
 MOST_PARTS, MOST_CHUNKS, LEAST_CHUNK = 100_000, 100_000, 4096
 INTERNAL = {
@@ -247,6 +249,8 @@ def _walk_hdf5(h5py: Any, group: Any, place: str, found: _Walk, above: frozenset
     """Arrays below a group; links within the file are read where they lead to, links out of it are refused."""
     found.groups[place.rstrip("/")] = _hdf5_attributes(group)
     above |= {h5py.h5o.get_info(group.id).addr}
+    if len(group) > MOST_ARRAYS:
+        _refuse_many(h5py, group, place)
     for key in group:
         _refuse_endless(found)
         name, link = f"{place}{key}", group.get(key, getlink=True)
@@ -261,6 +265,16 @@ def _walk_hdf5(h5py: Any, group: Any, place: str, found: _Walk, above: frozenset
                 _walk_hdf5(h5py, item, f"{name}/", found, above)
         else:
             found.left[name] = "a type, or groups nested too deep"
+
+
+def _refuse_many(h5py: Any, group: Any, place: str) -> None:
+    """Count the arrays of a group before each is looked at, which takes a millisecond; links are not followed."""
+    kinds = [h5py.h5g.get_objinfo(group.id, key.encode(), follow_link=False).type for key in group]
+    if (number := kinds.count(h5py.h5g.DATASET)) > MOST_ARRAYS:
+        raise DataError(
+            f"{number:,} arrays in the group /{place}, where at most {MOST_ARRAYS:,} can be taken: write numbers that "
+            "belong together as one array"
+        )
 
 
 def _refuse_endless(found: _Walk) -> None:

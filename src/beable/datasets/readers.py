@@ -20,7 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable import inputs, memory
-from beable.datasets.labelled import MOST_PARTS, Labelled, groups_in_doubt, is_number, joined_groups, opened
+from beable.datasets.labelled import (
+    MOST_ARRAYS,
+    MOST_PARTS,
+    Labelled,
+    groups_in_doubt,
+    is_number,
+    joined_groups,
+    opened,
+)
 from beable.datasets.names import plain_dim
 from beable.datasets.published import published
 from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed, held_back
@@ -28,7 +36,6 @@ from beable.errors import DataError, UsageError
 
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 MOST_HEADER, MOST_QUOTED = 2**16, 40
-MOST_ARRAYS = 10_000
 
 
 @contextmanager
