@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -35,8 +35,8 @@ def import_(
     dims: Pairs = None,
     components: Names = None,
     time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
+    missing: Literal["refuse", "drop", "keep"] = "refuse",
     drop_invalid: bool = False,
-    masked: bool = False,
     dry_run: bool = False,
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
@@ -58,8 +58,8 @@ def import_(
         dims: Axes of an array, all of them or those after the rows, such as u=run,time,y,x or curve=x.
         components: Arrays whose short axis holds components.
         time: What becomes of the axis of time: rows, first, last, every=K or axis.
-        drop_invalid: Keep rows with numbers that are not finite out instead of refusing them.
-        masked: Fill places that are missing in every row, and note where in the constant NAME_mask.
+        missing: Rows that lack some numbers: refuse them, drop them, or keep them and learn from what is there.
+        drop_invalid: The same as --missing drop.
         dry_run: Make nothing; print what each array, axis and attribute is taken for.
         config: TOML file with settings of a recognised file.
         set: Settings of a recognised file, such as kind=uniform; they win over the file of settings.
@@ -77,7 +77,7 @@ def import_(
         return
     if output is None:
         raise UsageError("no folder to make is named: give it with -o, or --dry-run to see what the file is taken for")
-    by_hand = bool(any(asked) or drop_invalid or masked)  # asked for as any other file of columns
+    by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # asked for as any other file of columns
     taken: list[Taken] = []
     with progress("import", quiet=json, first="reading the file"):
         layout = None if by_hand or len(files) > 1 else _layout(files[0])
@@ -90,7 +90,7 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken = _arrays(files, output, asked, named, drop_invalid, masked)
+            store, taken = _arrays(files, output, asked, named, missing, drop_invalid)
     _say(files, output, store, taken, json)
 
 
@@ -106,11 +106,16 @@ class _Asked(NamedTuple):
 
 
 def _arrays(
-    files: Sequence[Path], output: Path, asked: _Asked, units: dict[str, str], drop_invalid: bool, masked: bool
+    files: Sequence[Path],
+    output: Path,
+    asked: _Asked,
+    units: dict[str, str],
+    missing: Literal["refuse", "drop", "keep"],
+    drop_invalid: bool,
 ) -> "Imported":
     from beable.datasets.importing import import_as, wish_of
 
-    return import_as(files, output, wish_of(**asked._asdict(), masked=masked), units, drop_invalid)
+    return import_as(files, output, wish_of(**asked._asdict()), units, missing, drop_invalid)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
@@ -152,7 +157,7 @@ def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[T
         next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
         return
     about = store.info()
-    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
+    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "missing", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
     seen = {"look": [finding.as_json() for finding in found], "constants": about["constants"], "left_out": left}
     show(kept | names | store.assessment | seen | {"path": output}, json=True)
