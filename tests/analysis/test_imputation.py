@@ -68,7 +68,7 @@ def test_a_run_on_complete_rows_fills_new_rows(table, tmp_path):
     found = impute(run, Store.from_arrays(tmp_path / "n.zarr", columns, missing="keep"))
     gone, truth = table.gone[100:], table.whole[100:]
     assert ((stacked(found.values) - truth)[gone] ** 2).sum() < 0.3 * (truth[gone] ** 2).sum()
-    with pytest.raises(DataError, match="no number of c0, .* is missing: there is nothing to fill"):
+    with pytest.raises(DataError, match=r"no number of c0, .* is missing: there is nothing to fill"):
         impute(run, whole)
 
 

@@ -120,7 +120,9 @@ def test_places_missing_in_every_row_are_a_mask(tmp_path):
         np.testing.assert_array_equal(store.read("u"), np.where(there, WAVE, np.nan))
     holed[4, 9, 9] = np.nan
     path = npz(tmp_path / "more.npz", u=holed)
-    with pytest.raises(DataError, match=r"1 of 20 rows are not finite .*missing: u 1: .*--missing keep.*--missing drop"):
+    with pytest.raises(
+        DataError, match=r"1 of 20 rows are not finite .*missing: u 1: .*--missing keep.*--missing drop"
+    ):
         import_file(path, tmp_path / "more.zarr")
     assert list(import_file(path, tmp_path / "drop1.zarr", drop_invalid=True).failures) == [4]
     kept = import_file(path, tmp_path / "keep1.zarr", missing="keep")

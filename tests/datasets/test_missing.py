@@ -49,7 +49,9 @@ def test_a_constant_of_the_name_of_a_mask_is_left_as_it_is(tmp_path):
 
 
 def test_rows_that_lack_numbers_are_refused_in_a_line_that_names_both_ways(tmp_path):
-    words = r"2 of 12 rows are not finite \(row 3: not finite: u; .*numbers missing: u 3: .*--missing keep.*--missing drop"
+    words = (
+        r"2 of 12 rows are not finite \(row 3: not finite: u; .*numbers missing: u 3: .*--missing keep.*--missing drop"
+    )
     with pytest.raises(DataError, match=words):
         made(tmp_path, u=gappy())
     assert list(tmp_path.iterdir()) == []
@@ -103,7 +105,7 @@ def test_particles_that_are_missing_in_some_rows_are_refused_with_the_reason(tmp
 
 def test_empty_entries_of_a_text_file_are_missing_and_words_are_not(tmp_path):
     (tmp_path / "mine.csv").write_text("p,q\n1,2\n,3\n3,NA\n4,6\n")
-    with pytest.raises(DataError, match="p is '' in row 1 .*--missing keep.*--missing drop"):
+    with pytest.raises(DataError, match=r"p is '' in row 1 .*--missing keep.*--missing drop"):
         import_file(tmp_path / "mine.csv", tmp_path / "s.zarr")
     store = import_file(tmp_path / "mine.csv", tmp_path / "s.zarr", missing="keep")
     np.testing.assert_array_equal(store.read("p"), np.array([1, np.nan, 3, 4]))
@@ -113,5 +115,5 @@ def test_empty_entries_of_a_text_file_are_missing_and_words_are_not(tmp_path):
 
 
 def test_another_way_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="way with missing numbers 'guess'.*refuse, drop, keep"):
+    with pytest.raises(UsageError, match=r"way with missing numbers 'guess'.*refuse, drop, keep"):
         made(tmp_path, u=gappy(), missing="guess")

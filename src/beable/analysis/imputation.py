@@ -5,8 +5,8 @@ Of the numbers :math:`y_o` of a row that are there, every member says
 .. math:: p(y_m | y_o) = \int p(y_m | z)\, p(z | y_o)\, \mathrm{d}z \approx
     \sum_s w_s\, p(y_m | z_s), \qquad w_s \propto \frac{p(y_o | z_s)\, p(z_s)}{q(z_s)}
 
-with importance samples (Mattei and Frellsen, 2019) whose q is the normal law at the mode of :math:`p(z | y_o)`, found by
-Gauss and Newton's steps from the encoder's answer. Members count alike. What they say is weighed against what the
+with importance samples (Mattei and Frellsen, 2019) whose q is the normal law at the mode of :math:`p(z | y_o)`, found
+by Gauss and Newton's steps from the encoder's answer. Members count alike. What they say is weighed against what the
 representation expects by a normal law of whole rows, so that numbers of rows that training never saw, hidden for that,
 come out best (Wolpert, 1992). The same numbers set the scale of the deviations: 68 % of them lie within one.
 """
@@ -255,7 +255,7 @@ def _with_noise(run: Run, locations: Tensor, noise: Noise) -> tuple[Tensor, Fiel
 
 
 def _posterior(run: Run, rows: Rows, samples: int, noise: Noise) -> tuple[Tensor, Tensor]:
-    """Decoded samples of p(z | what is there), (samples, members, rows, m), and their weights, (samples, members, rows)."""
+    """Decoded samples of p(z | y_o), (samples, members, rows, m), and their weights, (samples, members, rows)."""
     decoder = run.vae.decoder
     likelihood = _Likelihood(run, rows)
     z, precision = likelihood.mode(run.vae.encoder(rows.values, rows.conditions).mean)

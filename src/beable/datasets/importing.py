@@ -12,9 +12,9 @@ from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
 from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
+from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.missing import Choice as Missing
 from beable.datasets.missing import check_choice, is_nothing
-from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.names import plain
 from beable.datasets.readers import READERS, check_room, labelled
 from beable.datasets.sources import Array, Contents, Source
@@ -221,8 +221,8 @@ def _refuse_bad(path: Path, sources: Mapping[str, Source], keep: bool) -> None:
         if source.bad and not (keep and is_nothing(source.bad)):
             raise DataError(
                 f"{path}: {name} is {source.bad}, a finite number is expected: learn from what is there with "
-                "missing='keep' (--missing keep), leave such rows out with missing='drop' (--missing drop), also called "
-                "drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
+                "missing='keep' (--missing keep), leave such rows out with missing='drop' (--missing drop), also "
+                "called drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
             )
 
 

@@ -365,8 +365,8 @@ class Store:
     ) -> "Store":
         """Make a data set from arrays in memory.
 
-        Places of a row that are NaN in every row are a mask: no part of the data, NaN again in what is decoded, noted in
-        the constant ``NAME_mask``. Other NaN are missing numbers.
+        Places of a row that are NaN in every row are a mask: no part of the data, NaN again in what is decoded, noted
+        in the constant ``NAME_mask``. Other NaN are missing numbers.
 
         Args:
             path: folder to make; must not exist.

@@ -87,7 +87,9 @@ def by_number(values: NDArray[np.floating], there: Flags, group: NDArray[np.int6
     return Gaps(seen, np.asarray(values * seen, np.float32), counted(seen, group))
 
 
-def joined(values: Sequence[NDArray[Any]], parts: Sequence[Gaps | None], dimension: NDArray[np.floating]) -> Gaps | None:
+def joined(
+    values: Sequence[NDArray[Any]], parts: Sequence[Gaps | None], dimension: NDArray[np.floating]
+) -> Gaps | None:
     """Gaps of blocks of rows after each other, of which some may lack nothing; None where none does.
 
     Args:

@@ -103,7 +103,7 @@ class Logarithm(Plain):
             return np.exp(coordinates)
 
     def log_jacobian(self, values: Floats) -> Floats:
-        return np.asarray(np.log(values).sum(1))
+        return np.asarray(np.nansum(np.log(values), axis=1))
 
 
 class Between(Plain):
@@ -128,7 +128,7 @@ class Between(Plain):
 
     def log_jacobian(self, values: Floats) -> Floats:
         spans = np.log(values - self.low) + np.log(self.high - values) - np.log(self.high - self.low)
-        return np.asarray(spans.sum(1))
+        return np.asarray(np.nansum(spans, axis=1))
 
 
 class Shares(Plain):

@@ -142,8 +142,8 @@ def _refuse_unknown(name: str, values: FloatArray, why: str) -> None:
     bad = np.flatnonzero(np.isnan(values))
     if bad.size:
         raise DataError(
-            f"{name} is missing in {bad.size} of {len(values)} rows, and {why}: leave these rows out where the data set "
-            "is made with missing='drop' (--missing drop)"
+            f"{name} is missing in {bad.size} of {len(values)} rows, and {why}: leave these rows out where the data "
+            "set is made with missing='drop' (--missing drop)"
         )
 
 
