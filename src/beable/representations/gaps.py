@@ -263,7 +263,7 @@ def read_modes(block: Floats, basis: Floats, energies: Floats) -> Read:
     found = Read(about @ basis, np.tile(np.eye(m), (rows, 1, 1)), about @ basis, np.zeros(rows))
     for i in range(rows):
         gone = basis[nothing[i]]
-        best = found.codes[i]
+        best = found.target[i].copy()
         if len(gone):
             gram = np.eye(m) - gone.T @ gone
             found.codes[i] = np.linalg.solve(gram + np.diag(least / energies), best)
