@@ -124,13 +124,13 @@ def test_scores_count_by_the_number_that_is_there(table, capsys):
 
 @pytest.fixture(scope="module")
 def wake(tmp_path_factory):
-    """The same field without and with a solid in it, and with further cells missing here and there."""
+    """A field with a solid that holds zeros, or a mask, and with further cells missing here and there."""
     folder, rng = tmp_path_factory.mktemp("wake"), np.random.default_rng(1)
     x, y = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 12), indexing="ij")
     a, b = rng.uniform(-1, 1, (2, 60, 1, 1))
-    u = a * np.sin(3 * x + y) + 0.5 * b * np.cos(5 * y - x) + 0.1 * a * b * x + 0.02 * rng.normal(size=(60, 9, 12))
+    u = a * np.sin(3 * x + y) + 0.5 * b * np.cos(5 * y - x) + 0.05 * rng.normal(size=(60, 9, 12))
     solid = (x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.05
-    cells = {"full": u, "masked": np.where(solid, np.nan, u)}
+    cells = {"full": np.where(solid, 0.0, u), "masked": np.where(solid, np.nan, u)}
     cells["gappy"] = np.where(rng.random(u.shape) < 0.1, np.nan, cells["masked"])
     factors = {"a": np.where(np.arange(60) % 3, np.nan, a.ravel()), "b": b.ravel()}
     stores = {n: Store.from_arrays(folder / f"{n}.zarr", {"u": v}, factors, missing="keep") for n, v in cells.items()}

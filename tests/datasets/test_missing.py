@@ -115,5 +115,5 @@ def test_empty_entries_of_a_text_file_are_missing_and_words_are_not(tmp_path):
 
 
 def test_another_way_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"way with missing numbers 'guess'.*refuse, drop, keep"):
+    with pytest.raises(UsageError, match="unknown way with missing numbers 'guess': known: drop, keep, refuse"):
         made(tmp_path, u=gappy(), missing="guess")
