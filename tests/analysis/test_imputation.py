@@ -73,8 +73,9 @@ def test_a_run_on_complete_rows_fills_new_rows(table, tmp_path):
 
 
 def test_errors_and_rates_are_those_of_what_is_there(table):
-    judged = evaluate(table.run, table.store)
+    judged = evaluate(table.run, table.store, agreement=True)
     assert judged.relative_error.max() < 0.3
+    assert judged.agreed.rows == len(table.run.held_rows)
     assert np.isfinite(judged.regularisation.distortion).all()
     assert [v.word for v in judged.over_regularised] == ["no", "no"]
 
