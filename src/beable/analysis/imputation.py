@@ -230,7 +230,7 @@ def _decoded(run: Run, locations: Tensor) -> Iterator[Fields]:
     return (run.representation.inverse(location.numpy()) for location in locations.flatten(0, 1))
 
 
-def _averaged(shares: FloatArray, made: Iterable[Fields]) -> Fields:
+def _averaged(shares: FloatArray, made: Iterable[Mapping[str, FloatArray]]) -> Fields:
     """Weighted sum of snapshots, one for each sample of each member."""
     total: Fields = {}
     for share, snapshots in zip(shares, made, strict=True):
@@ -319,4 +319,5 @@ class _Likelihood:
         slopes = torch.stack([(up - down) / (2 * HALF) for up, down in ends], -1)
         if (gaps := self.rows.gaps) is None:
             return slopes
-        return slopes * gaps.there.unsqueeze(-1) if gaps.apart else gaps.there @ slopes
+        read: Tensor = slopes * gaps.there.unsqueeze(-1) if gaps.apart else gaps.there @ slopes
+        return read

@@ -84,7 +84,7 @@ def masks(arrays: Mapping[str, Array]) -> dict[str, Flags]:
     for name, array in arrays.items():
         if array.ndim < 2 or array.dtype.kind != "f" or not len(array) or not np.isnan(array[0]).any():
             continue
-        never = np.isnan(array).all(axis=0)
+        never = np.asarray(np.isnan(array).all(axis=0))
         if never.any() and not never.all():
             found[name] = never
     return found
@@ -104,7 +104,7 @@ def refuse_ragged(variables: Sequence[Variable], arrays: Mapping[str, Array]) ->
     for v in variables:
         if not is_particles(v):
             continue
-        gone = np.isnan(arrays[v.name]).any(axis=tuple(range(2, 1 + len(v.shape))))
+        gone = np.asarray(np.isnan(arrays[v.name]).any(axis=tuple(range(2, 1 + len(v.shape)))))
         rows = gone.any(axis=1)
         if rows.any() and not rows.all():
             few, many = (v.shape[0] - int(f) for f in (gone.sum(1).max(), gone.sum(1).min()))

@@ -306,8 +306,8 @@ def finish(
     failures = {row: reason for block in sorted(notes) for row, reason in notes[block].failures.items()}
     records = {name: record for note in notes.values() for name, record in note.files.items()}
     about = {"title": plan.title, "rows": plan.rows, "failures": failures, "assessment": dict(assessment or {})}
-    missing = _summed((note.missing for note in notes.values()) if keep else (), masks or {})
-    told = {"missing": {name: list(found) for name, found in missing.items()}} if missing else {}
+    lacking = _summed((note.missing for note in notes.values()) if keep else (), masks or {})
+    told = {"missing": {name: list(found) for name, found in lacking.items()}} if lacking else {}
     return files.seal(path, KIND, VERSION, about | told, records)
 
 

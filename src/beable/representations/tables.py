@@ -301,7 +301,7 @@ class Table(Representation):
     def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
         """Columns that never change but for rounding."""
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
-        self._refuse_nothing(np.isnan(coordinates).all(axis=0), len(coordinates))
+        self._refuse_nothing(np.asarray(np.isnan(coordinates).all(axis=0)), len(coordinates))
         low, high = np.fmin.reduce(coordinates, axis=0), np.fmax.reduce(coordinates, axis=0)
         return np.asarray(high - low <= 1e-12 * np.maximum(np.maximum(np.abs(low), np.abs(high)), units))
 
