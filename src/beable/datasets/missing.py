@@ -105,7 +105,7 @@ def refuse_ragged(variables: Sequence[Variable], arrays: Mapping[str, Array]) ->
         if not is_particles(v):
             continue
         gone = np.asarray(np.isnan(arrays[v.name]).any(axis=tuple(range(2, 1 + len(v.shape)))))
-        rows = gone.any(axis=1)
+        rows = np.asarray(gone.any(axis=1))
         if rows.any() and not rows.all():
             few, many = (v.shape[0] - int(f) for f in (gone.sum(1).max(), gone.sum(1).min()))
             raise DataError(

@@ -291,11 +291,11 @@ def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> 
 
 def _cloud(run: Run, store: Store, evaluation: Evaluation, member: int) -> Figure:
     """Where latents lie, beside the factors and the prior."""
-    known = np.isfinite(store.factor_values[evaluation.rows]).all(axis=1)
-    known = known if known.any() else np.ones(len(known), bool)
+    known = np.asarray(np.isfinite(store.factor_values[evaluation.rows]).all(axis=1))
+    told = bool(store.factors and known.any())
+    known = known if told else np.asarray(~known | known)
     codes = evaluation.codes[member][known][:SHOWN_CODES]
-    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]]
-    factors = factors if store.factors and np.isfinite(factors).all() else None
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]] if told else None
     figure = posterior_and_factors(codes, factors, [f.symbol for f in store.factors], run.sample(SHOWN_CODES)[member])
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     spreads = ", ".join(number(x) for x in codes.std(axis=0))
