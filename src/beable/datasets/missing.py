@@ -106,7 +106,7 @@ def refuse_ragged(variables: Sequence[Variable], arrays: Mapping[str, Array]) ->
             continue
         gone = np.asarray(np.isnan(arrays[v.name]).any(axis=tuple(range(2, 1 + len(v.shape)))))
         rows = np.asarray(gone.any(axis=1))
-        if rows.any() and not rows.all():
+        if (gone != gone[:1]).any():
             few, many = (v.shape[0] - int(f) for f in (gone.sum(1).max(), gone.sum(1).min()))
             raise DataError(
                 f"{v.name}: {few} to {many} particles a row, {rows.sum()} of {len(rows)} rows lack some: nothing here "
