@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from beable import RunSettings, Store, cli, impute, train
 from beable.analysis.evaluation import evaluate
 from beable.errors import DataError
+from beable.report.figures.fields import MISSING, reconstruction
 
 SHORT = {"training": {"members": 2, "steps": 60}, "model": {"latents": 2, "width": 8}}
 
@@ -167,7 +169,18 @@ def test_fields_with_missing_cells_are_learned_and_filled(wake):
     assert 0.5 < (np.abs(off) < found.deviation["u"][gone]).mean() < 0.85
 
 
-def test_the_page_of_masked_data_says_so(wake, tmp_path, capsys):
+def test_what_is_missing_is_grey_and_counts_in_no_percentage(wake):
+    x, y = np.arange(9.0), np.arange(12.0)
+    truth = wake.cells["gappy"][0]
+    figure = reconstruction([truth], [1.1 * wake.u[0]], ["u"], ["m"], x, y)
+    panels = figure.axes[:3]
+    assert {panel.get_facecolor()[:3] for panel in panels} == {to_rgb(MISSING)}
+    drawn = [np.ma.getmaskarray(panel.collections[0].get_array()).sum() for panel in panels]
+    assert drawn == [np.isnan(truth).sum(), 0, np.isnan(truth).sum()]
+    assert panels[2].texts[0].get_text() == "10 %"
+
+
+def test_the_page_of_masked_data_says_so(blank, wake, tmp_path, capsys):
     words = ["report", wake.folder / "gappy", wake.stores["gappy"].path, "-o", tmp_path / "page.html"]
     assert call(capsys, *words)[0] == 0
     page = (tmp_path / "page.html").read_text()
