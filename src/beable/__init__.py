@@ -64,6 +64,7 @@ _MODULES = (
     "design",
     "errors",
     "files",
+    "memory",
     "metrics",
     "report",
     "representations",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
+from beable import inputs, memory
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
 from beable.console.parameters import Names, Outputs, Pairs, Settings
@@ -67,8 +68,8 @@ def import_(
     """
     if not files:
         raise UsageError("no file is named: give the file to import, or several")
-    named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
-    axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
+    named = _pairs("unit", units or [], "pressure=Pa")
+    axes = _pairs("dims", dims or [], "positions=particle,dimension")
     asked = _Asked(
         variables, factors, rows, {name: words.split(",") for name, words in axes.items()}, components, time or ""
     )
@@ -113,15 +114,17 @@ def _arrays(
     missing: Literal["refuse", "drop", "keep"],
     drop_invalid: bool,
 ) -> "Imported":
-    from beable.datasets.importing import import_as, wish_of
+    from beable.datasets.importing import files_of, import_as, wish_of
 
-    return import_as(files, output, wish_of(**asked._asdict()), units, missing, drop_invalid)
+    with memory.bounded(sum(map(inputs.stored, files_of(files)))):
+        return import_as(files, output, wish_of(**asked._asdict()), units, missing, drop_invalid)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
-    from beable.datasets.importing import taken_for
+    from beable.datasets.importing import files_of, taken_for
 
-    return taken_for(files, **asked._asdict())
+    with memory.bounded(sum(map(inputs.stored, files_of(files)))):
+        return taken_for(files, **asked._asdict())
 
 
 def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
@@ -178,6 +181,13 @@ def _layout(file: Path) -> "Layout | None":
     from beable.datasets.recognised import layouts
 
     return next((layout for layout in layouts() if file.is_file() and layout.recognises(file)), None)
+
+
+def _pairs(option: str, words: Sequence[str], example: str) -> dict[str, str]:
+    pairs = [_pair(option, word, example) for word in words]
+    if len(dict(pairs)) < len(pairs):
+        raise UsageError(f"{option} {' '.join(words)}: a name stands there twice: give each once")
+    return dict(pairs)
 
 
 def _pair(option: str, text: str, example: str) -> tuple[str, str]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable import memory
 from beable.checks import number as checked_number
 from beable.commands.answers import beside, many
 from beable.commands.opened import run_and_store
 from beable.console.output import show
-from beable.console.parameters import Output
+from beable.console.parameters import Count, Index, Output
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import BeableError, UsageError
@@ -30,10 +31,10 @@ def sample(
     /,
     *,
     output: Output,
-    rows: int = 1000,
-    member: int = 0,
+    rows: Count = 1000,
+    member: Index = 0,
     conditions: Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=NUMBER...")] = [],  # noqa: B006
-    seed: int = 0,
+    seed: Index = 0,
     json: bool = False,
 ) -> None:
     """Make a data set of snapshots decoded from samples of the prior.
@@ -90,6 +91,10 @@ def sample(
 def _check_counts(run: "Run", rows: int, member: int, seed: int) -> None:
     if rows < 1 or seed < 0:
         raise UsageError(f"rows must be at least 1 and seed at least 0, not {rows} and {seed}")
+    outputs = sum(math.prod(shape) for shape in run.metadata["shapes"].values())
+    memory.refuse(
+        f"{rows:,} samples", rows * 4 * (run.members * run.settings.model.latents + 3 * outputs), "ask for fewer --rows"
+    )
     if not 0 <= member < run.members:
         raise UsageError(f"member must be from 0 to {run.members - 1}, not {member}")
 
@@ -108,7 +113,7 @@ def _known(run: "Run", given: list[str]) -> dict[str, float]:
     return {name: checked_number(name, value) for name, value in values.items()}
 
 
-def score(run: Path, store: Path | None = None, /, *, top: int = 10, json: bool = False) -> None:
+def score(run: Path, store: Path | None = None, /, *, top: Index = 10, json: bool = False) -> None:
     """Say how likely the snapshots of a data set are to a run, the least likely first; a high score is odd.
 
     Parameters

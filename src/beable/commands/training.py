@@ -11,11 +11,11 @@ from beable.commands.opened import held_for_training, rows_to_judge, run_and_sto
 from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Numbers, Output, Settings, Threads
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import command, facts, next_step, table, tell
-from beable.settings import merged, validated
+from beable.settings import merged, refuse_kinds, validated
 from beable.system import as_published as source_settings
 from beable.training.settings import RunSettings
 
@@ -63,7 +63,7 @@ def fit(
     config: Path | None = None,
     as_published: Annotated[str | None, Parameter(metavar="VARIANT")] = None,
     set: Settings = [],  # noqa: B006
-    threads: int = 1,
+    threads: Threads = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:
@@ -90,7 +90,8 @@ def fit(
         from beable.datasets.store import Store
 
         data = Store.open(store)
-        own = merged(given(config, set), tree_of(OPTIONS, chosen))
+        refuse_kinds(RunSettings, asked := given(config, set))
+        own = merged(asked, tree_of(OPTIONS, chosen))
         source = {} if as_published is None else source_settings(data.simulator, as_published)
         settings = validated(RunSettings, merged(source, own))
         tick.begin("loading PyTorch")
@@ -194,10 +195,10 @@ def rate_distortion(
     /,
     *,
     output: Output,
-    betas: Annotated[list[float], Parameter(consume_multiple=True)] = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
+    betas: Numbers = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
-    threads: int = 1,
+    threads: Threads = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:
@@ -226,7 +227,8 @@ def rate_distortion(
         data, flags = Store.open(store), tree_of(SWEEP_OPTIONS, chosen)
         if "sigma" in flags.get("model", {}):
             flags["model"]["variance"] = "fixed"
-        asked = validated(RunSettings, merged(SWEEP, merged(given(config, set), flags)))
+        refuse_kinds(RunSettings, own := given(config, set))
+        asked = validated(RunSettings, merged(SWEEP, merged(own, flags)))
         with held_for_training(output):
             tick.begin("loading PyTorch")
             from beable.analysis.rate_distortion import sweep_settings

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable import inputs
 from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
 from beable.datasets.labelled import numbers_in
@@ -16,7 +17,7 @@ from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_
 from beable.datasets.missing import Choice as Missing
 from beable.datasets.missing import check_choice, is_nothing
 from beable.datasets.names import plain
-from beable.datasets.readers import READERS, check_room, labelled
+from beable.datasets.readers import READERS, check_room, labelled, named_twice, refuse_many
 from beable.datasets.sources import Array, Contents, Source
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
@@ -112,7 +113,7 @@ def import_as(
     drop_invalid: bool = False,
 ) -> Imported:
     """`import_file` with what the user says in one record; the answer tells what was left unread as well."""
-    paths, output = _files(path), Path(output)
+    paths, output = files_of(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
     chosen = _all_chosen(paths, wish)
@@ -160,7 +161,7 @@ def taken_for(
     >>> [(t.name, t.kind, t.axes) for t in taken_for(f"{folder}/mine.npz", factors=["load"])]
     [('heat', 'variable', 'row (4) rows, ? (8) axis, ? (8) axis'), ('load', 'factor', 'row (4) rows')]
     """
-    paths = _files(path)
+    paths = files_of(path)
     wish = wish_of(variables, factors, dims, rows, components, time)
     found: list[Taken] = _opened(paths[0], partial(_described, wish=wish, several=len(paths) > 1))
     return found
@@ -175,6 +176,9 @@ def wish_of(
     time: str = "",
 ) -> Wish:
     """What the arguments of `import_file` say."""
+    for option, names in {"variables": variables, "factors": factors, "rows": rows, "components": components}.items():
+        if twice := named_twice(names or ()):
+            raise UsageError(f"{option}: {twice!r} stands there twice: name each once (--{option})")
     wanted = (
         None if variables is None else frozenset([*variables, *(factors or ()), *(components or ()), *(dims or {})])
     )
@@ -182,7 +186,7 @@ def wish_of(
     return Wish(variables, factors, axes)
 
 
-def _files(path: Paths) -> list[Path]:
+def files_of(path: Paths) -> list[Path]:
     """The files that are meant, in the order of the numbers in their names."""
     given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
     paths = [found for p in given for found in _matching(p)]
@@ -191,8 +195,7 @@ def _files(path: Paths) -> list[Path]:
             raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
         if p.suffix.lower() not in READERS and not _is_zarr(p):
             raise unknown("kind of file", p.suffix or p.name, READERS)
-        if not p.exists():
-            raise UsageError(f"{p}: no such file: check the name")
+        inputs.stored(p)
     if len(paths) > 1 and len({p.resolve() for p in paths}) < len(paths):
         raise UsageError(f"{_title(paths)}: a file is named twice: name each once")
     return sorted(paths, key=lambda p: numbers_in(str(p))) if len(paths) > 1 else paths
@@ -250,10 +253,11 @@ def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
 
 def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
     """Open a file and use its contents; whatever is wrong with the file becomes one line."""
+    inputs.stored(path)  # of plain files, none of which leads elsewhere
     try:
         with READERS.get(path.suffix.lower(), labelled)(path) as contents:
             return use(path, contents)
-    except BeableError:
+    except (BeableError, MemoryError):
         raise
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -263,6 +267,7 @@ def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
 def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arranged:
     """The contents of a file with rows first, a file being a row where that is said or nothing else can be."""
     contents = _meant(path, contents, wish.axes)
+    refuse_many(path, len(contents.sources))
     _refuse_foreign(path, contents, wish)
     if is_a_row(path, contents, wish.axes, several):
         contents = as_a_row(contents)
@@ -453,7 +458,7 @@ def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
                 f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
                 "(variables, --variables)"
             )
-    check_room(path, asked + sum(source.bytes for source in sources.values()))
+    check_room(path, sum(source.bytes for source in sources.values()), asked)
 
 
 def _columns(name: str, array: Array) -> dict[str, Array]:

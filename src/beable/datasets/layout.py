@@ -357,3 +357,18 @@ def _check_coordinate(dim: str, values: Array, lengths: Mapping[str, int]) -> No
     found = np.shape(values)
     if dim not in lengths or found != (lengths[dim],):
         raise UsageError(f"coordinate {dim!r} has shape {found}: give one number for each place along a dimension")
+    if not in_order(np.asarray(values, np.float64)):
+        raise UsageError(
+            f"coordinate {dim!r} has numbers that are not finite, equal, or neither rising nor falling: put the arrays "
+            "in the order of the coordinate, or leave it out"
+        )
+
+
+def in_order(values: Array) -> bool:
+    """Whether the numbers of a coordinate rise, or fall, all along it.
+
+    >>> in_order(np.array([0.0, 1.0, 3.0])), in_order(np.array([0.0, 0.0])), in_order(np.array([np.nan]))
+    (True, False, False)
+    """
+    steps = np.diff(values)
+    return bool(np.isfinite(values).all() and ((steps > 0).all() or (steps < 0).all()))

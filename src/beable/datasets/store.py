@@ -33,6 +33,14 @@ ROOT, DONE = "zarr.json", "done"
 MOST_NAMED, MOST_SHOWN = 3, 12
 #: why a row failed that lacks everything, where missing numbers are kept
 EMPTY = "no number is there"
+#: of the attributes of a group, and the kinds of values that they have
+KINDS: dict[str, tuple[type, ...]] = {
+    "title": (str,),
+    "simulator": (str, type(None)),
+    "settings": (dict,),
+    "seed": (int, type(None)),
+    "versions": (dict,),
+}
 
 
 def create(path: Path, plan: Plan) -> None:
@@ -230,7 +238,10 @@ class Blocks:
 
     def done(self) -> dict[int, "Note"]:
         """The notes of all blocks whose chunks stand there with their sizes."""
-        notes = ((block, self._note(block)) for block in range(len(self)))
+        folder = self.path / DONE
+        names = [p.stem for p in folder.iterdir() if p.suffix == ".json"] if folder.is_dir() else []
+        there = sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
+        notes = ((block, self._note(block)) for block in there if block < len(self))
         return {block: note for block, note in notes if note is not None}
 
     def _note(self, block: int) -> "Note | None":
@@ -685,12 +696,24 @@ def _check_attributes(
     failures = manifest.about["failures"]
     if not all(0 <= int(row) < rows and isinstance(reason, str) for row, reason in failures.items()):
         raise ValueError("failures of rows that are not there")
-    for key in ("title", "simulator", "settings", "seed", "versions"):
-        attributes[key]
+    for name, counts in manifest.about.get("missing", {}).items():
+        whole = len(counts) == len(Missing._fields) and all(type(n) is int and n >= 0 for n in counts)
+        if not whole or name not in listed:
+            raise ValueError(f"missing numbers of {name}: {counts}")
+    for key, kinds in KINDS.items():
+        if not isinstance(attributes[key], kinds):
+            raise ValueError(f"{key} is {type(attributes[key]).__name__}")
+    _check_assessment(manifest.about.get("assessment", {}))
     for name in names:
         _variable(arrays[name])
     if "factors" in arrays:
         _factors(arrays["factors"])
+
+
+def _check_assessment(found: Any) -> None:
+    reasons = found.get("reasons") or []
+    if not isinstance(reasons, list) or found.get("equilibrated") not in (True, False, None):
+        raise ValueError("an assessment of another form")
 
 
 def _variable(layout: ArrayLayout) -> Variable:

@@ -31,6 +31,7 @@ import torch
 from numpy.typing import NDArray
 
 from beable import files
+from beable.checks import count
 from beable.console.made import made
 from beable.console.progress import Progress, told
 from beable.console.records import readable
@@ -45,11 +46,13 @@ from beable.training.data import Prepared, conditions, learnable, left_out, natu
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Fit
+from beable.training.form import checked, refuse_manifest
 from beable.training.labels import Labels, few_labels, label_batches
 from beable.training.place import place_of
-from beable.training.record import checked, model, refuse_history, restored
+from beable.training.record import model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
+from beable.training.size import refuse_too_large
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
 from beable.vae.distributions import Bernoulli, Noise, Normal
@@ -65,6 +68,7 @@ PAGES = ("report.html", "report.pdf")
 #: what else may lie there without being a part of the run
 BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
+MOST_THREADS = 1024
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
 
@@ -321,7 +325,7 @@ class Run:
             raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
         about = files.read_json(path / "run.json")
         settings = checked(about, path / "run.json")
-        _refuse_manifest(manifest, path)
+        refuse_manifest(manifest, path)
         state = path / "state.safetensors"
         arrays = files.read_arrays(state)
         shapes = {name: about["shapes"][name] for name in about["variables"]}
@@ -348,14 +352,6 @@ def verify(path: Path | str) -> list[str]:
         except CorruptError as error:
             problems.append(str(error))
     return problems
-
-
-def _refuse_manifest(manifest: files.Manifest, path: Path) -> None:
-    """Refuse a manifest that lacks what a run is asked for."""
-    spent = manifest.about.get("cpu_seconds")
-    missing = {"state.safetensors", "history.safetensors", "run.json"} - manifest.files.keys()
-    if missing or type(spent) not in (int, float) or not isinstance(manifest.about.get("made", {}), dict):
-        raise CorruptError(f"{path}: the manifest is not one of a run: fetch the run again or repeat the training")
 
 
 def train(
@@ -398,6 +394,7 @@ def train(
     """
     path = Path(path)
     settings = settled(settings, store)
+    refuse_too_large(settings, store.rows)
     request = _request(store, settings, threads)
     say = told(progress).begin
     if _is_finished(path, request):
@@ -413,6 +410,7 @@ def train(
         seen = _looked_at(store, request["variables"], settings)
         say(f"fitting {choice[0]}")
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        refuse_too_large(settings, len(data.train_rows), data.representation.width)
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
         fit = first_step(data, store, settings)
@@ -496,8 +494,7 @@ def _tensor(values: FloatArray) -> torch.Tensor:
 
 def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any]:
     """What is asked, in the form that is written and compared."""
-    if type(threads) is not int or threads < 1:
-        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
+    count("threads", threads, 1, MOST_THREADS)
     return {
         "settings": json.loads(settings.model_dump_json()),
         "store": store.id,

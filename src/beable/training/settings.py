@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from beable.representations.settings import AutoSettings, RepresentationSettings
-from beable.settings import SettingsModel
+from beable.settings import Names, SettingsModel
 from beable.vae.settings import ModelSettings, ObjectiveSettings
 
 RECORDS = 50
@@ -60,7 +60,7 @@ class TrainingSettings(SettingsModel):
     seed: int = Field(default=0, ge=0)
     held_out: float = Field(default=0.25, gt=0)
     shuffle: bool = True
-    group: tuple[str, ...] = ()
+    group: Names = ()
     blocks: int | None = Field(default=None, ge=2)
     rows: tuple[int, ...] | None = None
     patience: int | None = Field(default=10, ge=1)
@@ -123,7 +123,7 @@ class RunSettings(SettingsModel):
         training: how.
     """
 
-    variables: tuple[str, ...] | None = None
+    variables: Names | None = None
     representation: RepresentationSettings = AutoSettings()
     model: ModelSettings = ModelSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
