@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: appended to the name of a variable: the standard deviation of its filled numbers
 DEVIATION = "_std"
 MOST_SHOWN = 12
+MOST_SAMPLES = 10_000
 
 
 def impute(
@@ -70,8 +71,11 @@ def _check(output: Path, samples: int, seed: int) -> None:
         raise UsageError(f"{output}: the name must end in .csv or .zarr")
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
-    if samples < 2 or seed < 0:
-        raise UsageError(f"samples must be at least 2 and seed at least 0, not {samples} and {seed}")
+    if not 2 <= samples <= MOST_SAMPLES or seed < 0:
+        raise UsageError(
+            f"samples must be from 2 to {MOST_SAMPLES:,} and seed at least 0, not {samples} and {seed}: give others by "
+            "--samples and --seed"
+        )
 
 
 def _check_columns(output: Path, store: "Store") -> None:
