@@ -277,6 +277,11 @@ def disentanglement(
     if not asked:
         return None
     names, theta = [store.factors[i].name for i in asked], store.factor_values[rows][:, asked]
+    known_of = np.isfinite(theta).all(axis=1)
+    if not known_of.all():
+        means, samples, theta = means[:, known_of], samples[:, known_of], theta[known_of]
+    if not len(theta):
+        return None
     found = [separation(z, theta, names=names) for z in means]
     return Disentanglement(
         tuple(s.verdict for s in found),

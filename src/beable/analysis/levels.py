@@ -42,17 +42,22 @@ def code_level(run: Run, snapshots: Mapping[str, FloatArray], coded: Coded | Non
     fields = {name: snapshots[name] for name in run.variables}
     coded = run.representation.transform(fields) if coded is None else coded
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
-    return _level(run, values, coded.residual_energy)
+    return _level(run, values, coded)
 
 
-def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
+def _level(run: Run, values: FloatArray, coded: Coded) -> float:
     decoder, model = run.vae.decoder, run.settings.model
     if model.likelihood == "bernoulli":
         mean = values.mean(0)
         return float((entr(mean) + entr(1 - mean)).sum())
     dimension = decoder.dimension.double().numpy()
-    energy: FloatArray = np.bincount(decoder.group.numpy(), values.var(0), len(dimension)).astype(np.float64)
-    left = residual_energy.mean(0)
+    by_number = values.var(0)
+    if (gaps := coded.gaps) is not None:  # of what is there, and as many outputs as are there of a row on average
+        by_number = (gaps.misfit(gaps.centre(values)).astype(np.float64) ** 2).mean(0)
+        if gaps.counts.shape[1] == len(dimension):
+            dimension = np.maximum(gaps.counts.mean(0, dtype=np.float64), 1e-6)
+    energy: FloatArray = np.bincount(decoder.group.numpy(), by_number, len(dimension)).astype(np.float64)
+    left = coded.residual_energy.mean(0)
     if left.shape == energy.shape:  # codes with a variance for each grid point leave nothing out
         energy = energy + left
     fixed = model.sigma**2 if model.variance == "fixed" else None

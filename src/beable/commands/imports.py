@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -37,8 +37,8 @@ def import_(
     dims: Pairs = None,
     components: Names = None,
     time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
+    missing: Literal["refuse", "drop", "keep"] = "refuse",
     drop_invalid: bool = False,
-    masked: bool = False,
     particles: Annotated[str | None, Parameter(metavar="KIND")] = None,
     select: Annotated[str | None, Parameter(metavar="WORDS")] = None,
     align: Annotated[str | None, Parameter(metavar="ONTO")] = None,
@@ -66,8 +66,8 @@ def import_(
         dims: Axes of an array, all of them or those after the rows, such as u=run,time,y,x or curve=x.
         components: Arrays whose short axis holds components.
         time: What becomes of the axis of time: rows, first, last, every=K or axis.
-        drop_invalid: Keep rows with numbers that are not finite out instead of refusing them.
-        masked: Fill places that are missing in every row, and note where in the constant NAME_mask.
+        missing: Rows that lack some numbers: refuse them, drop them, or keep them and learn from what is there.
+        drop_invalid: The same as --missing drop.
         particles: distinct, each with a name and a place in the list, or identical.
         select: Particles of a trajectory to take, such as "name CA".
         align: Turn and move the frames of a trajectory onto the first or the mean one; none by default.
@@ -88,7 +88,7 @@ def import_(
     frames = {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap}
     if _are_trajectories(files, asked):
         treated = (select or "", align or "none", 1 if stride is None else stride, unwrap)
-        others = {"--drop-invalid": drop_invalid, "--masked": masked, "--config": config, "--set": set}
+        others = {"--missing": missing != "refuse", "--drop-invalid": drop_invalid, "--config": config, "--set": set}
         _refuse_of_arrays(asked, others)
         _trajectory(files, output, treated, particles or "distinct", list(factors or []), named, dry_run, json)
         return
@@ -99,7 +99,7 @@ def import_(
         return
     if output is None:
         raise UsageError(NO_OUTPUT)
-    by_hand = bool(any(asked) or drop_invalid or masked)  # asked for as any other file of columns
+    by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # asked for as any other file of columns
     taken: list[Taken] = []
     with progress("import", quiet=json, first="reading the file"):
         layout = None if by_hand or particles or len(files) > 1 else _layout(files[0])
@@ -112,7 +112,7 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken = _arrays(files, output, asked, named, drop_invalid, masked, particles or "")
+            store, taken = _arrays(files, output, asked, named, missing, drop_invalid, particles or "")
     _say(files, output, store, taken, json)
 
 
@@ -132,15 +132,15 @@ def _arrays(
     output: Path,
     asked: _Asked,
     units: dict[str, str],
+    missing: Literal["refuse", "drop", "keep"],
     drop_invalid: bool,
-    masked: bool,
     particles: str,
 ) -> "Imported":
     from beable.datasets.importing import files_of, import_as, wish_of
 
-    wish = wish_of(**asked._asdict(), masked=masked, particles=particles)
+    wish = wish_of(**asked._asdict(), particles=particles)
     with memory.bounded(sum(map(inputs.stored, files_of(files)))):
-        return import_as(files, output, wish, units, drop_invalid)
+        return import_as(files, output, wish, units, missing, drop_invalid)
 
 
 def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:
@@ -236,7 +236,7 @@ def _say(
         next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
         return
     about = store.info()
-    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
+    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "missing", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
     seen = {"look": [finding.as_json() for finding in found], "constants": about["constants"], "left_out": left}
     show(kept | names | store.assessment | seen | {"path": output}, json=True)

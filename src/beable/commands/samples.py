@@ -137,17 +137,22 @@ def score(run: Path, store: Path | None = None, /, *, top: Index = 10, json: boo
         rows = np.asarray(data.valid_rows)
         said.begin("scoring")
         distortion, rate = _scores(loaded, data, rows)
+        lacks = _lacks(loaded, data)
+        there = _there(loaded, data, rows) if lacks else None
+        distortion, rate = (distortion, rate) if there is None else (distortion / there, rate / there)
         total = distortion + rate
-        ordinary = _ordinary(run, loaded, data, rows, total)
+        ordinary = _ordinary(run, loaded, data, rows, total, lacks)
     p = _tails(ordinary, total)
     if json:
         numbers = {"row": rows, "distortion": distortion, "rate": rate, "total": total, "tail": p}
         about = {"compared_with": len(ordinary)} if ordinary is not None else {"compared_with": 0}
-        show({name: values.tolist() for name, values in numbers.items()} | about, json=True)
+        counts = {} if there is None else {"per": "number that is there", "numbers": there.tolist()}
+        show({name: values.tolist() for name, values in numbers.items()} | about | counts, json=True)
         return
     tell(_oddness(p, ordinary, len(rows)))
     _worst(rows, distortion, rate, p, top, 0 if ordinary is None else len(ordinary))
-    facts({"score": "nats a row (distortion and rate together), median over members; high is odd",
+    per = "row" if there is None else "number that is there, of which rows have different counts"
+    facts({"score": f"nats a {per} (distortion and rate together), median over members; high is odd",
            "median row": f"{np.median(total):,.1f} nats".replace("-", "−")})  # fmt: skip
     next_step((["report", run, *beside(store)], "how these rows are reconstructed"))
 
@@ -162,8 +167,24 @@ def _scores(run: "Run", store: "Store", rows: "NDArray[Any]") -> "tuple[NDArray[
     return np.median(scores.distortion, axis=0), np.median(scores.rate.sum(2), axis=0)
 
 
+def _lacks(run: "Run", store: "Store") -> bool:
+    """Whether rows lack numbers beside a mask, so that their scores count by the number that is there."""
+    return any(name in store.missing and store.missing[name].values for name in run.variables)
+
+
+def _there(run: "Run", store: "Store", rows: "NDArray[Any]") -> "NDArray[Any]":
+    """Numbers of each row that are there, one at least."""
+    import numpy as np
+
+    there = np.zeros(len(rows))
+    for name in run.variables:
+        values = store.read(name, rows)
+        there += (~np.isnan(values.reshape(len(rows), -1))).sum(1)
+    return np.maximum(there, 1)
+
+
 def _ordinary(
-    path: Path, run: "Run", store: "Store", rows: "NDArray[Any]", total: "NDArray[Any]"
+    path: Path, run: "Run", store: "Store", rows: "NDArray[Any]", total: "NDArray[Any]", lacks: bool
 ) -> "NDArray[Any] | None":
     """Scores of the rows that the run never saw of its own data; None where that data set is not at hand."""
     import numpy as np
@@ -176,7 +197,8 @@ def _ordinary(
         own = store_of(path, run.metadata)
     except BeableError:
         return None
-    return np.asarray(np.add(*_scores(run, own, run.held_rows)))
+    there = _there(run, own, run.held_rows) if lacks else 1.0
+    return np.asarray(np.add(*_scores(run, own, run.held_rows)) / there)
 
 
 def _tails(ordinary: "NDArray[Any] | None", total: "NDArray[Any]") -> "NDArray[Any]":

@@ -56,6 +56,7 @@ MEANT = {
     "inspect": "show",
     "load": "import",
     "anomaly": "score",
+    "fill": "impute",
     "sweep": "rate-distortion",
     "diff": "compare",
     "citation": "cite",
@@ -171,6 +172,14 @@ VERBS = (
         "Say how likely snapshots are to a run.",
         OWN,
         ("beable score run new.zarr --top 5", "beable score run --json"),
+    ),
+    Verb(
+        "impute",
+        "look",
+        "beable.commands.impute:impute",
+        "Fill what is missing of a data set.",
+        OWN,
+        ("beable impute run -o filled.csv", "beable impute run table.zarr -o filled.zarr --json"),
     ),
     Verb(
         "sample",

@@ -14,6 +14,8 @@ from beable.datasets.axes import arrange
 from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
+from beable.datasets.missing import Choice as Missing
+from beable.datasets.missing import check_choice, is_nothing
 from beable.datasets.names import plain
 from beable.datasets.readers import READERS, check_room, labelled, named_twice, refuse_many
 from beable.datasets.sources import Array, Contents, Source
@@ -32,14 +34,12 @@ class Wish:
         variables: names of the arrays to take; None for all but the factors.
         factors: names of arrays that are known factors; None for those that the file shows.
         axes: what is said of axes.
-        masked: whether places that are missing in every row are filled and noted.
         particles: "distinct", "identical", or "" where nothing is said.
     """
 
     variables: Sequence[str] | None = None
     factors: Sequence[str] | None = None
     axes: Choice = NOTHING
-    masked: bool = False
     particles: str = ""
 
 
@@ -57,8 +57,8 @@ def import_file(
     rows: Sequence[str] | None = None,
     components: Sequence[str] | None = None,
     time: str = "",
+    missing: Missing = "refuse",
     drop_invalid: bool = False,
-    masked: bool = False,
     particles: str = "",
 ) -> Store:
     """Make a data set from a file of arrays, or from several files of one content whose rows follow each other.
@@ -78,9 +78,10 @@ def import_file(
         rows: names of the axes that are rows, in their order; "file" where each file is a row.
         components: names of arrays whose short axis holds components.
         time: what becomes of the axis of time: "rows", "first", "last", "every=K" or "axis".
-        drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
-        masked: fill places that are missing in every row with the mean of the rest, which is the same in all rows, and
-            note in the constant ``NAME_mask`` which places there are (1) and which are missing (0).
+        missing: what becomes of rows that lack some numbers: "refuse", "drop" or "keep", as `Store.from_arrays` has
+            it; places that are missing in every row are a mask by any of them.
+        drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them; the same as
+            missing="drop".
         particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
 
     Raises:
@@ -96,8 +97,8 @@ def import_file(
     >>> store.rows, store.variables[0].unit, store.factors[0].name
     (4, 'J', 'load')
     """
-    wish = wish_of(variables, factors, dims, rows, components, time, masked, particles)
-    return import_as(path, output, wish, units or {}, drop_invalid).store
+    wish = wish_of(variables, factors, dims, rows, components, time, particles)
+    return import_as(path, output, wish, units or {}, missing, drop_invalid).store
 
 
 class Imported(NamedTuple):
@@ -107,14 +108,21 @@ class Imported(NamedTuple):
     taken: list[Taken]
 
 
-def import_as(path: Paths, output: Path | str, wish: Wish, units: Mapping[str, str], drop_invalid: bool) -> Imported:
+def import_as(
+    path: Paths,
+    output: Path | str,
+    wish: Wish,
+    units: Mapping[str, str],
+    missing: Missing = "refuse",
+    drop_invalid: bool = False,
+) -> Imported:
     """`import_file` with what the user says in one record; the answer tells what was left unread as well."""
     paths, output = files_of(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
     chosen = _all_chosen(paths, wish)
-    if not drop_invalid:
-        _refuse_bad(paths[0], chosen.sources)
+    if check_choice(missing) != "drop" and not drop_invalid:
+        _refuse_bad(paths[0], chosen.sources, missing == "keep")
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
     axes = {name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays}
     store = Store.from_arrays(
@@ -127,6 +135,7 @@ def import_as(path: Paths, output: Path | str, wish: Wish, units: Mapping[str, s
         constants=chosen.constants,
         particles=wish.particles,
         title=f"Imported from {_title(paths)}",
+        missing=missing,
         allow_failed=drop_invalid,
     )
     return Imported(store, chosen.taken)
@@ -170,7 +179,6 @@ def wish_of(
     rows: Sequence[str] | None,
     components: Sequence[str] | None,
     time: str = "",
-    masked: bool = False,
     particles: str = "",
 ) -> Wish:
     """What the arguments of `import_file` say."""
@@ -181,7 +189,7 @@ def wish_of(
         None if variables is None else frozenset([*variables, *(factors or ()), *(components or ()), *(dims or {})])
     )
     axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
-    return Wish(variables, factors, axes, masked, particles)
+    return Wish(variables, factors, axes, particles)
 
 
 def files_of(path: Paths) -> list[Path]:
@@ -217,12 +225,14 @@ def _title(paths: Sequence[Path]) -> str:
     return paths[0].name + (f" and {len(paths) - 1} more files" if len(paths) > 1 else "")
 
 
-def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
+def _refuse_bad(path: Path, sources: Mapping[str, Source], keep: bool) -> None:
+    """Refuse entries that are no finite numbers; where missing ones are kept, those that say more than that."""
     for name, source in sources.items():
-        if source.bad:
+        if source.bad and not (keep and is_nothing(source.bad)):
             raise DataError(
-                f"{path}: {name} is {source.bad}, a finite number is expected: mend it, keep such rows out with "
-                "drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
+                f"{path}: {name} is {source.bad}, a finite number is expected: learn from what is there with "
+                "missing='keep' (--missing keep), leave such rows out with missing='drop' (--missing drop), also "
+                "called drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
             )
 
 
@@ -245,8 +255,7 @@ def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
         asked = sum(a.nbytes for part in parts for a in part.arrays.values())
         parts.append(_opened(path, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
     chosen = parts[0] if len(parts) == 1 else _joined(paths, parts, wish.factors)
-    chosen = _without_constant_factors(chosen) if wish.factors is None else chosen
-    return _without_holes(paths[0], chosen, wish.masked)
+    return _without_constant_factors(chosen) if wish.factors is None else chosen
 
 
 def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
@@ -441,30 +450,6 @@ def _without_constant_factors(chosen: _Chosen) -> _Chosen:
     constants = {n: np.asarray(chosen.factors[n][0]) for n in same}
     factors = {n: a for n, a in chosen.factors.items() if n not in same}
     return chosen._replace(factors=factors, constants={**chosen.constants, **constants})
-
-
-def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
-    """Places that are missing in every row: refused with what can be done, or filled and noted."""
-    arrays, constants = dict(chosen.arrays), dict(chosen.constants)
-    for name, array in chosen.arrays.items():
-        if array.ndim < 2 or array.dtype.kind != "f" or not len(array):
-            continue
-        missing = np.isnan(array[0])
-        if not missing.any():
-            continue
-        missing = np.isnan(array).all(axis=0)
-        if not missing.any() or missing.all():
-            continue
-        if not masked:
-            raise DataError(
-                f"{path}: {name}: {missing.sum()} of {missing.size} places are missing in every row, such as land or a "
-                "solid: fill them with one number in all rows, and note where, with masked=True (--masked)"
-            )
-        filled = array.copy()
-        filled[:, missing] = np.nanmean(array)
-        arrays[name] = filled
-        constants[f"{name}_mask"] = np.asarray(~missing, np.uint8)
-    return chosen._replace(arrays=arrays, constants=constants)
 
 
 def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:

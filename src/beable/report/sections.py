@@ -31,6 +31,7 @@ FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
 SHOWN_BOXES = 4
 SHOWN_REASONS = 3
+MOST_LACKING = 4
 DIGITS = 12  # of a sum, enough to tell runs apart
 
 
@@ -39,6 +40,10 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     drawn = [v for v in store.variables if is_drawable(v)]
     failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
     facts = f"{store.rows:,} snapshots{failed}."
+    lacking = [line for name, found in store.missing.items() for line in found.words(name, len(store.valid_rows))]
+    facts = " ".join([facts, *(f"{line}." for line in lacking[:MOST_LACKING])])
+    if len(lacking) > MOST_LACKING:
+        facts += f" And {len(lacking) - MOST_LACKING} more variables that lack numbers."
     if not drawn:
         return Section("The data", [facts], _configurations(store, rows), _more(text))
     x, y = drawn_axes(store, drawn[0])
@@ -70,7 +75,7 @@ def _ranges(variables: Sequence[Variable], arrays: Sequence[FloatArray]) -> str:
     for v, values in zip(variables, arrays, strict=True):
         sizes = np.hypot(values[:, 0], values[:, 1]) if values.ndim == 4 else values
         unit = f" {v.unit}" if v.unit not in ("", "1") else ""
-        found.append(f"{v.name} {number(sizes.min())} to {number(sizes.max())}{unit}")
+        found.append(f"{v.name} {number(np.nanmin(sizes))} to {number(np.nanmax(sizes))}{unit}")
     return ", ".join(found)
 
 
@@ -180,7 +185,7 @@ def drawn_axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
 
 def _scale(values: FloatArray) -> str:
     """Logarithmic for positive values over more than a decade, signed for values of both signs."""
-    low, high = float(values.min()), float(values.max())
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if low > 0 and high > 10 * low:
         return "log"
     return "signed" if low < 0 < high and values.ndim == 3 else "linear"
@@ -232,7 +237,8 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
 
 def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:
     """Norm of each error over that of its truth."""
-    sizes = [(float(np.linalg.norm(f - t)), float(np.linalg.norm(t))) for t, f in zip(truth, found, strict=True)]
+    pairs = [(t[~np.isnan(f - t)], f[~np.isnan(f - t)]) for t, f in zip(truth, found, strict=True)]
+    sizes = [(float(np.linalg.norm(f - t)), float(np.linalg.norm(t))) for t, f in pairs]
     return ", ".join("not defined" if size == 0 else f"{number(100 * error / size)} %" for error, size in sizes)
 
 
@@ -309,8 +315,11 @@ def _against_factors(store: Store, evaluation: Evaluation, member: int, who: str
     """Latents of a member against the factors; nothing without factors."""
     if not store.factors:
         return []
-    codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
-    factors = store.factor_values[evaluation.rows[:SHOWN_CODES]]
+    known = np.isfinite(store.factor_values[evaluation.rows]).all(axis=1)
+    if not known.any():
+        return []
+    codes, std = (z[member][known][:SHOWN_CODES] for z in (evaluation.codes, evaluation.code_std))
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]]
     figure = codes_against_factors(codes, factors, letters_of(store), std)
     told = followed(codes, factors, [f.symbol for f in store.factors])
     return [Figure(figure, f"Latents of {who}, against the true factors.", told)]
@@ -350,8 +359,11 @@ def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> 
 
 def _cloud(run: Run, store: Store, evaluation: Evaluation, member: int) -> Figure:
     """Where latents lie, beside the factors and the prior."""
-    codes = evaluation.codes[member][:SHOWN_CODES]
-    factors = store.factor_values[evaluation.rows[:SHOWN_CODES]] if store.factors else None
+    known = np.asarray(np.isfinite(store.factor_values[evaluation.rows]).all(axis=1))
+    told = bool(store.factors and known.any())
+    known = known if told else np.asarray(~known | known)
+    codes = evaluation.codes[member][known][:SHOWN_CODES]
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]] if told else None
     figure = posterior_and_factors(codes, factors, letters_of(store), run.sample(SHOWN_CODES)[member])
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     spreads = ", ".join(number(x) for x in codes.std(axis=0))

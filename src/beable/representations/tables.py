@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from beable.errors import DataError, UsageError, unknown
+from beable.representations.gaps import MOST_NUMBERS, by_number, expected, mean_there, normal_law, size_there
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -102,7 +103,7 @@ class Logarithm(Plain):
             return np.exp(coordinates)
 
     def log_jacobian(self, values: Floats) -> Floats:
-        return np.asarray(np.log(values).sum(1))
+        return np.asarray(np.nansum(np.log(values), axis=1))
 
 
 class Between(Plain):
@@ -127,7 +128,7 @@ class Between(Plain):
 
     def log_jacobian(self, values: Floats) -> Floats:
         spans = np.log(values - self.low) + np.log(self.high - values) - np.log(self.high - self.low)
-        return np.asarray(spans.sum(1))
+        return np.asarray(np.nansum(spans, axis=1))
 
 
 class Shares(Plain):
@@ -235,6 +236,8 @@ class Table(Representation):
 
     #: ends of a range are single rows, and evenly spaced rows of a design are no fair sample of it
     fit_rows = None
+    #: mean (first row) and covariance of codes, where training rows lack some numbers
+    law: Floats | None = None
 
     def __init__(
         self,
@@ -284,17 +287,29 @@ class Table(Representation):
     def fit(self, snapshots: Snapshots) -> Self:
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
-        self.offset, self.scale = _affine(coordinates, self.scaling)
         constant = self._constant(coordinates)
+        self.offset, self.scale = _affine(coordinates, self.scaling)
         self._check_constant(constant, len(coordinates))
-        self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
-        self._size = np.sqrt((self._scaled(coordinates) ** 2).mean(0))
+        first = np.where(np.isnan(coordinates[0]), np.fmin.reduce(coordinates, axis=0), coordinates[0])
+        self.offset[constant], self.scale[constant] = first[constant], 0.0  # no scale: no part of the code
+        scaled = self._scaled(coordinates)
+        self._size = np.sqrt(mean_there(scaled**2, 0))
+        partly = np.isnan(scaled).any() and scaled.shape[1] <= MOST_NUMBERS
+        self.law = np.stack([(law := normal_law(scaled))[0], *law[1]]) if partly else None
         return self
 
     def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
         """Columns that never change but for rounding."""
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
-        return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
+        self._refuse_nothing(np.asarray(np.isnan(coordinates).all(axis=0)), len(coordinates))
+        low, high = np.fmin.reduce(coordinates, axis=0), np.fmax.reduce(coordinates, axis=0)
+        return np.asarray(high - low <= 1e-12 * np.maximum(np.maximum(np.abs(low), np.abs(high)), units))
+
+    def _refuse_nothing(self, nothing: NDArray[np.bool_], rows: int) -> None:
+        """Refuse columns of which no training row has a number."""
+        if nothing.any():
+            names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[nothing])
+            raise DataError(f"{names} is missing in all {rows} training rows: leave it out of variables")
 
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
@@ -339,7 +354,7 @@ class Table(Representation):
             raise DataError(f"expected variables {self.shapes}, got {found}: give what the model was trained on")
         if any(not len(snapshots[name]) for name in self.shapes):
             raise DataError("a table without rows: give at least one")
-        rows = rows_of({name: snapshots[name] for name in self.shapes})
+        rows = rows_of({name: snapshots[name] for name in self.shapes}, missing=True)
         flat = {name: np.asarray(snapshots[name], np.float64).reshape(rows, -1) for name in self.shapes}
         return {name: column.settle(flat[name]) for name, column in self.columns.items()}
 
@@ -387,11 +402,23 @@ class Table(Representation):
         settled, ends = self._settled(snapshots), np.cumsum([len(column.names) for column in self.columns.values()])
         varies = [part.any() for part in np.split(self._varies, ends[:-1])]
         coded = [item for item, kept in zip(self.columns.items(), varies, strict=True) if kept]
-        return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in coded))
+        total = np.asarray(sum(np.nan_to_num(column.log_jacobian(settled[name])) for name, column in coded))
+        gone = np.isnan(self._scaled(self._coordinates(settled)))
+        return total - gone @ np.log(self.scale[self._varies]) if gone.any() else total
 
     def transform(self, snapshots: Snapshots) -> Coded:
-        values = self.codes(snapshots).astype(np.float32)
-        return Coded(values, np.zeros((len(values), len(self.code.dimension)), np.float32))
+        found, code = self.codes(snapshots), self.code
+        there = ~np.isnan(found)
+        values = (found if there.all() else self.expected(found)).astype(np.float32)
+        gaps = None if there.all() else by_number(values, there, code.group)
+        return Coded(values, np.zeros((len(values), len(code.dimension)), np.float32), gaps=gaps)
+
+    def expected(self, codes: Floats) -> Floats:
+        """Codes (rows, m) with missing numbers at their mean given the others, or at 0 where that was not learned."""
+        there = ~np.isnan(codes)
+        if self.law is None:
+            return np.where(there, codes, 0.0)
+        return np.asarray(self.law[0] + expected(codes - self.law[0], there, self.law[1:])[0])
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         """Rows of codes (rows, m), in physical units and in double precision."""
@@ -403,17 +430,21 @@ class Table(Representation):
         return {name: column.undo(part).reshape(-1, *self.shapes[name]) for (name, column), part in parts}
 
     def state(self) -> dict[str, FloatArray]:
-        return {"offset": self.offset, "scale": self.scale, "size": self._size}
+        fitted = {"offset": self.offset, "scale": self.scale, "size": self._size}
+        return fitted if self.law is None else fitted | {"law": self.law}
 
     def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
         refuse_larger(shapes, state)
         self._lay_out(shapes)
         columns = sum(len(column.names) for column in self.columns.values())
-        return {"offset": (columns,), "scale": (columns,), "size": (int((np.asarray(state["scale"]) > 0).sum()),)}
+        numbers = int((np.asarray(state["scale"]) > 0).sum())
+        law: dict[str, tuple[int, ...]] = {"law": (numbers + 1, numbers)} if "law" in state else {}
+        return law | {"offset": (columns,), "scale": (columns,), "size": (numbers,)}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self._lay_out(shapes)
         self.offset, self.scale, self._size = (np.asarray(state[n], np.float64) for n in ("offset", "scale", "size"))
+        self.law = np.asarray(state["law"], np.float64) if "law" in state else None
         return self
 
 
@@ -421,10 +452,13 @@ def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
     """Offset and scale of each column of training rows."""
     nothing, one = np.zeros(coordinates.shape[1]), np.ones(coordinates.shape[1])
     if scaling == "deviation":
-        return coordinates.mean(0), coordinates.std(0)
+        mean = mean_there(coordinates, 0)
+        whole = not np.isnan(coordinates).any()
+        return mean, coordinates.std(0) if whole else np.sqrt(mean_there((coordinates - mean) ** 2, 0))
     if scaling == "range":
-        return coordinates.min(0), np.ptp(coordinates, axis=0)
-    return nothing, np.abs(coordinates).max(0) if scaling == "maximum" else one
+        low = np.fmin.reduce(coordinates, axis=0)
+        return low, np.fmax.reduce(coordinates, axis=0) - low
+    return nothing, size_there(coordinates, 0) if scaling == "maximum" else one
 
 
 def _check_choice(kind: str, name: str, known: Sequence[str]) -> None:

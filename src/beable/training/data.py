@@ -10,6 +10,7 @@ from beable.datasets.readings import component_axes, is_number, is_particles
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
+from beable.representations.gaps import joined
 from beable.representations.representation import Snapshots
 from beable.training.ensemble import blocks_of, groups_of, split
 from beable.training.particles import repeats
@@ -17,6 +18,7 @@ from beable.training.settings import TrainingSettings
 from beable.training.slow import Pairs, pairs_apart
 
 BLOCK_ROWS = 1024
+FloatArray = NDArray[np.floating]
 
 
 class HeldOut(NamedTuple):
@@ -134,7 +136,19 @@ def conditions(snapshots: Snapshots, names: Sequence[str]) -> NDArray[np.float32
     """Known factors beside each other, (rows, conditions); None where a model has no conditions."""
     if not names:
         return None
+    for name in names:
+        _refuse_unknown(name, np.asarray(snapshots[name]), "a model is conditioned on values that are all known")
     return np.stack([np.asarray(snapshots[name], np.float32) for name in names], axis=1)
+
+
+def _refuse_unknown(name: str, values: FloatArray, why: str) -> None:
+    """Refuse values of a factor that are missing in some rows."""
+    bad = np.flatnonzero(np.isnan(values))
+    if bad.size:
+        raise DataError(
+            f"{name} is missing in {bad.size} of {len(values)} rows, and {why}: leave these rows out where the data "
+            "set is made with missing='drop' (--missing drop)"
+        )
 
 
 def code_rows(
@@ -148,7 +162,8 @@ def code_rows(
     starts = range(0, len(rows), BLOCK_ROWS)
     blocks = [representation.transform(read(store, names, rows[i : i + BLOCK_ROWS])) for i in starts]
     values, residual_energy = (np.concatenate(part) for part in zip(*(b[:2] for b in blocks), strict=True))
-    return Coded(values, residual_energy, conditions(factors(store, known, rows), known))
+    gaps = joined([b.values for b in blocks], [b.gaps for b in blocks], representation.code.dimension)
+    return Coded(values, residual_energy, conditions(factors(store, known, rows), known), gaps)
 
 
 def prepare(
@@ -171,7 +186,7 @@ def prepare(
         settings: seed, held-out share and order of the split.
         known: factors that the model is conditioned on.
     """
-    good = np.asarray(store.valid_rows)
+    good = with_something(store, names)
     if len(good) < 3:
         raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
     parts = _parts(store, good, settings)
@@ -190,10 +205,27 @@ def prepare(
     )
 
 
+def with_something(store: Store, names: Sequence[str]) -> NDArray[np.int64]:
+    """Rows that succeeded and have a number of these variables at all."""
+    good = np.asarray(store.valid_rows)
+    if not all(name in store.missing and store.missing[name].rows for name in names):
+        return good
+    there = np.zeros(len(good), bool)
+    for i in range(0, len(good), BLOCK_ROWS):
+        some = slice(i, i + BLOCK_ROWS)
+        for name in names:
+            values = store.read(name, good[some])
+            there[some] |= ~np.isnan(values.reshape(len(values), -1)).all(axis=1)
+    return good[there]
+
+
 def _parts(store: Store, rows: NDArray[np.int64], settings: TrainingSettings) -> NDArray[np.int64]:
     """Number of the part of each row that is held out as a whole or not at all."""
     if settings.group:
-        return groups_of(np.stack(list(factors(store, settings.group, rows).values()), axis=1))
+        known = factors(store, settings.group, rows)
+        for name, values in known.items():
+            _refuse_unknown(name, values, "rows are held out by it")
+        return groups_of(np.stack(list(known.values()), axis=1))
     return np.arange(len(rows)) if settings.blocks is None else blocks_of(len(rows), settings.blocks)
 
 

@@ -418,6 +418,9 @@ class Fit:
         if self.vae.decoder.settings.likelihood == "bernoulli":
             location = Bernoulli(location).mean
         values, left = rows.values.double(), rows.residual_energy.double().sum((1, 2))
+        if rows.gaps is not None:
+            off, spread = (rows.misfit(at).double().square().sum((1, 2)) + left for at in (location, rows.centre))
+            return off / spread
         spread = (values - values.mean(1, keepdim=True)).square().sum((1, 2)) + left
         return ((location - values).square().sum((1, 2)) + left) / spread
 

@@ -97,7 +97,8 @@ def restored(
         found = arrays[name].shape if name in arrays else "missing"
         if found != wanted.get(name, "missing"):
             raise CorruptError(f"{path}: representation/{name} is {found}, not {wanted.get(name)}: {RESTORE}")
-        if not np.isfinite(arrays[name]).all():
+        holes = np.isnan(arrays[name]) if name in representation.lacking else np.zeros(1, bool)
+        if not (np.isfinite(arrays[name]) | holes).all() or holes.all(axis=-1).any():
             raise CorruptError(f"{path}: representation/{name} is not finite: {RESTORE}")
     try:
         return representation.restore(arrays, shapes)

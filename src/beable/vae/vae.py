@@ -8,7 +8,7 @@ bends it. The likelihood is the decoder's head: normal or Bernoulli.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from beable.errors import DataError, UsageError
+from beable.representations.gaps import Gaps
 from beable.representations.representation import CodeSpec
 from beable.vae.dense import DenseConv, DenseConvUp, DenseShape, Norm
 from beable.vae.distributions import (
@@ -45,11 +46,30 @@ class Rows(NamedTuple):
         values: what the encoder sees, (members, rows, m).
         residual_energy: squared norm of what the code leaves out, by group, (members, rows, groups).
         conditions: known factors that both networks are conditioned on, (members, rows, conditions); None for none.
+        gaps: what is there of rows that lack some numbers, (members, rows, ...); None where all of it is.
     """
 
     values: Tensor
     residual_energy: Tensor
     conditions: Tensor | None = None
+    gaps: Gaps | None = None
+
+    def misfit(self, location: Tensor) -> Tensor:
+        """What is there less what decoded codes, (members, rows, m), say of it."""
+        found: Tensor = self.values - location if self.gaps is None else self.gaps.misfit(location)
+        return found
+
+    @property
+    def centre(self) -> Tensor:
+        """Mean code of what is there, (members, 1, m)."""
+        found: Tensor = self.values.mean(1, keepdim=True) if self.gaps is None else self.gaps.centre(self.values)
+        return found
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Rows":
+        """The rows with every part changed alike."""
+        known = None if self.conditions is None else change(self.conditions)
+        gaps = None if self.gaps is None else Gaps(*map(change, self.gaps))
+        return Rows(change(self.values), change(self.residual_energy), known, gaps)
 
 
 class Conditions(nn.Module):
@@ -277,15 +297,28 @@ class Decoder(nn.Module):
 
         Its gradient vanishes at that minimum, so it may be held fixed during a step.
         """
+        if rows.gaps is not None:
+            return self._closed_where_there(location, rows, rows.gaps)
         energy = group_energy(rows.values - location, self.group, rows.residual_energy).mean(1)
         if self.settings.variance == "closed":
             return self._floored((energy.sum(-1, keepdim=True) / self.dimension.sum()).log()).expand_as(energy)
         return self._floored((energy / self.dimension).log())
 
+    def _closed_where_there(self, location: Tensor, rows: Rows, gaps: Gaps) -> Tensor:
+        """The same over the outputs that are there; 1 for a group of which none is."""
+        energy = group_energy(gaps.misfit(location), self.group, rows.residual_energy).sum(1)
+        counts = gaps.counts.sum(1)
+        if self.settings.variance == "closed":
+            energy, counts = (t.sum(-1, keepdim=True).expand_as(energy) for t in (energy, counts))
+        return self._floored(torch.where(counts > 0, energy / counts.clamp(min=1), torch.ones_like(energy)).log())
+
     def distortion(self, p: GroupedNormal | Bernoulli, rows: Rows) -> Tensor:
-        """-log p(y|z) of all outputs, in nats, (members, rows)."""
+        """-log p(y|z) of all outputs that are there, in nats, (members, rows)."""
         if isinstance(p, Bernoulli):
-            return -row_sum(p.log_prob(rows.values))
+            each = p.log_prob(rows.values)
+            return -row_sum(each if rows.gaps is None else each * rows.gaps.there)
+        if rows.gaps is not None:
+            return -p.log_prob_there(rows.gaps, rows.residual_energy)
         return -p.log_prob(rows.values, rows.residual_energy)
 
 
