@@ -8,7 +8,7 @@ from beable.commands.answers import beside, many
 from beable.commands.opened import run_and_store
 from beable.console.numbers import number
 from beable.console.output import show
-from beable.console.parameters import Output
+from beable.console.parameters import Index, Output
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, tell
 from beable.errors import UsageError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Snapshots = Mapping[str, NDArray[Any]]
 
 
-def decode(run: Path, store: Path | None = None, /, *, output: Output, member: int = 0, json: bool = False) -> None:
+def decode(run: Path, store: Path | None = None, /, *, output: Output, member: Index = 0, json: bool = False) -> None:
     """Write what a run makes of the rows of a data set: encoded, and decoded again.
 
     Parameters

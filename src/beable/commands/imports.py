@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from beable import inputs, memory
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
-from beable.console.parameters import Names, Outputs, Pairs, Settings
+from beable.console.parameters import Names, Outputs, Pairs, Settings, whole
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, table, tell
@@ -42,7 +42,7 @@ def import_(
     particles: Annotated[str | None, Parameter(metavar="KIND")] = None,
     select: Annotated[str | None, Parameter(metavar="WORDS")] = None,
     align: Annotated[str | None, Parameter(metavar="ONTO")] = None,
-    stride: int | None = None,
+    stride: Annotated[int | None, whole(1)] = None,
     unwrap: bool = False,
     dry_run: bool = False,
     config: Path | None = None,
