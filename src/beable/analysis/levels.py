@@ -3,6 +3,8 @@ r"""The collapsed level of a run, and which of its members ended there.
 See `collapse` for the level. For a Bernoulli likelihood it is the entropy of the mean of each number,
 
 .. math:: D_0 = -\sum_j \bar y_j \log \bar y_j + (1 - \bar y_j) \log(1 - \bar y_j)
+
+and of classes the entropy of their shares is added.
 """
 
 from collections.abc import Mapping
@@ -50,6 +52,8 @@ def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
     if model.likelihood == "bernoulli":
         mean = values.mean(0)
         return float((entr(mean) + entr(1 - mean)).sum())
+    unsure = sum(float(entr(values[:, start:stop].mean(0)).sum()) for start, stop in decoder.classes)
+    values = values[:, decoder.numbers.numpy()] if decoder.classes else values
     dimension = decoder.dimension.double().numpy()
     energy: FloatArray = np.bincount(decoder.group.numpy(), values.var(0), len(dimension)).astype(np.float64)
     left = residual_energy.mean(0)
@@ -57,7 +61,7 @@ def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
         energy = energy + left
     fixed = model.sigma**2 if model.variance == "fixed" else None
     shared = model.variance in ("closed", "scalar")
-    return collapsed_level(energy, dimension, shared, model.floor, variance=fixed)
+    return unsure + collapsed_level(energy, dimension, shared, model.floor, variance=fixed)
 
 
 def over_regularised(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -18,7 +18,7 @@ from beable.settings import validated
 
 if TYPE_CHECKING:
     from beable.datasets.arranged import Taken
-    from beable.datasets.importing import Imported
+    from beable.datasets.importing import Imported, Wish
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store
 
@@ -35,6 +35,14 @@ def import_(
     dims: Pairs = None,
     components: Names = None,
     time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
+    exclude: Names = None,
+    vector: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=A,B...")] = None,
+    classes: Names = None,
+    missing_values: Annotated[
+        list[str] | None, Parameter(consume_multiple=True, allow_leading_hyphen=True, metavar="VALUE...")
+    ] = None,
+    missing: Literal["refuse", "drop", "keep"] = "refuse",
+    table_format: Pairs = None,
     drop_invalid: bool = False,
     masked: bool = False,
     dry_run: bool = False,
@@ -42,7 +50,7 @@ def import_(
     set: Settings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Make a data set from a file of your own, or several of one content: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv.
+    """Make a data set from a file of your own, or several of one content: .npz, .npy, .h5, .nc, .zarr, or a table.
 
     Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing
     has a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of such a
@@ -58,7 +66,14 @@ def import_(
         dims: Axes of an array, all of them or those after the rows, such as u=run,time,y,x or curve=x.
         components: Arrays whose short axis holds components.
         time: What becomes of the axis of time: rows, first, last, every=K or axis.
-        drop_invalid: Keep rows with numbers that are not finite out instead of refusing them.
+        exclude: Arrays and columns to leave out.
+        vector: Columns that become a vector, such as oxides=SiO2,TiO2,Al2O3.
+        classes: Arrays whose values are classes and no quantities; factors that are words are classes, too.
+        missing_values: Numbers and words that stand for a missing value, such as -999.
+        missing: Rows that lack some numbers: refuse them, drop them, or keep them and learn from what is there.
+        table_format: How a table is held where that is not recognised, such as separator=semicolon decimal=comma,
+            encoding=latin-1, header=3 units=4, header=none, sheet=NAME.
+        drop_invalid: The same as --missing drop.
         masked: Fill places that are missing in every row, and note where in the constant NAME_mask.
         dry_run: Make nothing; print what each array, axis and attribute is taken for.
         config: TOML file with settings of a recognised file.
@@ -69,16 +84,28 @@ def import_(
         raise UsageError("no file is named: give the file to import, or several")
     named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
     axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
+    vectors = dict(_pair("vector", word, "oxides=SiO2,TiO2") for word in vector or [])
     asked = _Asked(
-        variables, factors, rows, {name: words.split(",") for name, words in axes.items()}, components, time or ""
+        variables,
+        factors,
+        rows,
+        {name: words.split(",") for name, words in axes.items()},
+        components,
+        time or "",
+        exclude,
+        {name: words.split(",") for name, words in vectors.items()},
+        classes,
+        missing_values,
+        table_format,
     )
     if dry_run:
         _describe(files, asked, json)
         return
     if output is None:
         raise UsageError("no folder to make is named: give it with -o, or --dry-run to see what the file is taken for")
-    by_hand = bool(any(asked) or drop_invalid or masked)  # asked for as any other file of columns
+    by_hand = bool(any(asked) or drop_invalid or masked or missing != "refuse")  # as any other file of columns
     taken: list[Taken] = []
+    notes: Sequence[str] = ()
     with progress("import", quiet=json, first="reading the file"):
         layout = None if by_hand or len(files) > 1 else _layout(files[0])
         if layout is not None:
@@ -90,8 +117,8 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken = _arrays(files, output, asked, named, drop_invalid, masked)
-    _say(files, output, store, taken, json)
+            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, masked)
+    _say(files, output, store, taken, notes, json)
 
 
 class _Asked(NamedTuple):
@@ -103,20 +130,39 @@ class _Asked(NamedTuple):
     dims: dict[str, list[str]]
     components: Names
     time: str
+    exclude: Names
+    vectors: dict[str, list[str]]
+    classes: Names
+    missing_values: Names
+    table: Pairs
+
+    def wish(self, masked: bool = False, missing: str = "refuse") -> "Wish":
+        from beable.datasets.dialects import table_format
+        from beable.datasets.importing import shaping_of, wish_of
+
+        shaping = shaping_of(self.exclude, self.vectors, self.classes, self.missing_values)
+        form = table_format(self.table or [])
+        return wish_of(*self[:6], masked, shaping=shaping, table=form, missing=missing)
 
 
 def _arrays(
-    files: Sequence[Path], output: Path, asked: _Asked, units: dict[str, str], drop_invalid: bool, masked: bool
+    files: Sequence[Path],
+    output: Path,
+    asked: _Asked,
+    units: dict[str, str],
+    missing: str,
+    drop_invalid: bool,
+    masked: bool,
 ) -> "Imported":
-    from beable.datasets.importing import import_as, wish_of
+    from beable.datasets.importing import import_as
 
-    return import_as(files, output, wish_of(**asked._asdict(), masked=masked), units, drop_invalid)
+    return import_as(files, output, asked.wish(masked, missing), units, missing, drop_invalid)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
-    from beable.datasets.importing import taken_for
+    from beable.datasets.importing import described
 
-    return taken_for(files, **asked._asdict())
+    return described(files, asked.wish())
 
 
 def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
@@ -136,7 +182,9 @@ def _cells(taken: "Taken") -> tuple[str, str, str, str, str]:
     return taken.name, taken.kind, taken.axes, taken.unit, taken.why
 
 
-def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", json: bool) -> None:
+def _say(
+    files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", notes: Sequence[str], json: bool
+) -> None:
     """Print what came of it, and what was left unread."""
     from beable.datasets.look import look
 
@@ -145,6 +193,8 @@ def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[T
     if not json:
         more = f" and {len(files) - 1} more files, in the order of the numbers in their names" if len(files) > 1 else ""
         tell(f"Made {output} of {files[0].name}{more}.")
+        for note in notes:
+            tell(f"  read as: {note}")
         say_store(store, found)
         _say_rest(store, left)
         if store.assessment:
@@ -155,7 +205,7 @@ def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[T
     kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
     seen = {"look": [finding.as_json() for finding in found], "constants": about["constants"], "left_out": left}
-    show(kept | names | store.assessment | seen | {"path": output}, json=True)
+    show(kept | names | store.assessment | seen | {"read_as": list(notes), "path": output}, json=True)
 
 
 def _say_rest(store: "Store", left: dict[str, str]) -> None:

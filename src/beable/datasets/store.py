@@ -300,6 +300,9 @@ class Store:
         title: str = "Snapshots from arrays",
         allow_failed: bool = False,
         block: int | None = None,
+        classes: Mapping[str, Sequence[str]] | None = None,
+        components: Mapping[str, Sequence[str]] | None = None,
+        long_names: Mapping[str, str] | None = None,
     ) -> "Store":
         """Make a data set from arrays in memory.
 
@@ -318,6 +321,9 @@ class Store:
             title: one line.
             allow_failed: keep rows with numbers that are not finite out by name instead of refusing them.
             block: rows in a block.
+            classes: names of what the values 0, 1, … of a variable or factor stand for, by name.
+            components: names of the components of a variable, by name.
+            long_names: what stands on axes and colour bars, by name.
 
         Raises:
             DataError: arrays that cannot be snapshots.
@@ -345,6 +351,9 @@ class Store:
             coordinates=coordinates or {},
             symbols=symbols or {},
             constants=constants or {},
+            classes=classes,
+            components=components,
+            long_names=long_names,
             title=title,
             block=block,
         )
@@ -623,14 +632,23 @@ def _variable(layout: ArrayLayout) -> Variable:
         components,
         bool(about["diagnostic"]),
         layout.dtype,
+        tuple(map(str, about.get("classes", ()))),
     )
 
 
 def _factors(layout: ArrayLayout) -> tuple[Factor, ...]:
     about = layout.attributes
     columns = zip(about["names"], about["symbols"], about["factor_units"], about["ranges"], strict=True)
+    classes = about.get("classes", {})
     factors = tuple(
-        Factor(str(n), str(s), str(u), -np.inf if low is None else float(low), np.inf if high is None else float(high))
+        Factor(
+            str(n),
+            str(s),
+            str(u),
+            -np.inf if low is None else float(low),
+            np.inf if high is None else float(high),
+            tuple(map(str, classes.get(n, ()))),
+        )
         for n, s, u, (low, high) in columns
     )
     if len(factors) != layout.shape[1]:
@@ -668,12 +686,13 @@ def _about_variable(v: Variable) -> dict[str, Any]:
         "long_name": v.long_name,
         "components": list(v.components),
         "diagnostic": v.diagnostic,
-    }
+    } | ({"classes": list(v.classes)} if v.classes else {})
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:
     low, high = files.plain((f.low, f.high))
-    return {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+    about = {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+    return about | ({"classes": list(f.classes)} if f.classes else {})
 
 
 def verify(path: Path | str) -> list[str]:

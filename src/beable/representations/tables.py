@@ -199,6 +199,34 @@ class LogRatios(Plain):
         return np.asarray(np.log(values).sum(1) + 0.5 * np.log(self.width))
 
 
+class OneOf(Plain):
+    """One of k classes, numbered from 0 on, in k coordinates of which that of the class is 1 and the others 0.
+
+    They are decoded as probabilities, and the most probable class comes back. The coordinates have no scale.
+    """
+
+    def __init__(self, name: str, width: int, count: int) -> None:
+        if width > 1:
+            raise DataError(f"{name} holds {width} numbers a row: classes are one: take it out of representation.classes")
+        super().__init__(name, width)
+        self.count = count
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.name}={i}" for i in range(self.count)]
+
+    def settle(self, values: Floats) -> Floats:
+        bad = ~np.isin(values, np.arange(self.count))
+        self.refuse(values, bad, f"classes are whole numbers from 0 to {self.count - 1}: mend the row")
+        return values
+
+    def apply(self, values: Floats) -> Floats:
+        return np.asarray(values == np.arange(self.count), np.float64)
+
+    def undo(self, coordinates: Floats) -> Floats:
+        return np.asarray(coordinates.argmax(axis=1)[:, None], np.float64)
+
+
 def _closed(shares: Floats) -> Floats:
     """Shares divided by their sum; equal ones where all are 0."""
     sums = shares.sum(1, keepdims=True)
@@ -217,6 +245,8 @@ class Table(Representation):
             (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
             density is that of k numbers that are free of each other.
         bounded: bounds of variables that are taken as log-odds between them, such as "porosity=0:1".
+        classes: variables that are one of k classes, numbered from 0 on, such as "phase=3": k numbers of the code of
+            which one is 1, with a categorical likelihood.
         constant: "refuse" columns that are the same in all training rows, or "keep" them out of the code and decode
             their value.
         smallest: share of a whole that is told from none, for "ilr".
@@ -246,6 +276,7 @@ class Table(Representation):
         constant: Literal["refuse", "keep"] = "refuse",
         smallest: float = 1e-4,
         groups: Literal["column", "variable", "all"] = "column",
+        classes: str = "",
     ) -> None:
         _check_choice("scaling", scaling, SCALINGS)
         _check_choice("simplex", simplex, SIMPLICES)
@@ -255,8 +286,10 @@ class Table(Representation):
             raise UsageError(f"representation.smallest must lie in (0, 0.5), got {smallest}")
         self.scaling, self.log, self.composition, self.simplex = scaling, log, composition, simplex
         self.bounded, self.constant, self.smallest, self.groups = bounded, constant, smallest, groups
+        self.classes = classes
         self._logs, self._compositions, self._bounds = _names(log), _names(composition), _bounds(bounded)
-        _check_once([*self._logs, *self._compositions, *self._bounds])
+        self._counts = _counts(classes)
+        _check_once([*self._logs, *self._compositions, *self._bounds, *self._counts])
         self.forgets = self._forgotten()
 
     def _forgotten(self) -> str:
@@ -279,12 +312,13 @@ class Table(Representation):
             "constant": self.constant,
             "smallest": self.smallest,
             "groups": self.groups,
-        }
+        } | ({"classes": self.classes} if self.classes else {})
 
     def fit(self, snapshots: Snapshots) -> Self:
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
         self.offset, self.scale = _affine(coordinates, self.scaling)
+        self.offset[self._is_class], self.scale[self._is_class] = 0.0, 1.0
         constant = self._constant(coordinates)
         self._check_constant(constant, len(coordinates))
         self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
@@ -294,7 +328,24 @@ class Table(Representation):
     def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
         """Columns that never change but for rounding."""
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
-        return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
+        still = np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
+        for start, stop in self._blocks:
+            still[start:stop] = still[start:stop].all()
+        return still
+
+    @property
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Where the coordinates of classes begin and end."""
+        ends = np.cumsum([len(column.names) for column in self.columns.values()]).tolist()
+        spans = zip(self.columns.values(), [0, *ends], ends, strict=False)
+        return [(start, stop) for column, start, stop in spans if isinstance(column, OneOf)]
+
+    @property
+    def _is_class(self) -> NDArray[np.bool_]:
+        found = np.zeros(sum(len(column.names) for column in self.columns.values()), bool)
+        for start, stop in self._blocks:
+            found[start:stop] = True
+        return found
 
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
@@ -309,7 +360,7 @@ class Table(Representation):
         """A scale of measurement for each variable."""
         if not shapes:
             raise DataError("no variable to represent: name at least one in variables")
-        for name in (*self._logs, *self._compositions, *self._bounds):
+        for name in (*self._logs, *self._compositions, *self._bounds, *self._counts):
             if name not in shapes:
                 raise unknown("variable", name, shapes)
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
@@ -324,6 +375,8 @@ class Table(Representation):
     def _column(self, name: str, width: int) -> Plain:
         if name in self._logs:
             return Logarithm(name, width)
+        if name in self._counts:
+            return OneOf(name, width, self._counts[name])
         if name in self._bounds:
             return Between(name, width, *self._bounds[name])
         if name not in self._compositions:
@@ -362,9 +415,12 @@ class Table(Representation):
     @property
     def code(self) -> CodeSpec:
         scale = self.scale[self._varies]
-        group, dimension = np.unique(self._groups(), return_inverse=True, return_counts=True)[1:]
-        size = self._size.astype(np.float32)
-        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()))
+        numbers = ~self._is_class[self._varies]
+        group = np.zeros(scale.size, np.int64)
+        group[numbers], dimension = np.unique(self._groups()[numbers], return_inverse=True, return_counts=True)[1:]
+        size, places = self._size.astype(np.float32), np.cumsum(self._varies) - 1
+        classes = tuple((int(places[a]), int(places[b - 1]) + 1) for a, b in self._blocks if self._varies[a])
+        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()), classes)
 
     def _groups(self) -> NDArray[np.int64]:
         """The group of each number of the code, not yet counted from 0."""
@@ -462,7 +518,22 @@ def _bound(text: str) -> tuple[str, tuple[float, float]]:
     return name.strip(), bounds
 
 
+def _counts(text: str) -> dict[str, int]:
+    """Numbers of classes by name.
+
+    >>> _counts("phase=3, solver=2")
+    {'phase': 3, 'solver': 2}
+    """
+    found = {}
+    for part in _names(text):
+        name, _, count = part.partition("=")
+        if not name.strip() or not count.strip().isdigit() or int(count) < 1:
+            raise UsageError(f"classes {part!r}: give a name and how many classes there are, such as phase=3")
+        found[name.strip()] = int(count)
+    return found
+
+
 def _check_once(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{twice[0]} is named twice in log, composition and bounded: a variable has one scale")
+        raise UsageError(f"{twice[0]} is named twice in log, composition, bounded and classes: a variable has one scale")

@@ -52,7 +52,7 @@ from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
-from beable.vae.distributions import Bernoulli, Noise, Normal
+from beable.vae.distributions import Noise, Normal
 from beable.vae.physical_terms import particle_penalty
 from beable.vae.vae import VAE, Rows
 from beable.verdicts import Verdict
@@ -269,10 +269,7 @@ class Run:
             conditions: values of the factors of `conditions` for each row, (rows, conditions).
         """
         known = None if conditions is None else _tensor(conditions).expand(self.members, *np.shape(conditions))
-        location = self._location(_tensor(z), known)
-        if self.settings.model.likelihood == "bernoulli":
-            location = Bernoulli(location).mean
-        return np.asarray(location.numpy())
+        return np.asarray(self.vae.decoder.means(self._location(_tensor(z), known)).numpy())
 
     def decode(self, z: FloatArray, conditions: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
         """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
@@ -457,9 +454,13 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
             LeftOutWarning,
             stacklevel=3,
         )
-    if settings.representation.kind != "auto":
+    options = settings.representation.model_dump(mode="json")
+    kind = natural_representation(store, names) if options["kind"] == "auto" else options["kind"]
+    classes = [f"{v.name}={len(v.classes)}" for v in store.variables if v.classes and v.name in names]
+    told = {"classes": ", ".join(classes)} if classes and kind == "table" and "classes" not in options else {}
+    if options["kind"] != "auto" and not told:
         return settings
-    options = settings.representation.model_dump(mode="json") | {"kind": natural_representation(store, names)}
+    options |= {"kind": kind} | told
     chosen = validated(RunSettings, {"representation": options}).representation
     return settings.model_copy(update={"representation": chosen})
 
