@@ -38,9 +38,7 @@ def import_(
     exclude: Names = None,
     vector: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=A,B...")] = None,
     classes: Names = None,
-    missing_values: Annotated[
-        list[str] | None, Parameter(consume_multiple=True, allow_leading_hyphen=True, metavar="VALUE...")
-    ] = None,
+    missing_values: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="VALUE...")] = None,
     missing: Literal["refuse", "drop", "keep"] = "refuse",
     table_format: Pairs = None,
     drop_invalid: bool = False,

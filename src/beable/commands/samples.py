@@ -75,6 +75,8 @@ def sample(
             dims=loaded.metadata.get("dims"),
             units=loaded.metadata.get("units"),
             coordinates=kept_coordinates(loaded.metadata),
+            classes=loaded.classes,
+            components=loaded.metadata.get("declared", {}).get("components"),
             title=f"Samples of member {member} of the run {run.name}",
         )
     names = [v.name for v in store.variables]

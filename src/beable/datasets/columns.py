@@ -339,14 +339,14 @@ def column_source(
     if kind == "truth":
         empty = "" if reading.keep or not entries.empty else entries.first
         load = partial(_truths, words)
-        return Source(rows, dtype, load, unit=head.unit, bad=empty, said="false is 0, true 1", words=words, long_name=shown)
+        return Source(
+            rows, dtype, load, unit=head.unit, bad=empty, said="false is 0, true 1", words=words, long_name=shown
+        )
     if numbers_rows(head.text, place, values, entries):
         said = "numbers the rows: name it in --variables or --factors to keep it"
         return Source(rows, dtype, values.copy, role="label", said=said, words=words, long_name=shown)
     counts = tuple(entries.words.items()) if kind in ("words", "mixed") else ()
-    return Source(
-        rows, dtype, values.copy, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown
-    )
+    return Source(rows, dtype, values.copy, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
 
 
 def numbers_rows(name: str, place: int, values: Floats, entries: Entries) -> bool:
@@ -354,7 +354,7 @@ def numbers_rows(name: str, place: int, values: Floats, entries: Entries) -> boo
     unnamed = not name.strip() or bool(re.fullmatch(r"Unnamed: \d+|index|rownames|\.\.\.1", name.strip()))
     if place == 0 and not name.strip() and entries.kind(values) == "words":
         return len(entries.words) == len(values) > 1 or len(entries.words) >= MOST_WORDS
-    if name.strip().lower() not in COUNTERS and not unnamed or len(values) < 2 or not np.isfinite(values).all():
+    if (name.strip().lower() not in COUNTERS and not unnamed) or len(values) < 2 or not np.isfinite(values).all():
         return False
     steps = np.diff(values)
     return bool((steps == 1).all() and values[0] in (0, 1)) or (
@@ -373,8 +373,12 @@ def _truths(words: Callable[[], Array]) -> Array:
 
 def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator[str]:
     """What there is to say of names and entries."""
-    if renamed := listed([f"{h.text} is {h.word}" for h in heads if not h.text.isascii()]):
+    if reading.form.duplicates == "number" and len(set(held.dialect.names)) < len(held.names):
+        yield "columns of one name are numbered"
+    if renamed := listed([f"{h.text} is {h.word}" for h in heads if not named(h.text)[0].isascii()]):
         yield f"names in ASCII: {renamed}"
+    if truths := [h.word for h, v in zip(heads, held.values.T, strict=True) if held.entries[h.text].kind(v) == "truth"]:
+        yield f"true and false as 1 and 0 in {listed(truths)}"
     if any(e.fortran for e in held.entries.values()):
         yield "exponents with D are those of Fortran"
     empty = {h.word: e for h in heads if (e := held.entries[h.text]).empty}

@@ -89,7 +89,7 @@ def table_format(pairs: Iterable[str]) -> TableFormat:
     if form.duplicates not in ("refuse", "number"):
         raise UsageError(f"duplicates {form.duplicates!r}: give refuse or number")
     for name, value in (("header", form.header), ("units", form.units)):
-        if isinstance(value, str) and value or value == 0:
+        if (isinstance(value, str) and value) or value == 0:
             raise UsageError(f"{name} {value!r}: give the number of a line, from 1 on, or none")
     if form.encoding:
         try:
@@ -124,6 +124,7 @@ class Numbers(NamedTuple):
         return float(text.replace(self.decimal, ".").replace("d", "e").replace("D", "e"))
 
 
+PLAIN = Numbers()
 _PATTERNS: dict[Numbers, re.Pattern[str]] = {}
 
 
@@ -152,7 +153,7 @@ class Dialect:
 
     encoding: str
     separator: str = ","
-    numbers: Numbers = Numbers()
+    numbers: Numbers = PLAIN
     comment: str = ""
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
@@ -290,6 +291,9 @@ def _mark(lines: Sequence[str]) -> str:
     """What lines above the table begin with that are comments."""
     first = next(line.lstrip() for line in lines if line.strip())
     found = next((mark for mark in MARKS if first.startswith(mark)), "")
+    hashes = sum(line.lstrip().startswith("#") for line in lines)
+    if not found and 0 < 2 * hashes < len(lines):
+        return "#"
     many = found == "%" and sum(part.strip().startswith("%") for part in re.split("[,;|\t]", first)) > 1
     return "" if many else found
 
@@ -312,7 +316,8 @@ class _Reading(NamedTuple):
 
 def _best(path: Path, lines: Sequence[str], form: TableFormat, dialect: Dialect) -> Dialect:
     """The separator and the way numbers are written that make most of the lines."""
-    signs = [form.sign] if form.separator else list(SEPARATORS.values())
+    decimal = DECIMALS.get(form.decimal, form.decimal)
+    signs = [form.sign] if form.separator else [sign for sign in SEPARATORS.values() if sign != decimal]
     tried = [r for sign in signs if (r := _tried(path, lines, form, replace(dialect, separator=sign))) is not None]
     wide = [r for r in tried if r.width > 1] or [*filter(None, [_single(path, lines, form, dialect, tried)])]
     if not wide:
@@ -402,8 +407,10 @@ def _said_of_numbers(path: Path, dialect: Dialect) -> Dialect:
     if dialect.numbers.decimal == ",":
         said.append("decimal commas")
     if dialect.numbers.thousands:
-        sign = _word(THOUSANDS, dialect.numbers.thousands).replace(repr("\u00a0"), "blank").replace(
-            repr("\u202f"), "narrow blank"
+        sign = (
+            _word(THOUSANDS, dialect.numbers.thousands)
+            .replace(repr("\u00a0"), "blank")
+            .replace(repr("\u202f"), "narrow blank")
         )
         said.append(f"{sign} between groups of three digits")
     return replace(dialect, said=tuple(said))
@@ -454,7 +461,7 @@ def _bare(line: str, mark: str) -> str:
 
 
 def _entries(path: Path, text: str, dialect: Dialect) -> list[str]:
-    """Entries of a line of names; between blanks a name may hold blanks where that makes as many as there are columns."""
+    """Entries of a line of names, which may hold blanks themselves where that makes as many as there are columns."""
     plain = replace(dialect, comment="", start=1)
     found = next((line.cells for line in split(path, [text], plain)), [])
     if dialect.separator == " " and len(found) != dialect.width:
@@ -471,9 +478,7 @@ def _found_heads(
     """The lines right above the first row that hold words where rows hold numbers."""
     numeric = _numeric(dialect, table)
     first = _first_row(dialect, table, numeric)
-    heads: list[Line] = []
-    while len(heads) < len(table[:first]) and _is_head(table[first - 1 - len(heads)], dialect, numeric):
-        heads.insert(0, table[first - 1 - len(heads)])
+    heads = _heads(dialect, table[:first], numeric)
     if not heads:
         heads = _commented(path, lines, dialect, table[first].number if first < len(table) else len(lines) + 1)
     if not heads:
@@ -498,6 +503,16 @@ def _found_heads(
     )
 
 
+def _heads(dialect: Dialect, above: Sequence[Line], numeric: Sequence[int]) -> list[Line]:
+    """Lines right above the rows that hold words where rows hold numbers, all with as many entries."""
+    heads: list[Line] = []
+    for line in reversed(above):
+        if not _is_head(line, dialect, numeric) or (heads and len(line.cells) != len(heads[0].cells)):
+            break
+        heads.insert(0, line)
+    return heads
+
+
 def _first_written(lines: Sequence[str], dialect: Dialect) -> int:
     """Number of the first line that is neither blank nor above the start."""
     return next(i for i, line in enumerate(lines, 1) if line.strip() and i >= dialect.start)
@@ -518,7 +533,9 @@ def _is_row(line: Line, dialect: Dialect, numeric: Sequence[int]) -> bool:
     """Whether more than half of the entries where numbers are expected are numbers, or empty ones beside a number."""
     cells = [line.cells[i].strip() for i in numeric if i < len(line.cells)]
     count = sum(map(dialect.numbers.is_number, cells))
-    return len(line.cells) >= dialect.width - 1 and count > 0 and 2 * (count + sum(c in EMPTY for c in cells)) > len(cells)
+    return (
+        len(line.cells) >= dialect.width - 1 and count > 0 and 2 * (count + sum(c in EMPTY for c in cells)) > len(cells)
+    )
 
 
 def _first_row(dialect: Dialect, table: Sequence[Line], numeric: Sequence[int]) -> int:
@@ -526,7 +543,11 @@ def _first_row(dialect: Dialect, table: Sequence[Line], numeric: Sequence[int]) 
     if not numeric:
         return 1 + next((i for i, line in enumerate(table) if len(line.cells) == dialect.width), 0)
     rows = [_is_row(line, dialect, numeric) and not _is_units(line, dialect) for line in table]
-    return next((i for i in range(len(rows)) if all(rows[i : i + ROWS_AT_ONCE])), len(table))
+    first = next((i for i in range(len(rows)) if all(rows[i : i + ROWS_AT_ONCE])), len(table))
+    upper = first
+    while upper and len(table[upper - 1].cells) == dialect.width and not _is_head(table[upper - 1], dialect, numeric):
+        upper -= 1  # rows with few numbers, if names stand above them
+    return upper if upper and _is_head(table[upper - 1], dialect, numeric) else first
 
 
 def _is_head(line: Line, dialect: Dialect, numeric: Sequence[int]) -> bool:
@@ -571,8 +592,9 @@ def _names_and_units(
         return heads[-1], None
     told = _told_apart(*heads) if len(heads) == MOST_HEADS else None
     if isinstance(form.units, int):
-        told = next((h for h in heads if h.number != form.units), heads[0]), next(
-            (h for h in heads if h.number == form.units), heads[-1]
+        told = (
+            next((h for h in heads if h.number != form.units), heads[0]),
+            next((h for h in heads if h.number == form.units), heads[-1]),
         )
     if told is None:
         numbers = [head.number for head in heads]
@@ -599,7 +621,7 @@ def _unit_share(cells: Sequence[str]) -> float:
 
 def _fitted(path: Path, lines: Sequence[str], dialect: Dialect) -> Dialect:
     """Names for as many columns as there are: without an empty last one, with one for names of rows."""
-    rows = [line for line in split(path, lines, dialect)]
+    rows = list(split(path, lines, dialect))
     count, said = len(dialect.names), list(dialect.said)
     body = [line for line in rows if len(line.cells) == dialect.width]
     ends = bool(body) and all(not line.cells[-1].strip() for line in body)

@@ -26,7 +26,7 @@ from beable.errors import DataError, UsageError, listed
 
 EXTRA = "tables"
 #: the library beside pandas that reads a kind of file
-ENGINES = {".parquet": "pyarrow", ".xlsx": "openpyxl", ".xls": "xlrd", ".ods": "odf"}
+ENGINES = {".parquet": "pyarrow", ".xlsx": "openpyxl"}
 
 
 @contextmanager
@@ -169,5 +169,3 @@ def _words(column: Any) -> Array:
 def _days(column: Any) -> Array:
     seconds = column.to_numpy(dtype="datetime64[ms]")
     return np.where(np.isnat(seconds), np.nan, seconds.astype("int64") / 86_400_000)
-
-

@@ -24,7 +24,7 @@ from beable.errors import BeableError, DataError, OutputError, UsageError, liste
 
 WILD = "*?["
 NOTHING = Choice()
-ALL = Shaping()
+ALL, PLAIN = Shaping(), Reading()
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Wish:
     axes: Choice = NOTHING
     masked: bool = False
     shaping: Shaping = ALL
-    reading: Reading = Reading()
+    reading: Reading = PLAIN
     broken: bool = False
 
     def called(self, names: Mapping[str, str]) -> "Wish":

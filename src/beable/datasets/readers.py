@@ -167,8 +167,6 @@ TABLES: dict[str, Callable[..., AbstractContextManager[Contents]]] = {
     ".dat": columns,
     ".parquet": frame,
     ".xlsx": frame,
-    ".xls": frame,
-    ".ods": frame,
 }
 READERS |= TABLES
 

@@ -1,18 +1,20 @@
-"""What the user makes of the arrays of a file: some left out, columns joined to vectors, words as classes, values missing.
+"""What the user makes of the arrays of a file: some left out, columns joined to vectors, words made classes.
 
 All of it is done to arrays whose rows are first, whatever file they come from.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from beable.datasets.arranged import Arranged, Taken, find
-from beable.datasets.columns import EMPTY
+from beable.datasets.columns import EMPTY, headings, named
+from beable.datasets.layout import NAME
 from beable.datasets.names import plain
 from beable.datasets.readings import NUMBERS
 from beable.datasets.sources import Array, Source
@@ -113,6 +115,54 @@ def _told(taken: Taken, source: Source) -> Taken:
 def _of_vector(name: str, source: Source) -> Taken:
     axes = f"row ({source.shape[0]}) rows, {source.dims[0]} ({source.shape[1]}) components"
     return Taken(name, "variable", axes, source.unit, f"of the columns {listed(source.components)}")
+
+
+# Arrays in memory
+
+
+class Given(NamedTuple):
+    """Arrays in memory under names that a data set can have.
+
+    Args:
+        arrays, factors: by name.
+        units, long_names: that their own names state, by name.
+        classes: names of the classes of those that were words, by name.
+        names: the names of arrays and factors by those that were given.
+    """
+
+    arrays: dict[str, ArrayLike]
+    factors: dict[str, ArrayLike]
+    units: dict[str, str]
+    long_names: dict[str, str]
+    classes: dict[str, tuple[str, ...]]
+    names: dict[str, str]
+
+
+def given_in_memory(arrays: Mapping[str, ArrayLike], factors: Mapping[str, ArrayLike]) -> Given:
+    """Arrays and factors in memory, such as columns of a data frame: units out of names, words as classes.
+
+    Names that a data set can have are left as they are; others are refused later, but for those of a data frame and
+    those that state a unit.
+
+    >>> given = given_in_memory({"flow [m/s]": [1.0, 2.0], "p": [1.0, 2.0]}, {"kind": np.array(["a", "b"])})
+    >>> list(given.arrays), given.units, given.classes
+    (['flow', 'p'], {'flow': 'm/s'}, {'kind': ('a', 'b')})
+    """
+    frame = hasattr(arrays, "columns")
+    every = [str(name) for name in (*arrays, *factors)]
+    odd = [name for name in every if not NAME.fullmatch(name) and (frame or named(name)[1])]
+    heads = dict(zip(odd, headings(odd), strict=True))
+    names = {name: heads[str(name)].word if str(name) in heads else name for name in (*arrays, *factors)}
+    units = {head.word: head.unit for head in heads.values() if head.unit}
+    causes: dict[str, ArrayLike] = {names[name]: values for name, values in factors.items()}
+    classes = {}
+    for name, values in causes.items():
+        words = np.asarray(values)
+        if words.ndim == 1 and words.dtype.kind in "UO" and all(isinstance(word, str) for word in words.tolist()):
+            found = in_classes(Path("factors"), name, Source(words.shape, words.dtype, words.copy))
+            causes[name], classes[name] = found.load(), found.classes
+    fields = {names[name]: values for name, values in arrays.items()}
+    return Given(fields, causes, units, {h.word: h.text for h in heads.values()}, classes, names)
 
 
 # Words
@@ -219,7 +269,7 @@ def _with_nan(source: Source, values: Sequence[float]) -> Source:
     return replace(source, load=partial(_replaced, source.load, values))
 
 
-def _replaced(load: partial[Array], values: Sequence[float]) -> Array:
+def _replaced(load: Callable[[], Array], values: Sequence[float]) -> Array:
     array = np.asarray(load())
     given = array.astype(np.float64) if array.dtype.kind != "f" else array
     return np.where(np.isin(given, np.asarray(values, given.dtype)), np.nan, given).astype(given.dtype)
@@ -228,8 +278,8 @@ def _replaced(load: partial[Array], values: Sequence[float]) -> Array:
 def suspects(sources: Mapping[str, Source]) -> list[str]:
     """Values of columns that may stand for missing ones, in words; nothing is changed.
 
-    A number in ``SENTINELS`` is suspected where it is the smallest or the largest and farther from all others than these
-    are from each other.
+    A number in ``SENTINELS`` is suspected where it is the smallest or the largest and farther from all others than
+    these are from each other.
 
     >>> column = np.array([280.0, -9999, 300, 310, -9999])
     >>> suspects({"T": Source((5,), column.dtype, lambda: column)})

@@ -21,6 +21,7 @@ from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
 from beable.datasets.readings import readings, taken_for
+from beable.datasets.shaped import given_in_memory
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
@@ -308,8 +309,8 @@ class Store:
 
         Args:
             path: folder to make; must not exist.
-            arrays: each variable (rows, ...), by name.
-            factors: known generative factors (rows,), by name.
+            arrays: each variable (rows, ...), by name, or a data frame; names may state units, such as "flow [m/s]".
+            factors: known generative factors (rows,), by name; words are classes.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
                 that another variable has alone. Short vectors beside numbers become ("component",), numbers of a table,
@@ -343,17 +344,18 @@ class Store:
         path = Path(path)
         if os.path.lexists(path):
             raise OutputError(f"{path}: exists already: choose a new name or remove it")
+        told = given_in_memory(arrays, factors or {})
         given = snapshots_of(
-            arrays,
-            factors or {},
-            units=units or {},
-            dims=dims or {},
+            told.arrays,
+            told.factors,
+            units=told.units | _under(told.names, units),
+            dims=_under(told.names, dims),
             coordinates=coordinates or {},
-            symbols=symbols or {},
+            symbols=_under(told.names, symbols),
             constants=constants or {},
-            classes=classes,
-            components=components,
-            long_names=long_names,
+            classes=told.classes | _under(told.names, classes),
+            components=_under(told.names, components),
+            long_names=told.long_names | _under(told.names, long_names),
             title=title,
             block=block,
         )
@@ -524,6 +526,11 @@ class Store:
             data[name].attrs = _portable(data[name].attrs)
         names = [*self._attributes["variables"], *(["factors"] if self.factors else [])]
         return data[names].assign_coords(labels)
+
+
+def _under(names: Mapping[str, str], given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is given by name, under the names that a data set can have."""
+    return {names.get(name, name): value for name, value in (given or {}).items()}
 
 
 def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:

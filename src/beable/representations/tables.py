@@ -35,7 +35,7 @@ from beable.representations.representation import (
 
 Floats = NDArray[np.float64]
 SCALINGS = ("deviation", "range", "maximum", "none")
-SIMPLICES = ("ilr", "rescale", "none")
+SIMPLICES = ("ilr", "closed", "rescale", "none")
 CONSTANTS = ("refuse", "keep")
 GROUPS = ("column", "variable", "all")
 SUM_TOLERANCE = 1e-3
@@ -157,7 +157,7 @@ class LogRatios(Plain):
 
     unit = 1.0
 
-    def __init__(self, name: str, width: int, smallest: float) -> None:
+    def __init__(self, name: str, width: int, smallest: float, closed: bool = False) -> None:
         if width < 2:
             raise DataError(
                 f"{name} holds one number a row: shares of a whole are at least two: take it out of "
@@ -167,6 +167,7 @@ class LogRatios(Plain):
             raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
         self.smallest, self.basis = smallest, np.asarray(scipy.linalg.helmert(width))
+        self.closed = closed
 
     @property
     def names(self) -> list[str]:
@@ -175,11 +176,12 @@ class LogRatios(Plain):
     def settle(self, values: Floats) -> Floats:
         self.refuse(values, values < 0, "a share of a whole is not negative: mend the row")
         sums = values.sum(1)
-        bad = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
+        bad = np.flatnonzero(sums <= 0 if self.closed else np.abs(sums - 1) > SUM_TOLERANCE)
         if bad.size:
             raise DataError(
                 f"{self.name} sums to {sums[bad[0]]:.6g} in row {bad[0]}: shares of a whole sum to 1 within "
-                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'rescale'"
+                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'closed', which "
+                "divides each row by its sum"
             )
         return self._detected(values / sums[:, None])
 
@@ -207,7 +209,9 @@ class OneOf(Plain):
 
     def __init__(self, name: str, width: int, count: int) -> None:
         if width > 1:
-            raise DataError(f"{name} holds {width} numbers a row: classes are one: take it out of representation.classes")
+            raise DataError(
+                f"{name} holds {width} numbers a row: classes are one: take it out of representation.classes"
+            )
         super().__init__(name, width)
         self.count = count
 
@@ -241,7 +245,8 @@ class Table(Representation):
             largest absolute value) or "none", of each column.
         log: names of variables that are taken as logarithms, with commas between.
         composition: names of vectors that are shares of a whole, with commas between.
-        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
+        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "closed" (the
+            same of rows with any sum, each divided by it, so that decoded ones sum to 1), "rescale"
             (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
             density is that of k numbers that are free of each other.
         bounded: bounds of variables that are taken as log-odds between them, such as "porosity=0:1".
@@ -271,7 +276,7 @@ class Table(Representation):
         scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
         log: str = "",
         composition: str = "",
-        simplex: Literal["ilr", "rescale", "none"] = "ilr",
+        simplex: Literal["ilr", "closed", "rescale", "none"] = "ilr",
         bounded: str = "",
         constant: Literal["refuse", "keep"] = "refuse",
         smallest: float = 1e-4,
@@ -294,9 +299,9 @@ class Table(Representation):
 
     def _forgotten(self) -> str:
         parts = []
-        if self._compositions and self.simplex == "ilr":
+        if self._compositions and self.simplex in ("ilr", "closed"):
             parts.append(f"shares below {self.smallest:g}, which become {self.smallest:g}")
-        if self._compositions and self.simplex == "rescale":
+        if self._compositions and self.simplex in ("closed", "rescale"):
             parts.append("the sum of the shares, which becomes 1")
         if self.constant == "keep":
             parts.append("columns that are the same in all training rows")
@@ -381,8 +386,8 @@ class Table(Representation):
             return Between(name, width, *self._bounds[name])
         if name not in self._compositions:
             return Plain(name, width)
-        if self.simplex == "ilr":
-            return LogRatios(name, width, self.smallest)
+        if self.simplex in ("ilr", "closed"):
+            return LogRatios(name, width, self.smallest, closed=self.simplex == "closed")
         return Shares(name, width, rescaled=self.simplex == "rescale")
 
     def _settled(self, snapshots: Snapshots) -> dict[str, Floats]:
@@ -536,4 +541,6 @@ def _counts(text: str) -> dict[str, int]:
 def _check_once(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{twice[0]} is named twice in log, composition, bounded and classes: a variable has one scale")
+        raise UsageError(
+            f"{twice[0]} is named twice in log, composition, bounded and classes: a variable has one scale"
+        )

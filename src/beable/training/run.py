@@ -157,6 +157,11 @@ class Run:
         return self.settings.model.conditions
 
     @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the classes that the numbers 0, 1, … of decoded variables stand for, by variable."""
+        return {name: tuple(given) for name, given in self.metadata.get("declared", {}).get("classes", {}).items()}
+
+    @property
     def labels(self) -> Labels | None:
         """The labelled rows of each member and the unit of their labels; None for a training without labels."""
         kept = self.metadata.get("labels")

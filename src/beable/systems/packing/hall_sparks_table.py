@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable import files
-from beable.datasets.layout import Plan
 from beable.datasets.columns import Columns
+from beable.datasets.layout import Plan
 from beable.datasets.readers import read_columns, read_header
 from beable.datasets.store import Blocks, Store, create, finish
 from beable.errors import DataError, OutputError, UsageError, unknown
