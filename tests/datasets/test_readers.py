@@ -189,7 +189,7 @@ def test_columns_of_text_are_variables_by_name(tmp_path, delimiter, end, mark):
 def test_columns_are_named_as_the_header_has_them(tmp_path):
     (tmp_path / "mine.csv").write_text(TABLE)
     store = import_file(tmp_path / "mine.csv", tmp_path / "store.zarr", variables=["flow (m/s)"], factors=["size"])
-    assert [(v.name, v.unit, v.long_name) for v in store.variables] == [("flow", "m/s", "flow (m/s)")]
+    assert [(v.name, v.unit, v.long_name) for v in store.variables] == [("flow", "m/s", "")]
     assert [f.name for f in store.factors] == ["size"]
 
 

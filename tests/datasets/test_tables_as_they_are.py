@@ -315,5 +315,5 @@ def test_a_frame_is_taken_with_its_names(tmp_path):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"flow [m/s]": NUMBERS[:, 0], "kind": ["a", "b"] * (ROWS // 2)})
     store = Store.from_arrays(tmp_path / "a.zarr", frame[["flow [m/s]"]], frame[["kind"]])
-    assert [(v.name, v.unit, v.long_name) for v in store.variables] == [("flow", "m/s", "flow [m/s]")]
+    assert [(v.name, v.unit, v.long_name) for v in store.variables] == [("flow", "m/s", "")]
     assert store.factors[0].classes == ("a", "b")

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.datasets.dialects import EMPTY, Dialect, Line, TableFormat, recognised, split, text_lines
+from beable.datasets.heads import with_heads
 from beable.datasets.names import plain_dim
 from beable.datasets.sources import Array, Contents, Source
 from beable.datasets.units import unit
@@ -95,7 +96,12 @@ class Columns(NamedTuple):
 
 def column_names(path: Path) -> list[str]:
     """Names of the columns of a text file."""
-    return list(recognised(path, TableFormat()).names)
+    return list(_dialect(path, TableFormat()).names)
+
+
+def _dialect(path: Path, form: TableFormat) -> Dialect:
+    dialect, lines = recognised(path, form)
+    return with_heads(path, lines, form, dialect)
 
 
 def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> Columns:
@@ -106,7 +112,7 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
         form: what the user says of it.
         missing: words and numbers that stand for an empty entry, beside those of ``EMPTY``.
     """
-    dialect = recognised(path, form)
+    dialect = _dialect(path, form)
     names = _distinct(path, dialect, form)
     width, entries = len(names), {name: Entries() for name in names}
     told = list(entries.values())
@@ -213,11 +219,19 @@ def _day(word: str) -> float | None:
 
 
 class Heading(NamedTuple):
-    """A column's name: as a data set can have it, the unit that it states, and as it stands in the file."""
+    """A column's name.
+
+    Args:
+        word: as a data set can have it.
+        unit: that it, or a line of units, states.
+        text: as it stands in the file.
+        shown: without its unit, where a data set cannot have that; empty otherwise.
+    """
 
     word: str
     unit: str
     text: str
+    shown: str = ""
 
 
 BRACKET = re.compile(r"(?P<name>.*?\S)\s*(?:\[(?P<square>[^\[\]]*)\]|(?P<gap>)\((?P<round>[^()]*)\))\s*")
@@ -280,11 +294,12 @@ def headings(names: Sequence[str], units: Sequence[str] = ()) -> list[Heading]:
     given = [u.strip().strip("[]()") for u in units] or [""] * len(found)
     given = ["" if u in EMPTY else u for u in given]
     words = [_heading(name, i) for i, (name, _) in enumerate(found)]
-    for i, word in enumerate(words):
-        if words.count(word) > 1 and found[i][1]:
-            words[i] = _heading(names[i], i)
+    shown = [name for name, _ in found]
+    for i in [i for i, word in enumerate(words) if words.count(word) > 1 and found[i][1]]:
+        words[i], shown[i] = _heading(names[i], i), names[i]
     words = [w if words.count(w) == 1 else f"{w[:56]}_{i + 1}" for i, w in enumerate(words)]
-    return [Heading(w, g or u, t) for w, g, (_, u), t in zip(words, given, found, names, strict=True)]
+    told = zip(words, given, found, names, shown, strict=True)
+    return [Heading(w, g or u, t, "" if s == w else s) for w, g, (_, u), t, s in told]
 
 
 def _heading(name: str, place: int) -> str:
@@ -328,7 +343,7 @@ def column_source(
     head: Heading, values: Floats, entries: Entries, words: Callable[[], Array], place: int, reading: Reading
 ) -> Source:
     """A column as an array, or a label where it numbers the rows or holds dates."""
-    shown = "" if head.text == head.word else head.text
+    shown = head.shown
     bad = entries.word if reading.keep else entries.first
     rows, dtype = values.shape, values.dtype
     kind = entries.kind(values)

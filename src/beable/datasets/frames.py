@@ -55,7 +55,7 @@ def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
             raise UsageError(f"{path}: {len(sheets)} sheets ({listed(sheets)}): say which, --table-format sheet=NAME")
         sheet = form.sheet or sheets[0]
         header = form.header - 1 if isinstance(form.header, int) else None if form.header is None else 0
-        data = book.parse(sheet, header=header)
+        data = pandas.read_excel(book, sheet_name=sheet, header=header)
     if header is None:
         data.columns = [f"column_{i + 1}" for i in range(data.shape[1])]
     said = [f"sheet {sheet}"] if len(sheets) > 1 else []
@@ -122,9 +122,8 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
     kind = getattr(column.dtype, "kind", "O")
     if kind == "M":
         told = "dates: name it in --factors to keep it, as days since 1970-01-01"
-        shown = "" if head.text == head.word else head.text
         load = partial(_days, column)
-        return Source((len(column),), np.dtype("f8"), load, unit=DAYS, role="label", said=told, long_name=shown)
+        return Source((len(column),), np.dtype("f8"), load, unit=DAYS, role="label", said=told, long_name=head.shown)
     values, entries = _numbers(column, reading) if kind not in "fiub" else (_plain(column), Entries())
     gone = ~np.isfinite(values) if kind in "fiub" else np.zeros(0, bool)
     if gone.any():

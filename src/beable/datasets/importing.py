@@ -406,7 +406,8 @@ def _said(contents: Contents, found: Arranged, fields: Sequence[str], causes: Se
     kinds = dict.fromkeys(causes, "factor") | dict.fromkeys(fields, "variable")
     first = [Taken("layout", "layout", contents.layout, "", "recognised")] if contents.layout else []
     first += [Taken("table", "read as", "", "", note) for note in contents.notes]
-    return first + [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
+    told = [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
+    return first + [t._replace(why="not asked for") if t.kind == "left out" and not t.why else t for t in told]
 
 
 def _kind(taken: Taken, kinds: Mapping[str, str], found: Arranged) -> str:
@@ -421,7 +422,8 @@ def _names(path: Path, found: Arranged, wish: Wish, several: bool) -> tuple[list
     causes = found.factors if wish.factors is None else [_find(path, name, found) for name in named]
     if wish.variables is None:
         return [n for n, s in found.sources.items() if s.role == "variable" and n not in causes], list(causes)
-    return [_find(path, name, found) for name in wish.variables], list(causes)
+    classes = [n for n in wish.shaping.classes if find(n, wish.variables) is None and find(n, causes) is None]
+    return [_find(path, name, found) for name in (*wish.variables, *classes)], list(causes)
 
 
 def _find(path: Path, name: str, found: Arranged) -> str:

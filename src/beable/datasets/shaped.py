@@ -162,7 +162,7 @@ def given_in_memory(arrays: Mapping[str, ArrayLike], factors: Mapping[str, Array
             found = in_classes(Path("factors"), name, Source(words.shape, words.dtype, words.copy))
             causes[name], classes[name] = found.load(), found.classes
     fields = {names[name]: values for name, values in arrays.items()}
-    return Given(fields, causes, units, {h.word: h.text for h in heads.values()}, classes, names)
+    return Given(fields, causes, units, {h.word: h.shown for h in heads.values() if h.shown}, classes, names)
 
 
 # Words
@@ -217,7 +217,7 @@ def in_classes(path: Path, name: str, source: Source, missing: Collection[str] =
         raise DataError(f"{path}: {plain(name)} has no value in any row: leave it out (--exclude {plain(name)})")
     values = np.full(len(words), np.nan)
     values[there] = codes
-    bad = "" if there.all() else f"{words[~there][0]!r} in row {int(there.argmin())}"
+    bad = "" if there.all() else f"{str(words[~there][0])!r} in row {int(there.argmin())}"
     return replace(
         source, shape=values.shape, dtype=values.dtype, load=values.copy, bad=bad, classes=names, words=None, held=(),
         unit="", role="variable" if source.role == "label" else source.role,

@@ -344,7 +344,7 @@ class Store:
         path = Path(path)
         if os.path.lexists(path):
             raise OutputError(f"{path}: exists already: choose a new name or remove it")
-        told = given_in_memory(arrays, factors or {})
+        told = given_in_memory(arrays, {} if factors is None else factors)
         given = snapshots_of(
             told.arrays,
             told.factors,

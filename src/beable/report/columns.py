@@ -152,7 +152,8 @@ def reconstructed(store: Store, run: Run, evaluation: Evaluation, member: int, w
     truth = read(store, run.variables, evaluation.rows, run.conditions)
     known = run.conditions_of(truth)
     decoded = next(d for k, d in enumerate(run.decode(evaluation.codes, known)) if k == member)
-    own, made = (columns_of(variables, arrays) for arrays in (truth, decoded))
+    canonical = run.representation.canonical({name: truth[name] for name in run.variables})
+    own, made = (columns_of(variables, arrays) for arrays in (canonical, decoded))
     quantities = [(c, d) for c, d in zip(own, made, strict=True) if not c.classes]
     kinds = [(c, d) for c, d in zip(own, made, strict=True) if c.classes]
     return [*_parities(quantities, who), *([_confusion(kinds, who)] if kinds else [])]
@@ -211,8 +212,9 @@ def classes_of_factors(store: Store, evaluation: Evaluation, member: int) -> lis
         shares = [np.sqrt(class_share(z[known], column[known])) for z in codes.T]
         told = ", ".join(f"{latent_name(i)} {share:.2f}" for i, share in enumerate(shares))
         caption = (
-            f"Latents of member {member} in the colours of {factor.name}, which is classes and no quantity. η, the root "
+            f"Latents of member {member} in the colours of {factor.name}, which is no quantity. η, the root "
             f"of the share of a latent's variance that the classes tell: {told}."
         )
-        items.append(Figure(codes_by_class(codes, column, factor.classes), caption, f"η by latent: {told}."))
+        figure = codes_by_class(codes, column, factor.classes)
+        items.append(Figure(figure, caption, f"η by latent: {told}."))
     return items

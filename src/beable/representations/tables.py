@@ -220,7 +220,7 @@ class OneOf(Plain):
         return [f"{self.name}={i}" for i in range(self.count)]
 
     def settle(self, values: Floats) -> Floats:
-        bad = ~np.isin(values, np.arange(self.count))
+        bad = np.isfinite(values) & ~np.isin(values, np.arange(self.count))
         self.refuse(values, bad, f"classes are whole numbers from 0 to {self.count - 1}: mend the row")
         return values
 
