@@ -9,7 +9,7 @@ from beable.analysis.levels import level_of
 from beable.commands.samples import sample
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.report.page import Figure
+from beable.report.page import Figure, Table
 from beable.report.run import run_page
 from beable.training.declared import check_declared
 from beable.training.run import train
@@ -81,10 +81,8 @@ def test_the_page_of_a_table_shows_ranges_parity_loadings_and_classes(made):
     captions = " ".join(str(item.caption) for item in items)
     for words in ("Columns of the table", "Pearson's correlation", "as member", "Loadings", "colours of origin"):
         assert words in captions
-    cells = [
-        str(getattr(cell, "text", cell)) for item in items if hasattr(item, "rows") for row in item.rows for cell in row
-    ]
-    assert any("gas (" in cell for cell in cells)
+    rows = [row for item in items if isinstance(item, Table) for row in item.rows]
+    assert any("gas (" in str(getattr(cell, "text", cell)) for row in rows for cell in row)
     drawn = [item for item in items if isinstance(item, Figure)]
     assert all(np.isfinite(item.figure.get_size_inches()).all() for item in drawn)
 
@@ -98,7 +96,7 @@ def test_sampled_classes_have_their_names(made, tmp_path, capsys):
 
 
 def test_classes_of_other_data_are_numbered_as_they_were_learned(made, tmp_path):
-    store, run = made
+    _, run = made
     fewer = stored(tmp_path / "b.zarr", np.where(KIND == 2, 1.0, 0.0), ("gas", "solid"))
     seen = check_declared(run, fewer)
     assert np.array_equal(seen.read("kind"), np.where(KIND == 2, 2.0, 0.0))

@@ -50,7 +50,7 @@ def test_means_of_classes_are_probabilities_and_those_of_numbers_stay():
 
 ROWS = {
     "p": np.array([1.0, 2.0, 4.0, 8.0]),
-    "kind": np.array([2.0, 0.0, 2.0, 0.0]),
+    "kind": np.array([2.0, 0, 2, 0]),
     "T": np.array([3.0, 1.0, 2.0, 5.0]),
 }
 

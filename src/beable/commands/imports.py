@@ -140,7 +140,18 @@ class _Asked(NamedTuple):
 
         shaping = shaping_of(self.exclude, self.vectors, self.classes, self.missing_values)
         form = table_format(self.table or [])
-        return wish_of(*self[:6], masked, shaping=shaping, table=form, missing=missing)
+        return wish_of(
+            self.variables,
+            self.factors,
+            self.dims,
+            self.rows,
+            self.components,
+            self.time,
+            masked,
+            shaping=shaping,
+            table=form,
+            missing=missing,
+        )
 
 
 def _arrays(

@@ -334,7 +334,9 @@ def contents_of_columns(path: Path, held: Columns, reading: Reading) -> Contents
     for i, head in enumerate(heads):
         words = partial(words_of, path, held.dialect, i, width, len(held.values))
         sources[head.word] = column_source(head, held.values[:, i], held.entries[held.names[i]], words, i, reading)
-        aliases |= {n: head.word for n in (head.text, named(head.text)[0]) if n and n not in aliases}
+        aliases |= {
+            n: head.word for n in (head.text, plain_dim(head.text), named(head.text)[0]) if n and n not in aliases
+        }
     said = [*held.dialect.said, *_said(held, heads, reading)]
     return Contents(sources, notes=said, aliases=aliases, broken=held.ragged)
 

@@ -21,6 +21,7 @@ from beable.datasets.columns import (
     headings,
 )
 from beable.datasets.dialects import TableFormat
+from beable.datasets.names import plain_dim
 from beable.datasets.sources import Array, Contents, Source
 from beable.errors import DataError, UsageError, listed
 
@@ -113,7 +114,7 @@ def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) 
     sources, aliases = {}, {}
     for i, head in enumerate(headings(names)):
         sources[head.word] = _source(head, data.iloc[:, i], i, reading)
-        aliases[head.text] = head.word
+        aliases |= {n: head.word for n in (head.text, plain_dim(head.text)) if n not in aliases}
     return Contents(sources, notes=said, aliases=aliases)
 
 

@@ -188,7 +188,13 @@ def import_as(
         components={name: s.components for name, s in chosen.sources.items() if s.components},
         long_names={name: s.long_name for name, s in chosen.sources.items() if s.long_name},
     )
-    return Imported(store, chosen.taken, [*chosen.notes, *suspects(chosen.sources)])
+    quantities = {n: a for n, a in {**chosen.arrays, **chosen.factors}.items() if not _has_classes(chosen, n)}
+    return Imported(store, chosen.taken, [*chosen.notes, *suspects(quantities)])
+
+
+def _has_classes(chosen: "_Chosen", name: str) -> bool:
+    source = chosen.sources.get(name)
+    return source is not None and bool(source.classes)
 
 
 def taken_for(

@@ -275,21 +275,17 @@ def _replaced(load: Callable[[], Array], values: Sequence[float]) -> Array:
     return np.where(np.isin(given, np.asarray(values, given.dtype)), np.nan, given).astype(given.dtype)
 
 
-def suspects(sources: Mapping[str, Source]) -> list[str]:
+def suspects(columns: Mapping[str, Array]) -> list[str]:
     """Values of columns that may stand for missing ones, in words; nothing is changed.
 
     A number in ``SENTINELS`` is suspected where it is the smallest or the largest and farther from all others than
     these are from each other.
 
-    >>> column = np.array([280.0, -9999, 300, 310, -9999])
-    >>> suspects({"T": Source((5,), column.dtype, lambda: column)})
+    >>> suspects({"T": np.array([280.0, -9999, 300, 310, -9999])})
     ['T: -9999 in 2 of 5 rows lies apart from all others (280 to 310): if it stands for a missing value, say \
 --missing-values -9999']
     """
-    found = []
-    for name, source in sources.items():
-        if len(source.shape) == 1 and source.numeric and not source.classes and not source.refused:
-            found += [_suspected(plain(name), np.asarray(source.load(), np.float64))]
+    found = [_suspected(name, np.asarray(column, np.float64)) for name, column in columns.items() if column.ndim == 1]
     return [line for line in found if line]
 
 
