@@ -309,6 +309,18 @@ def _heading(name: str, place: int) -> str:
     return (word if word[0].isalpha() else f"column_{word.lstrip('_')}")[:64]
 
 
+def other_names(heads: Sequence[Heading]) -> dict[str, str]:
+    """Columns by names that a user may call them by beside their own, where these say which is meant.
+
+    >>> other_names(headings(["T (K)", "T (degC)", "flow (m/s)"]))["flow (m/s)"]
+    'flow'
+    """
+    every = [(n, h.word) for h in heads for n in {h.text, plain_dim(h.text), named(h.text)[0]} if n]
+    counts = Counter(name for name, _ in every)
+    own = {head.word for head in heads}
+    return {name: word for name, word in every if counts[name] == 1 and name not in own}
+
+
 # From columns to arrays
 
 
@@ -328,17 +340,14 @@ class Reading(NamedTuple):
 
 def contents_of_columns(path: Path, held: Columns, reading: Reading) -> Contents:
     """Columns of a text file as arrays, row numbers and dates as labels."""
-    sources, aliases = {}, {}
+    sources = {}
     width = len(held.names)
     heads = headings(held.names, held.dialect.units)
     for i, head in enumerate(heads):
         words = partial(words_of, path, held.dialect, i, width, len(held.values))
         sources[head.word] = column_source(head, held.values[:, i], held.entries[held.names[i]], words, i, reading)
-        aliases |= {
-            n: head.word for n in (head.text, plain_dim(head.text), named(head.text)[0]) if n and n not in aliases
-        }
     said = [*held.dialect.said, *_said(held, heads, reading)]
-    return Contents(sources, notes=said, aliases=aliases, broken=held.ragged)
+    return Contents(sources, notes=said, aliases=other_names(heads), broken=held.ragged)
 
 
 def column_source(

@@ -19,9 +19,9 @@ from beable.datasets.columns import (
     Reading,
     column_source,
     headings,
+    other_names,
 )
 from beable.datasets.dialects import TableFormat
-from beable.datasets.names import plain_dim
 from beable.datasets.sources import Array, Contents, Source
 from beable.errors import DataError, UsageError, listed
 
@@ -111,11 +111,10 @@ def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) 
             "duplicates=number"
         )
     names = [f"{n}_{names[:i].count(n) + 1}" if n in names[:i] else n for i, n in enumerate(names)]
-    sources, aliases = {}, {}
-    for i, head in enumerate(headings(names)):
+    sources, heads = {}, headings(names)
+    for i, head in enumerate(heads):
         sources[head.word] = _source(head, data.iloc[:, i], i, reading)
-        aliases |= {n: head.word for n in (head.text, plain_dim(head.text)) if n not in aliases}
-    return Contents(sources, notes=said, aliases=aliases)
+    return Contents(sources, notes=said, aliases=other_names(heads))
 
 
 def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
