@@ -12,16 +12,16 @@ import numpy as np
 from beable.checks import library
 from beable.datasets.columns import (
     DAYS,
-    EMPTY,
     MOST_QUOTED,
     MOST_WORDS,
     Entries,
     Reading,
     column_source,
     headings,
+    is_unit,
     other_names,
 )
-from beable.datasets.dialects import TableFormat
+from beable.datasets.dialects import EMPTY, TableFormat
 from beable.datasets.sources import Array, Contents, Source
 from beable.errors import DataError, UsageError, listed
 
@@ -80,8 +80,6 @@ def _with_units(path: Path, data: Any, form: TableFormat, said: list[str]) -> An
 
 
 def _share(words: list[str]) -> float:
-    from beable.datasets.columns import is_unit
-
     held = [w.strip("[]()") for w in words]
     return sum(w in ("", "-", "1") or is_unit(w) for w in held) / max(1, len(held))
 

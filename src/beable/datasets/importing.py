@@ -521,6 +521,13 @@ def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[st
     return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows, taken=taken)
 
 
+def _recoded(part: _Chosen, field: str, name: str, source: Source, codes: Array) -> _Chosen:
+    part = part._replace(sources={**part.sources, name: source})
+    if field == "arrays":
+        return part._replace(arrays={**part.arrays, name: codes})
+    return part._replace(factors={**part.factors, name: codes})
+
+
 def _in_common_classes(parts: Sequence[_Chosen]) -> Sequence[_Chosen]:
     """Parts whose classes are numbered alike, though files hold different ones of them."""
     for name, source in parts[0].sources.items():
@@ -531,10 +538,7 @@ def _in_common_classes(parts: Sequence[_Chosen]) -> Sequence[_Chosen]:
         values = [np.asarray(getattr(part, field)[name]) for part in parts]
         names, coded = together([(s.classes, v) for s, v in zip(held, values, strict=True) if s is not None])
         parts = [
-            part._replace(
-                sources={**part.sources, name: replace(part.sources[name], classes=names)},
-                **{field: {**getattr(part, field), name: codes}},
-            )
+            _recoded(part, field, name, replace(source, classes=names), codes)
             for part, codes in zip(parts, coded, strict=True)
         ]
     return parts

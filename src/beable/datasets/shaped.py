@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable.datasets.arranged import Arranged, Taken, find
-from beable.datasets.columns import EMPTY, headings, named
+from beable.datasets.columns import headings, named
+from beable.datasets.dialects import EMPTY
 from beable.datasets.layout import NAME
 from beable.datasets.names import plain
 from beable.datasets.readings import NUMBERS
@@ -95,9 +96,9 @@ def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str]
         sources = {n: s if s.classes or not s.numeric else _with_nan(s, numbers) for n, s in sources.items()}
     gone: dict[str, str] = {}
     for vector, columns in shaping.vectors.items():
-        held = [_held(path, name, sources) for name in columns]
-        sources[vector] = _vector(path, vector, {name: sources[name] for name in held})
-        gone |= dict.fromkeys(held, f"a number of the vector {vector}")
+        parts = [_held(path, name, sources) for name in columns]
+        sources[vector] = _vector(path, vector, {name: sources[name] for name in parts})
+        gone |= dict.fromkeys(parts, f"a number of the vector {vector}")
     sources = {n: s for n, s in sources.items() if n not in gone}
     taken = [_told(t, sources[t.name]) if t.name in sources else t for t in found.taken if t.name not in gone]
     taken += [_of_vector(n, sources[n]) for n in shaping.vectors]
