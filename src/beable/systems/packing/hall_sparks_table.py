@@ -127,6 +127,8 @@ def _check_columns(path: Path, columns: Columns) -> None:
     missing = [name for name in COLUMNS if name not in columns.names]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}: a table of packings has {', '.join(COLUMNS)}")
+    if columns.ragged:
+        raise DataError(f"{path}: {columns.ragged}: mend the row")
     for name in COLUMNS:
         _check(path, columns, name)
 
