@@ -12,8 +12,8 @@ import pytest
 
 from beable.commands.imports import import_
 from beable.datasets import readers
-from beable.datasets.frames import ENGINES
 from beable.datasets.importing import import_file, taken_for
+from beable.datasets.other_tables import ENGINES
 from beable.datasets.readers import READERS, TABLES
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError

@@ -18,8 +18,8 @@ from typing import IO, Any
 import numpy as np
 
 from beable.datasets.columns import Columns, Reading, column_names, contents_of_columns, read_text
-from beable.datasets.frames import frame
 from beable.datasets.labelled import Labelled, groups_in_doubt, is_number, joined_groups, opened
+from beable.datasets.other_tables import frame
 from beable.datasets.published import published
 from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
 from beable.errors import DataError
