@@ -62,6 +62,7 @@ _MODULES = (
     "design",
     "errors",
     "files",
+    "memory",
     "metrics",
     "report",
     "representations",

@@ -51,6 +51,8 @@ class Variable:
         long_name: what stands on a colour bar.
         components: names along the dimension "component", if it has one.
         diagnostic: a check of the solution, not part of what a model learns from.
+        particles: of positions, whether the particles are "distinct" (each has a name and its place in the list) or
+            "identical" (the list has no order of its own); "" where nobody said.
         dtype: number format in which it is stored.
         classes: names of what its values 0, 1, … stand for; none where it is a quantity.
     """
@@ -63,6 +65,7 @@ class Variable:
     components: tuple[str, ...] = ()
     diagnostic: bool = False
     dtype: str = "float32"
+    particles: str = ""
     classes: tuple[str, ...] = ()
 
 

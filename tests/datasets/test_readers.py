@@ -234,8 +234,8 @@ def test_text_that_is_no_text_or_too_much_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"cannot be read as \.csv"):
         import_file(tmp_path / "mine.csv", tmp_path / "store.zarr")
     (tmp_path / "mine.csv").write_text(TABLE)
-    monkeypatch.setattr(readers, "_memory", lambda: 100)
-    with pytest.raises(DataError, match="memory allows"):
+    monkeypatch.setattr(readers.memory, "available", lambda: 100)
+    with pytest.raises(DataError, match="of memory"):
         import_file(tmp_path / "mine.csv", tmp_path / "store.zarr")
 
 
@@ -270,7 +270,7 @@ def object_npz(folder):
 
 def object_npy(folder):
     np.save(folder / "mine.npy", np.array([Trap()], dtype=object))
-    return folder / "mine.npy", "cannot be read as .npy"
+    return folder / "mine.npy", "holds object, not real numbers"
 
 
 def complex_npz(folder):
@@ -302,7 +302,7 @@ def bomb_hdf5(folder):
     h5py = pytest.importorskip("h5py")
     with h5py.File(folder / "mine.h5", "w") as file:
         file.create_dataset("wave", (HUGE, 8), "f8", chunks=(1000, 8))
-    return folder / "mine.h5", "GB of numbers, memory allows"
+    return folder / "mine.h5", "GB of numbers in a file of"
 
 
 def bomb_zarr(folder):
@@ -312,7 +312,7 @@ def bomb_zarr(folder):
     zarr.open_group(folder / "mine.zarr", mode="w").create_array(
         "wave", shape=(HUGE, 8), chunks=(1000, 8), dtype="f8", dimension_names=("row", "x")
     )
-    return folder / "mine.zarr", "GB of numbers, memory allows"
+    return folder / "mine.zarr", "GB of numbers in a file of"
 
 
 def foreign_hdf5(folder):

@@ -33,6 +33,7 @@ PARTICLE_VARIANTS = {
         {"scaling": "none", "orientation": "mean", "refine": False},
     ],
     "density": [{"cells": 8, "box": BOX, "value": value} for value in ("count", "max", "one")],
+    "periodic": [{"box": BOX}, {"box": BOX, "order": "none"}],
     "joint": [{}, {"form": "flat"}, {"scaling": "box", "box": BOX}],
 }
 EVERY = VARIANTS | PARTICLE_VARIANTS
@@ -234,7 +235,7 @@ def test_unknown_names_and_settings_are_refused():
 
 
 def test_every_representation_is_swept():
-    assert set(EVERY) | {"table"} == set(REPRESENTATIONS)  # tables have laws of their own
+    assert set(EVERY) | {"table", "internal"} == set(REPRESENTATIONS)  # tables and chains have laws of their own
 
 
 def label(case):

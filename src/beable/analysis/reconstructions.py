@@ -115,7 +115,8 @@ class Reconstructions(NamedTuple):
         yard = {name: Yardstick.of(values) for name, values in truth.items()}
         if all(y.constant for y in yard.values()):
             raise DataError("no variable varies over the rows: there is no variance to explain")
-        decoded = (self.representation.inverse(location[some]) for location in self.locations)
+        inverse = (self.representation.inverse(location[some]) for location in self.locations)
+        decoded = (self.representation.beside(member, few) for member in inverse)
         found = [_errors(by_channel(member, variables, coordinates), yard) for member in decoded]
         pooled, median_row = ({name: np.array([e[name][i] for e in found]) for name in truth} for i in (0, 1))
         return ChannelErrors(pooled, median_row, tuple(name for name, y in yard.items() if y.constant))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
+from beable import inputs, memory
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
 from beable.console.parameters import Names, Outputs, Pairs, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, table, tell
-from beable.errors import UsageError, listed
+from beable.errors import OutputError, UsageError, listed
 from beable.files import plain
 from beable.settings import validated
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from beable.datasets.store import Store
 
 MOST_LEFT = 5
+NO_OUTPUT = "no folder to make is named: give it with -o, or --dry-run to see what the file is taken for"
 
 
 def import_(
@@ -43,16 +45,22 @@ def import_(
     table_format: Pairs = None,
     drop_invalid: bool = False,
     masked: bool = False,
+    particles: Annotated[str | None, Parameter(metavar="KIND")] = None,
+    select: Annotated[str | None, Parameter(metavar="WORDS")] = None,
+    align: Annotated[str | None, Parameter(metavar="ONTO")] = None,
+    stride: int | None = None,
+    unwrap: bool = False,
     dry_run: bool = False,
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Make a data set from a file of your own, or several of one content: .npz, .npy, .h5, .nc, .zarr, or a table.
+    """Make a data set from a file of your own, or several of one content: arrays, tables, trajectories.
 
     Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing
     has a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of such a
-    table is set by --config and --set.
+    table is set by --config and --set. Of trajectories (DCD, XTC, PDB, extended XYZ, LAMMPS, ...) frames are rows; a
+    file that names the particles stands before them.
 
     Args:
         files: The file, or several whose rows follow each other in the order of the numbers in their names.
@@ -73,6 +81,11 @@ def import_(
             encoding=latin-1, header=3 units=4, header=none, sheet=NAME.
         drop_invalid: The same as --missing drop.
         masked: Fill places that are missing in every row, and note where in the constant NAME_mask.
+        particles: distinct, each with a name and a place in the list, or identical.
+        select: Particles of a trajectory to take, such as "name CA".
+        align: Turn and move the frames of a trajectory onto the first or the mean one; none by default.
+        stride: Take each so many-th frame of a trajectory.
+        unwrap: Follow the particles of a trajectory through the walls of a periodic box.
         dry_run: Make nothing; print what each array, axis and attribute is taken for.
         config: TOML file with settings of a recognised file.
         set: Settings of a recognised file, such as kind=uniform; they win over the file of settings.
@@ -80,9 +93,9 @@ def import_(
     """
     if not files:
         raise UsageError("no file is named: give the file to import, or several")
-    named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
-    axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
-    vectors = dict(_pair("vector", word, "oxides=SiO2,TiO2") for word in vector or [])
+    named = _pairs("unit", units or [], "pressure=Pa")
+    axes = _pairs("dims", dims or [], "positions=particle,dimension")
+    vectors = _pairs("vector", vector or [], "oxides=SiO2,TiO2")
     asked = _Asked(
         variables,
         factors,
@@ -96,16 +109,25 @@ def import_(
         missing_values,
         table_format,
     )
+    frames = {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap}
+    if _are_trajectories(files, asked):
+        treated = (select or "", align or "none", 1 if stride is None else stride, unwrap)
+        others = {"--drop-invalid": drop_invalid, "--masked": masked, "--config": config, "--set": set}
+        _refuse_of_arrays(asked, others)
+        _trajectory(files, output, treated, particles or "distinct", list(factors or []), named, dry_run, json)
+        return
+    if given_here := [name for name, value in frames.items() if value]:
+        raise UsageError(f"{', '.join(given_here)}: of trajectories, and {files[0].name} is none: leave it out")
     if dry_run:
         _describe(files, asked, json)
         return
     if output is None:
-        raise UsageError("no folder to make is named: give it with -o, or --dry-run to see what the file is taken for")
+        raise UsageError(NO_OUTPUT)
     by_hand = bool(any(asked) or drop_invalid or masked or missing != "refuse")  # as any other file of columns
     taken: list[Taken] = []
     notes: Sequence[str] = ()
     with progress("import", quiet=json, first="reading the file"):
-        layout = None if by_hand or len(files) > 1 else _layout(files[0])
+        layout = None if by_hand or particles or len(files) > 1 else _layout(files[0])
         if layout is not None:
             chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
             store = layout.make(files[0], output, chosen, named)
@@ -115,8 +137,8 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, masked)
-    _say(files, output, store, taken, notes, json)
+            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, masked, particles or "")
+    _say(files, output, store, taken, json, notes)
 
 
 class _Asked(NamedTuple):
@@ -134,7 +156,7 @@ class _Asked(NamedTuple):
     missing_values: Names
     table: Pairs
 
-    def wish(self, masked: bool = False, missing: str = "refuse") -> "Wish":
+    def wish(self, masked: bool = False, missing: str = "refuse", particles: str = "") -> "Wish":
         from beable.datasets.dialects import table_format
         from beable.datasets.importing import shaping_of, wish_of
 
@@ -148,6 +170,7 @@ class _Asked(NamedTuple):
             self.components,
             self.time,
             masked,
+            particles,
             shaping=shaping,
             table=form,
             missing=missing,
@@ -162,16 +185,61 @@ def _arrays(
     missing: str,
     drop_invalid: bool,
     masked: bool,
+    particles: str,
 ) -> "Imported":
-    from beable.datasets.importing import import_as
+    from beable.datasets.importing import files_of, import_as
 
-    return import_as(files, output, asked.wish(masked, missing), units, missing, drop_invalid)
+    with memory.bounded(sum(map(inputs.stored, files_of(files)))):
+        return import_as(files, output, asked.wish(masked, missing, particles), units, missing, drop_invalid)
+
+
+def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:
+    """Whether files are read as trajectories; common suffixes are not where arrays are asked for by name."""
+    from beable.datasets.trajectories import are_trajectories
+
+    return not (asked.variables or asked.dims) and are_trajectories(files)
+
+
+def _refuse_of_arrays(asked: _Asked, others: dict[str, object]) -> None:
+    """Refuse options that say what arrays are: of a trajectory that is known."""
+    given_here = [f"--{name}" for name in ("rows", "components", "time") if getattr(asked, name)]
+    given_here += [name for name, value in others.items() if value]
+    if given_here:
+        raise UsageError(f"{', '.join(given_here)}: of arrays, and rows of a trajectory are its frames: leave it out")
+
+
+def _trajectory(
+    files: Sequence[Path],
+    output: Path | None,
+    treated: tuple[str, str, int, bool],
+    particles: str,
+    factors: list[str],
+    units: dict[str, str],
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Make a data set of trajectories, or say what they are taken for."""
+    from beable.datasets.importing import matching
+    from beable.datasets.trajectories import Treated, read_trajectory
+
+    if output is None and not dry_run:
+        raise UsageError(NO_OUTPUT)
+    if output is not None and output.exists():
+        raise OutputError(f"{output}: exists already: choose a new name or remove it")
+    with progress("import", quiet=json, first="reading frames"):
+        found = read_trajectory([f for file in files for f in matching(file)], Treated(*treated), factors)
+        store = None if dry_run or output is None else found.store(output, particles, units)
+    if store is None or output is None:
+        _say_taken(files, found.taken(), json)
+    else:
+        _say(files, output, store, found.taken(), json, frames=True)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
-    from beable.datasets.importing import described
+    from beable.datasets.importing import described, files_of
 
-    return described(files, asked.wish())
+    with memory.bounded(sum(map(inputs.stored, files_of(files)))):
+        return described(files, asked.wish())
 
 
 def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
@@ -179,7 +247,10 @@ def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
     if len(files) == 1 and not any(asked) and (layout := _layout(files[0])) is not None:
         show({"path": files[0], "layout": layout.title}, json=json)
         return
-    found = _taken(files, asked)
+    _say_taken(files, _taken(files, asked), json)
+
+
+def _say_taken(files: Sequence[Path], found: "list[Taken]", json: bool) -> None:
     if json:
         show({"path": files[0], "files": len(files), "taken": [t._asdict() for t in found]}, json=True)
         return
@@ -192,7 +263,13 @@ def _cells(taken: "Taken") -> tuple[str, str, str, str, str]:
 
 
 def _say(
-    files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", notes: Sequence[str], json: bool
+    files: Sequence[Path],
+    output: Path,
+    store: "Store",
+    taken: "Sequence[Taken]",
+    json: bool,
+    notes: Sequence[str] = (),
+    frames: bool = False,
 ) -> None:
     """Print what came of it, and what was left unread."""
     from beable.datasets.look import look
@@ -201,11 +278,17 @@ def _say(
     left = {t.name: t.why for t in taken if t.kind in ("left out", "label")}
     if not json:
         more = f" and {len(files) - 1} more files, in the order of the numbers in their names" if len(files) > 1 else ""
-        tell(f"Made {output} of {files[0].name}{more}.")
+        tell(
+            f"Made {output}: {store.title[0].lower()}{store.title[1:]}."
+            if frames
+            else f"Made {output} of {files[0].name}{more}."
+        )
         for note in notes:
             tell(f"  read as: {note}")
         say_store(store, found)
         _say_rest(store, left)
+        if labels := [t.name for t in taken if t.kind == "diagnostic"]:
+            tell(f"beside the rows: {', '.join(labels)}; name them in --factors to compare latents with them")
         if store.assessment:
             tell(as_text({"the file": plain(store.assessment)}))
         next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
@@ -232,6 +315,13 @@ def _layout(file: Path) -> "Layout | None":
     from beable.datasets.recognised import layouts
 
     return next((layout for layout in layouts() if file.is_file() and layout.recognises(file)), None)
+
+
+def _pairs(option: str, words: Sequence[str], example: str) -> dict[str, str]:
+    pairs = [_pair(option, word, example) for word in words]
+    if len(dict(pairs)) < len(pairs):
+        raise UsageError(f"{option} {' '.join(words)}: a name stands there twice: give each once")
+    return dict(pairs)
 
 
 def _pair(option: str, text: str, example: str) -> tuple[str, str]:

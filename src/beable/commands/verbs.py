@@ -184,6 +184,17 @@ VERBS = (
         ),
     ),
     Verb(
+        "decode",
+        "look",
+        "beable.commands.decoded:decode",
+        "Write what a run makes of the rows of a data set.",
+        OWN,
+        (
+            "beable decode run -o decoded.zarr",
+            "beable decode run flow.zarr -o decoded.zarr --member 1",
+        ),
+    ),
+    Verb(
         "open",
         "look",
         "beable.commands.show:open_",

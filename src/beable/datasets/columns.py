@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from beable.datasets.dialects import EMPTY, Dialect, Line, TableFormat, recognised, split, text_lines
 from beable.datasets.heads import with_heads
+from beable.datasets.labelled import MOST_ARRAYS
 from beable.datasets.names import plain_dim
 from beable.datasets.sources import Array, Contents, Source
 from beable.datasets.units import unit
@@ -113,6 +114,11 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
         missing: words and numbers that stand for an empty entry, beside those of ``EMPTY``.
     """
     dialect = _dialect(path, form)
+    if len(dialect.names) > MOST_ARRAYS:
+        raise DataError(
+            f"{path}: {len(dialect.names):,} columns, where at most {MOST_ARRAYS:,} can be taken: write numbers that "
+            "belong together as one array, (rows, numbers), in an .npz or HDF5 file"
+        )
     names = _distinct(path, dialect, form)
     width, entries = len(names), {name: Entries() for name in names}
     told = list(entries.values())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable import inputs
 from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
 from beable.datasets.columns import Reading
@@ -16,7 +17,7 @@ from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.names import plain
-from beable.datasets.readers import READERS, TABLES, check_room, labelled
+from beable.datasets.readers import READERS, TABLES, check_room, labelled, named_twice, refuse_many
 from beable.datasets.shaped import Shaping, refuse_words, shaped, suspects, together, without
 from beable.datasets.sources import Array, Contents, Source
 from beable.datasets.store import Store
@@ -39,6 +40,7 @@ class Wish:
         shaping: what is left out, joined, a class or missing.
         reading: what is said of a table.
         broken: whether rows that have no place in a table are kept out.
+        particles: "distinct", "identical", or "" where nothing is said.
     """
 
     variables: Sequence[str] | None = None
@@ -48,6 +50,7 @@ class Wish:
     shaping: Shaping = ALL
     reading: Reading = PLAIN
     broken: bool = False
+    particles: str = ""
 
     def called(self, names: Mapping[str, str]) -> "Wish":
         """The same with names of a file in place of others for them."""
@@ -92,6 +95,7 @@ def import_file(
     classes: Sequence[str] | None = None,
     missing_values: Sequence[str | float] | None = None,
     table: TableFormat | Mapping[str, object] | None = None,
+    particles: str = "",
 ) -> Store:
     """Make a data set from a file of arrays, or from several files of one content whose rows follow each other.
 
@@ -119,6 +123,7 @@ def import_file(
         classes: names of arrays whose values are classes and no quantities; factors that are words are classes, too.
         missing_values: numbers and words that stand for a missing value.
         table: how a text file or a workbook holds its table, see `TableFormat`.
+        particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
 
     Raises:
         UsageError: no such file, an unknown suffix or name, a reader that is not installed, or axes that can be read in
@@ -135,7 +140,17 @@ def import_file(
     """
     shaping = shaping_of(exclude, vectors, classes, missing_values)
     wish = wish_of(
-        variables, factors, dims, rows, components, time, masked, shaping=shaping, table=form_of(table), missing=missing
+        variables,
+        factors,
+        dims,
+        rows,
+        components,
+        time,
+        masked,
+        particles,
+        shaping=shaping,
+        table=form_of(table),
+        missing=missing,
     )
     return import_as(path, output, wish, units or {}, missing, drop_invalid).store
 
@@ -165,7 +180,7 @@ def import_as(
     """`import_file` with what the user says in one record; the answer tells what was left unread as well."""
     drop = drop_invalid or missing == "drop"
     wish = replace(wish, broken=drop)
-    paths, output = _files(path), Path(output)
+    paths, output = files_of(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
     chosen = _all_chosen(paths, wish)
@@ -182,6 +197,7 @@ def import_as(
         dims=axes,
         coordinates=chosen.coordinates,
         constants=chosen.constants,
+        particles=wish.particles,
         title=f"Imported from {_title(paths)}",
         allow_failed=drop,
         classes={name: s.classes for name, s in chosen.sources.items() if s.classes},
@@ -235,7 +251,7 @@ def taken_for(
 
 def described(path: Paths, wish: Wish) -> list[Taken]:
     """`taken_for` with what the user says in one record."""
-    paths, wish = _files(path), replace(wish, broken=True)
+    paths, wish = files_of(path), replace(wish, broken=True)
     found: list[Taken] = _opened(paths[0], wish, partial(_described, wish=wish, several=len(paths) > 1))
     return found
 
@@ -248,18 +264,22 @@ def wish_of(
     components: Sequence[str] | None,
     time: str = "",
     masked: bool = False,
+    particles: str = "",
     *,
     shaping: Shaping = ALL,
     table: TableFormat | None = None,
     missing: str = "refuse",
 ) -> Wish:
     """What the arguments of `import_file` say."""
+    for option, names in {"variables": variables, "factors": factors, "rows": rows, "components": components}.items():
+        if twice := named_twice(names or ()):
+            raise UsageError(f"{option}: {twice!r} stands there twice: name each once (--{option})")
     columns = [name for names in shaping.vectors.values() for name in names]
     named = [*(variables or ()), *(factors or ()), *(components or ()), *(dims or {}), *shaping.classes, *columns]
     wanted = None if variables is None else frozenset(n for n in named if n not in shaping.vectors)
     axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
     reading = Reading(table or TableFormat(), frozenset(shaping.missing), missing == "keep")
-    return Wish(variables, factors, axes, masked, shaping, reading)
+    return Wish(variables, factors, axes, masked, shaping, reading, particles=particles)
 
 
 def shaping_of(
@@ -284,23 +304,23 @@ def form_of(table: TableFormat | Mapping[str, object] | None) -> TableFormat:
     return table_format([f"{name}={'none' if value is None else value}" for name, value in table.items()])
 
 
-def _files(path: Paths) -> list[Path]:
+def files_of(path: Paths) -> list[Path]:
     """The files that are meant, in the order of the numbers in their names."""
     given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
-    paths = [found for p in given for found in _matching(p)]
+    paths = [found for p in given for found in matching(p)]
     for p in paths:
         if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
             raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
         if p.suffix.lower() not in READERS and not _is_zarr(p):
             raise unknown("kind of file", p.suffix or p.name, READERS)
-        if not p.exists():
-            raise UsageError(f"{p}: no such file: check the name")
+        inputs.stored(p)
     if len(paths) > 1 and len({p.resolve() for p in paths}) < len(paths):
         raise UsageError(f"{_title(paths)}: a file is named twice: name each once")
     return sorted(paths, key=lambda p: numbers_in(str(p))) if len(paths) > 1 else paths
 
 
-def _matching(path: Path) -> list[Path]:
+def matching(path: Path) -> list[Path]:
+    """The file of a name, or those of a pattern."""
     if path.exists() or not set(WILD) & set(path.name):
         return [path]
     found = sorted(path.parent.glob(path.name))
@@ -353,13 +373,14 @@ def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
 
 def _opened(path: Path, wish: Wish, use: Callable[[Path, Contents], Any]) -> Any:
     """Open a file and use its contents; whatever is wrong with the file becomes one line."""
+    inputs.stored(path)  # of plain files, none of which leads elsewhere
     kind = path.suffix.lower()
     if kind not in TABLES and wish.reading.form != TableFormat():
         raise UsageError(f"{path}: no table of text and no workbook: leave out --table-format")
     try:
         with TABLES[kind](path, wish.reading) if kind in TABLES else READERS.get(kind, labelled)(path) as contents:
             return use(path, contents)
-    except BeableError:
+    except (BeableError, MemoryError):
         raise
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -374,6 +395,7 @@ def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arra
             "held with --table-format"
         )
     contents = _meant(path, contents, wish.axes)
+    refuse_many(path, len(contents.sources))
     sources, gone = without(path, contents.sources, wish.shaping)
     contents = contents._replace(sources=sources, left={**contents.left, **gone})
     _refuse_foreign(path, contents, wish)
@@ -621,7 +643,7 @@ def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
                 f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, "
                 "--variables), or say that its words are classes (classes, --classes)"
             )
-    check_room(path, asked + sum(source.bytes for source in sources.values()))
+    check_room(path, sum(source.bytes for source in sources.values()), asked)
 
 
 def _columns(name: str, array: Array) -> dict[str, Array]:

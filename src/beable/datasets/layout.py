@@ -32,7 +32,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.errors import CorruptError, UsageError
+from beable.errors import CorruptError, UsageError, unknown
 from beable.files import encode_json, plain
 from beable.simulator import Factor, Variable
 
@@ -44,6 +44,8 @@ FEWEST_ROWS, MOST_ROWS, BLOCKS = 64, 256, 16
 SUM_BYTES = 4
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+#: what particles can be declared to be
+PARTICLES = ("distinct", "identical")
 RESERVED = frozenset({"row", "factor", "factors", "constants", "done", "manifest"})
 STREAMS = "numpy PCG64(SeedSequence(seed, spawn_key=(stream, row, attempt)))"
 NAN = base64.standard_b64encode(struct.pack("<d", math.nan)).decode()
@@ -253,6 +255,8 @@ class Plan:
             attributes["components"] = list(v.components)
         if v.classes:
             attributes |= _flags(v.classes)
+        if v.particles:
+            attributes["particles"] = v.particles
         return ArrayLayout(v.name, ("row", *v.dims), (self.rows, *v.shape), self.block, v.dtype, attributes)
 
     def _factors(self) -> ArrayLayout:
@@ -323,8 +327,13 @@ def _label(dim: str, names: Sequence[str]) -> FixedArray:
 
 
 def _constant(name: str, values: Array) -> FixedArray:
-    numbers = np.asarray(values)
-    return _fixed(f"constants/{name}", tuple(f"{name}_{i}" for i in range(numbers.ndim)), numbers, {})
+    """A constant; words become numbers whose meaning an attribute gives, as CF has it."""
+    numbers, about = np.asarray(values), {}
+    if numbers.dtype.kind == "U":
+        words, codes = np.unique(numbers, return_inverse=True)
+        numbers = codes.reshape(numbers.shape).astype(np.int32)
+        about = {"flag_values": list(range(len(words))), "flag_meanings": " ".join(words.tolist())}
+    return _fixed(f"constants/{name}", tuple(f"{name}_{i}" for i in range(numbers.ndim)), numbers, about)
 
 
 def _fixed(name: str, dims: tuple[str, ...], numbers: Array, attributes: Mapping[str, Any]) -> FixedArray:
@@ -352,6 +361,8 @@ def _check_form(v: Variable) -> None:
         raise UsageError(f"variable {v.name}: number format {v.dtype!r} cannot be stored: use {', '.join(DTYPES)}")
     if len(v.dims) != len(v.shape) or len(set(v.dims)) < len(v.dims) or not all(n > 0 for n in v.shape):
         raise UsageError(f"variable {v.name}: dimensions {v.dims} do not fit shape {v.shape}")
+    if v.particles not in ("", *PARTICLES):
+        raise unknown("kind of particles", v.particles, PARTICLES)
     _check_names("component", v.components)
     lengths = dict(zip(v.dims, v.shape, strict=True))
     if v.components and lengths.get("component", lengths.get(f"{v.name}_component")) != len(v.components):
@@ -368,3 +379,18 @@ def _check_coordinate(dim: str, values: Array, lengths: Mapping[str, int]) -> No
     found = np.shape(values)
     if dim not in lengths or found != (lengths[dim],):
         raise UsageError(f"coordinate {dim!r} has shape {found}: give one number for each place along a dimension")
+    if not in_order(np.asarray(values, np.float64)):
+        raise UsageError(
+            f"coordinate {dim!r} has numbers that are not finite, equal, or neither rising nor falling: put the arrays "
+            "in the order of the coordinate, or leave it out"
+        )
+
+
+def in_order(values: Array) -> bool:
+    """Whether the numbers of a coordinate rise, or fall, all along it.
+
+    >>> in_order(np.array([0.0, 1.0, 3.0])), in_order(np.array([0.0, 0.0])), in_order(np.array([np.nan]))
+    (True, False, False)
+    """
+    steps = np.diff(values)
+    return bool(np.isfinite(values).all() and ((steps > 0).all() or (steps < 0).all()))

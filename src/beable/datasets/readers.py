@@ -6,25 +6,32 @@ larger than its file can hold or than memory, no numbers from another file than 
 """
 
 import math
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from beable import inputs, memory
 from beable.datasets.columns import Columns, Reading, column_names, contents_of_columns, read_text
-from beable.datasets.labelled import Labelled, groups_in_doubt, is_number, joined_groups, opened
+from beable.datasets.labelled import (
+    MOST_ARRAYS,
+    MOST_PARTS,
+    Labelled,
+    groups_in_doubt,
+    is_number,
+    joined_groups,
+    opened,
+)
 from beable.datasets.other_tables import frame
 from beable.datasets.published import published
-from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
-from beable.errors import DataError
+from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed, held_back
+from beable.errors import DataError, UsageError
 
-MEMORY_SHARE = 0.5
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 READING = Reading()
 
@@ -32,9 +39,20 @@ READING = Reading()
 @contextmanager
 def npy(path: Path) -> Iterator[Contents]:
     """One array, named after the file."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    source = Source(array.shape, array.dtype, lambda: np.array(array), axes=_nameless(array.shape))
-    yield Contents({path.stem: source})
+    with open(path, "rb") as file:
+        shape, by_columns, dtype = inputs.npy_header(file)
+        begin, length = file.tell(), path.stat().st_size
+    if not dtype.hasobject and begin + math.prod(shape) * dtype.itemsize != length:
+        raise ValueError(f"shape {shape} of {dtype} does not fit its {length} bytes")
+    load = partial(_load_file, path, shape, dtype, begin, "F" if by_columns else "C")
+    source = Source(shape, dtype, load, axes=_nameless(shape))
+    yield Contents({path.stem: held_back(path, path.stem, source, inputs.stored(path))})
+
+
+def _load_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], begin: int, order: Any) -> Array:
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    return np.array(np.memmap(path, dtype, "r", begin, shape, order))
 
 
 def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
@@ -46,26 +64,22 @@ def npz(path: Path) -> Iterator[Contents]:
     """Arrays of NumPy's archive."""
     with zipfile.ZipFile(path) as archive:
         members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
-        yield Contents({m.filename.removesuffix(".npy"): _member(archive, m) for m in members})
+        names = [m.filename.removesuffix(".npy") for m in members]
+        if twice := named_twice(names):
+            raise DataError(f"{path}: two arrays are named {twice!r}: rename one")
+        refuse_many(path, len(names), most=MOST_PARTS)
+        stored, found = inputs.stored(path), zip(names, members, strict=True)
+        yield Contents({name: held_back(path, name, _member(archive, m), stored) for name, m in found})
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
     """An array of an archive, whose header must describe exactly the bytes that there are."""
     with archive.open(member) as file:
-        shape, dtype = _header(file)
+        shape, _, dtype = inputs.npy_header(file)
         size = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and file.tell() + size != member.file_size:
             raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
     return Source(shape, dtype, partial(_load_member, archive, member), axes=_nameless(shape))
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"array format {version[0]}.{version[1]} holds no plain numbers")
-    shape, _, dtype = readers[version](file)
-    return shape, dtype
 
 
 def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
@@ -137,8 +151,35 @@ def read_columns(path: Path | str, reading: Reading = READING) -> Columns:
     ([[1.0, 2.5], [2.0, nan]], {'flow': "'much' in row 1 (line 3)"})
     """
     path = Path(path)
-    check_room(path, path.stat().st_size * TEXT_GROWTH)
+    check_room(path, path.stat().st_size * TEXT_GROWTH, grown=False)
     return read_text(path, reading.form, reading.missing)
+
+
+def named_twice(names: Sequence[str]) -> str:
+    """The first name that stands there more than once; empty where none does.
+
+    >>> named_twice(["p", "T", "p"]), named_twice(["p"])
+    ('p', '')
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_ARRAYS) -> None:
+    """Refuse more arrays than a data set can have, before each is looked at with all others.
+
+    Raises:
+        DataError: there are more.
+    """
+    if number > most:
+        raise DataError(
+            f"{path}: {number:,} {what}, where at most {most:,} can be taken: write numbers that belong "
+            "together as one array, (rows, numbers), in an .npz or HDF5 file"
+        )
 
 
 @contextmanager
@@ -171,15 +212,21 @@ TABLES: dict[str, Callable[..., AbstractContextManager[Contents]]] = {
 READERS |= TABLES
 
 
-def check_room(path: Path, asked: int) -> None:
-    room = _memory() * MEMORY_SHARE
-    if asked > room:
-        raise DataError(
-            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take "
-            "(variables, --variables)"
-        )
+def check_room(path: Path, asked: int, before: int = 0, *, grown: bool = True) -> None:
+    """Refuse numbers that memory does not hold, or that are far more than the file is long.
 
+    Args:
+        path: the file.
+        asked: bytes of its numbers.
+        before: bytes of numbers of other files that are held already.
+        grown: whether the numbers of a file of this length are known to be no more than a few times as long.
 
-def _memory() -> int:
-    """Bytes of memory that this machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    Raises:
+        DataError: they are.
+    """
+    if grown:
+        memory.refuse_growth(path, asked, inputs.stored(path))
+    try:
+        memory.refuse(f"{path}: its numbers", before + asked, "name fewer arrays to take (variables, --variables)")
+    except UsageError as error:
+        raise DataError(str(error)) from None

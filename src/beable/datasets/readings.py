@@ -68,7 +68,8 @@ def taken_for(variable: Variable) -> str:
     if variable.classes:
         return f"one of {len(variable.classes)} classes: {listed(variable.classes)}"
     if is_particles(variable):
-        return f"positions of {variable.shape[0]} particles in {variable.shape[-1]} dimensions"
+        kind = f"{variable.particles} " if variable.particles else ""
+        return f"positions of {variable.shape[0]} {kind}particles in {variable.shape[-1]} dimensions"
     if is_number(variable):
         return f"{variable.shape[0]} numbers that lie on no grid" if variable.shape else "one number"
     vector = variable.dims[0].endswith(NUMBERS[0])
@@ -94,6 +95,8 @@ def other_reading(variable: Variable) -> str:
 
 def _other(variable: Variable) -> tuple[str, tuple[str, ...]]:
     count, shape = len(variable.shape), variable.shape
+    if variable.particles:
+        return "", ()
     if count and (is_particles(variable) or is_number(variable)):
         return "a field", AXES[:count]
     if count == 1 and shape[0] <= SHORT:

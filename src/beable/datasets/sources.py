@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from beable import memory
+from beable.errors import DataError
 
 Array = NDArray[Any]
 UNKNOWN = ""
@@ -94,6 +98,27 @@ class Contents(NamedTuple):
     notes: Sequence[str] = ()
     aliases: Mapping[str, str] = {}
     broken: str = ""
+
+
+def held_back(path: Path, name: str, source: Source, stored: int) -> Source:
+    """A source that is not read where it declares far more numbers than its file can hold.
+
+    Args:
+        path: the file.
+        name: of the source.
+        source: in the file.
+        stored: bytes of the file.
+    """
+    try:
+        memory.refuse_growth(path, source.bytes, stored)
+    except DataError as error:
+        why = f"declares {str(error).partition(': ')[2]}"
+
+        def refuse() -> Array:
+            raise DataError(f"{path}: {name} {why}")
+
+        return replace(source, load=refuse, refused=source.refused or why)
+    return source
 
 
 def fixed(values: Any, axes: tuple[str, ...] | None = None, **more: Any) -> Source:

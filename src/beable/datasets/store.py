@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.floating]
 ROOT, DONE = "zarr.json", "done"
 MOST_NAMED, MOST_SHOWN = 3, 12
+#: of the attributes of a group, and the kinds of values that they have
+KINDS: dict[str, tuple[type, ...]] = {
+    "title": (str,),
+    "simulator": (str, type(None)),
+    "settings": (dict,),
+    "seed": (int, type(None)),
+    "versions": (dict,),
+}
 
 
 def create(path: Path, plan: Plan) -> None:
@@ -199,7 +207,10 @@ class Blocks:
 
     def done(self) -> dict[int, "Note"]:
         """The notes of all blocks whose chunks stand there with their sizes."""
-        notes = ((block, self._note(block)) for block in range(len(self)))
+        folder = self.path / DONE
+        names = [p.stem for p in folder.iterdir() if p.suffix == ".json"] if folder.is_dir() else []
+        there = sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
+        notes = ((block, self._note(block)) for block in there if block < len(self))
         return {block: note for block, note in notes if note is not None}
 
     def _note(self, block: int) -> "Note | None":
@@ -298,6 +309,8 @@ class Store:
         coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
         symbols: Mapping[str, str] | None = None,
         constants: Mapping[str, ArrayLike] | None = None,
+        particles: str = "",
+        diagnostics: Sequence[str] = (),
         title: str = "Snapshots from arrays",
         allow_failed: bool = False,
         block: int | None = None,
@@ -318,7 +331,10 @@ class Store:
                 ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
-            constants: arrays common to all rows, such as the area of cells, by name.
+            constants: arrays common to all rows, such as the area of cells, or words without blanks, such as names of
+                atoms, by name.
+            particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
+            diagnostics: names of arrays that are kept beside the others and never learned from.
             title: one line.
             allow_failed: keep rows with numbers that are not finite out by name instead of refusing them.
             block: rows in a block.
@@ -353,6 +369,8 @@ class Store:
             coordinates=coordinates or {},
             symbols=_under(told.names, symbols),
             constants=constants or {},
+            particles=particles,
+            diagnostics=diagnostics,
             classes=told.classes | _under(told.names, classes),
             components=_under(told.names, components),
             long_names=told.long_names | _under(told.names, long_names),
@@ -441,7 +459,7 @@ class Store:
     def constants(self) -> dict[str, Array]:
         """Arrays common to all rows, read-only."""
         layouts = {n.removeprefix("constants/"): a for n, a in self._arrays.items() if n.startswith("constants/")}
-        return {name: _frozen(self._chunk(layout, 0)) for name, layout in layouts.items()}
+        return {name: _frozen(_meant(layout, self._chunk(layout, 0))) for name, layout in layouts.items()}
 
     def read(self, name: str, rows: ArrayLike | slice | None = None) -> Array:
         """Rows of a variable, (rows, *shape), NaN where a row failed.
@@ -533,6 +551,18 @@ def _under(names: Mapping[str, str], given: Mapping[str, Any] | None) -> dict[st
     return {names.get(name, name): value for name, value in (given or {}).items()}
 
 
+def _meant(layout: ArrayLayout, numbers: Array) -> Array:
+    """A constant as it was given: words where its numbers stand for words."""
+    if "flag_meanings" not in layout.attributes:
+        return numbers
+    words = np.array(str(layout.attributes["flag_meanings"]).split(" "))
+    if numbers.min() < 0 or numbers.max() >= len(words):
+        raise CorruptError(
+            f"{layout.name}: numbers without a meaning: restore it from a copy, or make the data set again"
+        )
+    return words[numbers]
+
+
 def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Attributes that NetCDF can hold as well: text and numbers."""
     given = {str(key): value for key, value in attributes.items() if value is not None}
@@ -619,12 +649,20 @@ def _check_attributes(
     failures = manifest.about["failures"]
     if not all(0 <= int(row) < rows and isinstance(reason, str) for row, reason in failures.items()):
         raise ValueError("failures of rows that are not there")
-    for key in ("title", "simulator", "settings", "seed", "versions"):
-        attributes[key]
+    for key, kinds in KINDS.items():
+        if not isinstance(attributes[key], kinds):
+            raise ValueError(f"{key} is {type(attributes[key]).__name__}")
+    _check_assessment(manifest.about.get("assessment", {}))
     for name in names:
         _variable(arrays[name])
     if "factors" in arrays:
         _factors(arrays["factors"])
+
+
+def _check_assessment(found: Any) -> None:
+    reasons = found.get("reasons") or []
+    if not isinstance(reasons, list) or found.get("equilibrated") not in (True, False, None):
+        raise ValueError("an assessment of another form")
 
 
 def _variable(layout: ArrayLayout) -> Variable:
@@ -639,6 +677,7 @@ def _variable(layout: ArrayLayout) -> Variable:
         components,
         bool(about["diagnostic"]),
         layout.dtype,
+        str(about.get("particles", "")),
         tuple(map(str, about.get("classes", ()))),
     )
 
@@ -693,7 +732,7 @@ def _about_variable(v: Variable) -> dict[str, Any]:
         "long_name": v.long_name,
         "components": list(v.components),
         "diagnostic": v.diagnostic,
-    } | ({"classes": list(v.classes)} if v.classes else {})
+    } | {name: told for name, told in (("particles", v.particles), ("classes", list(v.classes))) if told}
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from beable.report.figures.codes import codes_against_factors, posterior_and_fac
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
+from beable.report.figures.structures import apart, is_chain, structures
 from beable.report.figures.training import histories
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.simulator import Variable
@@ -83,10 +84,56 @@ def _of_particles(v: Variable) -> bool:
     return v.dims[:1] == ("particle",) and len(v.shape) == 2 and v.shape[1] in (2, 3)
 
 
+def _in_reduced_units(store: Store) -> bool:
+    """Whether particles are a simulator's: discs of diameter 1 in a box with a floor."""
+    return store.simulator is not None
+
+
+def _has_weight(store: Store) -> bool:
+    """Whether gravity is known to act on the particles."""
+    return "gravity" in [f.name for f in store.factors] or store.settings.get("gravity") not in (
+        None,
+        0,
+        0.0,
+        [0.0],
+        [0],
+    )
+
+
+def _structures(store: Store, name: str, rows: Sequence[int]) -> Figure:
+    """Frames of particles of which neither a diameter nor a floor is known."""
+    rows = rows[:SHOWN_BOXES]
+    positions, unit = store.read(name, np.asarray(rows)).astype(np.float64), _unit_of(store, name)
+    figure = structures(positions, unit, titles=[_row_label(store, row) for row in rows])
+    what = "joined in the order of the list" if is_chain(positions) else "coloured by their place in the list"
+    caption = f"Frames {', '.join(map(str, rows))}: {name}, particles {what}; the bar is the scale."
+    return Figure(figure, caption, f"{positions.shape[1]} particles in each of {len(rows)} frames.")
+
+
+def _unit_of(store: Store, name: str) -> str:
+    return next(v.unit for v in store.variables if v.name == name)
+
+
+def _pair_of_structures(truth: FloatArray, decoded: FloatArray, unit: str, who: str) -> Figure:
+    """A few held-out frames under what a member makes of them."""
+    left, words = apart(truth, decoded), "" if unit in ("", "1") else f" {unit}"
+    titles = [f"root mean square {number(value, digits=2)}{words}" for value in left]
+    figure = structures(decoded, unit, titles=titles, below=truth)
+    caption = (
+        f"Held-out frames (grey) and their reconstruction by {who}, particle by particle in the order of the list."
+    )
+    moved = number(float(np.sqrt(np.mean(left**2))))
+    return Figure(figure, caption, f"Particles are decoded {moved}{words} from where they were (root mean square).")
+
+
 def _boxes(store: Store, name: str, rows: Sequence[int]) -> Figure:
+    if not _in_reduced_units(store):
+        return _structures(store, name, rows)
     positions = store.read(name, np.asarray(rows)).astype(np.float64)
     corner, side = _box_around(positions)
-    figure = configurations(positions - corner, side, titles=[_row_label(store, row) for row in rows])
+    figure = configurations(
+        positions - corner, side, titles=[_row_label(store, row) for row in rows], weight=_has_weight(store)
+    )
     caption = f"Configurations {', '.join(map(str, rows))}: {name}, discs of diameter 1."
     return Figure(figure, caption, f"{positions.shape[1]} particles in each of {len(rows)} boxes.")
 
@@ -104,12 +151,16 @@ def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int, 
     truth = read(store, run.variables, rows, run.conditions)
     decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.conditions_of(truth)))[member]
     ordered = run.representation.canonical({name: truth[name] for name in run.variables})
-    return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64), who) for name in names]
+    decoded = run.representation.beside(decoded, ordered)
+    pairs = [(name, ordered[name].astype(np.float64), decoded[name].astype(np.float64)) for name in names]
+    if not _in_reduced_units(store):
+        return [_pair_of_structures(x, y, _unit_of(store, name), who) for name, x, y in pairs]
+    return [_pair_of_boxes(x, y, who, _has_weight(store)) for _, x, y in pairs]
 
 
-def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str) -> Figure:
+def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str, weight: bool) -> Figure:
     corner, side = _box_around(truth)
-    figure = reconstructions(truth - corner, decoded - corner, side)
+    figure = reconstructions(truth - corner, decoded - corner, side, weight=weight)
     caption = f"Held-out configurations above their reconstruction by {who}; lines lead from one to the other."
     moved = number(float(np.sqrt(np.mean(np.sum((truth - decoded) ** 2, axis=-1)))))
     return Figure(figure, caption, f"Particles are decoded {moved} from where they were (root mean square).")
@@ -265,9 +316,27 @@ def _against_factors(store: Store, evaluation: Evaluation, member: int, who: str
         return []
     codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
     factors = store.factor_values[evaluation.rows[:SHOWN_CODES]][:, asked]
-    letters = [store.factors[i].symbol for i in asked]
-    figure = codes_against_factors(codes, factors, letters, std)
-    return [Figure(figure, f"Latents of {who}, against the true factors.", followed(codes, factors, letters))]
+    letters = letters_of(store)
+    figure = codes_against_factors(codes, factors, [letters[i] for i in asked], std)
+    told = followed(codes, factors, [store.factors[i].symbol for i in asked])
+    return [Figure(figure, f"Latents of {who}, against the true factors.", told)]
+
+
+def letters_of(store: Store) -> list[str]:
+    """Symbols of the factors as LaTeX; a name that stands for want of a symbol is no formula.
+
+    >>> import tempfile
+    >>> wave = np.random.default_rng(0).normal(size=(4, 8))
+    >>> factors = {"lid_nmp": wave[:, 0], "a": wave[:, 1]}
+    >>> letters_of(Store.from_arrays(f"{tempfile.mkdtemp()}/a.zarr", {"u": wave}, factors))
+    ['\\\\mathrm{lid\\\\_nmp}', 'a']
+    """
+    return [f.symbol if f.symbol != f.name or len(f.name) == 1 else _upright(f.name) for f in store.factors]
+
+
+def _upright(name: str) -> str:
+    words = name.replace("_", r"\_")
+    return rf"\mathrm{{{words}}}" if name.isascii() else name
 
 
 def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> str:
@@ -290,9 +359,8 @@ def _cloud(run: Run, store: Store, evaluation: Evaluation, member: int) -> Figur
     codes = evaluation.codes[member][:SHOWN_CODES]
     asked = [i for i, factor in enumerate(store.factors) if not factor.classes]
     factors = store.factor_values[evaluation.rows[:SHOWN_CODES]][:, asked] if asked else None
-    figure = posterior_and_factors(
-        codes, factors, [store.factors[i].symbol for i in asked], run.sample(SHOWN_CODES)[member]
-    )
+    letters = letters_of(store)
+    figure = posterior_and_factors(codes, factors, [letters[i] for i in asked], run.sample(SHOWN_CODES)[member])
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     spreads = ", ".join(number(x) for x in codes.std(axis=0))
     return Figure(figure, caption, f"Standard deviations of the latents: {spreads}.")

@@ -101,6 +101,10 @@ class Representation(ABC):
         """The snapshots as this representation sorts them, so that decoded ones can be compared number by number."""
         return dict(snapshots)
 
+    def beside(self, decoded: Snapshots, snapshots: Snapshots) -> dict[str, FloatArray]:
+        """Decoded snapshots where they lie nearest to those of `canonical`, of places that mean the same."""
+        return dict(decoded)
+
     def log_jacobian(self, snapshots: Snapshots) -> FloatArray:
         """The part of the log volume that depends on the row, (rows): nothing where the code is linear."""
         return np.zeros(rows_of(snapshots))

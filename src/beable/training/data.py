@@ -12,7 +12,9 @@ from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import Snapshots
 from beable.training.ensemble import blocks_of, groups_of, split
+from beable.training.particles import repeats
 from beable.training.settings import TrainingSettings
+from beable.training.slow import Pairs, pairs_apart
 
 BLOCK_ROWS = 1024
 
@@ -54,6 +56,7 @@ class Prepared(NamedTuple):
         train_rows, held_rows: their numbers in the store.
         shapes: shape of one row of each variable.
         held_out: how rows were held out.
+        pairs: places of training rows a lag apart, where a start needs them, (pairs, 2).
     """
 
     representation: Representation
@@ -63,6 +66,7 @@ class Prepared(NamedTuple):
     held_rows: NDArray[np.int64]
     shapes: dict[str, list[int]]
     held_out: HeldOut
+    pairs: Pairs | None = None
 
 
 def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
@@ -92,7 +96,7 @@ def natural_representation(store: Store, names: Sequence[str] | None = None) -> 
     learned = set(learnable(store, names))
     chosen = [v for v in store.variables if v.name in learned]
     if any(map(is_particles, chosen)):
-        return "coordinates"
+        return "periodic" if any(repeats(store)) else "coordinates"
     return "table" if all(map(is_number, chosen)) else "modes"
 
 
@@ -185,7 +189,10 @@ def prepare(
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
     representation = unfitted.fit(snapshots)
     coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
-    return Prepared(representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings))
+    pairs = None if settings.lag is None else pairs_apart(store, train, settings.lag, settings.group)
+    return Prepared(
+        representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings), pairs
+    )
 
 
 def _parts(store: Store, rows: NDArray[np.int64], settings: TrainingSettings) -> NDArray[np.int64]:

@@ -27,6 +27,8 @@ MOST_KEPT = 4096
 ALIKE = 1e-5
 #: settings of a simulator of particles that a run cannot do without
 OF_PARTICLES = ("box", "walls")
+#: constants that name particles
+WORDS = ("atom_names", "elements", "atom_types", "residue_names", "residue_numbers", "chains")
 
 
 class Learned(Protocol):
@@ -61,7 +63,8 @@ def declared(store: Store, names: Sequence[str]) -> dict[str, Any]:
             "coordinates": {dim: _kept(*found) for dim, found in store.coordinates.items() if dim in used},
             "factor_units": {f.name: f.unit for f in store.factors},
             "particles": _box(store, chosen),
-        },
+        }
+        | ({"words": words} if (words := words_of(store, chosen)) else {}),
     }
 
 
@@ -79,7 +82,16 @@ def _box(store: Store, variables: Sequence[Variable]) -> dict[str, Any]:
     """Box and walls where a simulator of particles declares them."""
     if not any(map(is_particles, variables)):
         return {}
-    return {name: store.settings[name] for name in OF_PARTICLES if name in store.settings}
+    found = {name: store.settings[name] for name in OF_PARTICLES if name in store.settings}
+    said = [v.particles for v in variables if v.particles]
+    return found | ({"identity": said[0]} if said else {})
+
+
+def words_of(store: Store, variables: Sequence[Variable]) -> dict[str, list[Any]]:
+    """Names and numbers of particles and residues that a data set has, by name."""
+    counts = {v.shape[0] for v in variables if is_particles(v)}
+    held = {name: store.constants[name] for name in WORDS if counts and name in store.constants}
+    return {name: values.tolist() for name, values in held.items() if {values.size} == counts}
 
 
 def kept_coordinates(about: Mapping[str, Any]) -> dict[str, tuple[FloatArray, str]]:
@@ -118,6 +130,7 @@ def check_declared(run: Learned, store: Store) -> Store:
     variables = [v for v in store.variables if v.name in run.variables]
     changes = {v.name: _change(v, about, known) for v in variables}
     _compare_box(known.get("particles", {}), _box(store, variables))
+    _compare_words(known.get("words", {}), words_of(store, variables))
     units = _coordinate_units(known.get("coordinates", {}), store, changes) | _factor_units(run, known, store)
     if all(_idle(change, v) for change, v in zip(changes.values(), variables, strict=True)) and not units:
         return store
@@ -233,6 +246,17 @@ def _compare_box(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
             raise DataError(
                 f"{name} of the particles: {_words(here)} here and {_words(there)} in the data of the run: "
                 f"give data of the same {name}"
+            )
+
+
+def _compare_words(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse particles of other names."""
+    for name in sorted(known.keys() & given.keys()):
+        if list(known[name]) != list(given[name]):
+            at = next(i for i, (a, b) in enumerate(zip(given[name], known[name], strict=False)) if a != b)
+            raise DataError(
+                f"{name}: particle {at} is {given[name][at]} here and {known[name][at]} in the data of the run: give "
+                "the same particles in the same order"
             )
 
 
