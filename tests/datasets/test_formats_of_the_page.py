@@ -60,6 +60,41 @@ def kle2(path):
         file["output"] = np.random.default_rng(0).normal(size=(3, 3, 5, 5))
 
 
+ROWS = [(10 + i, 300 - i * i, i % 3) for i in range(6)]
+
+
+def lines(head, separator=",", after=""):
+    """Writes a table of text: its head, then six rows."""
+    body = "".join(separator.join(map(str, row)) + after + "\n" for row in ROWS)
+    return lambda path: path.write_text(head + body)
+
+
+def continental(path):
+    path.write_text("p;T\n" + "".join(f"{p},5;{t},25\n" for p, t, _ in ROWS))
+
+
+def cars(path):
+    words = "".join(
+        f"car {i},{p},{('USA', 'Japan')[i % 2]},{('petrol', 'diesel')[k % 2]}\n" for i, (p, _, k) in enumerate(ROWS)
+    )
+    path.write_text("Name,mpg,Origin,Fuel\n" + words)
+
+
+def frame():
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(ROWS, columns=["p [kPa]", "T", "k"])
+
+
+def parquet(path):
+    pytest.importorskip("pyarrow")
+    frame().to_parquet(path)
+
+
+def workbook(path):
+    pytest.importorskip("openpyxl")
+    frame().to_excel(path, sheet_name="runs", index=False)
+
+
 PARTICLES = np.cumsum(np.ones((files.TIMES, 5, 3)), axis=1) + 0.1 * files.PRESSURE[0, :, :5, :3]
 NAMES = {"atom_names": ["N", "CA", "C", "CA", "O"]}
 
@@ -104,6 +139,14 @@ def argon(path):
 
 
 MADE = {
+    "continental.csv": (continental, 6),
+    "probes.dat": (lines("# probes of the inlet\n#  p  T  k\n#  Pa  K  1\n", "  "), 6),
+    "savetxt.txt": (lines("", " "), 6),
+    "gaps.csv": (lines("p,T,k\n-9999,2,3\n1,NA,3\n"), 8),
+    "cars.csv": (cars, 6),
+    "rocks.csv": (lines("SiO2,TiO2,Al2O3\n"), 6),
+    "rocks.parquet": (parquet, 6),
+    "runs.xlsx": (workbook, 6),
     "top.pdb": (protein, files.TIMES // 2),
     "models.pdb": (models, files.TIMES),
     "fluid.extxyz": (fluid, files.TIMES),

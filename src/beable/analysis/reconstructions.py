@@ -198,7 +198,9 @@ def by_channel(
     axes = component_axes(held, coordinates)
     channels: dict[str, FloatArray] = {}
     for v in held:
-        if v.name in axes or v.components:
+        if v.classes:  # an error of one class for another has no size
+            channels[v.name] = (snapshots[v.name][:, None] == np.arange(len(v.classes))).astype(np.float64)
+        elif v.name in axes or v.components:
             parts = np.moveaxis(snapshots[v.name], 1 + axes.get(v.name, 0), 0)
             channels |= dict(zip(component_names(v, axes.get(v.name, 0)), parts, strict=True))
         else:

@@ -8,7 +8,7 @@ from beable.commands.answers import many
 from beable.console.numbers import number
 from beable.console.output import as_text, show
 from beable.console.tables import facts, next_step, table, tell
-from beable.errors import CorruptError
+from beable.errors import CorruptError, listed
 from beable.files import plain
 from beable.verdicts import Verdict
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from beable.datasets.store import Store
     from beable.simulator import Variable
 
-FAILURES_SHOWN = 10
+FAILURES_SHOWN, LONG_TABLE = 5, 10
 RUN_KIND = "beable-run"
 
 
@@ -77,7 +77,7 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
     _assessed(store)
     cells = [[v.name, "variable", _form(v), v.dtype, v.unit, ""] for v in store.variables]
     cells += [
-        [f.name, "factor", "row", "", f.unit, _span(values)]
+        [f.name, "factor", "row", "", f.unit, listed(f.classes) or _span(values)]
         for f, values in zip(store.factors, store.factor_values.T, strict=True)
     ]
     table(["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"], cells, left=6)
@@ -85,10 +85,10 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
         tell("taken for:")
         for name, reading in store.info()["taken_for"].items():
             tell(f"  {name}: {reading}")
-    for row, reason in list(store.failures.items())[:FAILURES_SHOWN]:
+    for row, reason in sorted(store.failures.items())[:FAILURES_SHOWN]:
         tell(f"  failed: row {row}: {reason}")
     if bad > FAILURES_SHOWN:
-        tell(f"  … and {bad - FAILURES_SHOWN} more rows; {many(good, 'row')} can be used")
+        tell(f"  and {bad - FAILURES_SHOWN} more; {many(good, 'row')} can be used")
 
 
 def _span(values: "NDArray[Any]") -> str:
@@ -132,7 +132,7 @@ def _short(value: Any) -> Any:
     """Settings without tables of many rows."""
     if isinstance(value, dict):
         return {name: _short(inner) for name, inner in value.items()}
-    rows = isinstance(value, list) and len(value) > FAILURES_SHOWN and isinstance(value[0], list)
+    rows = isinstance(value, list) and len(value) > LONG_TABLE and isinstance(value[0], list)
     return f"{len(value)} rows" if rows else value
 
 

@@ -114,6 +114,8 @@ def write_snapshots(
         coordinates=kept_coordinates(about),
         constants=words,
         particles=identity_of(run),
+        classes=run.classes,
+        components=about.get("declared", {}).get("components"),
         title=title,
     )
 

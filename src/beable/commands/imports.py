@@ -1,6 +1,6 @@
 """The verb import: from a user's own file to a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ from beable.settings import validated
 
 if TYPE_CHECKING:
     from beable.datasets.arranged import Taken
-    from beable.datasets.importing import Imported
+    from beable.datasets.importing import Imported, Wish
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store
 
@@ -37,7 +37,12 @@ def import_(
     dims: Pairs = None,
     components: Names = None,
     time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
+    exclude: Names = None,
+    vector: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=A,B...")] = None,
+    classes: Names = None,
+    missing_values: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="VALUE...")] = None,
     missing: Literal["refuse", "drop", "keep"] = "refuse",
+    table_format: Pairs = None,
     drop_invalid: bool = False,
     particles: Annotated[str | None, Parameter(metavar="KIND")] = None,
     select: Annotated[str | None, Parameter(metavar="WORDS")] = None,
@@ -66,7 +71,13 @@ def import_(
         dims: Axes of an array, all of them or those after the rows, such as u=run,time,y,x or curve=x.
         components: Arrays whose short axis holds components.
         time: What becomes of the axis of time: rows, first, last, every=K or axis.
+        exclude: Arrays and columns to leave out.
+        vector: Columns that become a vector, such as oxides=SiO2,TiO2,Al2O3.
+        classes: Arrays whose values are classes and no quantities; factors that are words are classes, too.
+        missing_values: Numbers and words that stand for a missing value, such as -999.
         missing: Rows that lack some numbers: refuse them, drop them, or keep them and learn from what is there.
+        table_format: How a table is held where that is not recognised, such as separator=semicolon decimal=comma,
+            encoding=latin-1, header=3 units=4, header=none, sheet=NAME.
         drop_invalid: The same as --missing drop.
         particles: distinct, each with a name and a place in the list, or identical.
         select: Particles of a trajectory to take, such as "name CA".
@@ -82,8 +93,19 @@ def import_(
         raise UsageError("no file is named: give the file to import, or several")
     named = _pairs("unit", units or [], "pressure=Pa")
     axes = _pairs("dims", dims or [], "positions=particle,dimension")
+    vectors = _pairs("vector", vector or [], "oxides=SiO2,TiO2")
     asked = _Asked(
-        variables, factors, rows, {name: words.split(",") for name, words in axes.items()}, components, time or ""
+        variables,
+        factors,
+        rows,
+        {name: words.split(",") for name, words in axes.items()},
+        components,
+        time or "",
+        exclude,
+        {name: words.split(",") for name, words in vectors.items()},
+        classes,
+        missing_values,
+        table_format,
     )
     frames = {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap}
     if _are_trajectories(files, asked):
@@ -99,8 +121,9 @@ def import_(
         return
     if output is None:
         raise UsageError(NO_OUTPUT)
-    by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # asked for as any other file of columns
+    by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # as any other file of columns
     taken: list[Taken] = []
+    notes: Sequence[str] = ()
     with progress("import", quiet=json, first="reading the file"):
         layout = None if by_hand or particles or len(files) > 1 else _layout(files[0])
         if layout is not None:
@@ -112,8 +135,8 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken = _arrays(files, output, asked, named, missing, drop_invalid, particles or "")
-    _say(files, output, store, taken, json)
+            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, particles or "")
+    _say(files, output, store, taken, json, notes)
 
 
 class _Asked(NamedTuple):
@@ -125,6 +148,30 @@ class _Asked(NamedTuple):
     dims: dict[str, list[str]]
     components: Names
     time: str
+    exclude: Names
+    vectors: dict[str, list[str]]
+    classes: Names
+    missing_values: Names
+    table: Pairs
+
+    def wish(self, missing: str = "refuse", particles: str = "") -> "Wish":
+        from beable.datasets.dialects import table_format
+        from beable.datasets.importing import shaping_of, wish_of
+
+        shaping = shaping_of(self.exclude, self.vectors, self.classes, self.missing_values)
+        form = table_format(self.table or [])
+        return wish_of(
+            self.variables,
+            self.factors,
+            self.dims,
+            self.rows,
+            self.components,
+            self.time,
+            particles,
+            shaping=shaping,
+            table=form,
+            missing=missing,
+        )
 
 
 def _arrays(
@@ -136,11 +183,10 @@ def _arrays(
     drop_invalid: bool,
     particles: str,
 ) -> "Imported":
-    from beable.datasets.importing import files_of, import_as, wish_of
+    from beable.datasets.importing import files_of, import_as
 
-    wish = wish_of(**asked._asdict(), particles=particles)
     with memory.bounded(sum(map(inputs.stored, files_of(files)))):
-        return import_as(files, output, wish, units, missing, drop_invalid)
+        return import_as(files, output, asked.wish(missing, particles), units, missing, drop_invalid)
 
 
 def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:
@@ -150,7 +196,7 @@ def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:
     return not (asked.variables or asked.dims) and are_trajectories(files)
 
 
-def _refuse_of_arrays(asked: _Asked, others: dict[str, object]) -> None:
+def _refuse_of_arrays(asked: _Asked, others: Mapping[str, object]) -> None:
     """Refuse options that say what arrays are: of a trajectory that is known."""
     given_here = [f"--{name}" for name in ("rows", "components", "time") if getattr(asked, name)]
     given_here += [name for name, value in others.items() if value]
@@ -186,10 +232,10 @@ def _trajectory(
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
-    from beable.datasets.importing import files_of, taken_for
+    from beable.datasets.importing import described, files_of
 
     with memory.bounded(sum(map(inputs.stored, files_of(files)))):
-        return taken_for(files, **asked._asdict())
+        return described(files, asked.wish())
 
 
 def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
@@ -213,7 +259,13 @@ def _cells(taken: "Taken") -> tuple[str, str, str, str, str]:
 
 
 def _say(
-    files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", json: bool, frames: bool = False
+    files: Sequence[Path],
+    output: Path,
+    store: "Store",
+    taken: "Sequence[Taken]",
+    json: bool,
+    notes: Sequence[str] = (),
+    frames: bool = False,
 ) -> None:
     """Print what came of it, and what was left unread."""
     from beable.datasets.look import look
@@ -227,6 +279,8 @@ def _say(
             if frames
             else f"Made {output} of {files[0].name}{more}."
         )
+        for note in notes:
+            tell(f"  read as: {note}")
         say_store(store, found)
         _say_rest(store, left)
         if labels := [t.name for t in taken if t.kind == "diagnostic"]:
@@ -239,7 +293,7 @@ def _say(
     kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "missing", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
     seen = {"look": [finding.as_json() for finding in found], "constants": about["constants"], "left_out": left}
-    show(kept | names | store.assessment | seen | {"path": output}, json=True)
+    show(kept | names | store.assessment | seen | {"read_as": list(notes), "path": output}, json=True)
 
 
 def _say_rest(store: "Store", left: dict[str, str]) -> None:

@@ -39,6 +39,9 @@ def snapshots_of(
     symbols: Mapping[str, str],
     title: str,
     constants: Mapping[str, ArrayLike] | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    components: Mapping[str, Sequence[str]] | None = None,
+    long_names: Mapping[str, str] | None = None,
     particles: str = "",
     diagnostics: Sequence[str] = (),
     block: int | None,
@@ -54,6 +57,9 @@ def snapshots_of(
         symbols: letters of the factors.
         title: one line.
         constants: arrays common to all rows, by name.
+        classes: names of what the values 0, 1, … of a variable or factor stand for.
+        components: names of the components of a variable.
+        long_names: what stands on a colour bar.
         particles: "distinct", "identical", or "" where nothing is said.
         diagnostics: names of arrays that are never learned from.
         block: rows in a block; None chooses.
@@ -65,19 +71,39 @@ def snapshots_of(
     numbers = {name: _numbers(name, array) for name, array in arrays.items()}
     causes = {name: _numbers(name, array).astype(np.float64) for name, array in factors.items()}
     rows = _rows(numbers, causes)
-    for name in (*units, *symbols, *dims, *diagnostics):
+    kinds, told = classes or {}, long_names or {}
+    for name in (*units, *symbols, *dims, *diagnostics, *kinds, *(components or {})):
         if name not in {**numbers, **causes}:
             raise unknown("variable or factor", name, {**numbers, **causes})
     variables = _variables(
         numbers, dims, units, {dim: int(np.size(values)) for dim, (values, _) in coordinates.items()}
     )
-    variables = _declared(variables, particles, diagnostics)
-    named = tuple(Factor(name, symbols.get(name, name), units.get(name, "1")) for name in causes)
+    variables = tuple(
+        replace(
+            v,
+            long_name=told.get(v.name, ""),
+            components=tuple((components or {}).get(v.name, ())),
+            classes=_classes(v.name, numbers[v.name], kinds),
+        )
+        for v in _declared(variables, particles, diagnostics)
+    )
+    named = tuple(
+        Factor(n, symbols.get(n, n), units.get(n, "1"), classes=_classes(n, a, kinds)) for n, a in causes.items()
+    )
     axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
     size = block_rows(variables, rows) if block is None else block
     plan = Plan(title, rows, size, variables, named, axes, _constants(constants or {}))
     values = np.stack(list(causes.values()), axis=1) if causes else np.empty((rows, 0))
     return Snapshots(plan, numbers, values)
+
+
+def _classes(name: str, values: Array, given: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Names of the classes of a variable or factor, whose values are their places among them."""
+    names = tuple(map(str, given.get(name, ())))
+    known = values[np.isfinite(values)] if names else values[:0]
+    if names and (values.ndim != 1 or not np.isin(known, np.arange(len(names))).all()):
+        raise DataError(f"{name}: values that are no whole numbers from 0 to {len(names) - 1}: one for each class")
+    return names
 
 
 def _declared(variables: tuple[Variable, ...], particles: str, diagnostics: Sequence[str]) -> tuple[Variable, ...]:

@@ -323,8 +323,9 @@ def _words(chosen: Any) -> Words:
 def _plain(values: Any) -> NDArray[Any] | None:
     """Words without blanks, or whole numbers; None where nothing stands there."""
     values = np.asarray(values)
+    words: NDArray[Any]
     if values.dtype.kind in "iu":
-        return values.astype(np.int32)
+        return np.asarray(values, np.int32)
     words = np.array(["".join(c for c in "_".join(str(w).split()) if c.isprintable()) for w in values.tolist()])
     return np.asarray(np.where(words == "", "_", words)) if (words != "").any() else None
 

@@ -253,6 +253,8 @@ class Plan:
             attributes["long_name"] = v.long_name
         if v.components:
             attributes["components"] = list(v.components)
+        if v.classes:
+            attributes |= _flags(v.classes)
         if v.particles:
             attributes["particles"] = v.particles
         return ArrayLayout(v.name, ("row", *v.dims), (self.rows, *v.shape), self.block, v.dtype, attributes)
@@ -265,12 +267,14 @@ class Plan:
             "factor_units": [f.unit for f in self.factors],
             "ranges": plain([(f.low, f.high) for f in self.factors]),
         }
+        if classes := {f.name: list(f.classes) for f in self.factors if f.classes}:
+            attributes["classes"] = classes
         shape = (self.rows, len(self.factors))
         return ArrayLayout("factors", ("row", "factor"), shape, self.block, "float64", attributes)
 
     def _labels(self) -> dict[str, FixedArray]:
         """Names along a dimension, the CF way: numbers whose meaning an attribute gives."""
-        components = {v.components for v in self.variables if v.components}
+        components = {v.components for v in self.variables if v.components and "component" in v.dims}
         labels = {"component": components.pop()} if len(components) == 1 else {}
         labels |= {"factor": tuple(f.name for f in self.factors)}
         return {dim: _label(dim, names) for dim, names in labels.items() if names}
@@ -304,6 +308,12 @@ class Plan:
 
 
 GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+
+
+def _flags(classes: Sequence[str]) -> dict[str, Any]:
+    """Names of classes the CF way, in words without blanks, and as they are."""
+    words = [re.sub(r"[^\w.+@-]", "_", name, flags=re.ASCII) or "_" for name in classes]
+    return {"flag_values": list(range(len(words))), "flag_meanings": " ".join(words), "classes": list(classes)}
 
 
 def _coordinate(dim: str, values: Array, unit: str) -> FixedArray:
@@ -354,7 +364,8 @@ def _check_form(v: Variable) -> None:
     if v.particles not in ("", *PARTICLES):
         raise unknown("kind of particles", v.particles, PARTICLES)
     _check_names("component", v.components)
-    if v.components and dict(zip(v.dims, v.shape, strict=True)).get("component") != len(v.components):
+    lengths = dict(zip(v.dims, v.shape, strict=True))
+    if v.components and lengths.get("component", lengths.get(f"{v.name}_component")) != len(v.components):
         raise UsageError(f"variable {v.name}: {len(v.components)} component names do not fit shape {v.shape}")
 
 

@@ -5,21 +5,19 @@ read only of those that are wanted. A file is somebody else's work and is believ
 larger than its file can hold or than memory, no numbers from another file than the one that was named.
 """
 
-import csv
 import math
 import zipfile
-from array import array as growing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beable import inputs, memory
+from beable.datasets.columns import Columns, Reading, column_names, contents_of_columns, read_text
 from beable.datasets.labelled import (
     MOST_ARRAYS,
     MOST_PARTS,
@@ -29,13 +27,13 @@ from beable.datasets.labelled import (
     joined_groups,
     opened,
 )
-from beable.datasets.names import plain_dim
+from beable.datasets.other_tables import frame
 from beable.datasets.published import published
 from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed, held_back
 from beable.errors import DataError, UsageError
 
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
-MOST_HEADER, MOST_QUOTED = 2**16, 40
+READING = Reading()
 
 
 @contextmanager
@@ -131,39 +129,20 @@ def _plain_contents(held: Labelled) -> Contents:
     return _noted(held, Contents(sources, left=left))
 
 
-class Columns(NamedTuple):
-    """What a text file of columns holds.
-
-    Args:
-        names: of the columns, as the header has them.
-        values: numbers (rows, columns), NaN where an entry is no number.
-        lines: line of the file that each row ends on, (rows).
-        bad: the first entry of a column that is no finite number, in words, by name.
-    """
-
-    names: list[str]
-    values: NDArray[np.float64]
-    lines: NDArray[np.int64]
-    bad: dict[str, str]
-
-    def column(self, name: str) -> NDArray[np.float64]:
-        return self.values[:, self.names.index(name)]
-
-
 def read_header(path: Path | str) -> list[str]:
-    """Names of the columns of a text file; a byte order mark is no part of the first."""
-    with _text(Path(path)) as reader:
-        return [name.strip() for name in next(reader, [])]
+    """Names of the columns of a text file, as its header has them."""
+    return column_names(Path(path))
 
 
-def read_columns(path: Path | str) -> Columns:
-    r"""All columns of a text file under a header, with commas, semicolons or tabs between.
+def read_columns(path: Path | str, reading: Reading = READING) -> Columns:
+    r"""All columns of a text file under a header.
 
     Args:
-        path: the file, UTF-8 with or without a byte order mark.
+        path: the file; how it holds its table is recognised.
+        reading: what the user says of it.
 
     Raises:
-        DataError: no text, no header, no rows, names that are not distinct, or a row of another length.
+        DataError: no text, no header, no rows, names that are not distinct, or a table that can be read in two ways.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "mine.csv"
@@ -173,49 +152,7 @@ def read_columns(path: Path | str) -> Columns:
     """
     path = Path(path)
     check_room(path, path.stat().st_size * TEXT_GROWTH, grown=False)
-    names = read_header(path)
-    _check_header(path, names)
-    numbers, lines, bad = growing("d"), growing("q"), dict[str, str]()
-    with _text(path) as reader:
-        next(reader)
-        for cells in filter(None, reader):
-            place = f"row {len(lines)} (line {reader.line_num})"
-            if len(cells) != len(names):
-                raise DataError(f"{path}: {place} has {len(cells)} entries, the header {len(names)}: mend the row")
-            found = list(map(_number, cells))
-            numbers.extend(found)
-            lines.append(reader.line_num)
-            for name, cell, number in zip(names, cells, found, strict=True):
-                if not math.isfinite(number):
-                    bad.setdefault(name, f"{cell.strip()[:MOST_QUOTED]!r} in {place}")
-    if not lines:
-        raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
-    return Columns(names, np.array(numbers).reshape(len(lines), -1), np.array(lines), bad)
-
-
-@contextmanager
-def _text(path: Path) -> Iterator[Any]:
-    """Lines of a text file as lists of entries; what is no such text becomes one line."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            yield csv.reader(file, delimiter=_delimiter(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as {path.suffix} ({error}): check the file") from error
-
-
-def _delimiter(file: IO[str]) -> str:
-    """What stands between the names of a header."""
-    first = file.readline(MOST_HEADER)
-    file.seek(0)
-    return max(",;\t", key=first.count)
-
-
-def _check_header(path: Path, names: Sequence[str]) -> None:
-    refuse_many(path, len(names), "columns")
-    if any(math.isfinite(_number(name)) for name in names):
-        raise DataError(f"{path}: line 1 holds numbers: a file of columns begins with a header of their names")
-    if twice := named_twice(names):
-        raise DataError(f"{path}: two columns are named {twice!r}: rename one")
+    return read_text(path, reading.form, reading.missing)
 
 
 def named_twice(names: Sequence[str]) -> str:
@@ -245,37 +182,10 @@ def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_
         )
 
 
-def _number(cell: str) -> float:
-    """A decimal number; NaN where it is none."""
-    try:
-        return math.nan if "_" in cell else float(cell)
-    except ValueError:
-        return math.nan
-
-
 @contextmanager
-def columns(path: Path) -> Iterator[Contents]:
+def columns(path: Path, reading: Reading = READING) -> Iterator[Contents]:
     """Columns of a text file, one number a row each."""
-    held = read_columns(path)
-    places = {_heading(name, i): i for i, name in enumerate(held.names)}
-    if len(places) < len(held.names):
-        raise DataError(f"{path}: two columns have the same name but for special characters: rename one")
-    yield Contents({name: _column(held, i) for name, i in places.items()})
-
-
-def _column(held: Columns, place: int) -> Source:
-    values = held.values[:, place]
-    return Source(values.shape, values.dtype, values.copy, bad=held.bad.get(held.names[place], ""))
-
-
-def _heading(name: str, place: int) -> str:
-    """A column's name as a word.
-
-    >>> [_heading(name, 0) for name in ("flow (m/s)", "", "2nd", "row")]
-    ['flow__m_s_', 'column_1', 'column_2nd', 'row_']
-    """
-    word = plain_dim(name or str(place + 1))
-    return word if word[0].isalpha() else f"column_{word}"
+    yield contents_of_columns(path, read_columns(path, reading), reading)
 
 
 READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
@@ -288,9 +198,18 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".nc4": labelled,
     ".cdf": labelled,
     ".zarr": labelled,
+}
+#: readers of tables, which take a `Reading` as well
+TABLES: dict[str, Callable[..., AbstractContextManager[Contents]]] = {
     ".csv": columns,
     ".tsv": columns,
+    ".tab": columns,
+    ".txt": columns,
+    ".dat": columns,
+    ".parquet": frame,
+    ".xlsx": frame,
 }
+READERS |= TABLES
 
 
 def check_room(path: Path, asked: int, before: int = 0, *, grown: bool = True) -> None:

@@ -6,6 +6,7 @@ a picture of 40 x 2 pixels or 40 particles in the plane. One is chosen, and said
 
 from collections.abc import Collection, Mapping, Sequence
 
+from beable.errors import listed
 from beable.simulator import Variable
 
 AXES = ("x", "y", "z")
@@ -64,6 +65,8 @@ def taken_for(variable: Variable) -> str:
     >>> taken_for(Variable("sizes", ("component",), (3,)))
     '3 numbers that lie on no grid'
     """
+    if variable.classes:
+        return f"one of {len(variable.classes)} classes: {listed(variable.classes)}"
     if is_particles(variable):
         kind = f"{variable.particles} " if variable.particles else ""
         return f"positions of {variable.shape[0]} {kind}particles in {variable.shape[-1]} dimensions"
@@ -108,7 +111,8 @@ def _other(variable: Variable) -> tuple[str, tuple[str, ...]]:
 def readings(variables: Sequence[Variable], chosen: bool) -> dict[str, str]:
     """What arrays are taken for, single numbers apart, with the other reading where it could have been chosen."""
     others = {v.name: other_reading(v) if chosen else "" for v in variables}
-    return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in variables if v.shape}
+    shown = [v for v in variables if v.shape or v.classes]
+    return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in shown}
 
 
 def component_axes(variables: Sequence[Variable], coordinates: Collection[str]) -> dict[str, int]:

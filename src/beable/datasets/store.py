@@ -22,6 +22,7 @@ from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
 from beable.datasets.missing import Choice, Flags, Missing, check_choice, masks, noted, refuse_ragged, refused
 from beable.datasets.readings import readings, taken_for
+from beable.datasets.shaped import given_in_memory
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
@@ -375,6 +376,9 @@ class Store:
         missing: Choice = "refuse",
         allow_failed: bool = False,
         block: int | None = None,
+        classes: Mapping[str, Sequence[str]] | None = None,
+        components: Mapping[str, Sequence[str]] | None = None,
+        long_names: Mapping[str, str] | None = None,
     ) -> "Store":
         """Make a data set from arrays in memory.
 
@@ -383,8 +387,8 @@ class Store:
 
         Args:
             path: folder to make; must not exist.
-            arrays: each variable (rows, ...), by name.
-            factors: known generative factors (rows,), by name.
+            arrays: each variable (rows, ...), by name, or a data frame; names may state units, such as "flow [m/s]".
+            factors: known generative factors (rows,), by name; words are classes.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
                 that another variable has alone. Short vectors beside numbers become ("component",), numbers of a table,
@@ -402,6 +406,9 @@ class Store:
             allow_failed: keep rows with numbers that are not finite out by name instead of refusing them; the same as
                 missing="drop", and beside missing="keep" for rows with infinities.
             block: rows in a block.
+            classes: names of what the values 0, 1, … of a variable or factor stand for, by name.
+            components: names of the components of a variable, by name.
+            long_names: what stands on axes and colour bars, by name.
 
         Raises:
             DataError: arrays that cannot be snapshots.
@@ -422,16 +429,20 @@ class Store:
         if os.path.lexists(path):
             raise OutputError(f"{path}: exists already: choose a new name or remove it")
         keep = check_choice(missing) == "keep"
+        told = given_in_memory(arrays, {} if factors is None else factors)
         given = snapshots_of(
-            arrays,
-            factors or {},
-            units=units or {},
-            dims=dims or {},
+            told.arrays,
+            told.factors,
+            units=told.units | _under(told.names, units),
+            dims=_under(told.names, dims),
             coordinates=coordinates or {},
-            symbols=symbols or {},
+            symbols=_under(told.names, symbols),
             constants=constants or {},
             particles=particles,
             diagnostics=diagnostics,
+            classes=told.classes | _under(told.names, classes),
+            components=_under(told.names, components),
+            long_names=told.long_names | _under(told.names, long_names),
             title=title,
             block=block,
         )
@@ -611,6 +622,11 @@ class Store:
         return data[names].assign_coords(labels)
 
 
+def _under(names: Mapping[str, str], given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is given by name, under the names that a data set can have."""
+    return {names.get(name, name): value for name, value in (given or {}).items()}
+
+
 def _meant(layout: ArrayLayout, numbers: Array) -> Array:
     """A constant as it was given: words where its numbers stand for words."""
     if "flag_meanings" not in layout.attributes:
@@ -748,14 +764,23 @@ def _variable(layout: ArrayLayout) -> Variable:
         bool(about["diagnostic"]),
         layout.dtype,
         str(about.get("particles", "")),
+        tuple(map(str, about.get("classes", ()))),
     )
 
 
 def _factors(layout: ArrayLayout) -> tuple[Factor, ...]:
     about = layout.attributes
     columns = zip(about["names"], about["symbols"], about["factor_units"], about["ranges"], strict=True)
+    classes = about.get("classes", {})
     factors = tuple(
-        Factor(str(n), str(s), str(u), -np.inf if low is None else float(low), np.inf if high is None else float(high))
+        Factor(
+            str(n),
+            str(s),
+            str(u),
+            -np.inf if low is None else float(low),
+            np.inf if high is None else float(high),
+            tuple(map(str, classes.get(n, ()))),
+        )
         for n, s, u, (low, high) in columns
     )
     if len(factors) != layout.shape[1]:
@@ -793,12 +818,13 @@ def _about_variable(v: Variable) -> dict[str, Any]:
         "long_name": v.long_name,
         "components": list(v.components),
         "diagnostic": v.diagnostic,
-    } | ({"particles": v.particles} if v.particles else {})
+    } | {name: told for name, told in (("particles", v.particles), ("classes", list(v.classes))) if told}
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:
     low, high = files.plain((f.low, f.high))
-    return {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+    about = {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+    return about | ({"classes": list(f.classes)} if f.classes else {})
 
 
 def verify(path: Path | str) -> list[str]:

@@ -57,7 +57,7 @@ def write_frames(
         DataError: positions that do not fit the columns of PDB.
         OutputError: the file cannot be written.
     """
-    x = np.asarray(positions, np.float64)
+    x: NDArray[Any] = np.asarray(positions, np.float64)
     x = np.concatenate([x, np.zeros((*x.shape[:2], 3 - x.shape[2]))], axis=2)
     by = conversion(unit, ANGSTROM)
     edges = None if boxes is None else np.broadcast_to(_in_space(boxes), (len(x), 3, 3))

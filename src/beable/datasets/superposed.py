@@ -60,7 +60,7 @@ def align(positions: ArrayLike, onto: ArrayLike, *, reflection: bool = True, tra
     return Aligned(moved, rotation, np.sqrt(np.square(moved - y).sum(axis=2).mean(axis=1)))
 
 
-def superposed(positions: Floats, onto: str) -> Floats:
+def superposed(positions: NDArray[np.floating], onto: str) -> Floats:
     """Frames (rows, N, d) turned and moved, but not mirrored, onto the first one or onto their own mean.
 
     Args:
@@ -78,12 +78,12 @@ def superposed(positions: Floats, onto: str) -> Floats:
     return moved
 
 
-def deviation(positions: Floats) -> Floats:
+def deviation(positions: NDArray[np.floating]) -> Floats:
     """Root mean square distance of each frame (rows, N, d) from the first one after superposition, (rows,)."""
     return align(positions, np.broadcast_to(positions[0], positions.shape), reflection=False).error
 
 
-def gyration(positions: Floats) -> Floats:
+def gyration(positions: NDArray[np.floating]) -> Floats:
     """Radius of gyration of frames (rows, N, d), all particles of one weight, (rows,).
 
     >>> gyration(np.array([[[-1.0, 0.0], [1.0, 0.0]]])).tolist()

@@ -218,7 +218,7 @@ def _is_wrapped(read: Sequence[Trajectory]) -> NDArray[np.bool_]:
             here = _fractional(part.positions[i : i + 1], part.boxes[i : i + 1])
             found |= (np.abs(here - last) > 0.5).any(axis=(0, 1))
             last = here
-    return found & np.array(read[0].periodic[: len(found)])
+    return np.asarray(found & np.array(read[0].periodic[: len(found)]))
 
 
 def _say_wrapped(read: Sequence[Trajectory], wrapped: NDArray[np.bool_]) -> None:
@@ -273,7 +273,7 @@ def unwrapped(
             DataWarning,
             stacklevel=3,
         )
-    return np.matmul(places, boxes)
+    return np.asarray(np.matmul(places, boxes))
 
 
 def _whole(places: Floats, bonds: NDArray[np.int64], turns: NDArray[np.bool_]) -> Floats:

@@ -15,6 +15,7 @@ from beable.console.made import command_line
 from beable.console.numbers import latent_name, number
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
+from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
@@ -45,7 +46,7 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     if len(lacking) > MOST_LACKING:
         facts += f" And {len(lacking) - MOST_LACKING} more variables that lack numbers."
     if not drawn:
-        return Section("The data", [facts], _configurations(store, rows), _more(text))
+        return Section("The data", [facts], _configurations(store, rows) or data_items(store), _more(text))
     x, y = drawn_axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
@@ -194,7 +195,8 @@ def _scale(values: FloatArray) -> str:
 def _row_label(store: Store, row: int) -> str:
     if not store.factors or len(store.factors) > 4:
         return f"row {row}"
-    values = ", ".join(f"{value:.2f}" for value in store.factor_values[row]).replace("-", "−")
+    pairs = zip(store.factors, store.factor_values[row], strict=True)
+    values = ", ".join(f.classes[int(v)] if f.classes and v == v else f"{v:.2f}".replace("-", "−") for f, v in pairs)
     return f"factors ({values})"
 
 
@@ -218,7 +220,7 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
     boxes = _decoded_boxes(run, store, evaluation, member, who)
     if not variables:
-        return boxes
+        return boxes or reconstructed(store, run, evaluation, member, who)
     truth = read(store, run.variables, np.array([row]), run.conditions)
     decoded = next(
         d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
@@ -300,6 +302,8 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, title: str = 
     items = [
         *angle_figures(judged),
         *_against_factors(store, evaluation, chosen.middle, chosen.words[chosen.middle]),
+        *classes_of_factors(store, evaluation, chosen.middle),
+        *loadings(store, run, evaluation, chosen.middle),
     ]
     folds = [Fold("Where latents lie", [], [_cloud(run, store, evaluation, chosen.middle)])]
     if chosen.worst != chosen.middle:
@@ -313,15 +317,17 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, title: str = 
 
 def _against_factors(store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
     """Latents of a member against the factors; nothing without factors."""
-    if not store.factors:
+    asked = [i for i, factor in enumerate(store.factors) if not factor.classes]
+    if not asked:
         return []
-    known = np.isfinite(store.factor_values[evaluation.rows]).all(axis=1)
+    known = np.isfinite(store.factor_values[evaluation.rows][:, asked]).all(axis=1)
     if not known.any():
         return []
     codes, std = (z[member][known][:SHOWN_CODES] for z in (evaluation.codes, evaluation.code_std))
-    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]]
-    figure = codes_against_factors(codes, factors, letters_of(store), std)
-    told = followed(codes, factors, [f.symbol for f in store.factors])
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]][:, asked]
+    letters = letters_of(store)
+    figure = codes_against_factors(codes, factors, [letters[i] for i in asked], std)
+    told = followed(codes, factors, [store.factors[i].symbol for i in asked])
     return [Figure(figure, f"Latents of {who}, against the true factors.", told)]
 
 
@@ -359,12 +365,14 @@ def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> 
 
 def _cloud(run: Run, store: Store, evaluation: Evaluation, member: int) -> Figure:
     """Where latents lie, beside the factors and the prior."""
-    known = np.asarray(np.isfinite(store.factor_values[evaluation.rows]).all(axis=1))
-    told = bool(store.factors and known.any())
+    asked = [i for i, factor in enumerate(store.factors) if not factor.classes]
+    known = np.asarray(np.isfinite(store.factor_values[evaluation.rows][:, asked]).all(axis=1))
+    told = bool(asked and known.any())
     known = known if told else np.asarray(~known | known)
     codes = evaluation.codes[member][known][:SHOWN_CODES]
-    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]] if told else None
-    figure = posterior_and_factors(codes, factors, letters_of(store), run.sample(SHOWN_CODES)[member])
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]][:, asked] if told else None
+    letters = letters_of(store)
+    figure = posterior_and_factors(codes, factors, [letters[i] for i in asked], run.sample(SHOWN_CODES)[member])
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     spreads = ", ".join(number(x) for x in codes.std(axis=0))
     return Figure(figure, caption, f"Standard deviations of the latents: {spreads}.")

@@ -155,7 +155,8 @@ def _changes(
     rows = [[latent_name(i)] for i in latents]
     for v in numbers:
         for row, values in zip(rows, _decoded(run, store, evaluation, member, v.name, latents), strict=True):
-            row.append(f"{number(values[0])} to {number(values[-1])}")
+            ends = [v.classes[int(x)] if v.classes else number(x) for x in (values[0], values[-1])]
+            row.append(" to ".join(ends))
     caption = (
         f"What each latent of member {member} does: numbers decoded from two deviations of its codes below their mean "
         "to two above, the other latents at their mean."

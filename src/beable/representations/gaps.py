@@ -63,6 +63,10 @@ class Gaps(NamedTuple):
             return self.target - self.there * location
         return self.target - (self.there @ location[..., None])[..., 0]
 
+    def of(self, places: Any) -> "Gaps":
+        """Of some of the numbers alone, those that are counted."""
+        return self._replace(there=self.there[..., places], target=self.target[..., places])
+
     def centre(self, values: Any) -> Any:
         """Mean code of rows (rows, m), over those that have the number, (1, m)."""
         if not self.apart:

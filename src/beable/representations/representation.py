@@ -52,6 +52,8 @@ class CodeSpec(NamedTuple):
         scale: typical size of each value.
         pixels: number of grid points of a snapshot.
         log_volume: sum of log s over all outputs.
+        classes: first value of each output that is one of several classes, and the value after its last; these belong
+            to no group, and their entries of ``group`` mean nothing.
     """
 
     shape: tuple[int, ...]
@@ -60,6 +62,7 @@ class CodeSpec(NamedTuple):
     scale: FloatArray
     pixels: int
     log_volume: float
+    classes: tuple[tuple[int, int], ...] = ()
 
 
 class Representation(ABC):

@@ -123,8 +123,9 @@ class TableSettings(RepresentationModel):
     )
     log: str = Field(default="", description="Variables taken as logarithms, with commas between.")
     composition: str = Field(default="", description="Vectors that are shares of a whole, with commas between.")
-    simplex: Literal["ilr", "rescale", "none"] = Field(default="ilr", description="How shares are coded.")
+    simplex: Literal["ilr", "closed", "rescale", "none"] = Field(default="ilr", description="How shares are coded.")
     bounded: str = Field(default="", description="Variables taken as log-odds, such as porosity=0:1.")
+    classes: str = Field(default="", description="Variables that are one of several classes, such as phase=3.")
     constant: Literal["refuse", "keep"] = Field(
         default="refuse",
         description="Refuse columns that are the same in all training rows, or keep them out of the code.",

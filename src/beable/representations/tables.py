@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from beable.errors import DataError, UsageError, unknown
-from beable.representations.gaps import MOST_NUMBERS, by_number, expected, mean_there, normal_law, size_there
+from beable.representations.gaps import (
+    MOST_NUMBERS,
+    Gaps,
+    by_number,
+    counted,
+    expected,
+    mean_there,
+    normal_law,
+    size_there,
+)
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -36,7 +45,7 @@ from beable.representations.representation import (
 
 Floats = NDArray[np.float64]
 SCALINGS = ("deviation", "range", "maximum", "none")
-SIMPLICES = ("ilr", "rescale", "none")
+SIMPLICES = ("ilr", "closed", "rescale", "none")
 CONSTANTS = ("refuse", "keep")
 GROUPS = ("column", "variable", "all")
 SUM_TOLERANCE = 1e-3
@@ -158,7 +167,7 @@ class LogRatios(Plain):
 
     unit = 1.0
 
-    def __init__(self, name: str, width: int, smallest: float) -> None:
+    def __init__(self, name: str, width: int, smallest: float, closed: bool = False) -> None:
         if width < 2:
             raise DataError(
                 f"{name} holds one number a row: shares of a whole are at least two: take it out of "
@@ -168,6 +177,7 @@ class LogRatios(Plain):
             raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
         self.smallest, self.basis = smallest, np.asarray(scipy.linalg.helmert(width))
+        self.closed = closed
 
     @property
     def names(self) -> list[str]:
@@ -176,11 +186,12 @@ class LogRatios(Plain):
     def settle(self, values: Floats) -> Floats:
         self.refuse(values, values < 0, "a share of a whole is not negative: mend the row")
         sums = values.sum(1)
-        bad = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
+        bad = np.flatnonzero(sums <= 0 if self.closed else np.abs(sums - 1) > SUM_TOLERANCE)
         if bad.size:
             raise DataError(
                 f"{self.name} sums to {sums[bad[0]]:.6g} in row {bad[0]}: shares of a whole sum to 1 within "
-                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'rescale'"
+                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'closed', which "
+                "divides each row by its sum"
             )
         return self._detected(values / sums[:, None])
 
@@ -200,6 +211,36 @@ class LogRatios(Plain):
         return np.asarray(np.log(values).sum(1) + 0.5 * np.log(self.width))
 
 
+class OneOf(Plain):
+    """One of k classes, numbered from 0 on, in k coordinates of which that of the class is 1 and the others 0.
+
+    They are decoded as probabilities, and the most probable class comes back. The coordinates have no scale.
+    """
+
+    def __init__(self, name: str, width: int, count: int) -> None:
+        if width > 1:
+            raise DataError(
+                f"{name} holds {width} numbers a row: classes are one: take it out of representation.classes"
+            )
+        super().__init__(name, width)
+        self.count = count
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.name}={i}" for i in range(self.count)]
+
+    def settle(self, values: Floats) -> Floats:
+        bad = np.isfinite(values) & ~np.isin(values, np.arange(self.count))
+        self.refuse(values, bad, f"classes are whole numbers from 0 to {self.count - 1}: mend the row")
+        return values
+
+    def apply(self, values: Floats) -> Floats:
+        return np.asarray(values == np.arange(self.count), np.float64)
+
+    def undo(self, coordinates: Floats) -> Floats:
+        return np.asarray(coordinates.argmax(axis=1)[:, None], np.float64)
+
+
 def _closed(shares: Floats) -> Floats:
     """Shares divided by their sum; equal ones where all are 0."""
     sums = shares.sum(1, keepdims=True)
@@ -214,10 +255,13 @@ class Table(Representation):
             largest absolute value) or "none", of each column.
         log: names of variables that are taken as logarithms, with commas between.
         composition: names of vectors that are shares of a whole, with commas between.
-        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
+        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "closed" (the
+            same of rows with any sum, each divided by it, so that decoded ones sum to 1), "rescale"
             (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
             density is that of k numbers that are free of each other.
         bounded: bounds of variables that are taken as log-odds between them, such as "porosity=0:1".
+        classes: variables that are one of k classes, numbered from 0 on, such as "phase=3": k numbers of the code of
+            which one is 1, with a categorical likelihood.
         constant: "refuse" columns that are the same in all training rows, or "keep" them out of the code and decode
             their value.
         smallest: share of a whole that is told from none, for "ilr".
@@ -244,11 +288,12 @@ class Table(Representation):
         scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
         log: str = "",
         composition: str = "",
-        simplex: Literal["ilr", "rescale", "none"] = "ilr",
+        simplex: Literal["ilr", "closed", "rescale", "none"] = "ilr",
         bounded: str = "",
         constant: Literal["refuse", "keep"] = "refuse",
         smallest: float = 1e-4,
         groups: Literal["column", "variable", "all"] = "column",
+        classes: str = "",
     ) -> None:
         _check_choice("scaling", scaling, SCALINGS)
         _check_choice("simplex", simplex, SIMPLICES)
@@ -258,15 +303,17 @@ class Table(Representation):
             raise UsageError(f"representation.smallest must lie in (0, 0.5), got {smallest}")
         self.scaling, self.log, self.composition, self.simplex = scaling, log, composition, simplex
         self.bounded, self.constant, self.smallest, self.groups = bounded, constant, smallest, groups
+        self.classes = classes
         self._logs, self._compositions, self._bounds = _names(log), _names(composition), _bounds(bounded)
-        _check_once([*self._logs, *self._compositions, *self._bounds])
+        self._counts = _counts(classes)
+        _check_once([*self._logs, *self._compositions, *self._bounds, *self._counts])
         self.forgets = self._forgotten()
 
     def _forgotten(self) -> str:
         parts = []
-        if self._compositions and self.simplex == "ilr":
+        if self._compositions and self.simplex in ("ilr", "closed"):
             parts.append(f"shares below {self.smallest:g}, which become {self.smallest:g}")
-        if self._compositions and self.simplex == "rescale":
+        if self._compositions and self.simplex in ("closed", "rescale"):
             parts.append("the sum of the shares, which becomes 1")
         if self.constant == "keep":
             parts.append("columns that are the same in all training rows")
@@ -282,13 +329,14 @@ class Table(Representation):
             "constant": self.constant,
             "smallest": self.smallest,
             "groups": self.groups,
-        }
+        } | ({"classes": self.classes} if self.classes else {})
 
     def fit(self, snapshots: Snapshots) -> Self:
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
         constant = self._constant(coordinates)
         self.offset, self.scale = _affine(coordinates, self.scaling)
+        self.offset[self._is_class], self.scale[self._is_class] = 0.0, 1.0
         self._check_constant(constant, len(coordinates))
         first = np.where(np.isnan(coordinates[0]), np.fmin.reduce(coordinates, axis=0), coordinates[0])
         self.offset[constant], self.scale[constant] = first[constant], 0.0  # no scale: no part of the code
@@ -303,13 +351,30 @@ class Table(Representation):
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
         self._refuse_nothing(np.asarray(np.isnan(coordinates).all(axis=0)), len(coordinates))
         low, high = np.fmin.reduce(coordinates, axis=0), np.fmax.reduce(coordinates, axis=0)
-        return np.asarray(high - low <= 1e-12 * np.maximum(np.maximum(np.abs(low), np.abs(high)), units))
+        still = np.asarray(high - low <= 1e-12 * np.maximum(np.maximum(np.abs(low), np.abs(high)), units))
+        for start, stop in self._blocks:
+            still[start:stop] = still[start:stop].all()
+        return still
 
     def _refuse_nothing(self, nothing: NDArray[np.bool_], rows: int) -> None:
         """Refuse columns of which no training row has a number."""
         if nothing.any():
             names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[nothing])
             raise DataError(f"{names} is missing in all {rows} training rows: leave it out of variables")
+
+    @property
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Where the coordinates of classes begin and end."""
+        ends = np.cumsum([len(column.names) for column in self.columns.values()]).tolist()
+        spans = zip(self.columns.values(), [0, *ends], ends, strict=False)
+        return [(start, stop) for column, start, stop in spans if isinstance(column, OneOf)]
+
+    @property
+    def _is_class(self) -> NDArray[np.bool_]:
+        found = np.zeros(sum(len(column.names) for column in self.columns.values()), bool)
+        for start, stop in self._blocks:
+            found[start:stop] = True
+        return found
 
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
@@ -324,7 +389,7 @@ class Table(Representation):
         """A scale of measurement for each variable."""
         if not shapes:
             raise DataError("no variable to represent: name at least one in variables")
-        for name in (*self._logs, *self._compositions, *self._bounds):
+        for name in (*self._logs, *self._compositions, *self._bounds, *self._counts):
             if name not in shapes:
                 raise unknown("variable", name, shapes)
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
@@ -339,12 +404,14 @@ class Table(Representation):
     def _column(self, name: str, width: int) -> Plain:
         if name in self._logs:
             return Logarithm(name, width)
+        if name in self._counts:
+            return OneOf(name, width, self._counts[name])
         if name in self._bounds:
             return Between(name, width, *self._bounds[name])
         if name not in self._compositions:
             return Plain(name, width)
-        if self.simplex == "ilr":
-            return LogRatios(name, width, self.smallest)
+        if self.simplex in ("ilr", "closed"):
+            return LogRatios(name, width, self.smallest, closed=self.simplex == "closed")
         return Shares(name, width, rescaled=self.simplex == "rescale")
 
     def _settled(self, snapshots: Snapshots) -> dict[str, Floats]:
@@ -377,9 +444,12 @@ class Table(Representation):
     @property
     def code(self) -> CodeSpec:
         scale = self.scale[self._varies]
-        group, dimension = np.unique(self._groups(), return_inverse=True, return_counts=True)[1:]
-        size = self._size.astype(np.float32)
-        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()))
+        numbers = ~self._is_class[self._varies]
+        group = np.zeros(scale.size, np.int64)
+        group[numbers], dimension = np.unique(self._groups()[numbers], return_inverse=True, return_counts=True)[1:]
+        size, places = self._size.astype(np.float32), np.cumsum(self._varies) - 1
+        classes = tuple((int(places[a]), int(places[b - 1]) + 1) for a, b in self._blocks if self._varies[a])
+        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()), classes)
 
     def _groups(self) -> NDArray[np.int64]:
         """The group of each number of the code, not yet counted from 0."""
@@ -410,8 +480,17 @@ class Table(Representation):
         found, code = self.codes(snapshots), self.code
         there = ~np.isnan(found)
         values = (found if there.all() else self.expected(found)).astype(np.float32)
-        gaps = None if there.all() else by_number(values, there, code.group)
+        gaps = None if there.all() else self._gaps(values, there, code)
         return Coded(values, np.zeros((len(values), len(code.dimension)), np.float32), gaps=gaps)
+
+    def _gaps(self, values: NDArray[np.float32], there: NDArray[np.bool_], code: CodeSpec) -> Gaps:
+        """What is there; numbers are counted, classes are not."""
+        found = by_number(values, there, code.group)
+        if not code.classes:
+            return found
+        numbers = ~self._is_class[self._varies]
+        counts = counted(there[:, numbers], code.group[numbers]) if numbers.any() else found.counts[:, :0]
+        return found._replace(counts=counts)
 
     def expected(self, codes: Floats) -> Floats:
         """Codes (rows, m) with missing numbers at their mean given the others, or at 0 where that was not learned."""
@@ -496,7 +575,24 @@ def _bound(text: str) -> tuple[str, tuple[float, float]]:
     return name.strip(), bounds
 
 
+def _counts(text: str) -> dict[str, int]:
+    """Numbers of classes by name.
+
+    >>> _counts("phase=3, solver=2")
+    {'phase': 3, 'solver': 2}
+    """
+    found = {}
+    for part in _names(text):
+        name, _, count = part.partition("=")
+        if not name.strip() or not count.strip().isdigit() or int(count) < 1:
+            raise UsageError(f"classes {part!r}: give a name and how many classes there are, such as phase=3")
+        found[name.strip()] = int(count)
+    return found
+
+
 def _check_once(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{twice[0]} is named twice in log, composition and bounded: a variable has one scale")
+        raise UsageError(
+            f"{twice[0]} is named twice in log, composition, bounded and classes: a variable has one scale"
+        )

@@ -118,7 +118,7 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
     """Factors of rows of a store by name, (rows) each.
 
     Raises:
-        UsageError: a factor that is not in the store.
+        UsageError: a factor that is not in the store, or one of more than two classes.
     """
     held = [f.name for f in store.factors]
     if names and not held:
@@ -129,6 +129,11 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
     for name in names:
         if name not in held:
             raise unknown("factor", name, held)
+        if (count := len(store.factors[held.index(name)].classes)) > 2:
+            raise UsageError(
+                f"{name} is one of {count} classes, where a number or one of two classes is expected: import it as "
+                "several factors of two classes"
+            )
     return {name: store.factor_values[rows, held.index(name)] for name in names}
 
 

@@ -16,7 +16,7 @@ from beable.datasets.readings import component_axes, is_particles
 from beable.datasets.store import Store
 from beable.datasets.units import Conversion, conversion
 from beable.datasets.viewed import Change, ViewedStore, converted
-from beable.errors import DataError, DataWarning
+from beable.errors import DataError, DataWarning, listed
 from beable.simulator import Variable
 
 FloatArray = NDArray[np.floating]
@@ -59,6 +59,7 @@ def declared(store: Store, names: Sequence[str]) -> dict[str, Any]:
         "declared": {
             "store_version": VERSION,
             "components": {v.name: list(v.components) for v in chosen if v.components},
+            **({"classes": classes} if (classes := {v.name: list(v.classes) for v in chosen if v.classes}) else {}),
             "coordinates": {dim: _kept(*found) for dim, found in store.coordinates.items() if dim in used},
             "factor_units": {f.name: f.unit for f in store.factors},
             "particles": _box(store, chosen),
@@ -175,7 +176,10 @@ def _change(variable: Variable, about: Mapping[str, Any], known: Mapping[str, An
         )
     unit, by = _unit(name, variable.unit, about.get("units", {}).get(name, variable.unit))
     order, names = _components(variable, tuple(known.get("components", {}).get(name, ())))
-    return Change(unit, by, axes, order, component_axes([variable], ()).get(name, 0), names)
+    along = component_axes([variable], ()).get(name, 0)
+    return Change(
+        unit, by, axes, order, along, names, *_classes(variable, tuple(known.get("classes", {}).get(name, ())))
+    )
 
 
 def _axes(variable: Variable, wanted: tuple[str, ...]) -> tuple[int, ...]:
@@ -216,6 +220,19 @@ def _components(variable: Variable, wanted: tuple[str, ...]) -> tuple[tuple[int,
             "run: give the same ones"
         )
     return tuple(given.index(component) for component in wanted), wanted
+
+
+def _classes(variable: Variable, wanted: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...] | None]:
+    """Names of the classes as they were learned, and the place among them of each class here."""
+    given = variable.classes
+    if given == wanted:
+        return wanted, None
+    if new := [name for name in given if name not in wanted] or (not given and ["no names"]):
+        raise DataError(
+            f"{variable.name}: its classes are {listed(new)} here and {listed(wanted)} in the data of the run: give "
+            "data of classes that were learned"
+        )
+    return wanted, tuple(float(wanted.index(name)) for name in given)
 
 
 def _compare_box(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:

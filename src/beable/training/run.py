@@ -57,7 +57,7 @@ from beable.training.size import refuse_too_large
 from beable.training.slow import Pairs
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
-from beable.vae.distributions import Bernoulli, Noise, Normal
+from beable.vae.distributions import Noise, Normal
 from beable.vae.physical_terms import particle_penalty
 from beable.vae.vae import VAE, Rows
 from beable.verdicts import Verdict
@@ -161,6 +161,11 @@ class Run:
     def conditions(self) -> tuple[str, ...]:
         """Names of the factors that the model is conditioned on."""
         return self.settings.model.conditions
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the classes that the numbers 0, 1, … of decoded variables stand for, by variable."""
+        return {name: tuple(given) for name, given in self.metadata.get("declared", {}).get("classes", {}).items()}
 
     @property
     def labels(self) -> Labels | None:
@@ -275,10 +280,7 @@ class Run:
             conditions: values of the factors of `conditions` for each row, (rows, conditions).
         """
         known = None if conditions is None else _tensor(conditions).expand(self.members, *np.shape(conditions))
-        location = self._location(_tensor(z), known)
-        if self.settings.model.likelihood == "bernoulli":
-            location = Bernoulli(location).mean
-        return np.asarray(location.numpy())
+        return np.asarray(self.vae.decoder.means(self._location(_tensor(z), known)).numpy())
 
     def decode(self, z: FloatArray, conditions: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
         """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
@@ -459,12 +461,18 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
         )
     given = settings.representation.model_dump(mode="json")
     kind = natural_representation(store, names) if given["kind"] == "auto" else str(given["kind"])
-    options = suited(store, names, given | {"kind": kind})
+    options = suited(store, names, given | {"kind": kind}) | _classes(store, names, kind, given)
     more = boxed(store, names, kind, options)
     update: dict[str, Any] = {} if more == list(names) else {"variables": tuple(more)}
     if options != given:
         update["representation"] = validated(RunSettings, {"representation": options}).representation
     return settings.model_copy(update=update) if update else settings
+
+
+def _classes(store: Store, names: Sequence[str], kind: str, given: Mapping[str, Any]) -> dict[str, str]:
+    """How many classes the variables of a table have, where the data set says so and the settings do not."""
+    told = [f"{v.name}={len(v.classes)}" for v in store.variables if v.classes and v.name in names]
+    return {"classes": ", ".join(told)} if told and kind == "table" and "classes" not in given else {}
 
 
 def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
