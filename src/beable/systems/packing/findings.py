@@ -369,7 +369,8 @@ def _packs(arm: Numbers, good: bool) -> str:
     powder, r2 = "the powder decoded beside it", arm["r2_of_oracle"]
     if r2 is None:
         return f"and whether {powder} packs so cannot be told: all pack alike"
-    said = f"(R² {fixed(r2, 2)})"
+    narrow = f", decoded powders differ by {percent(arm['spread'])} of what rows do" if r2 < 0 else ""
+    said = f"(R² {fixed(r2, 2)}{narrow})"
     if _or_least(arm["surrogate_r2"]) < TRUSTED:
         return f"and whether {powder} packs so cannot be told {said}"
     if r2 >= SUCCESS:

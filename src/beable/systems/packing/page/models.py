@@ -109,6 +109,8 @@ def _models(arms: Sequence[findings.Numbers]) -> Table:
             fixed(arm["rate"], 1),
             f"{fixed(arm['r2_of_row'], 2)} ({fixed(arm['r2_of_row_low'], 2)})",
             fixed(arm["r2_of_oracle"], 2),
+            percent(arm["spread"]),
+            fixed(arm["r2_of_draws"], 2),
             fixed(arm["generated"]["r2"], 2),
         ]
         for arm in arms
@@ -116,11 +118,20 @@ def _models(arms: Sequence[findings.Numbers]) -> Table:
     members = findings.between([arm["members"] for arm in arms])
     caption = (
         f"On held-out rows; medians of {members} trainings, the worst in brackets. R² of the packing fraction: about "
-        "that of the row; about that of the powder decoded beside it, by a forest; and the same of samples of the "
-        "prior."
+        "that of the row; about that of the powder decoded beside it, by a forest, with how much decoded powders vary "
+        "beside the rows; the same of rows drawn around the decoded ones, and of samples of the prior."
     )
-    columns = ["model", "active latents", "rate (nats)", "R², row", "R², decoded powder", "R², samples"]
-    return Table(caption, columns, rows, "lrrrrr")
+    columns = [
+        "model",
+        "active latents",
+        "rate (nats)",
+        "R², row",
+        "R², decoded powder",
+        "spread of decoded powders",
+        "R², drawn powder",
+        "R², samples",
+    ]
+    return Table(caption, columns, rows, "lrrrrrrr")
 
 
 def _judges(arms: Sequence[findings.Numbers]) -> Table:

@@ -87,6 +87,19 @@ def decoded(run: Run, z: NDArray[np.floating]) -> list[Decoded]:
     return [Decoded(inputs(rows), target(rows)) for rows in run.decode(z)]
 
 
+def drawn_rows(run: Run, z: NDArray[np.floating], seed: int) -> list[Decoded]:
+    """Rows drawn around the decoded ones of latents (members, rows, latents), with the output variance of the model.
+
+    A decoded row is the mean of the powders that share its latents, and the mean of some powders is none of them: what
+    a calibrated model holds likely are the rows drawn here.
+    """
+    decoder, noise = run.vae.decoder, generator(seed, "noise", 1)
+    std = np.exp(0.5 * decoder.output_log_variance.detach().numpy())[:, None, decoder.group.numpy()]
+    locations = run.locations(z)
+    rows = map(run.representation.inverse, locations + std * noise.normal(size=locations.shape))
+    return [Decoded(inputs(each), target(each)) for each in rows]
+
+
 def first(rows: Sequence[Decoded], count: int) -> list[Decoded]:
     """The first rows of each member."""
     return [Decoded(each.inputs[:count], each.packing_fraction[:count]) for each in rows]
