@@ -34,7 +34,7 @@ from beable.representations.representation import (
 )
 
 Floats = NDArray[np.float64]
-SCALINGS = ("deviation", "range", "maximum", "none")
+SCALINGS = ("deviation", "range", "maximum", "overall", "none")
 SIMPLICES = ("ilr", "rescale", "none")
 CONSTANTS = ("refuse", "keep")
 GROUPS = ("column", "variable", "all")
@@ -210,7 +210,7 @@ class Table(Representation):
 
     Args:
         scaling: "deviation" (less the mean, over the standard deviation), "range" (to [0, 1]), "maximum" (over the
-            largest absolute value) or "none", of each column.
+            largest absolute value) or "none", of each column; "overall" (over the largest absolute value of all).
         log: names of variables that are taken as logarithms, with commas between.
         composition: names of vectors that are shares of a whole, with commas between.
         simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
@@ -238,7 +238,7 @@ class Table(Representation):
 
     def __init__(
         self,
-        scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
+        scaling: Literal["deviation", "range", "maximum", "overall", "none"] = "deviation",
         log: str = "",
         composition: str = "",
         simplex: Literal["ilr", "rescale", "none"] = "ilr",
@@ -424,6 +424,8 @@ def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
         return coordinates.mean(0), coordinates.std(0)
     if scaling == "range":
         return coordinates.min(0), np.ptp(coordinates, axis=0)
+    if scaling == "overall":
+        return nothing, one * np.abs(coordinates).max()
     return nothing, np.abs(coordinates).max(0) if scaling == "maximum" else one
 
 

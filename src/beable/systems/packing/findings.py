@@ -268,6 +268,41 @@ def planes(n: Numbers) -> str:
     )
 
 
+# Readings
+
+
+def at_zero(n: Numbers) -> str:
+    """Which readings give the score at β = 0, and whether one gives all that is said of it."""
+    low, high = n["reported"]
+    fits = n["fits"]
+    of = f"{n['combinations']} combinations of {len(n['models'])} models, {len(n['rates'])} rates and {n['readings']} scores"
+    if not fits:
+        first = f"None of {of} has a mutual information of {low:g} to {high:g} at β = 0 in all tables."
+    else:
+        scores = listed(list(dict.fromkeys(fit["score"] for fit in fits))[:4])
+        first = (
+            f"{len(fits)} of {of} have a mutual information of {low:g} to {high:g} at β = 0 in all tables, "
+            f"among them by {scores}."
+        )
+    held = f"{n['best_holds']} of the {n['statements']} statements on it"
+    return f"{first} By no reading do more hold than {held}: {n['best']}."
+
+
+def cross_entropy(n: Numbers) -> str:
+    """Whether the cross entropy is driven negative, and why."""
+    arms = n["arms"].values()
+    below = [arm for arm in arms if arm["negative"]["answer"] == "yes"]
+    above = [arm["label"] for arm in arms if arm["negative"]["answer"] == "no"]
+    if not below:
+        return "No: the cross entropy stays above 0 on every scaling."
+    each = listed([f"{arm['label']} ({percent(arm['outside'])} outside 0 to 1)" for arm in below])
+    stays = f" It stays above 0 with {listed(above)}." if above else ""
+    return (
+        f"Yes, wherever columns leave 0 to 1: it falls below 0 with {each}, and has no lower bound there.{stays} At β = 1 "
+        f"it is {number(n['ratio'])} times the squared error, most of which no model can avoid."
+    )
+
+
 # Scores of unrelated numbers
 
 

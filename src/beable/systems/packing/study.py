@@ -3,9 +3,11 @@
 from beable.studies.part import Part
 from beable.systems.packing import page
 from beable.systems.packing.parts.artefact import artefact
+from beable.systems.packing.parts.at_zero import at_zero
 from beable.systems.packing.parts.beds import RATIOS, SPREADS, beds
 from beable.systems.packing.parts.beta import beta
 from beable.systems.packing.parts.calibrated import calibrated
+from beable.systems.packing.parts.cross_entropy import cross_entropy
 from beable.systems.packing.parts.decoded_rows import decoded_rows
 from beable.systems.packing.parts.design import design
 
@@ -17,6 +19,18 @@ PARTS = {
         page.beta,
         roles={"judged": "many", "pictured": "one"},
         options=CELLS | {"sample": True, "trend_betas": [], "planes": [], "plane_rows": 600},
+    ),
+    "at-zero": Part(
+        at_zero,
+        page.at_zero,
+        roles={"read": "many", "along": "many"},
+        options={"rows": 2000, "picked": 25, "trees": 100, "betas": []},
+    ),
+    "cross-entropy": Part(
+        cross_entropy,
+        page.cross_entropy,
+        roles={"judged": "many", "squared": "one"},
+        options={"rows": 2000},
     ),
     "spread-artefact": Part(artefact, page.artefact, options={"draws": 40, "gap": 0.01, "studies": 20}),
     "decoded-rows": Part(

@@ -64,6 +64,14 @@ def judged(run: Run, snapshots: Snapshots, seed: int) -> Judged:
     return Judged(codes, np.asarray(rate, np.float64), np.asarray(error, np.float64))
 
 
+def squared_errors(run: Run) -> Floats:
+    """Summed squared error of training rows at every record, (records, members): the distortion of a fixed variance
+    less its constant, times 2σ²."""
+    variance, outputs = run.settings.model.sigma**2, float(run.representation.code.dimension.sum())
+    constant = 0.5 * outputs * np.log(2 * np.pi * variance)
+    return np.asarray((np.asarray(run.history["train/distortion"], np.float64) - constant) * 2 * variance)
+
+
 def drawn(codes: Posterior, seed: int) -> NDArray[np.float32]:
     """One sample of the latents of each member and row."""
     noise = generator(seed, "noise").normal(size=codes.mean.shape)
