@@ -471,3 +471,30 @@ def apart(n: Numbers) -> str:
     if ours is None:
         return "Too few powders were found to say how different they are."
     return f"The mean distance of a powder from its nearest neighbour is {fixed(ours, 2)}, with factors as ranks."
+
+
+def design_limits(n: Numbers) -> str:
+    """What a search pays for different powders, cheap ones, and a second outcome."""
+    seen = [s for s in n["diversity"] if s["distance"] is not None]
+    both = n["both"]
+    first = "Too few powders were found to say what diversity costs."
+    if seen:
+        least, most = (pick(seen, key=lambda s: s["distance"]) for pick in (min, max))
+        first = (
+            f"Powders {fixed(most['distance'], 2)} apart instead of {fixed(least['distance'], 2)} cost hits: "
+            f"{percent(most['share'])} of the proposals instead of {percent(least['share'])}."
+            if most["share"] < least["share"]
+            else f"Powders up to {fixed(most['distance'], 2)} apart cost no hits ({percent(most['share'])} of proposals)."
+        )
+    cheap = [s for s in n["costs"] if s["hits"]]
+    second = "Under no limit of the cost is a powder found."
+    if cheap:
+        last = min(cheap, key=lambda s: s["asked"])
+        second = (
+            f"A limit of the cost is kept down to {last['asked']:g} ({percent(last['share'])} of the proposals hit)."
+        )
+    return (
+        f"{first} {second} Asked for {both['words']}, {both['hits']} of {both['proposed']} proposed powders do both; "
+        f"{both['alone']} of {both['of_alone']} that were found for the first alone, and {both['random']} of "
+        f"{both['of_random']} random ones."
+    )

@@ -10,6 +10,7 @@ from beable.systems.packing.parts.calibrated import calibrated
 from beable.systems.packing.parts.cross_entropy import cross_entropy
 from beable.systems.packing.parts.decoded_rows import decoded_rows
 from beable.systems.packing.parts.design import design
+from beable.systems.packing.parts.design_limits import design_limits
 
 CELLS = {"rows": 2000, "picked": 25, "recomputed": 25, "repeats": 199, "trees": 100}
 
@@ -55,6 +56,22 @@ PARTS = {
             "wanted": 8,
             "seeds": 1,
             "min_coarse_spheres": 40,
+        },
+    ),
+    "design-limits": Part(
+        design_limits,
+        page.design_limits,
+        options={
+            "target": 0.66,
+            "tolerance": 0.01,
+            "calls": 40,
+            "seeds": 1,
+            "min_coarse_spheres": 40,
+            "diversities": [0.0, 0.05, 0.2, 0.5, 1.0, 3.0],
+            "prices": [1.0, 3.0, 12.0],
+            "limits": [12.0, 5.0, 3.0, 2.0],
+            "second": "bulk_volume_fraction.max",
+            "within": [0.34, 0.5],
         },
     ),
 }

@@ -153,5 +153,13 @@ def _ends(n: findings.Numbers) -> Table:
         "the last fifth of the training, and the β beyond which a linear VAE has nothing left, beside the last β alive "
         "and the first dead. The last row is the squared error."
     )
-    columns = ["loss", "outside 0 to 1", "at the end", "least possible", "still falling", "predicted β", "alive and dead"]
+    columns = [
+        "loss",
+        "outside 0 to 1",
+        "at the end",
+        "least possible",
+        "still falling",
+        "predicted β",
+        "alive and dead",
+    ]
     return Table(caption, columns, rows, "lrrrrrr")
