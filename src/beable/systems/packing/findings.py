@@ -136,6 +136,22 @@ def published(n: Numbers) -> str:
     return f"Published runs of the packing code of Hall & Sparks have {ends[0]}{below}, and {ends[1]}."
 
 
+def wide(n: Numbers) -> str:
+    """Whether the law in 1/R can be trusted, and what it says."""
+    each, held = n["mixtures"], n["held"]
+    of = of_all(held, len(each), "mixtures")
+    ratio = each[0]["held"]["ratio"]
+    head = (
+        f"A law in 1/R, fitted to beds of 1:{each[0]['rungs'][0]['ratio']:g} to 1:{each[0]['rungs'][-1]['ratio']:g}, "
+    )
+    tested = f"finds beds of 1:{ratio:g} within two standard errors in {of}. "
+    last = each[0]["wide"][-1]
+    said = listed([f"{bracketed(*m['found'][-1])} ({percent(m['fine'])} fine)" for m in each])
+    beyond = f"At 1:{last:g} it gives {said}"
+    below = sum(m["below_furnas"] for m in each)
+    return f"{head}{tested}{beyond}; its limit lies below that of Furnas in {of_all(below, len(each), 'mixtures')}."
+
+
 # β
 
 
@@ -275,7 +291,8 @@ def at_zero(n: Numbers) -> str:
     """Which readings give the score at β = 0, and whether one gives all that is said of it."""
     low, high = n["reported"]
     fits = n["fits"]
-    of = f"{n['combinations']} combinations of {len(n['models'])} models, {len(n['rates'])} rates and {n['readings']} scores"
+    tried = f"{len(n['models'])} models, {len(n['rates'])} rates and {n['readings']} scores"
+    of = f"{n['combinations']} combinations of {tried}"
     if not fits:
         first = f"None of {of} has a mutual information of {low:g} to {high:g} at β = 0 in all tables."
     else:
@@ -298,8 +315,8 @@ def cross_entropy(n: Numbers) -> str:
     each = listed([f"{arm['label']} ({percent(arm['outside'])} outside 0 to 1)" for arm in below])
     stays = f" It stays above 0 with {listed(above)}." if above else ""
     return (
-        f"Yes, wherever columns leave 0 to 1: it falls below 0 with {each}, and has no lower bound there.{stays} At β = 1 "
-        f"it is {number(n['ratio'])} times the squared error, most of which no model can avoid."
+        f"Yes, wherever columns leave 0 to 1: it falls below 0 with {each}, and has no lower bound there.{stays} "
+        f"At β = 1 it is {number(n['ratio'])} times the squared error, most of which no model can avoid."
     )
 
 
@@ -484,7 +501,7 @@ def design_limits(n: Numbers) -> str:
             f"Powders {fixed(most['distance'], 2)} apart instead of {fixed(least['distance'], 2)} cost hits: "
             f"{percent(most['share'])} of the proposals instead of {percent(least['share'])}."
             if most["share"] < least["share"]
-            else f"Powders up to {fixed(most['distance'], 2)} apart cost no hits ({percent(most['share'])} of proposals)."
+            else f"Powders {fixed(most['distance'], 2)} apart cost no hits ({percent(most['share'])} of the proposals)."
         )
     cheap = [s for s in n["costs"] if s["hits"]]
     second = "Under no limit of the cost is a powder found."

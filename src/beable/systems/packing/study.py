@@ -11,6 +11,8 @@ from beable.systems.packing.parts.cross_entropy import cross_entropy
 from beable.systems.packing.parts.decoded_rows import decoded_rows
 from beable.systems.packing.parts.design import design
 from beable.systems.packing.parts.design_limits import design_limits
+from beable.systems.packing.parts.wide import wide
+from beable.systems.packing.wide_sizes import RUNGS
 
 CELLS = {"rows": 2000, "picked": 25, "recomputed": 25, "repeats": 199, "trees": 100}
 
@@ -45,6 +47,17 @@ PARTS = {
         beds,
         page.beds,
         options={"spheres": 20_000, "seeds": 4, "ratios": list(RATIOS), "spreads": list(SPREADS)},
+    ),
+    "wide-sizes": Part(
+        wide,
+        page.wide,
+        options={
+            "rungs": list(RUNGS),
+            "held": 40.0,
+            "wide": [60.0, 100.0, 200.0],
+            "fine": [0.2, 0.27, 0.35],
+            "beds": 2,
+        },
     ),
     "packing-design": Part(
         design,

@@ -6,6 +6,7 @@ from beable.systems.packing.page.designs import design, design_limits
 from beable.systems.packing.page.models import calibrated, decoded_rows
 from beable.systems.packing.page.readings import at_zero, cross_entropy
 from beable.systems.packing.page.unrelated import artefact
+from beable.systems.packing.page.wide import wide
 
 __all__ = [
     "artefact",
@@ -18,4 +19,5 @@ __all__ = [
     "decoded_rows",
     "design",
     "design_limits",
+    "wide",
 ]

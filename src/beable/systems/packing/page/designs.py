@@ -114,8 +114,8 @@ def design_limits(a: Limits) -> Evidence:
     figure = design_tradeoff({"": curve}, x_label="mean distance of a powder from the nearest other, factors as ranks")
     caption = (
         f"Proposed powders within {tolerance:g} of a packing fraction of {middle:g}, against how far those found are "
-        f"apart; each point is a weight of distance (--diversity), {findings.counted(a.seeds, 'search', 'searches')} of "
-        f"{a.calls} calls each."
+        f"apart; each point is a weight of distance (--diversity), {findings.counted(a.seeds, 'search', 'searches')} "
+        f"of {a.calls} calls each."
     )
     items: list[Item] = [Figure(figure, caption, findings.design_limits(n))] if diverse else []
     return Evidence(findings.design_limits(n), [*items, _limits(a)])
@@ -132,7 +132,7 @@ def _limits(a: Limits) -> Table:
         rows.append([f"{s.asked:g}", f"{s.proposed}", percent(s.share), f"{low} to {high}" if s.hits else "none found"])
     prices = ", ".join(f"{price:g}" for price in a.prices)
     caption = (
-        f"The same packing fraction under a limit of the cost, where a mass of the coarsest, middle and finest component "
-        f"costs {prices}: powders proposed, how many of them hit, and what those found cost."
+        f"The same packing fraction under a limit of the cost, where a mass of the coarsest, middle and finest "
+        f"component costs {prices}: powders proposed, how many of them hit, and what those found cost."
     )
     return Table(caption, ["limit of the cost", "powders proposed", "of these within", "cost"], rows, "rrrl")

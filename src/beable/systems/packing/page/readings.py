@@ -27,16 +27,16 @@ def at_zero(a: AtZero) -> Evidence:
 
 
 def _against_spread(a: AtZero, n: findings.Numbers) -> Figure:
-    shown = [name for name in DRAWN if name in a.names]
+    shown = {name: a.names.index(name) for name in DRAWN if name in a.names}
     panels = {
         name: {
             model: (
                 _of_model(a, model, lambda arm: arm.deviations),
-                _of_model(a, model, lambda arm, i=a.names.index(name): arm.scores[i]),
+                _of_model(a, model, lambda arm, i=i: arm.scores[i]),
             )
             for model in a.models
         }
-        for name in shown
+        for name, i in shown.items()
     }
     low, high = n["reported"]
     figure = scores_against(
@@ -77,9 +77,9 @@ def _scores(n: findings.Numbers) -> Table:
             ]
         )
     caption = (
-        f"Every reading of the score of the same {n['cells']:,} cells of 25 pairs along β. Hall & Sparks report: 0.4 to "
-        "0.5 at β = 0, nearly all of at least 0.4, within 0 and 1, rising with the spread, a line of t that meets its "
-        "critical value at 0.9, and the highest at β = 1."
+        f"Every reading of the score of the same {n['cells']:,} cells of 25 pairs along β. Hall & Sparks report: 0.4 "
+        "to 0.5 at β = 0, nearly all of at least 0.4, within 0 and 1, rising with the spread, a line of t that meets "
+        "its critical value at 0.9, and the highest at β = 1."
     )
     columns = [
         "reading of the score",
@@ -128,8 +128,8 @@ def _losses(a: CrossEntropy, n: findings.Numbers) -> Figure:
     terms = {unbroken(arm.label): arm.loss for arm in a.arms.values()}
     figure = histories(terms, a.squared.steps, unit="nats", clock="step")
     caption = (
-        "Cross entropy of training rows along the training, a line a member. Where columns leave 0 to 1 it has no lower "
-        "bound; where they do not, it stays above the entropy of the columns."
+        "Cross entropy of training rows along the training, a line a member. Where columns leave 0 to 1 it has no "
+        "lower bound; where they do not, it stays above the entropy of the columns."
     )
     return Figure(figure, caption, findings.cross_entropy(n))
 
@@ -149,9 +149,9 @@ def _ends(n: findings.Numbers) -> Table:
             ]
         )
     caption = (
-        "Losses at the end of the training (medians), the least that any model can have, how much a loss still fell over "
-        "the last fifth of the training, and the β beyond which a linear VAE has nothing left, beside the last β alive "
-        "and the first dead. The last row is the squared error."
+        "Losses at the end of the training (medians), the least that any model can have, how much a loss still fell "
+        "over the last fifth of the training, and the β beyond which a linear VAE has nothing left, beside the last β "
+        "alive and the first dead. The last row is the squared error."
     )
     columns = [
         "loss",
