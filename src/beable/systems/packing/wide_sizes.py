@@ -4,8 +4,8 @@ A coarse sphere of diameter D among fine ones of d takes with it :math:`R^3 x/(1
 of the volume, so that a bed with enough coarse spheres is out of reach beyond R of about 40. What R does to the packing
 fraction is not: seen from a coarse sphere, fine ones much smaller than it are a bed of their own, whose packing
 fraction does not depend on their size. That bed is looser along a surface of the coarse ones, over a depth of about d,
-and absent from wedges between two of them that are narrower than d. The volume of the first is the surface times d, that of
-the second goes with the square of d, each over the volume D³ of a coarse sphere, so that
+and absent from wedges between two of them that are narrower than d. The volume of the first is the surface times d,
+that of the second goes with the square of d, each over the volume D³ of a coarse sphere, so that
 
 .. math:: \phi(R) = \phi_\infty + \frac{b}{R} + \frac{c}{R^2} + \dots
 

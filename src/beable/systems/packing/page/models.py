@@ -109,8 +109,6 @@ def _models(arms: Sequence[findings.Numbers]) -> Table:
             fixed(arm["rate"], 1),
             f"{fixed(arm['r2_of_row'], 2)} ({fixed(arm['r2_of_row_low'], 2)})",
             fixed(arm["r2_of_oracle"], 2),
-            percent(arm["spread"]),
-            fixed(arm["r2_of_draws"], 2),
             fixed(arm["generated"]["r2"], 2),
         ]
         for arm in arms
@@ -118,20 +116,11 @@ def _models(arms: Sequence[findings.Numbers]) -> Table:
     members = findings.between([arm["members"] for arm in arms])
     caption = (
         f"On held-out rows; medians of {members} trainings, the worst in brackets. R² of the packing fraction: about "
-        "that of the row; about that of the powder decoded beside it, by a forest, with how much decoded powders vary "
-        "beside the rows; the same of rows drawn around the decoded ones, and of samples of the prior."
+        "that of the row; about that of the powder decoded beside it, by a forest; and the same of samples of the "
+        "prior."
     )
-    columns = [
-        "model",
-        "active latents",
-        "rate (nats)",
-        "R², row",
-        "R², decoded powder",
-        "spread of decoded powders",
-        "R², drawn powder",
-        "R², samples",
-    ]
-    return Table(caption, columns, rows, "lrrrrrrr")
+    columns = ["model", "active latents", "rate (nats)", "R², row", "R², decoded powder", "R², samples"]
+    return Table(caption, columns, rows, "lrrrrr")
 
 
 def _judges(arms: Sequence[findings.Numbers]) -> Table:
@@ -139,11 +128,13 @@ def _judges(arms: Sequence[findings.Numbers]) -> Table:
     rows: list[Row] = []
     for arm in arms:
         r2 = [fixed(arm[name].get("r2"), 2) for name in names]
-        rows.append([unbroken(arm["label"]), *r2, fixed(arm["distance"], 2)])
+        more = [percent(arm["spread"]), fixed(arm["r2_of_draws"], 2), fixed(arm["distance"], 2)]
+        rows.append([unbroken(arm["label"]), *r2, *more])
     caption = (
         "R² of decoded packing fractions about those of the powders decoded beside them, on the rows of a cell: by a "
-        "forest, the median of all members, and by the simulator, the first member. Distance: that of Kolmogorov and "
-        "Smirnov between packing fractions of samples and of rows."
+        "forest, the median of all members, and by the simulator, the first member. Spread: how much packing fractions "
+        "of decoded powders vary, beside those of the rows. Drawn: R² of rows drawn around the decoded ones. Distance: "
+        "that of Kolmogorov and Smirnov between packing fractions of samples and of rows."
     )
     columns = [
         "model",
@@ -151,6 +142,8 @@ def _judges(arms: Sequence[findings.Numbers]) -> Table:
         "samples, forest",
         "held-out, simulator",
         "samples, simulator",
+        "spread",
+        "drawn, forest",
         "distance",
     ]
-    return Table(caption, columns, rows, "lrrrrr")
+    return Table(caption, columns, rows, "lrrrrrrr")
