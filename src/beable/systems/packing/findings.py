@@ -316,7 +316,7 @@ def cross_entropy(n: Numbers) -> str:
     stays = f" It stays above 0 with {listed(above)}." if above else ""
     return (
         f"Yes, wherever columns leave 0 to 1: it falls below 0 with {each}, and has no lower bound there.{stays} "
-        f"At β = 1 it is {number(n['ratio'])} times the squared error, most of which no model can avoid."
+        f"At β = {n['plain']:g} it is {number(n['ratio'])} times the squared error, most of which no model can avoid."
     )
 
 

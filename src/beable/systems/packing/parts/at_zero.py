@@ -117,6 +117,7 @@ class AtZero:
         names: of the readings of the score.
         along: each reading of the score along β, with the models of the β axis.
         cells: of the β axis.
+        picked: pairs of a cell.
         surrogate_r2: of the judge.
     """
 
@@ -124,6 +125,7 @@ class AtZero:
     names: list[str]
     along: list[Told]
     cells: int
+    picked: int
     surrogate_r2: float
 
     @property
@@ -178,6 +180,8 @@ class AtZero:
             "best_holds": sum(self.best.statements.values()),
             "statements": len(self.best.statements),
             "cells": self.cells,
+            "picked": self.picked,
+            "marks": {"nearly_all": NEARLY_ALL, "crossing": CROSSING, "highest": HIGHEST},
             "surrogate_r2": self.surrogate_r2,
             "reported": REPORTED,
         }
@@ -220,7 +224,7 @@ def at_zero(context: Context) -> AtZero:
     cells = sum(len(members.betas) for members, _ in along.values())
     told = [_told(reading, along) for reading in known]
     trust = min(forest.trust.r2 for forest in oracles.values())
-    return AtZero(arms, [r.name for r in known], told, cells, trust)
+    return AtZero(arms, [r.name for r in known], told, cells, context.option("picked"), trust)
 
 
 def _pairs(context: Context, arm: Arm, oracles: dict[str, Forest], members: Members) -> list[Pairs]:

@@ -143,7 +143,7 @@ class CrossEntropy:
 
     def as_json(self) -> dict[str, Any]:
         """Every number."""
-        kept = {"arms": self.arms, "squared": self.squared.as_json(), "ratio": self.ratio}
+        kept = {"arms": self.arms, "squared": self.squared.as_json(), "ratio": self.ratio, "plain": PLAIN}
         return plain(kept | {"unscaled": self.unscaled.label, "bounded": [arm.label for arm in self.bounded]})
 
     @property
