@@ -147,8 +147,8 @@ def _ends(n: findings.Numbers) -> Table:
             ]
         )
     caption = (
-        "Losses at the end of the training (medians), the least that any model can have, and the β beyond which a linear "
-        "VAE has nothing left, beside the last β alive and the first dead. The last row is the squared error."
+        "Losses at the end of the training (medians), the least that any model can have, and the β beyond which a "
+        "linear VAE has nothing left, beside the last β alive and the first dead. The last row is the squared error."
     )
     columns = ["loss", "outside 0 to 1", "at the end", "least possible", "predicted β", "alive and dead"]
     return Table(caption, columns, rows, "lrrrrr")

@@ -79,8 +79,8 @@ def _beyond(a: WideSizes) -> Table:
         for m in a.mixtures
     ]
     caption = (
-        "What the law says of dropped beds of wider ratios, and the same law of the estimate of close packing (Farr and "
-        "Groot, 2009) at the widest: as it is, by the law from the ratios of the beds, and whether the two agree."
+        "What the law says of dropped beds of wider ratios, and the same law of the estimate of close packing (Farr "
+        "and Groot, 2009) at the widest: as it is, by the law from the ratios of the beds, and whether the two agree."
     )
     columns = ["fine", *(f"1:{r:g}" for r in wanted), "estimate", "by the law", "do they agree?"]
     return Table(caption, columns, rows, "r" * (len(wanted) + 3) + "l")
