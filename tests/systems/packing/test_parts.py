@@ -15,8 +15,8 @@ from beable.studies.codec import decode, encode
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
 from beable.studies.study import Data, parse
 from beable.system import SYSTEMS
-from beable.systems.packing.parts.cells import by_function, by_simulator, summary
 from beable.systems.packing.mi_readings import readings
+from beable.systems.packing.parts.cells import by_function, by_simulator, summary
 from beable.systems.packing.parts.cross_entropy import _collapse
 from beable.systems.packing.parts.ensembles import Decoded, Members, decoded, drawn_rows, members_of, picked
 from beable.systems.packing.parts.oracles import _description, simulated, surrogate, within_ranges
@@ -26,6 +26,7 @@ from beable.systems.packing.parts.trends import PAIRINGS, explained, trends
 from beable.systems.packing.study import PARTS as MEASURED
 from beable.systems.packing.tables_of_study import coarsest_first
 from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:rows .* repeat an earlier row")
 

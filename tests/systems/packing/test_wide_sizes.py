@@ -1,4 +1,4 @@
-"""Two sizes too far apart to be dropped: the law in one over the ratio finds what is known, with an error that holds."""
+"""Two sizes too far apart to be dropped: the law in one over the ratio finds what is known, and its error holds."""
 
 import numpy as np
 import pytest

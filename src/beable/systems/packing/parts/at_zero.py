@@ -99,7 +99,7 @@ class Told(NamedTuple):
         """Which of their statements hold."""
         low, high = REPORTED
         return {
-            "at β = 0 from 0.4 to 0.5": all(low <= v <= high for v in self.at_zero.values()),
+            "at β = 0 from 0.4 to 0.5": bool(self.at_zero) and all(low <= v <= high for v in self.at_zero.values()),
             "nearly all of at least 0.4": self.nearly_all >= MOST,
             "within 0 and 1": self.largest <= 1,
             "rises with the spread": self.with_spread > 0,
@@ -197,7 +197,8 @@ def _of_zero(a: AtZero) -> Claim:
     words = "at β = 0 the mutual information is 0.4 to 0.5 for all data sets (3.2)"
     of = len(a.models) * len(a.rates) * len(a.names)
     first = next(told for told in a.along if told.name == a.names[0])
-    ours = f"{number(min(first.at_zero.values()))} to {number(max(first.at_zero.values()))}"
+    zero = [*first.at_zero.values()]
+    ours = f"{number(min(zero))} to {number(max(zero))}" if zero else "–"
     if not a.fits:
         return Claim("7", words, "0.4 to 0.5", ours, None, DIFFERS, f"none of {of} readings gives it")
     some = "; ".join(f"{model}, rate {rate:g}, {name}" for model, rate, name in a.fits[:3])
