@@ -373,7 +373,11 @@ OUTCOMES = {
             "below that",
         ],
     ),
-    "above the limit": (findings.wide, changed(WIDE, mixtures__1__below_furnas=False), ["Furnas in 1 of 2 mixtures"]),
+    "above the limit": (
+        findings.wide,
+        changed(WIDE, mixtures__1__below_furnas=False),
+        ["above that of Furnas with 27 % fine"],
+    ),
     "readings that fit": (
         findings.at_zero,
         ZERO,

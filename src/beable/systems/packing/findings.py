@@ -139,17 +139,15 @@ def published(n: Numbers) -> str:
 def wide(n: Numbers) -> str:
     """Whether the law in 1/R can be trusted, and what it says."""
     each, held = n["mixtures"], n["held"]
-    of = of_all(held, len(each), "mixtures")
-    ratio = each[0]["held"]["ratio"]
-    head = (
-        f"A law in 1/R, fitted to beds of 1:{each[0]['rungs'][0]['ratio']:g} to 1:{each[0]['rungs'][-1]['ratio']:g}, "
-    )
-    tested = f"finds beds of 1:{ratio:g} within two standard errors in {of}. "
-    last = each[0]["wide"][-1]
+    rungs, ratio, last = each[0]["rungs"], each[0]["held"]["ratio"], each[0]["wide"][-1]
+    met = of_all(held, len(each), "mixtures") if len(each) > 1 else "the mixture tried" if held else "no mixture"
     said = listed([f"{bracketed(*m['found'][-1])} ({percent(m['fine'])} fine)" for m in each])
-    beyond = f"At 1:{last:g} it gives {said}"
-    below = sum(m["below_furnas"] for m in each)
-    return f"{head}{tested}{beyond}; its limit lies below that of Furnas in {of_all(below, len(each), 'mixtures')}."
+    over = [percent(m["fine"]) for m in each if not m["below_furnas"]]
+    limit = f"lies above that of Furnas with {listed(over)} fine" if over else "lies below that of Furnas"
+    return (
+        f"A law in 1/R, fitted to beds of 1:{rungs[0]['ratio']:g} to 1:{rungs[-1]['ratio']:g}, finds beds of 1:{ratio:g} "
+        f"within two standard errors in {met}. At 1:{last:g} it gives {said}; its limit {limit}."
+    )
 
 
 # β
