@@ -145,8 +145,8 @@ def wide(n: Numbers) -> str:
     over = [percent(m["fine"]) for m in each if not m["below_furnas"]]
     limit = f"lies above that of Furnas with {listed(over)} fine" if over else "lies below that of Furnas"
     return (
-        f"A law in 1/R, fitted to beds of 1:{rungs[0]['ratio']:g} to 1:{rungs[-1]['ratio']:g}, finds beds of 1:{ratio:g} "
-        f"within two standard errors in {met}. At 1:{last:g} it gives {said}; its limit {limit}."
+        f"A law in 1/R, fitted to beds of 1:{rungs[0]['ratio']:g} to 1:{rungs[-1]['ratio']:g}, finds beds of "
+        f"1:{ratio:g} within two standard errors in {met}. At 1:{last:g} it gives {said}; its limit {limit}."
     )
 
 
@@ -292,7 +292,7 @@ def at_zero(n: Numbers) -> str:
     tried = f"{len(n['models'])} models, {len(n['rates'])} rates and {n['readings']} scores"
     of = f"{n['combinations']} combinations of {tried}"
     if not fits:
-        first = f"None of {of} has a mutual information of {low:g} to {high:g} at β = 0 in all tables."
+        first = f"No one of {of} has a mutual information of {low:g} to {high:g} at β = 0 in all tables."
     else:
         scores = listed(list(dict.fromkeys(fit["score"] for fit in fits))[:4])
         first = (
