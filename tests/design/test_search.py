@@ -429,7 +429,7 @@ def test_a_target_of_one_outcome_is_that_outcome():
 
 def test_a_search_for_two_outcomes_goes_on_where_it_was(tmp_path):
     whole = found(Coated(), both(), calls=14)
-    found(Coated(), both(), calls=8, folder=tmp_path / "out")
+    found(Coated(), both(), calls=10, folder=tmp_path / "out")
     same(whole, found(Coated(), both(), calls=14, folder=tmp_path / "out"))
     with pytest.raises(OutputError, match="another search"):
         found(Coated(), both().each[0], calls=8, folder=tmp_path / "out")

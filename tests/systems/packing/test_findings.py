@@ -317,7 +317,7 @@ OUTCOMES = {
         findings.calibrated,
         changed(CALIBRATED, arms__c__r2_of_oracle=-7.13),
         [
-            "but the powder decoded beside it does not pack so (R² −7.13, decoded powders differ by 4 % of what rows do)",
+            "but the powder decoded beside it does not pack so (R² −7.13, decoded powders differ by 4 %",
             "0.71, has 9 latents, β = 1",
         ],
     ),
