@@ -51,7 +51,6 @@ PARTS = {
 #: of the β axes two arms, and of the source's table one, are enough to draw
 FEW_ARMS = {
     "packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"},
-    "packing-calibrated": {"judged": ("calibrated-2", "ordered-shared-9")},
     "packing-at-zero": {"read": ("zero-64-uniform", "zero-logistic-uniform"), "along": ("table-uniform",)},
     "packing-cross-entropy": {"judged": ("cross-none", "cross-range"), "squared": "table-uniform"},
 }

@@ -41,7 +41,7 @@ class Reading(NamedTuple):
         """Of pairs of numbers, (rows,) each; 0 where a column has one label."""
         if self.labels is None:
             flat = distinct(x) == 1 or distinct(y) == 1
-            return 0.0 if flat else self._in_unit(float(mi_knn(x[:, None], y, discrete=False).matrix[0, 0]))
+            return 0.0 if flat else self._in_unit(float(mi_knn(x[:, None], y[:, None], discrete=False).matrix[0, 0]))
         a, b = self.labels(x)[:, None], self.labels(y)[:, None]
         shared, own, other = (float(binned_matrix(p, q, correction=False)[0, 0]) for p, q in ((a, b), (a, a), (b, b)))
         if not own * other > 0:
