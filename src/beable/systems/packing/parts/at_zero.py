@@ -229,12 +229,12 @@ def at_zero(context: Context) -> AtZero:
 
 
 def _pairs(context: Context, arm: Arm, oracles: dict[str, Forest], members: Members) -> list[Pairs]:
-    """Reconstructions of each member, at the mean of the posterior, and what they really give."""
+    """Reconstructions of each member, from samples of the posterior, and what they really give."""
     run, seed = context.run(arm), context.study.data.seed
     rows = read_rows(context.data_of(arm), some(run.train_rows, context.option("rows"), seed))
     codes = run.encode(rows)
     picks = picked(codes.mean.shape[1], context.option("picked"), members, seed)
-    made = decoded(run, of_picked(codes, picks, seed, sample=False))
+    made = decoded(run, of_picked(codes, picks, seed, sample=True))
     return _judged(made, oracle_of(context, arm, oracles))
 
 
