@@ -6,13 +6,13 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from forked import Forked
 
 from beable import files
 from beable.cli import run
@@ -188,9 +188,9 @@ CASES = [
     ("fit good.zarr -o new --config flat.toml", USAGE, "did you mean 'model'? known: "),
     ("evaluate run other.zarr", USAGE, "unknown variable 'pressure': known: heat"),
     # invalid numbers
-    ("simulate darcy --rows -3 -o new", USAGE, "rows must be a whole number of at least 1, not -3"),
+    ("simulate darcy --rows -3 -o new", USAGE, "rows must be a whole number of at least 1, not '-3'"),
     ("simulate darcy --rows 0 -o new", USAGE, "rows must be"),
-    ("simulate darcy --rows many -o new", USAGE, "--rows must be a whole number, not 'many'"),
+    ("simulate darcy --rows many -o new", USAGE, "--rows must be a whole number of at least 1, not 'many'"),
     (f"simulate darcy --rows 3 --seed -1 -o new {SMALL}", USAGE, "seed must be"),
     ("simulate darcy --rows 3 --grid 9 --workers 0 -o new", USAGE, "workers must be"),
     ("simulate darcy --rows 3 --modes -1 -o new", USAGE, "modes must be at least 1, not -1"),
@@ -203,7 +203,7 @@ CASES = [
     ("simulate darcy --rows 3 --correlation-length nan -o new", USAGE, "length must be a finite number"),
     ("simulate darcy --rows 3 --log-k-variance -1 -o new", USAGE, "variance must be greater than 0"),
     (f"simulate darcy --rows 3 --failure-limit -1 -o new {SMALL}", USAGE, "failure_limit must be a share"),
-    (f"simulate darcy --rows 3 --failure-limit nan -o new {SMALL}", USAGE, "failure_limit must be a share"),
+    (f"simulate darcy --rows 3 --failure-limit nan -o new {SMALL}", USAGE, "--failure-limit must be a finite number"),
     ("fit good.zarr -o new --latents -1", USAGE, "model.latents must be at least 1, not -1"),
     ("fit good.zarr -o new --members -3", USAGE, "training.members must be at least 1, not -3"),
     ("fit good.zarr -o new --steps 0", USAGE, "training.steps must be at least 1, not 0"),
@@ -233,7 +233,7 @@ CASES = [
     ("fit good.zarr", USAGE, "--output is missing: run folder to make"),
     ("fit good.zarr -o new --config nowhere.toml", USAGE, "no such file"),
     ("fit good.zarr -o new --config broken.toml", USAGE, "mend the file"),
-    ("simulate darcy --rows 3 --factors table --table nowhere.npy -o new", USAGE, "give a .npy or .csv file"),
+    ("simulate darcy --rows 3 --factors table --table nowhere.npy -o new", USAGE, "table nowhere.npy: no such file"),
     ("data info nowhere.zarr", USAGE, "no such folder"),
     ("evaluate nowhere good.zarr", USAGE, "no such folder"),
     ("fit letter -o new", CORRUPT, "a file, not a data set: import it first"),
@@ -395,32 +395,21 @@ def test_a_disk_that_refuses_costs_one_line_that_says_what_to_do(
     assert contents(place) == before
 
 
-PROGRAM = "import sys; from beable.cli import main; main()"
-# A checkpoint at every step, so that an interruption finds one.
-SAVING = f"import beable.training.run as r; r.train.__kwdefaults__['save_every'] = 0.0; {PROGRAM}"
-
-
-def begin(program, words, cwd, **more):
-    """A command line in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *words],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,
-    )
-
-
-def limited():
+def limited(words):
+    sys.dont_write_bytecode = True  # the interpreter would leave compiled files cut off at that size
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    return run(words)
+
+
+def saving(words):
+    """With a checkpoint at every step, so that an interruption finds one."""
+    train.__kwdefaults__["save_every"] = 0.0
+    return run(words)
 
 
 @pytest.mark.parametrize("line", [SIMULATE, FIT])
 def test_a_limit_on_the_size_of_files_costs_one_line(place, tmp_path, line):
-    # the interpreter would leave compiled files cut off at that size
-    words = line.replace("OUT", str(tmp_path / "out")).split()
-    process = begin(f"import sys; sys.dont_write_bytecode = True; {PROGRAM}", words, place, preexec_fn=limited)
+    process = Forked(limited, line.replace("OUT", str(tmp_path / "out")).split(), cwd=place)
     told, errors = process.communicate(timeout=60)
     assert process.returncode == OUTPUT
     assert "the file would exceed the allowed size: raise the limit" in complaint(errors)
@@ -440,10 +429,10 @@ def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line
 
 INTERRUPTED_LINES = {
     "fit good.zarr -o OUT --steps 150 --members 2 --latents 1 --start pca": (
-        SAVING,
+        saving,
         "checkpoints/step-*/manifest.json",
     ),
-    f"simulate darcy --rows 1000 {SMALL} -o OUT": (PROGRAM, "done/0.json"),
+    f"simulate darcy --rows 1000 {SMALL} -o OUT": (run, "done/0.json"),
 }
 
 
@@ -452,7 +441,7 @@ def test_ctrl_c_costs_one_line_and_the_same_command_ends_with_the_same_bits(plac
     program, sign = INTERRUPTED_LINES[line]
     out, whole = tmp_path / "out", tmp_path / "whole"
     words = line.replace("OUT", str(out)).split()
-    process = begin(program, words, place)
+    process = Forked(program, words, cwd=place)
     while process.poll() is None and not list(out.glob(sign)):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from beable.commands.answers import many
 from beable.console.numbers import number, typed
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import facts, table, tell
@@ -35,18 +35,18 @@ def design(
     output: Output,
     target: Ranges = [],  # noqa: B006
     match: Annotated[str | None, Parameter(metavar="FIELD")] = None,
-    tolerance: float = 0.01,
-    designs: int = 8,
-    calls: int = 200,
+    tolerance: Number = 0.01,
+    designs: Count = 8,
+    calls: Count = 200,
     within: Ranges = [],  # noqa: B006
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     data: Path | None = None,
     run: Path | None = None,
-    diversity: float = 0.05,
+    diversity: Number = 0.05,
     confirm: bool = False,
-    seed: int = 0,
-    workers: int | None = None,
+    seed: Index = 0,
+    workers: Workers = None,
     dask: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
     json: bool = False,
 ) -> None:
@@ -105,7 +105,7 @@ def design(
         found = find_designs(
             model,
             aim,
-            constraints=dict(map(_constraint, within)),
+            constraints=_constraints(within),
             designs=designs,
             calls=calls,
             known=None if store is None else _known(store, names, aim),
@@ -149,6 +149,13 @@ def _pair(option: str, word: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _constraints(words: list[str]) -> dict[str, float | tuple[float, float]]:
+    pairs = list(map(_constraint, words))
+    if len(dict(pairs)) < len(pairs):
+        raise UsageError(f"--within {' '.join(words)}: a name stands there twice: give each once")
+    return dict(pairs)
+
+
 def _constraint(word: str) -> tuple[str, float | tuple[float, float]]:
     name, value = _pair("--within", word)
     return name, _numbers("--within", word, value, (-math.inf, math.inf))
@@ -168,7 +175,7 @@ def _numbers(
     return ends[0] if len(ends) == 1 else (ends[0], ends[1])
 
 
-def _target(simulator: "Simulator", targets: list[str], match: str | None, tolerance: float) -> "Target":
+def _target(simulator: "Simulator", targets: list[str], match: str | None, tolerance: Number) -> "Target":
     """What is asked for, all of it at once."""
     from beable.design.outcomes import Outcome, Target
 
@@ -182,7 +189,7 @@ def _target(simulator: "Simulator", targets: list[str], match: str | None, toler
     return Target.all_of(found)
 
 
-def _asked(simulator: "Simulator", word: str, tolerance: float) -> "Target":
+def _asked(simulator: "Simulator", word: str, tolerance: Number) -> "Target":
     from beable.design.outcomes import Outcome, Target
 
     name, value = _pair("--target", word)
@@ -191,14 +198,9 @@ def _asked(simulator: "Simulator", word: str, tolerance: float) -> "Target":
 
 
 def _field(path: Path) -> Any:
-    import numpy as np
+    from beable.inputs import npy
 
-    try:
-        return np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise UsageError(f"match {path}: {error.strerror or error}: give a .npy file") from None
-    except (ValueError, EOFError):
-        raise DataError(f"match {path}: not an array in NumPy's format: give a .npy file") from None
+    return npy(path, "--match")
 
 
 def _known(store: "Store", names: list[str], target: "Target") -> Any:
