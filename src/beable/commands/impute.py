@@ -120,7 +120,7 @@ def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.files import atomic_write
 
     columns: dict[str, list[str]] = {}
-    classes = {v.name: v.classes for v in (*store.variables, *store.factors)}
+    classes = {v.name: v.classes for v in store.variables} | {f.name: f.classes for f in store.factors}
     for name, values in _all(store, found).items():
         deviation = found.deviation.get(name)
         for i, column in enumerate(values.reshape(store.rows, -1).T):

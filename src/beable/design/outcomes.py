@@ -218,7 +218,7 @@ class Target:
     def holds(self, numbers: Floats) -> NDArray[np.bool_]:
         """Whether the numbers of each row lie within, (rows,); those that are not numbers do not."""
         if self.others:
-            return np.all([t.holds(own) for t, own in zip(self.each, numbers.T, strict=True)], axis=0)
+            return np.asarray(np.all([t.holds(own) for t, own in zip(self.each, numbers.T, strict=True)], axis=0))
         return (numbers >= self.low) & (numbers <= self.high)
 
     def distance(self, numbers: Floats) -> Floats:
@@ -228,7 +228,7 @@ class Target:
         """
         if self.others:
             pairs = zip(self.each, numbers.T, strict=True)
-            return np.max([2 * t.distance(own) / (t.high - t.low) for t, own in pairs], axis=0)
+            return np.asarray(np.max([2 * t.distance(own) / (t.high - t.low) for t, own in pairs], axis=0))
         centre = 0.0 if self.outcome.reference is not None else self.middle
         distance: Floats = np.abs(numbers - centre)
         return distance

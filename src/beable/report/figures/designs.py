@@ -137,7 +137,8 @@ def design_tradeoff(curves: Mapping[str, tuple[FloatArray, FloatArray, Sequence[
     ['0', '1']
     """
     figure, panels = panel_grid(1, 1, 3.3, 5.4)
-    axes, handles = panels[0, 0], {}
+    axes = panels[0, 0]
+    handles: dict[str, Any] = {}
     for place, (name, (got, share, said)) in enumerate(curves.items()):
         x, y = finite(f"what was got by {name}", got, 1), finite(f"shares of {name}", share, 1)
         (line,) = axes.plot(x, y, marker="o", markersize=4, linewidth=1.2, **line_style(place))

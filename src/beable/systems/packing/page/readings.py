@@ -1,6 +1,7 @@
 """Readings of what a source leaves open: of its score at β = 0, and of its loss."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def _against_spread(a: AtZero, n: findings.Numbers) -> Figure:
         name: {
             model: (
                 _of_model(a, model, lambda arm: arm.deviations),
-                _of_model(a, model, lambda arm, i=i: arm.scores[i]),
+                _of_model(a, model, partial(_score, i)),
             )
             for model in a.models
         }
@@ -58,6 +59,14 @@ def _against_spread(a: AtZero, n: findings.Numbers) -> Figure:
 def _of_model(a: AtZero, model: str, numbers: Callable[[ZeroArm], Any]) -> Any:
     """Numbers of all members of one reading of the model."""
     return np.concatenate([numbers(arm) for arm in a.arms.values() if arm.model == model])
+
+
+def _score(place: int, arm: ZeroArm) -> Any:
+    return arm.scores[place]
+
+
+def _at_rate(rate: float, arm: ZeroArm) -> Any:
+    return arm.deviations[arm.rates == rate]
 
 
 def _scores(n: findings.Numbers) -> Table:
@@ -100,7 +109,7 @@ def _models(a: AtZero) -> Table:
         for rate in a.rates:
             medians = a.medians(model, rate)
             fits = [name for m, r, name in a.fits if (m, r) == (model, rate)]
-            spread = _of_model(a, model, lambda arm, rate=rate: arm.deviations[arm.rates == rate]).tolist()
+            spread = _of_model(a, model, partial(_at_rate, rate)).tolist()
             rows.append(
                 [
                     unbroken(model),

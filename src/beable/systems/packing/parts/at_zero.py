@@ -150,7 +150,7 @@ class AtZero:
         for model in self.models:
             for rate in self.rates:
                 by_table = np.array([*self.medians(model, rate).values()])
-                within = ((by_table >= REPORTED[0]) & (by_table <= REPORTED[1])).all(0)
+                within = np.asarray(((by_table >= REPORTED[0]) & (by_table <= REPORTED[1])).all(0))
                 found += [(model, rate, name) for name, fits in zip(self.names, within, strict=True) if fits]
         return found
 

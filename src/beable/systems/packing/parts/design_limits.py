@@ -86,7 +86,7 @@ class Limits:
     def as_json(self) -> dict[str, Any]:
         """Every number."""
         kept = {name: getattr(self, name) for name in ("target", "calls", "seeds", "diversity", "prices", "costs")}
-        return plain(kept | {"both": self.both._asdict()})
+        return dict(plain(kept | {"both": self.both._asdict()}))
 
     @property
     def claims(self) -> list[Claim]:
@@ -107,6 +107,7 @@ def design_limits(context: Context) -> Limits:
     simulator = Packing(**context.study.data.settings | {"min_coarse_spheres": get("min_coarse_spheres")})
     middle, tolerance, prices = get("target"), get("tolerance"), tuple(map(float, get("prices")))
     aim = Target.around(Outcome.of(simulator, "packing_fraction"), middle, tolerance)
+    low, high = map(float, get("within"))
     with calling(simulator, 1) as make:
         search = _Search(simulator, get("calls"), make)
         diverse = [
@@ -118,7 +119,7 @@ def design_limits(context: Context) -> Limits:
             _searched(float(c), [search.designs(aim, 0, None, apart | {_cost(prices): (-np.inf, float(c))})], prices)
             for c in get("limits")
         ]
-        both = _both(search, aim, Target(Outcome.of(simulator, get("second")), *map(float, get("within"))))
+        both = _both(search, aim, Target(Outcome.of(simulator, get("second")), low, high))
     return Limits((middle, tolerance), get("calls"), get("seeds"), diverse, prices, costs, both)
 
 
