@@ -290,10 +290,10 @@ class Table(Representation):
         composition: str = "",
         simplex: Literal["ilr", "closed", "rescale", "none"] = "ilr",
         bounded: str = "",
+        classes: str = "",
         constant: Literal["refuse", "keep"] = "refuse",
         smallest: float = 1e-4,
         groups: Literal["column", "variable", "all"] = "column",
-        classes: str = "",
     ) -> None:
         _check_choice("scaling", scaling, SCALINGS)
         _check_choice("simplex", simplex, SIMPLICES)
