@@ -93,14 +93,14 @@ def _energies(a: Equilibrium) -> Figure:
 
 def _falls(a: Equilibrium) -> Figure:
     off = ", ".join(f"{number(a.still_off(g))} ε at γ = {g:g}" for g in a.gravities)
-    chains = len(next(iter(next(iter(a.falls.values())).values())))
     return Figure(
         relaxations(
             {gravity(g): a.falls[g] for g in a.gravities},
             np.array(TIMES, dtype=float),
             equilibrium={gravity(g): a.energies[g] for g in a.gravities},
         ),
-        f"Energy of {chains} chains from random positions: median and middle half; the band is that of the long runs. "
+        f"Energy of {a.as_json()['followed']} chains from random positions: median and middle half; the band is that "
+        "of the long runs. "
         f"{GROUP} takes small steps and stops after 2,500 sweeps; tuned moves are longer and go anywhere too.",
         f"Energy against sweeps; after 2,500 sweeps of small steps its mean is off by {off}.",
     )
@@ -151,8 +151,8 @@ def matrices(a: Matrices) -> Evidence:
 def latent(a: Latent) -> Evidence:
     """Accuracies between chance and what is possible; maps of all arms."""
     n = a.as_json()
-    folds = [Fold("Numbers of the latents", [], [models.latent_table(a)])]
-    return Evidence(findings.latents(n), [_accuracies(a), _maps(a)], folds)
+    folds = [Fold("Maps and numbers of the latents", [], [_maps(a), models.latent_table(a)])]
+    return Evidence(findings.latents(n), [_accuracies(a)], folds)
 
 
 def _accuracies(a: Latent) -> Figure:
@@ -309,13 +309,16 @@ def anomaly(a: Anomaly) -> Evidence:
     n = a.as_json()
     folds = [
         Fold("What odd configurations look like, and where their latents lie", [], [_kinds(a), _odd_maps(a)]),
-        Fold("Error curves, and errors beside those of the source", [], [_roc(a), models.errors_table(a)]),
+        Fold(
+            "Error curves, and errors beside those of the source",
+            [],
+            [models.errors_table(a), _roc(a), models.scores_table(a)],
+        ),
         Fold("Every score with its interval", [], [models.intervals_table(a, arm) for arm in a.tables]),
         Fold("How far particles must be moved, and which one it was", [findings.attributed(n)], _moved(a)),
         Fold("Hidden blocks of distances", [], [_inpainted(a), models.hidden_table(a)]),
     ]
-    items: list[Item] = [_errors(a), models.worth_table(a), models.scores_table(a)]
-    return Evidence(findings.anomaly(n), items, folds)
+    return Evidence(findings.anomaly(n), [_errors(a), models.worth_table(a)], folds)
 
 
 def _errors(a: Anomaly) -> Figure:

@@ -63,6 +63,8 @@ class Equilibrium:
             "ours": _verdict(self.ours),
             "source_protocol": _verdict(self.theirs),
             "largest_gap": plain(self.largest_gap),
+            "times": list(TIMES),
+            "followed": len(next(iter(next(iter(self.falls.values())).values()))),
             "falls": plain({str(g): {name: u.mean(axis=0) for name, u in by.items()} for g, by in self.falls.items()}),
             "still_off": plain({str(g): self.still_off(g) for g in self.gravities}),
         }

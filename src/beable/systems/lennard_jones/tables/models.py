@@ -319,8 +319,7 @@ def conditional_table(a: Conditional) -> Table:
     levels = a.levels
     rows = by_columns(
         [
-            [f"{level.gravity:g}" for level in levels],
-            ["yes" if level.trained else "between" if level.between else "beyond" for level in levels],
+            [f"{level.gravity:g}{'' if level.trained else ', new'}" for level in levels],
             percents(level.apart for level in levels),
             percents(level.inside for level in levels),
             [f"{own:.2f} ({there:.2f})" for own, there in (level.height for level in levels)],
@@ -333,8 +332,8 @@ def conditional_table(a: Conditional) -> Table:
         f"Samples of the prior at each γ, {over(trainings)}, and in brackets equilibrium there; no overlap: {OVERLAP}. "
         "Energy: mean after 10 sweeps less that of equilibrium, in ε, with its standard error."
     )
-    columns = ["γ", "trained on", "no overlap (%)", "in box (%)", "mean height (σ)", "contacts", "energy off"]
-    return Table(caption, columns, rows, "rlrrrrr")
+    columns = ["γ", "no overlap (%)", "in box (%)", "mean height (σ)", "contacts", "energy off"]
+    return Table(caption, columns, rows, "lrrrrr")
 
 
 # Anomalies
