@@ -1,5 +1,7 @@
 """What the fluid's page says of made-up results: the words follow the outcome, the numbers are those of the results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up import numbers_in, numbers_of, value_of
@@ -9,15 +11,20 @@ from beable.report.page import Figure, Table, plain
 from beable.systems.lennard_jones import findings, page
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
 from beable.systems.lennard_jones.generation import Estimate, Generation, Look, Relaxed
+from beable.systems.lennard_jones.gravity_map import Accuracy
 from beable.systems.lennard_jones.latent_moves import Pace
+from beable.systems.lennard_jones.parts import matrices
+from beable.systems.lennard_jones.parts.conditional import Conditional, Level
 from beable.systems.lennard_jones.parts.exact import Exact, Walk
 from beable.systems.lennard_jones.parts.generation import Drawn, Generated
+from beable.systems.lennard_jones.parts.patterns import Patterns
 from beable.systems.lennard_jones.parts.representations import Line, Representations
 from beable.systems.lennard_jones.parts.size_beta import SizeBeta
 
 #: of the code: core of a particle, weight of the rate in the source, least change that is called one, nats of a latent
-#: that is active, largest Jensen-Shannon distance, level of intervals, error of a distance in the source
-CONSTANTS = (0.8, 0.00035, 0.02, 0.05, 0.833, 0.95, 0.295)
+#: that is active, largest Jensen-Shannon distance, level of intervals, error of a distance in the source,
+#: its latents, its epochs and what a probe of the matrices gets, its rows
+CONSTANTS = (0.8, 0.00035, 0.02, 0.05, 0.833, 0.95, 0.295, 40.0, 100.0, 32000.0)
 
 
 def keys_of(tree):
@@ -274,7 +281,36 @@ def generated(apart=0.98, inside=0.95, off=0.2, members=2):
     return Generated({"told, prior": drawn, "plain, prior": drawn}, aggregate, pairs, heights, shown, 10.0)
 
 
+def models(error=0.21):
+    told = Accuracy(0.66, 0.64, 0.68, 2000)
+    best = matrices.Line(
+        "full network", "assignment", "pca", "nats", (3_627_730, 1_895_151), 76_800, 812.0, error, 0.22, 0.05, 0.04,
+        0.27, 95.2, 40, told,
+    )  # fmt: skip
+    other = best._replace(label="as stated", order="origin", start="random", error=1.31, linear=0.87, parameters=(9, 8))
+    probes = {order: {"logistic": told} for order in ("assignment", "origin")}
+    return matrices.Matrices({"best": best, "deck": other}, probes, 0.825, "best")
+
+
+def directions(apart=0.02, cosine=0.12, off=0.31):
+    square = np.random.default_rng(0).uniform(0, 9, (5, 6, 6))
+    return Patterns(
+        "full network", 40, square[0] * off, square[0], 2.4, square, square[:, 0, 1], np.full(5, 0.05), cosine, square,
+        square[:4], apart, (0.31, 0.12),
+    )  # fmt: skip
+
+
+def other_gravities(off=0.2):
+    made = generated(off=off, members=2).drawn["told, prior"].judged[0.4]
+    known = {0.25: False, 0.4: True, 2.0: False}
+    found = [Level(g, trained, g < 1, made) for g, trained in known.items()]
+    return Conditional(found, np.random.default_rng(0).uniform(0, 10, (3, 8, 2)), 10.0)
+
+
 MADE = {
+    "matrices": (page.matrices, models()),
+    "patterns": (page.patterns, directions()),
+    "other gravities": (page.conditional, other_gravities()),
     "exact": (page.exact, exact()),
     "exact, too short": (page.exact, exact(reliable=False)),
     "sizes": (page.size_beta, size_beta()),
@@ -299,6 +335,28 @@ def test_evidence_is_a_figure_and_a_small_table_and_every_number_of_its_prose_is
     folded = [text for fold in found.folds for text in fold.text]
     for text in (found.answer, found.short, *alts, *folded, *(item.caption for item in items)):
         assert foreign(plain(text), numbers) == []
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(0.21, "differs"), (1.5, "reproduced")])
+def test_order_and_size_of_the_network_are_claims_with_verdicts(error, verdict):
+    size, order = models(error).claims
+    assert (size.verdict, size.ours) == ("reproduced", "3,627,730 + 1,895,151")
+    assert order.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdicts"),
+    [(directions(), ["reproduced"] * 3), (directions(0.9, 0.8, 5.0), ["differs"] * 3)],
+)
+def test_what_latents_decode_to_is_claims_with_verdicts(answer, verdicts):
+    changed = replace(answer, origin=answer.mean) if verdicts[0] == "reproduced" else answer
+    assert [claim.verdict for claim in changed.claims] == verdicts
+
+
+@pytest.mark.parametrize(("off", "near"), [(0.2, 1), (40.0, 0)])
+def test_samples_at_other_gravities_count_where_they_are_near(off, near):
+    counts = other_gravities(off).as_json()["near"]
+    assert counts == {"between": {"count": near, "levels": 1}, "beyond": {"count": near, "levels": 1}}
 
 
 @pytest.mark.parametrize(

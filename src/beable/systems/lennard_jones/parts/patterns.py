@@ -64,7 +64,8 @@ class Patterns:
     def as_json(self) -> dict[str, Any]:
         """Every number but the matrices."""
         bare = fields(self, "origin", "mean", "changes", "walk", "samples", "third")
-        return plain(bare | {"origin_off": self.origin_off, "third": list(self.third), "leading": LEADING})
+        about = {"third": list(self.third), "leading": LEADING, "steps": list(WALK)}
+        return plain(bare | {"origin_off": self.origin_off} | about)
 
     @property
     def origin_off(self) -> float:
