@@ -278,7 +278,7 @@ def generated(apart=0.98, inside=0.95, off=0.2, members=2):
     shown, judged = (dict.fromkeys((0.1, 0.4), v) for v in (x, [Generation(look, known, relaxed)] * members))
     drawn = Drawn(judged, pairs, heights, shown)
     aggregate = type("Mixture", (), {"as_json": lambda self: {"components": 4, "gain": 0.87}})()
-    return Generated({"told, prior": drawn, "plain, prior": drawn}, aggregate, pairs, heights, shown, 10.0)
+    return Generated({"told, prior": drawn, "plain, prior": drawn}, aggregate, None, pairs, heights, shown, 10.0)
 
 
 def models(error=0.21):

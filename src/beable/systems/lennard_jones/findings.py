@@ -82,7 +82,7 @@ def way(name: str) -> str:
     'γ given, physical terms; latents from a mixture'
     """
     arm, _, latents = name.partition(", ")
-    return ARMS.get(arm, arm) + ("; latents from a mixture" if latents == "mixture" else "")
+    return ARMS.get(arm, arm) + (f"; latents from a {latents}" if latents in ("mixture", "flow") else "")
 
 
 def quantity(name: str) -> str:

@@ -50,7 +50,7 @@ PARTS = {
         generation,
         page.generation,
         roles={"main": "one", "others": "many"},
-        options={"samples": 1000, "reference": 8000, "mixture_rows": 8000},
+        options={"samples": 1000, "reference": 8000, "mixture_rows": 8000, "flow_steps": 600},
     ),
     "conditional": Part(
         conditional,
