@@ -126,7 +126,7 @@ def of_matrices(error=0.21, order="assignment"):
 
 def patterns():
     return {
-        "share": [0.1, 0.05],
+        "together": 0.15,
         "leading": 5,
         "origin_off": 0.31,
         "spread": 2.4,

@@ -363,11 +363,10 @@ def _signed(value: float) -> str:
 
 def patterns(n: Numbers) -> str:
     """What latents of matrices decode to at zero, along their leading directions, and at random along these."""
-    share = sum(n["share"])
     return (
         f"At z = 0 the model of distance matrices answers with the mean matrix, {n['origin_off']:.2f} σ off it in a "
         f"distance, where rows are {n['spread']:.2f} σ off. Its {n['leading']} leading directions have "
-        f"{percent(share)} of the variance of {n['latents']} latents and change distances in patterns of their own, no "
+        f"{percent(n['together'])} of the variance of {n['latents']} latents and change distances in patterns of their own, no "
         f"two with a cosine above {n['cosine']:.2f}; of samples along them {percent(n['apart'])} are free of overlap."
     )
 

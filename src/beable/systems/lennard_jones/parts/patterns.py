@@ -64,7 +64,7 @@ class Patterns:
     def as_json(self) -> dict[str, Any]:
         """Every number but the matrices."""
         bare = fields(self, "origin", "mean", "changes", "walk", "samples", "third")
-        about = {"third": list(self.third), "leading": LEADING, "steps": list(WALK)}
+        about = {"third": list(self.third), "leading": LEADING, "steps": list(WALK), "together": self.share.sum()}
         return plain(bare | {"origin_off": self.origin_off} | about)
 
     @property
