@@ -66,6 +66,7 @@ def _encoder(network: nn.Module, member: int, forward: FloatArray, bias: FloatAr
 def _decoder(network: nn.Module, member: int, back: FloatArray, offset: FloatArray) -> None:
     assert isinstance(network, ConvUp)
     *layers, last = network.layers
+    assert isinstance(last, Convolution)
     fields = last.outputs
     for layer in layers:
         _pass_on(layer, member, fields)
@@ -73,8 +74,9 @@ def _decoder(network: nn.Module, member: int, back: FloatArray, offset: FloatArr
     _out_of(network.tail.layers[0], member, back, offset, fields)
 
 
-def _pass_on(layer: Convolution, member: int, fields: int) -> None:
+def _pass_on(layer: nn.Module, member: int, fields: int) -> None:
     """The first channels hand on each field and its negative; from fields themselves they make both."""
+    assert isinstance(layer, Convolution)
     weight, bias = layer.weight[member], layer.bias[member]
     if len(weight) < 2 * fields:
         raise UsageError(
@@ -87,8 +89,9 @@ def _pass_on(layer: Convolution, member: int, fields: int) -> None:
         _middle(weight[i, i // 2 if first else i])[...] = -1.0 if first and i % 2 else 1.0
 
 
-def _gather(layer: Convolution, member: int, fields: int) -> None:
+def _gather(layer: nn.Module, member: int, fields: int) -> None:
     """Each field from its two channels, and little from all others."""
+    assert isinstance(layer, Convolution)
     weight, bias = layer.weight[member], layer.bias[member]
     weight.mul_(BEND)
     bias.zero_()
@@ -109,16 +112,18 @@ def _signed(path: FloatArray, fields: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(both.reshape(-1, *path.shape[1:]), np.float32))
 
 
-def _into(layer: Linear, member: int, forward: FloatArray, bias: FloatArray, fields: int) -> None:
+def _into(layer: nn.Module, member: int, forward: FloatArray, bias: FloatArray, fields: int) -> None:
     """The means of the latents from the channels that carry the fields."""
+    assert isinstance(layer, Linear)
     layer.weight[member].mul_(BEND)
     path = _signed(forward, fields)
     layer.weight[member, : len(path), : path.shape[1]] = path
     layer.bias[member, 0, : path.shape[1]] = torch.from_numpy(np.asarray(bias, np.float32))
 
 
-def _out_of(layer: Linear, member: int, back: FloatArray, offset: FloatArray, fields: int) -> None:
+def _out_of(layer: nn.Module, member: int, back: FloatArray, offset: FloatArray, fields: int) -> None:
     """The channels that carry the fields from the latents."""
+    assert isinstance(layer, Linear)
     path = _signed(back.T, fields).T
     layer.weight[member, :, : path.shape[1]] = 0
     layer.weight[member, : len(path), : path.shape[1]] = path

@@ -345,7 +345,7 @@ def _odd_maps(a: Anomaly) -> Figure:
 
 
 def _inpainted(a: Anomaly) -> Figure:
-    shown = {}
+    shown: dict[str, FloatArray] = {}
     for (first, length), mask in a.pictures.hidden.items():
         name = f"{first + 1}–{first + length}"
         shown[f"{name}: given"] = np.where(mask, 0.0, a.pictures.truth)
