@@ -152,7 +152,8 @@ def _mixture(codes: Floats, latents: int, seed: int) -> CodeScore:
         y = x - centre
         z = y @ kept.T
         rest: Floats = np.maximum(np.square(y).sum(axis=1) - np.square(z).sum(axis=1), 0.0)
-        return rest / (2 * variance) - np.asarray(fitted.score_samples(z), np.float64)
+        found: Floats = rest / (2 * variance) - np.asarray(fitted.score_samples(z), np.float64)
+        return found
 
     return loss
 

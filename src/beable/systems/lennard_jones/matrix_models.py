@@ -96,6 +96,6 @@ def entries(representation: DistanceMatrix, values: FloatArray) -> Floats:
     n, affine = representation.configurations.particles, representation.affine
     square = np.asarray(values, np.float64).reshape(len(values), n, n)
     i, j = np.triu_indices(n, 1)
-    found = square * affine.scale[0]
+    found: Floats = square * affine.scale[0]
     found[:, i, j], found[:, j, i] = affine.undo(square[:, i, j]), affine.undo(square[:, j, i])
     return found
