@@ -19,6 +19,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 from collections.abc import Iterator  # noqa: E402
 from concurrent.futures import Executor, Future  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
+from functools import lru_cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -62,6 +63,14 @@ def few_draws():
         yield
 
 
+@pytest.fixture(autouse=True)
+def formulas():
+    """Formulas of labels are parsed once a process: Matplotlib remembers fifty, which a page of figures drives out."""
+    parser = getattr(sys.modules.get("matplotlib.mathtext"), "MathTextParser", None)
+    if parser and parser._parse_cached.cache_parameters()["maxsize"]:
+        parser._parse_cached = lru_cache(None)(parser._parse_cached.__wrapped__)
+
+
 @pytest.fixture
 def blank(monkeypatch):
     """Pages with blank pictures: how figures are drawn is tested where they are."""
@@ -89,6 +98,7 @@ def pytest_collection_finish():
     """What was imported stays: the garbage collector, which would look through it again and again, leaves it out."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)  # figures and trainings make so many objects that it would begin every few milliseconds
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,13 +6,13 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from forked import Forked
 
 from beable import files
 from beable.cli import run
@@ -395,32 +395,21 @@ def test_a_disk_that_refuses_costs_one_line_that_says_what_to_do(
     assert contents(place) == before
 
 
-PROGRAM = "import sys; from beable.cli import main; main()"
-# A checkpoint at every step, so that an interruption finds one.
-SAVING = f"import beable.training.run as r; r.train.__kwdefaults__['save_every'] = 0.0; {PROGRAM}"
-
-
-def begin(program, words, cwd, **more):
-    """A command line in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *words],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,
-    )
-
-
-def limited():
+def limited(words):
+    sys.dont_write_bytecode = True  # the interpreter would leave compiled files cut off at that size
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    return run(words)
+
+
+def saving(words):
+    """With a checkpoint at every step, so that an interruption finds one."""
+    train.__kwdefaults__["save_every"] = 0.0
+    return run(words)
 
 
 @pytest.mark.parametrize("line", [SIMULATE, FIT])
 def test_a_limit_on_the_size_of_files_costs_one_line(place, tmp_path, line):
-    # the interpreter would leave compiled files cut off at that size
-    words = line.replace("OUT", str(tmp_path / "out")).split()
-    process = begin(f"import sys; sys.dont_write_bytecode = True; {PROGRAM}", words, place, preexec_fn=limited)
+    process = Forked(limited, line.replace("OUT", str(tmp_path / "out")).split(), cwd=place)
     told, errors = process.communicate(timeout=60)
     assert process.returncode == OUTPUT
     assert "the file would exceed the allowed size: raise the limit" in complaint(errors)
@@ -440,10 +429,10 @@ def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line
 
 INTERRUPTED_LINES = {
     "fit good.zarr -o OUT --steps 150 --members 2 --latents 1 --start pca": (
-        SAVING,
+        saving,
         "checkpoints/step-*/manifest.json",
     ),
-    f"simulate darcy --rows 1000 {SMALL} -o OUT": (PROGRAM, "done/0.json"),
+    f"simulate darcy --rows 1000 {SMALL} -o OUT": (run, "done/0.json"),
 }
 
 
@@ -452,7 +441,7 @@ def test_ctrl_c_costs_one_line_and_the_same_command_ends_with_the_same_bits(plac
     program, sign = INTERRUPTED_LINES[line]
     out, whole = tmp_path / "out", tmp_path / "whole"
     words = line.replace("OUT", str(out)).split()
-    process = begin(program, words, place)
+    process = Forked(program, words, cwd=place)
     while process.poll() is None and not list(out.glob(sign)):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

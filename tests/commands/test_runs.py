@@ -15,6 +15,7 @@ from beable.analysis.compare import Subject, compare, lowest
 from beable.commands.kinds import kind_at
 from beable.datasets.store import Store
 from beable.errors import UsageError
+from beable.report import export
 from beable.report.citations import beable_itself, citations, measures_in
 from beable.system import SYSTEMS
 from beable.training.place import store_of
@@ -129,12 +130,22 @@ def test_a_foreign_file_is_not_written_over(blank, beable, folder):
     assert beable("report", "run", "-o", "own.txt")[0] == USAGE
 
 
-def test_figures_and_tables_leave_the_page(beable, folder):
+def test_figures_and_tables_leave_the_page(beable, folder, monkeypatch):
+    """The first figure as it is drawn; the others, blank, are drawn where they are tested."""
+    draw, begun = export.saved, []
+
+    def first_alone(figure, kind):
+        begun.append(figure)
+        return draw(figure, kind) if figure is begun[0] else b"blank"
+
+    monkeypatch.setattr(export, "saved", first_alone)
     code, out, _ = beable("report", "run", "--figures", "drawn", "--format", "svg", "png", "--json")
     assert code == 0
     names = sorted(path.name for path in (folder / "drawn").iterdir())
     assert sorted(Path(file).name for file in json.loads(out)["figures"]) == names
-    assert {"figure-1.svg", "figure-1.png", "table-1.csv"} <= set(names)
+    assert {"figure-1.svg", "figure-1.png", "figure-2.svg", "table-1.csv"} <= set(names)
+    assert b"<svg" in (folder / "drawn" / "figure-1.svg").read_bytes()
+    assert (folder / "drawn" / "figure-1.png").read_bytes().startswith(b"\x89PNG")
     assert "known: pdf, png, svg" in beable("report", "run", "--figures", "drawn", "--format", "gif")[2]
 
 

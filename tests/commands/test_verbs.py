@@ -42,7 +42,7 @@ def test_evaluating_another_data_set_takes_all_its_rows(folder, capsys):
     assert answer(capsys, ["evaluate", folder / "run", folder / "other.zarr"])["rows"] == 30
 
 
-def test_the_report_of_a_run_is_one_page(folder, capsys, tmp_path):
+def test_the_report_of_a_run_is_one_page(folder, blank, capsys, tmp_path):
     page = folder / "report.html"
     answer(capsys, ["report", folder / "run", folder / "darcy.zarr", "-o", page, "--title", "Mine <b>"])
     html = page.read_text()

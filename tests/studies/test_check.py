@@ -1,6 +1,7 @@
 """What a study names is there before anything runs: systems, sources, parts, roles, options, data sets, paths."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -22,10 +23,15 @@ def test_everything_that_a_study_names_is_there(name):
         check(study.with_preset(preset))
 
 
+@cache
+def measures(system):
+    """What the studies of a system ask."""
+    return {part.measure for study in map(load, names()) if study.system == system for part in study.parts}
+
+
 @pytest.mark.parametrize(("system", "name", "part"), EVERY, ids=[name for _, name, _ in EVERY])
 def test_every_part_of_a_system_is_asked_by_a_study_and_its_answer_can_be_kept(system, name, part):
-    asked = [p for study in map(load, names()) if study.system == system for p in study.parts]
-    assert name in {p.measure for p in asked}
+    assert name in measures(system)
     check_type(part.answer)
 
 

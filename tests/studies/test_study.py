@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import cache
 
 import pytest
 
@@ -174,17 +175,26 @@ def test_every_study_parses_with_every_preset_and_arm(name):
     assert {"quick", "full"} <= set(study.presets)
 
 
+@cache
+def with_settings(name, preset):
+    """A study with a preset, and the settings of its arms."""
+    study = next(study for study in STUDIES.values() if study.name == name).with_preset(preset)
+    return study, {arm.name: study.settings(arm) for arm in study.arms}
+
+
 @pytest.mark.parametrize(("study", "part"), PARTS, ids=[part.name for _, part in PARTS])
-def test_a_part_is_a_study_of_its_own(study, part):
+def test_a_part_is_a_study_of_its_own(study, part, monkeypatch):
+    """Studies are parsed once for all their parts: above."""
+    monkeypatch.setattr("beable.studies.study.parse", lambda texts, name: STUDIES[name])
     alone = load(part.name)
     assert alone == study.part(part.name)
     assert (alone.name, alone.title, alone.parts) == (part.name, part.title, (part,))
     assert [arm.name for arm in alone.arms] == [arm.name for arm in study.arms if arm.name in part.arm_names]
     for preset in study.presets:
-        chosen, whole = alone.with_preset(preset), study.with_preset(preset)
+        chosen, (whole, settings) = alone.with_preset(preset), with_settings(study.name, preset)
         assert chosen.parts == tuple(p for p in whole.parts if p.name == part.name)
         assert [chosen.settings(arm) for arm in chosen.arms] == [
-            whole.settings(arm) for arm in whole.arms if arm.name in part.arm_names
+            settings[arm.name] for arm in whole.arms if arm.name in part.arm_names
         ]
 
 

@@ -115,7 +115,7 @@ def killed(store, tmp_path_factory, request):
     """A folder of trainings with one and with two threads, whole and in pieces, and how they went."""
     folder = tmp_path_factory.mktemp("killed")
     program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(folder)]
-    kills = {"some": (4, 2), "many": (10, 4)}[request.param]
+    kills = {"some": (2, 1), "many": (10, 4)}[request.param]
     jobs = [f"pieces:1:{kills[0]}", "whole:2:0", f"pieces:2:{kills[1]}"]
     done = subprocess.run([*program, *jobs], env=PATIENT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr

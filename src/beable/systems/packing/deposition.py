@@ -223,12 +223,13 @@ def _among(name: int, names: Any, count: int) -> bool:
 def _next(normals: Any, count: int, angle: float, velocity: Any) -> tuple[int, int, int]:
     """What the contacts allow: kind of motion and its active contacts; the unit velocity is written."""
     velocity[0], velocity[1], velocity[2] = 0.0, 0.0, -1.0
-    if _allowed(normals, count, velocity, -1, -1):
+    nobody: Any = np.int64(-1)  # for a number that is written out, Numba would compile once more
+    if _allowed(normals, count, velocity, nobody, nobody):
         return FALL, -1, -1
     for i in range(count):
         if normals[i, 2] > 0:
             _down_one(normals[i], angle, velocity)
-            if _allowed(normals, count, velocity, i, -1):
+            if _allowed(normals, count, velocity, i, nobody):
                 return ROLL, i, -1
     for i in range(count):
         for j in range(i + 1, count):
@@ -451,8 +452,10 @@ def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> An
     touching, normals, velocity = np.empty((CONTACTS, 4)), np.empty((CONTACTS, 3)), np.empty(3)
     names, slack = np.empty(CONTACTS, np.int64), NOTHING if guard else UNGUARDED
     c, work, summit, overlap = np.empty(3), np.empty((4, 3)), 0.0, -1.0
+    nothing: Any = np.int64(0)  # for numbers that are written out, Numba would compile once more
+    nobody: Any = np.int64(-1)
     for sphere in range(len(radii)):
-        r, contacts, motion, i, j, done = radii[sphere], 0, FALL, -1, -1, 0
+        r, contacts, motion, i, j, done = radii[sphere], nothing, FALL, nobody, nobody, 0
         c[0], c[1], c[2] = draws[sphere, 0], draws[sphere, 1], summit + 1.5 * r
         while motion != REST and done < limit:
             done += 1
