@@ -109,7 +109,11 @@ class TrainingSettings(SettingsModel):
 
     @property
     def record_every(self) -> int:
-        """Steps between two records of the history."""
+        """Steps between two records of the history.
+
+        >>> TrainingSettings(steps=1000).record_every, TrainingSettings(steps=1000, records=4).record_every
+        (20, 250)
+        """
         return max(1, self.steps // self.records)
 
 
