@@ -141,7 +141,7 @@ def patterns(context: Context) -> Patterns:
 
 def _decoded(run: Run, z: FloatArray) -> FloatArray:
     """Matrices of latents (rows, latents) by the first member."""
-    every = np.broadcast_to(z.astype(np.float32), (run.members, *z.shape))
+    every = np.repeat(z[None].astype(np.float32), run.members, axis=0)
     return matrices_of(run).matrices(run.locations(every)[0])
 
 
