@@ -176,7 +176,8 @@ def matrices(n: Numbers) -> str:
         return said
     return (
         f"{said} In the order of the source the best of {many(len(others), 'training')} errs by "
-        f"{nearest['error']:.2f} σ, principal components by {nearest['linear']:.2f} σ. {_told(n, best, nearest)}"
+        f"{nearest['error']:.2f} σ, principal components by {nearest['linear']:.2f} σ; distances vary by "
+        f"{nearest['spread']:.2f} σ there and by {best['spread']:.2f} σ here. {_told(n, best, nearest)}"
     )
 
 
@@ -366,8 +367,8 @@ def patterns(n: Numbers) -> str:
     return (
         f"At z = 0 the model of distance matrices answers with the mean matrix, {n['origin_off']:.2f} σ off it in a "
         f"distance, where rows are {n['spread']:.2f} σ off. Its {n['leading']} leading directions have "
-        f"{percent(n['together'])} of the variance of {n['latents']} latents and change distances in patterns of their own, no "
-        f"two with a cosine above {n['cosine']:.2f}; of samples along them {percent(n['apart'])} are free of overlap."
+        f"{percent(n['together'])} of the variance of {n['latents']} latents and change distances in patterns of their own, "
+        f"no two with a cosine above {n['cosine']:.2f}; of samples along them {percent(n['apart'])} are free of overlap."
     )
 
 

@@ -41,6 +41,7 @@ class Line(NamedTuple):
         entry_error: of an entry before the two of a pair are averaged.
         asymmetry: root-mean-square difference of the two.
         diagonal: root-mean-square entry of the diagonal.
+        spread: of a distance, the error of the mean matrix of training rows in this order.
         linear: error that as many principal components of the same matrices leave.
         rate: nats a row.
         active: latents with more than 0.05 nats.
@@ -58,6 +59,7 @@ class Line(NamedTuple):
     entry_error: float
     asymmetry: float
     diagonal: float
+    spread: float
     linear: float
     rate: float
     active: int
@@ -115,7 +117,8 @@ class Matrices:
         evidence = (
             f"sorted from a corner the best of {len(others)} trainings here errs by {nearest.error:.2f} σ and "
             f"{COMPONENTS} principal components by {nearest.linear:.2f} σ; in the order “{best.order}” "
-            f"principal components err by {best.linear:.2f} σ"
+            f"principal components err by {best.linear:.2f} σ; distances vary by {nearest.spread:.2f} σ and "
+            f"{best.spread:.2f} σ in the two orders"
         )
         words = "matrices sorted by the distance from a corner are what a network learns from"
         ours = f"{best.error:.2f} σ in the order “{best.order}”"
@@ -158,7 +161,7 @@ def _line(context: Context, run: Run, label: str) -> Line:
         found.entry_error,
         found.asymmetry,
         found.diagonal,
-        _linear_error(run, known, rows, settings.model.latents),
+        *_linear_errors(run, known, rows, settings.model.latents),
         float(rate.sum()),
         int((rate > ACTIVE).sum()),
         probe(codes, rows["gravity"]),
@@ -178,13 +181,16 @@ def _pairs(order: Order, positions: FloatArray) -> FloatArray:
     return distances_of(ordered)[:, i, j]
 
 
-def _linear_error(run: Run, known: dict[str, FloatArray], rows: dict[str, FloatArray], latents: int) -> float:
-    """Root-mean-square error of a distance that principal components leave."""
+def _linear_errors(
+    run: Run, known: dict[str, FloatArray], rows: dict[str, FloatArray], latents: int
+) -> tuple[float, float]:
+    """Root-mean-square errors of a distance that the mean matrix and principal components leave."""
     order = matrices_of(run).order
     a, b = (_pairs(order, x["positions"]) for x in (known, rows))
     off = b - a.mean(axis=0)
     kept = _directions(a, latents)
-    return float(np.sqrt(np.square(off - off @ kept @ kept.T).mean()))
+    mean, left = (float(np.sqrt(np.square(x).mean())) for x in (off, off - off @ kept @ kept.T))
+    return mean, left
 
 
 def _directions(rows: FloatArray, count: int) -> FloatArray:

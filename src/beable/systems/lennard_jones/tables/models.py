@@ -132,12 +132,13 @@ def matrices_table(a: Matrices) -> Table:
         "parameters (10⁶)",
         "rows seen",
         "error",
-        "error, linear",
+        "linear",
+        "mean",
         "rate (nats)",
         "active",
         "γ told (%)",
     ]
-    return Table(caption, columns, rows, "lrrrrrrr")
+    return Table(caption, columns, rows, "lrrrrrrrr")
 
 
 def entries_table(a: Matrices) -> Table:
