@@ -367,8 +367,9 @@ def patterns(n: Numbers) -> str:
     return (
         f"At z = 0 the model of distance matrices answers with the mean matrix, {n['origin_off']:.2f} σ off it in a "
         f"distance, where rows are {n['spread']:.2f} σ off. Its {n['leading']} leading directions have "
-        f"{percent(n['together'])} of the variance of {n['latents']} latents and change distances in patterns of their own, "
-        f"no two with a cosine above {n['cosine']:.2f}; of samples along them {percent(n['apart'])} are free of overlap."
+        f"{percent(n['together'])} of the variance of {n['latents']} latents and change distances in patterns of their "
+        f"own, no two with a cosine above {n['cosine']:.2f}; of samples along them {percent(n['apart'])} are free of "
+        "overlap."
     )
 
 
