@@ -23,7 +23,7 @@ from beable.systems.lennard_jones.simulator import LennardJones
 
 FloatArray = NDArray[np.floating]
 #: sweeps from random positions at which energies are looked at; the source stops at 2,500
-TIMES = (1, 3, 10, 30, 100, 300, 1000, 2500, 5000, 10000)
+TIMES = (1, 3, 10, 30, 100, 300, 1000, 2500, 10000)
 #: step in σ and share of moves to anywhere, of the source and of tuned moves
 MOVES = {"small steps": (0.2, 0.0), "tuned": (0.7, 0.3)}
 EDGES = np.linspace(0.0, 5.0, 101)
