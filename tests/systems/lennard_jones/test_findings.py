@@ -117,9 +117,9 @@ def anomalies(unseen=0.176, soft=0.51, energy=3, model=0.9, physics=0.95):
     return {"main": "detail", "arms": {"detail": {"auc": kinds}}, "energy_better": energy, "worth": worth}
 
 
-def of_matrices(error=0.21, order="assignment"):
+def of_matrices(error=0.21, order="assignment", linear=0.27):
     other = {"order": "origin", "error": 0.9, "linear": 0.87, "spread": 1.36, "gravity": {"score": 0.66}}
-    best = {"order": order, "error": error, "linear": 0.27, "spread": 1.04, "gravity": {"score": 0.78}}
+    best = {"order": order, "error": error, "linear": linear, "spread": 1.04, "gravity": {"score": 0.78}}
     told = {"origin": 0.7, "assignment": 0.8}
     return {"arms": {"best": best, "other": other}, "best": "best", "told_best": told, "ceiling": 0.825}
 
@@ -188,9 +188,10 @@ OUTCOMES = [
     (findings.reconstruction, ways(), ["few come back: rows", "fewer steps", "most come back: 76.5"]),
     (findings.reconstruction, ways(0.8, 0.1), ["it depends on the model", "few come back: 10.0"]),
     (findings.reconstruction_short, ways(), ["0.0\u00a0% without overlap", "as LCP-B group 9"]),
-    (findings.matrices, of_matrices(), ["Yes: the network", "by 0.21 σ", "1 training errs by 0.90", "in 70.0", "80.0"]),
-    (findings.matrices, of_matrices(0.5), ["No: the network"]),
-    (findings.matrices, of_matrices(0.21, "origin"), ["Yes: the network"]),
+    (findings.matrices, of_matrices(), ["The order, first", "by 0.21 σ in a distance, less than", "by 0.90 σ", "80.0"]),
+    (findings.matrices, of_matrices(0.5), ["by 0.50 σ in a distance, more than there"]),
+    (findings.matrices, of_matrices(linear=0.8), ["Not the order: principal"]),
+    (findings.matrices, of_matrices(0.21, "origin"), ["Cannot be told: all models have one order. The network"]),
     (findings.patterns, patterns(), ["0.31 σ off", "15.0\u00a0% of the variance of 40", "above 0.12"]),
     (findings.conditional, levels(), ["at 3 of 3 between", "at 0 of 3 beyond", "γ = 2, by −3.1 ± 0.2"]),
     (findings.anomaly, anomalies(), ["Not every kind", "γ = 3 (0.176) lies below them", "(0.510) lies among"]),

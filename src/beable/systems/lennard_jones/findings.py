@@ -162,32 +162,35 @@ def _others(rest: Sequence[Numbers]) -> str:
 
 
 def matrices(n: Numbers) -> str:
-    """Whether the error of the source is reached, and what the order of the particles does to it."""
+    """What the order of the particles does to the error of a distance, and whether that of the source is reached."""
     arms = n["arms"]
     best = arms[n["best"]]
     others = [line for line in arms.values() if line["order"] != best["order"]]
     nearest = min(others, key=lambda line: line["error"], default=best)
-    head = "No" if best["error"] > SOURCE_ERROR else "Yes"
-    said = (
-        f"{head}: {NETWORK}, errs by {best['error']:.2f} σ in a distance (there {SOURCE_ERROR:g} σ), principal "
-        f"components of the same matrices by {best['linear']:.2f} σ."
-    )
+    reached = "more" if best["error"] > SOURCE_ERROR else "less"
+    own = f"errs by {best['error']:.2f} σ in a distance, {reached} than there ({SOURCE_ERROR:g} σ)"
     if nearest is best:
-        return said
+        return f"Cannot be told: all models have one order. {NETWORK[0].upper()}{NETWORK[1:]}, {own}."
+    head = "The order, first" if best["linear"] < FIRST * nearest["linear"] else "Not the order"
     return (
-        f"{said} In the order of the source the best of {many(len(others), 'training')} errs by "
-        f"{nearest['error']:.2f} σ, principal components by {nearest['linear']:.2f} σ; distances vary by "
-        f"{nearest['spread']:.2f} σ there and by {best['spread']:.2f} σ here. {_told(n, best, nearest)}"
+        f"{head}: principal components of matrices in the order of the source leave {nearest['linear']:.2f} σ, in the "
+        f"order “{best['order']}” {best['linear']:.2f} σ (distances vary by {nearest['spread']:.2f} σ and "
+        f"{best['spread']:.2f} σ). {NETWORK[0].upper()}{NETWORK[1:]}, {own}, and in the order of the source by "
+        f"{nearest['error']:.2f} σ at best of {many(len(others), 'training')}. {_told(n, best, nearest)}"
     )
+
+
+#: share of the error of principal components below which an order is called what matters
+FIRST = 0.75
 
 
 def _told(n: Numbers, best: Numbers, nearest: Numbers) -> str:
     """What matrices and latents say of γ."""
     told = n["told_best"]
     return (
-        f"γ is told from the matrices themselves in {percent(told[nearest['order']])} of the rows there and in "
-        f"{percent(told[best['order']])} here, from the latents in {percent(nearest['gravity']['score'])} and "
-        f"{percent(best['gravity']['score'])}; best possible with all heights known {percent(n['ceiling'])}."
+        f"γ is told from matrices themselves in {percent(told[nearest['order']])} and {percent(told[best['order']])} of "
+        f"the rows, from the latents in {percent(nearest['gravity']['score'])} and {percent(best['gravity']['score'])}; "
+        f"with all heights known in {percent(n['ceiling'])} at best."
     )
 
 

@@ -441,7 +441,7 @@ def patterns(a: Patterns) -> Evidence:
         f"with their share of the variance: {a.label}.",
         findings.patterns(n),
     )
-    steps = {f"{minus(f'{step:+g}')} sd": matrix for step, matrix in zip(WALK, a.walk, strict=True)}
+    steps = {f"{minus(f'{step:g}')} sd": matrix for step, matrix in zip(WALK, a.walk, strict=True)}
     middle = {"z = 0": a.origin, "mean of rows": a.mean}
     samples = {f"sample {i + 1}": matrix for i, matrix in enumerate(a.samples)}
     words = f"third eigenvalue over second {number(a.third[0])}, of decoded rows {number(a.third[1])}"

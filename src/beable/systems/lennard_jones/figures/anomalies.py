@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
@@ -75,9 +76,8 @@ def odd_maps(maps: Mapping[str, Mapping[str, FloatArray]], normal: str) -> Figur
     for axes, (model, by) in zip(panels[0], found.items(), strict=True):
         for name, z in by.items():
             colour = line_style(order[name])["color"] if name in order else GREY
-            handles[words(name)] = axes.scatter(
-                z[:, 0], z[:, 1], s=4, linewidths=0, alpha=0.6, color=colour, rasterized=True
-            )
+            axes.scatter(z[:, 0], z[:, 1], s=5, linewidths=0, alpha=0.6, color=colour, rasterized=True)
+            handles[words(name)] = Line2D([], [], linestyle="", marker="o", markersize=5, color=colour)
         axes.set_title(panel_title(model, len(found)))
         axes.set_xlabel("first component")
         axes.set_aspect("equal", adjustable="datalim")
