@@ -173,8 +173,8 @@ def matrices(n: Numbers) -> str:
         return f"Cannot be told: all models have one order. {NETWORK[0].upper()}{NETWORK[1:]}, {own}."
     head = "The order, first" if best["linear"] < FIRST * nearest["linear"] else "Not the order"
     return (
-        f"{head}: principal components of matrices in the order of the source leave {nearest['linear']:.2f} σ, in the "
-        f"order “{best['order']}” {best['linear']:.2f} σ (distances vary by {nearest['spread']:.2f} σ and "
+        f"{head}: principal components of matrices in the order of the source leave {nearest['linear']:.2f} σ, in "
+        f"the order “{best['order']}” {best['linear']:.2f} σ (distances vary by {nearest['spread']:.2f} σ and "
         f"{best['spread']:.2f} σ). {NETWORK[0].upper()}{NETWORK[1:]}, {own}, and in the order of the source by "
         f"{nearest['error']:.2f} σ at best of {many(len(others), 'training')}. {_told(n, best, nearest)}"
     )
@@ -186,11 +186,11 @@ FIRST = 0.75
 
 def _told(n: Numbers, best: Numbers, nearest: Numbers) -> str:
     """What matrices and latents say of γ."""
-    told = n["told_best"]
+    of_matrices = listed(percent(n["told_best"][line["order"]]) for line in (nearest, best))
+    of_latents = listed(percent(line["gravity"]["score"]) for line in (nearest, best))
     return (
-        f"γ is told from matrices themselves in {percent(told[nearest['order']])} and {percent(told[best['order']])} of "
-        f"the rows, from the latents in {percent(nearest['gravity']['score'])} and {percent(best['gravity']['score'])}; "
-        f"with all heights known in {percent(n['ceiling'])} at best."
+        f"γ is told from matrices themselves in {of_matrices} of the rows, from the latents in {of_latents}; with all "
+        f"heights known in {percent(n['ceiling'])} at best."
     )
 
 

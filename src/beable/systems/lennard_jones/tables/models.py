@@ -117,15 +117,16 @@ def matrices_table(a: Matrices) -> Table:
             [str(line.rows) for line in lines],
             column(line.error for line in lines),
             column(line.linear for line in lines),
+            column(line.spread for line in lines),
             column(line.rate for line in lines),
             [str(line.active) for line in lines],
             percents(line.gravity.score for line in lines),
         ]
     )
     caption = (
-        "Root-mean-square error of a distance on held-out rows in σ, of the first training and of 40 principal "
-        f"components of the same matrices; the source reports {SOURCE_ERROR:g} σ after 100 epochs of 32,000 rows. Rows "
-        "seen are counted as often as they came."
+        "Root-mean-square error of a distance on held-out rows in σ, of the first training, of 40 principal "
+        f"components of the same matrices and of their mean; the source reports {SOURCE_ERROR:g} σ after 100 epochs of "
+        "32,000 rows. Rows seen are counted as often as they came."
     )
     columns = [
         "model",
