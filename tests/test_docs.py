@@ -6,6 +6,7 @@ import signal
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from beable import cli
@@ -66,7 +67,8 @@ def test_the_commands_of_a_page_run(page, blank, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
     handler = signal.getsignal(signal.SIGTERM)
     if page == "docs/your-data.md":
-        exec(blocks(page)[0].replace("400", "48"), {})
+        for block in [blocks(page)[0], *(b for b in blocks(page) if "stations.csv" in b)]:
+            exec(block.replace("400", "48"), {"np": np})
         (tmp_path / "mine.toml").write_text(re.findall(r"```toml\n(# mine.*?)```", (ROOT / page).read_text(), re.S)[0])
     ran = 0
     for words in map(short, commands(page)):

@@ -27,6 +27,8 @@ FILES = {
 # From the ground to the roof; a module imports from floors below its own and from its own folder.
 FLOORS = (
     "errors",
+    "inputs",
+    "memory",
     "settings",
     "streams",
     "verdicts",
@@ -52,7 +54,7 @@ FLOORS = (
     "__main__",
 )
 SYSTEM = "beable.systems."
-INSIDE = {"systems.NAME", "console", "workers", "commands", "cli", "__main__"}
+INSIDE = {"systems.NAME", "console", "inputs", "workers", "commands", "cli", "__main__"}
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from beable.analysis.evaluation import Evaluation, evaluate
+    from beable.analysis.imputation import impute
     from beable.datasets.generate import generate
     from beable.datasets.store import Store
     from beable.design.search import find_designs
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _CONTENTS = {
     "beable.analysis.evaluation": ("Evaluation", "evaluate"),
+    "beable.analysis.imputation": ("impute",),
     "beable.design.search": ("find_designs",),
     "beable.datasets.generate": ("generate",),
     "beable.datasets.store": ("Store",),
@@ -62,6 +64,7 @@ _MODULES = (
     "design",
     "errors",
     "files",
+    "memory",
     "metrics",
     "report",
     "representations",
@@ -103,6 +106,7 @@ __all__ = [
     "evaluate",
     "find_designs",
     "generate",
+    "impute",
     "pack",
     "pair_energy",
     "run_study",

@@ -18,7 +18,9 @@ from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from beable import memory
 from beable.commands.completion import Shell, complete
+from beable.commands.failures import meant
 from beable.commands.mistakes import meaning
 from beable.commands.verbs import GROUPS, Verb, verbs
 from beable.console.output import printable
@@ -33,7 +35,9 @@ CODES = {
     3: "data that cannot be used",
     4: "a training diverged",
     5: "a file or folder that is damaged, or of another kind than the verb takes",
+    71: "too little memory, or too few processes or threads",
     73: "an output that exists or cannot be written",
+    74: "a file or device that cannot be read",
     75: "an output that another process is writing",
     HUNG_UP: "the terminal was closed",
     INTERRUPTED: "Ctrl-C",
@@ -70,7 +74,8 @@ def _codes() -> str:
             "Exit codes:",
             *lines,
             "",
-            "With --debug, an error shows where in the program it arose. In the docs: docs/command-line.md",
+            "With --debug, an error shows where in the program it arose; --max-memory 4GB allows so much memory,",
+            "whatever a file holds and whatever is free. In the docs: docs/command-line.md",
         ]
     )
 
@@ -185,12 +190,14 @@ def run(words: list[str]) -> int:
     """
     _prepare()
     debug = "--debug" in words
-    words = _present([word for word in words if word != "--debug"])
     try:
+        words, most = _without_memory([word for word in words if word != "--debug"])
+        words = _present(words)
         if _names_no_verb(words):
             show_help(words, error=True)
             return UsageError.exit_code
-        _call(words)
+        with memory.allowing(most):
+            _call(words)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -216,6 +223,22 @@ def _prepare() -> None:
 
 def _terminate(signum: int, frame: object) -> NoReturn:
     raise Terminated("ended on request: run the same command again to go on", signum)
+
+
+def _without_memory(words: list[str]) -> tuple[list[str], str | None]:
+    """The words without the memory that is allowed, an option of every verb, and that.
+
+    >>> _without_memory(["import", "a.npz", "--max-memory", "4GB"])
+    (['import', 'a.npz'], '4GB')
+    """
+    kept, most, left = [], None, iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
+        if name != memory.OPTION:
+            kept.append(word)
+        else:
+            most = value if equals else next(left, "")
+    return kept, most
 
 
 def _present(words: list[str]) -> list[str]:
@@ -244,10 +267,13 @@ def _message(error: BaseException) -> str:
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted: run the same command again to go on"
-    return f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)"
+    found = meant(error)
+    return found.words if found else f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)"
 
 
 def _exit_code(error: BaseException) -> int:
+    if not isinstance(error, BeableError | KeyboardInterrupt) and (found := meant(error)):
+        return found.exit_code
     return int(getattr(error, "exit_code", INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1))
 
 

@@ -32,14 +32,14 @@ from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as fields_of
 from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn, overload
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from beable.errors import BeableError, CorruptError, DataError, LockedError, OutputError, UsageError
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 MANIFEST, LOCK = "manifest.json", ".lock"
 #: what names the pages beside an artefact, which are no part of it, and their sums
@@ -84,6 +84,7 @@ DTYPES = {
     "F32": "float32",
     "F64": "float64",
 }
+BYTES = {name: max(1, int(name.lstrip("BOLUIF") or 8) // 8) for name in DTYPES}
 
 
 @contextmanager
@@ -482,6 +483,7 @@ def plain(value: Any) -> Any:
         value: a number, word, path, array, named tuple, data class, pydantic model, or sequence or mapping of such;
             anything else stays what it is.
 
+    >>> import numpy as np
     >>> plain({"r2": float("nan"), 2: np.arange(2), "sizes": (1.0, float("inf")), "of": Path("run")})
     {'r2': None, '2': [0, 1], 'sizes': [1.0, None], 'of': 'run'}
     """
@@ -592,12 +594,13 @@ def _contents(descriptor: int, path: Path | str, limit: int | None) -> bytes:
         return file.read()
 
 
-def write_arrays(path: Path | str, arrays: Mapping[str, Array]) -> None:
+def write_arrays(path: Path | str, arrays: "Mapping[str, Array]") -> None:
     """Write named arrays as safetensors; any memory layout and byte order, equal arrays give equal bytes.
 
     Raises:
         DataError: an array whose number format safetensors has no name for.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     for name, array in arrays.items():
@@ -608,7 +611,7 @@ def write_arrays(path: Path | str, arrays: Mapping[str, Array]) -> None:
     atomic_write(path, save(plain))
 
 
-def read_arrays(path: Path | str) -> dict[str, Array]:
+def read_arrays(path: Path | str) -> "dict[str, Array]":
     """Read named arrays from safetensors after its header was checked; the arrays can be written to.
 
     Raises:
@@ -647,7 +650,7 @@ def _size(about: Mapping[str, Any]) -> int:
     shape: list[int] = about["shape"]
     if not all(type(n) is int and 0 <= n < 2**48 for n in shape):
         raise ValueError(f"shape {shape} cannot be")
-    return math.prod(shape) * np.dtype(DTYPES[about["dtype"]]).itemsize
+    return math.prod(shape) * BYTES[about["dtype"]]
 
 
 @dataclass(frozen=True)

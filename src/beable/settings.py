@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from beable.errors import UsageError, unknown
 
@@ -23,6 +32,17 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Whole = Annotated[int, Field(strict=True)]
 Truth = Annotated[bool, Field(strict=True)]
 Rows = tuple[tuple[Number, ...], ...]
+
+
+def _distinct(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is not None and len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{twice!r} stands there twice: name each once")
+    return names
+
+
+#: names of which none may stand there twice
+Names = Annotated[tuple[str, ...], AfterValidator(_distinct)]
 
 
 def listed(value: Any) -> Any:
@@ -69,7 +89,12 @@ class SettingsModel(BaseModel):
     @classmethod
     def _words_for_none(cls, tree: Any) -> Any:
         """None for the word "none", wherever in a tree of settings that may stand."""
-        return {name: _none(cls, name, value) for name, value in tree.items()} if isinstance(tree, dict) else tree
+        if not isinstance(tree, dict):
+            return tree
+        for name, value in tree.items():
+            if isinstance(value, bool) and _is_number(cls, name):
+                raise ValueError(f"{name} must be a number, not {value}")
+        return {name: _none(cls, name, value) for name, value in tree.items()}
 
     @classmethod
     def completed(cls, tree: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +138,23 @@ def validated(model: type[Model], tree: Mapping[str, Any], kind: str = "setting"
         raise refused(error, model, kind) from None
 
 
+def refuse_kinds(model: type[Model], tree: Mapping[str, Any], kind: str = "setting") -> None:
+    """Refuse values of another kind than their settings have, even where others win over them.
+
+    What does not go together is not looked at, since the others may mend it.
+
+    Raises:
+        UsageError: the first of them.
+    """
+    try:
+        validated(model, tree, kind)
+    except UsageError as error:
+        found = error.__context__
+        kinds = {entry["type"] for entry in found.errors()} if isinstance(found, ValidationError) else set()
+        if kinds - {"value_error", "missing"}:
+            raise
+
+
 def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """A tree with another's leaves in place of its own; a choice of another kind keeps nothing of the first.
 
@@ -124,6 +166,8 @@ def merged(tree: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
     result = dict(tree)
     for key, value in override.items():
         own = result.get(key)
+        if isinstance(value, Mapping) and value and own not in (None, "none") and not isinstance(own, Mapping):
+            raise UsageError(f"{key} is {reprlib.repr(own)} in one place and a table of settings in another: give one")
         both = isinstance(value, Mapping) and isinstance(own, Mapping) and not _of_another_kind(own, value)
         result[key] = merged(result[key], value) if both else value
     return result
@@ -151,6 +195,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return value.tolist() if hasattr(value, "tolist") else repr(value)
+
+
+def _is_number(model: type[BaseModel], name: str) -> bool:
+    """Whether a setting is a number; pydantic itself takes true for 1."""
+    about = model.model_fields.get(name)
+    kinds = {bare(hint) for hint in members(about.annotation)} if about else set()
+    return bool(kinds & {int, float}) and bool not in kinds
 
 
 def _none(model: type[BaseModel], name: str, value: Any) -> Any:

@@ -28,6 +28,7 @@ class Factor:
         symbol: letter of the paper, LaTeX without dollar signs.
         unit: UDUNITS string, "1" when dimensionless.
         low, high: range of values that make sense; infinite where there is none.
+        classes: names of what its values 0, 1, … stand for; none where it is a quantity.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Factor:
     unit: str = "1"
     low: float = -math.inf
     high: float = math.inf
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Variable:
         long_name: what stands on a colour bar.
         components: names along the dimension "component", if it has one.
         diagnostic: a check of the solution, not part of what a model learns from.
+        particles: of positions, whether the particles are "distinct" (each has a name and its place in the list) or
+            "identical" (the list has no order of its own); "" where nobody said.
+        dtype: number format in which it is stored.
+        classes: names of what its values 0, 1, … stand for; none where it is a quantity.
     """
 
     name: str
@@ -59,6 +65,8 @@ class Variable:
     components: tuple[str, ...] = ()
     diagnostic: bool = False
     dtype: str = "float32"
+    particles: str = ""
+    classes: tuple[str, ...] = ()
 
 
 class Simulator(ABC):

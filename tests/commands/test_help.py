@@ -100,7 +100,7 @@ def test_trainings_and_sweeps_have_the_same_options():
     def options(verb):
         return {argument.name for argument in cli.app[verb].assemble_argument_collection()}
 
-    own = {"--beta", "--as-published"}  # a sweep has betas of its own, a published training a rule for its beta
+    own = {"--beta", "--as-published", "--decode"}  # a sweep has betas of its own and no one model that decodes
     assert options("fit") - own <= options("rate-distortion")
     assert options("rate-distortion") - options("fit") == {"--betas", "--sigma"}
     assert "--members" in options("rate-distortion")

@@ -109,21 +109,24 @@ def test_columns_named_x_and_y_stay_columns(tmp_path):
     assert [v.name for v in store.variables] == ["x", "y", "t"]
 
 
-def test_places_missing_in_every_row_are_counted_and_can_be_filled(tmp_path):
+def test_places_missing_in_every_row_are_a_mask(tmp_path):
     holed = WAVE.copy()
     holed[:, :3, :4] = np.nan
     path = npz(tmp_path / "mine.npz", u=holed)
-    for drop in (False, True):
-        with pytest.raises(DataError, match=r"u: 12 of 192 places are missing in every row, .*--masked"):
-            import_file(path, tmp_path / "store.zarr", drop_invalid=drop)
-    store = import_file(path, tmp_path / "store.zarr", masked=True)
-    there = store.constants["u_mask"].astype(bool)
-    assert there.sum() == 180
-    np.testing.assert_array_equal(store.read("u")[:, there], WAVE[:, there])
-    np.testing.assert_allclose(store.read("u")[:, ~there], np.nanmean(holed), rtol=1e-6)
+    for way in ("refuse", "drop", "keep"):
+        store = import_file(path, tmp_path / f"{way}.zarr", missing=way)
+        there = store.constants["u_mask"].astype(bool)
+        assert (store.missing["u"].masked, store.missing["u"].values, len(store.valid_rows)) == (12, 0, len(WAVE))
+        np.testing.assert_array_equal(store.read("u"), np.where(there, WAVE, np.nan))
     holed[4, 9, 9] = np.nan
-    with pytest.raises(DataError, match="1 of 20 rows are not finite"):
-        import_file(npz(tmp_path / "more.npz", u=holed), tmp_path / "more.zarr", masked=True)
+    path = npz(tmp_path / "more.npz", u=holed)
+    with pytest.raises(
+        DataError, match=r"1 of 20 rows are not finite .*missing: u 1: .*--missing keep.*--missing drop"
+    ):
+        import_file(path, tmp_path / "more.zarr")
+    assert list(import_file(path, tmp_path / "drop1.zarr", drop_invalid=True).failures) == [4]
+    kept = import_file(path, tmp_path / "keep1.zarr", missing="keep")
+    assert (kept.failures, tuple(kept.missing["u"])) == ({}, (12, 192, 1, 1))
 
 
 # Several files

@@ -107,6 +107,20 @@ def wrapped(folder):
     return folder / "wrapped.npz"
 
 
+def ragged(folder):
+    """Frames of 7, 5 and 6 particles, the rest of their places empty."""
+    position = np.random.default_rng(9).uniform(0, 6, (ROWS, 7, 2))
+    position[1::2, 5:], position[2::2, 6:] = np.nan, np.nan
+    np.savez(folder / "ragged.npz", position=position)
+    return folder / "ragged.npz"
+
+
+def partly_known(folder):
+    """A factor that is known for every fifth row."""
+    np.savez(folder / "partly.npz", u=WAVE, a=np.where(np.arange(ROWS) % 5, np.nan, A), b=B)
+    return folder / "partly.npz"
+
+
 def waves(folder):
     np.savez(folder / "psi.npz", psi=WAVE * np.exp(1j * WAVE), a=A)
     return folder / "psi.npz"
@@ -138,8 +152,16 @@ PAIR = ["--components", "state", "--factors", "a", "b"]
 FIELD = ("x", "y"), (X, Y)
 TWO = ("component", "x", "y"), (2, X, Y)
 READ = {
-    "F1 land, filled": (land, ["--masked"], ROWS, {"sst": (("lat", "lon"), (X, Y))}, "degC", []),
+    "F1 land": (land, [], ROWS, {"sst": (("lat", "lon"), (X, Y))}, "degC", []),
     "F2 packed": (packed, [], ROWS, {"surface_temperature": FIELD}, "K", []),
+    "F2 two entries missing, kept": (
+        lambda f: packed(f, hole=True),
+        ["--missing", "keep"],
+        ROWS,
+        {"surface_temperature": FIELD},
+        "K",
+        [],
+    ),
     "F3 a group a run": (lambda f: groups(f, False), [], ROWS, {"u": FIELD}, "1", ["viscosity"]),
     "F3 a group a sample": (lambda f: groups(f, True), [], ROWS, {"data": FIELD}, "1", ["Du"]),
     "F4 simulation and time": (flow, [], ROWS, {"particles": FIELD, "velocity": TWO}, "1", []),
@@ -174,12 +196,20 @@ READ = {
     "F8 parameters by name": (ensemble, ["--factors", "viscosity"], ROWS, {"u": FIELD}, "m/s", ["viscosity"]),
     "F8 static": (static, [], ROWS, {"u": FIELD}, "1", []),
     "F15 particles": (wrapped, [], ROWS, {"position": (("particle", "dimension"), (16, 2))}, "1", []),
+    "F24 a factor of some rows": (
+        partly_known,
+        ["--factors", "a", "b", "--missing", "keep"],
+        ROWS,
+        {"u": FIELD},
+        "1",
+        ["a", "b"],
+    ),
     "F23 several files": (several, [], ROWS, {"u": FIELD}, "1", []),
 }
 REFUSED = {
-    "F1 land": (land, [], 3, "sst: 38 of 192 places are missing in every row"),
-    "F1 land, rows dropped": (land, ["--drop-invalid"], 3, "--masked"),
     "F2 two entries missing": (lambda f: packed(f, hole=True), [], 3, "1 of 20 rows are not finite (row 3"),
+    "F16 ragged": (ragged, ["--missing", "keep"], 3, "5 to 7 particles a row, 19 of 20 rows lack some"),
+    "F24 a factor of some rows": (partly_known, ["--factors", "a", "b"], 3, "numbers missing: factors 16: "),
     "F5 channels first": (channels(1), ["--factors", "a", "b"], 2, "--components state if it holds components"),
     "F5 channels last": (channels(-1), ["--factors", "a", "b"], 2, "--dims state=x,y,z if it is an axis of the grid"),
     "F5 a channel of zeros": (channels(1, dead=True), ["--factors", "a"], 2, "state has an axis of 2 beside 16 x 12"),
@@ -203,7 +233,9 @@ def test_a_file_of_the_field_is_read_as_it_is_meant(tmp_path, capsys, case):
         np.testing.assert_allclose(store.read(store.variables[0].name), WAVE.astype("f4"))
     known = {"viscosity": A, "amplitude": B, "a": A, "b": B, "Du": np.repeat(A[:4], 5)}
     for name, values in zip(factors, store.factor_values.T, strict=True):
-        if name in known:
+        if name in known and "some rows" in case:
+            np.testing.assert_array_equal(values[::5], known[name][::5])
+        elif name in known:
             np.testing.assert_array_equal(values, known[name])
 
 

@@ -1,6 +1,8 @@
 """Each row of the table of formats on the page about one's own data has a command; here it is run."""
 
 import re
+import shlex
+import warnings
 from pathlib import Path
 
 import field_files as files
@@ -9,6 +11,7 @@ import pytest
 
 from beable import cli
 from beable.datasets.store import Store
+from beable.datasets.structures import write_frames
 
 pytest.importorskip("h5py")
 pytest.importorskip("xarray")
@@ -57,7 +60,98 @@ def kle2(path):
         file["output"] = np.random.default_rng(0).normal(size=(3, 3, 5, 5))
 
 
+ROWS = [(10 + i, 300 - i * i, i % 3) for i in range(6)]
+
+
+def lines(head, separator=",", after=""):
+    """Writes a table of text: its head, then six rows."""
+    body = "".join(separator.join(map(str, row)) + after + "\n" for row in ROWS)
+    return lambda path: path.write_text(head + body)
+
+
+def continental(path):
+    path.write_text("p;T\n" + "".join(f"{p},5;{t},25\n" for p, t, _ in ROWS))
+
+
+def cars(path):
+    words = "".join(
+        f"car {i},{p},{('USA', 'Japan')[i % 2]},{('petrol', 'diesel')[k % 2]}\n" for i, (p, _, k) in enumerate(ROWS)
+    )
+    path.write_text("Name,mpg,Origin,Fuel\n" + words)
+
+
+def frame():
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(ROWS, columns=["p [kPa]", "T", "k"])
+
+
+def parquet(path):
+    pytest.importorskip("pyarrow")
+    frame().to_parquet(path)
+
+
+def workbook(path):
+    pytest.importorskip("openpyxl")
+    frame().to_excel(path, sheet_name="runs", index=False)
+
+
+PARTICLES = np.cumsum(np.ones((files.TIMES, 5, 3)), axis=1) + 0.1 * files.PRESSURE[0, :, :5, :3]
+NAMES = {"atom_names": ["N", "CA", "C", "CA", "O"]}
+
+
+def protein(path):
+    """A structure that names the particles, and a trajectory of them in another file."""
+    mda = pytest.importorskip("MDAnalysis")
+    write_frames(path, PARTICLES[:1], NAMES, "angstrom")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of elements and of a box that are not there
+        universe = mda.Universe(str(path))
+        universe.load_new(PARTICLES.astype("f4"), order="fac")
+        with mda.Writer(str(path.with_name("traj.dcd")), 5) as writer:
+            for _ in universe.trajectory:
+                writer.write(universe.atoms)
+
+
+def models(path):
+    pytest.importorskip("MDAnalysis")
+    write_frames(path, PARTICLES, NAMES, "angstrom")
+
+
+def fluid(path):
+    pytest.importorskip("ase")
+    write_frames(path, PARTICLES, {"elements": ["Ar"] * 5}, "angstrom", 20 * np.eye(3))
+
+
+def dump(path):
+    pytest.importorskip("MDAnalysis")
+    box = "ITEM: BOX BOUNDS pp pp pp\n0 20\n0 20\n0 20\n"
+    head = f"ITEM: TIMESTEP\n{{}}\nITEM: NUMBER OF ATOMS\n5\n{box}ITEM: ATOMS id type x y z\n"
+    lines = [f"{5 - j} 1 {' '.join(map(str, x[4 - j]))}" for x in PARTICLES[:1] for j in range(5)]
+    path.write_text("".join(head.format(i) + "\n".join(lines) + "\n" for i in range(files.TIMES)))
+
+
+def argon(path):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.create_group("h5md")
+        file["particles/argon/position/value"] = PARTICLES
+
+
 MADE = {
+    "continental.csv": (continental, 6),
+    "probes.dat": (lines("# probes of the inlet\n#  p  T  k\n#  Pa  K  1\n", "  "), 6),
+    "savetxt.txt": (lines("", " "), 6),
+    "gaps.csv": (lines("p,T,k\n-9999,2,3\n1,NA,3\n"), 8),
+    "cars.csv": (cars, 6),
+    "rocks.csv": (lines("SiO2,TiO2,Al2O3\n"), 6),
+    "rocks.parquet": (parquet, 6),
+    "runs.xlsx": (workbook, 6),
+    "top.pdb": (protein, files.TIMES // 2),
+    "models.pdb": (models, files.TIMES),
+    "fluid.extxyz": (fluid, files.TIMES),
+    "run.lammpstrj": (dump, files.TIMES),
+    "argon.h5md": (argon, files.TIMES),
     "waves.npz": (waves, files.TIMES),
     "height.npy": (lambda path: np.save(path, files.PRESSURE[0]), files.TIMES),
     "table.csv": (lambda path: path.write_text("p,T\n1,2\n2,5\n3,3\n"), 3),
@@ -80,11 +174,12 @@ def test_every_row_has_a_command_and_every_file_a_writer():
     assert {found[0].split()[2] for found in COMMANDS} == set(MADE)
 
 
+@pytest.mark.filterwarnings("ignore::beable.errors.DataWarning")  # frames that drift as a whole
 @pytest.mark.parametrize("command", [found[0] for found in COMMANDS])
 def test_the_command_of_a_row_makes_the_data_set(tmp_path, monkeypatch, capsys, command):
     monkeypatch.chdir(tmp_path)
     name = command.split()[2]
     write, rows = MADE[name]
     write(tmp_path / name)
-    assert cli.run(command.split()[1:]) == 0, capsys.readouterr().err
+    assert cli.run(shlex.split(command)[1:]) == 0, capsys.readouterr().err
     assert Store.open(tmp_path / "a.zarr").rows == rows

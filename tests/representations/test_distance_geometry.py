@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components, shortest_path
 from scipy.stats import special_ortho_group
 
+from beable.datasets.superposed import align
 from beable.errors import DataError, UsageError
 from beable.representations.completion import complete, trilaterate
 from beable.representations.distance_geometry import (
@@ -19,7 +20,7 @@ from beable.representations.distance_geometry import (
     laplacian_inverse,
     refine,
 )
-from beable.representations.orientation import align, settle
+from beable.representations.orientation import settle
 from beable.systems.lennard_jones.simulator import LennardJones
 
 BOX = 10.0

@@ -33,6 +33,7 @@ PARTICLE_VARIANTS = {
         {"scaling": "none", "orientation": "mean", "refine": False},
     ],
     "density": [{"cells": 8, "box": BOX, "value": value} for value in ("count", "max", "one")],
+    "periodic": [{"box": BOX}, {"box": BOX, "order": "none"}],
     "joint": [{}, {"form": "flat"}, {"scaling": "box", "box": BOX}],
 }
 EVERY = VARIANTS | PARTICLE_VARIANTS
@@ -193,10 +194,11 @@ def test_rounding_does_not_turn_a_mode_whose_ends_are_alike(seed):
 
 
 BAD = {
-    "nan": (
-        lambda d: d | {"pressure": np.where(np.arange(ROWS)[:, None, None] == 3, np.nan, d["pressure"])},
+    "infinite": (
+        lambda d: d | {"pressure": np.where(np.arange(ROWS)[:, None, None] == 3, np.inf, d["pressure"])},
         "first row 3",
     ),
+    "all missing": (lambda d: d | {"pressure": np.nan * d["pressure"]}, "pressure is missing in all 40 training rows"),
     "constant": (lambda d: {"pressure": np.ones((ROWS, 4, 4))}, "the same in all 40"),
     "one row": (lambda d: {name: v[:1] for name, v in d.items()}, "row"),
     "different rows": (lambda d: d | {"flux": d["flux"][:5]}, "different numbers of rows"),
@@ -234,7 +236,7 @@ def test_unknown_names_and_settings_are_refused():
 
 
 def test_every_representation_is_swept():
-    assert set(EVERY) | {"table"} == set(REPRESENTATIONS)  # tables have laws of their own
+    assert set(EVERY) | {"table", "internal"} == set(REPRESENTATIONS)  # tables and chains have laws of their own
 
 
 def label(case):

@@ -279,7 +279,7 @@ def changed(name, row, value):
 
 OPTIONS = {"log": "size", "composition": "mass_fraction", "bounded": "packing_fraction=0:1"}
 BAD = {
-    "nan": (changed("shift", 3, np.nan), "shift: 1 of 40 rows are not finite, first row 3"),
+    "nothing": (changed("shift", slice(None), np.nan), "shift is missing in all 40 training rows"),
     "infinite": (changed("size", (7, 2), np.inf), "size: 1 of 40 rows are not finite, first row 7"),
     "zero size": (changed("size", (5, 1), 0), r"size\[1\] is 0 in row 5: a logarithm"),
     "negative size": (changed("size", (6, 2), -3.5), r"size\[2\] is -3.5 in row 6"),
@@ -302,7 +302,7 @@ def test_bad_rows_are_refused_in_one_line(case):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("case", ["zero size", "at a bound", "sum", "negative share", "nan"])
+@pytest.mark.parametrize("case", ["zero size", "at a bound", "sum", "negative share", "infinite"])
 def test_rows_to_judge_are_checked_as_well(case):
     table = Table(**OPTIONS).fit(powders())
     change, words = BAD[case]

@@ -199,6 +199,7 @@ def companion_settings(settings: RunSettings, members: int = MEMBERS) -> RunSett
     tree["training"] |= {
         "members": members,
         "start": "mixed" if settings.model.linear else "random",
+        "lag": None,
         "bootstrap": True,
         "rows": None,
         "learning_rate": rate[0] if isinstance(rate, list) else rate,

@@ -84,9 +84,10 @@ def _at_the_mean(run: Run, rows: Rows) -> RowScores:
     q = vae.encoder(rows.values, rows.conditions)
     p = vae.decoder(q.mean, conditions=rows.conditions)
     rates = vae.prior.rate(q, q.mean, vae.encoder, ZeroNoise(0, vae.members))
-    squared = ((rows.values - p.mean) ** 2).sum(-1) + rows.residual_energy.sum(-1)
+    squared = (rows.misfit(p.mean) ** 2).sum(-1) + rows.residual_energy.sum(-1)
     outputs = float(code.dimension.sum())
-    error = (squared / outputs).sqrt() * np.exp(code.log_volume / outputs)
+    there = outputs if rows.gaps is None else rows.gaps.counts.sum(-1)
+    error = (squared / there).sqrt() * np.exp(code.log_volume / outputs)
     distortion = vae.decoder.distortion(p, rows)
     return RowScores(*map(_float64, (distortion, torch.stack(list(rates.values())).sum((0, -1)), error)))
 

@@ -22,7 +22,7 @@ from beable.analysis.residuals import Residuals, residuals
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.files import fields, plain
-from beable.metrics.columns import constant
+from beable.metrics.columns import constant, discrete_columns
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.separation import separation
@@ -277,18 +277,25 @@ def disentanglement(
     if not asked:
         return None
     names, theta = [store.factors[i].name for i in asked], store.factor_values[rows][:, asked]
-    found = [separation(z, theta, names=names) for z in means]
+    known_of = np.isfinite(theta).all(axis=1)
+    if not known_of.all():
+        means, samples, theta = means[:, known_of], samples[:, known_of], theta[known_of]
+    if not len(theta):
+        return None
+    classes = [bool(store.factors[i].classes) for i in asked]
+    discrete = (np.array(classes) | discrete_columns(theta)).tolist() if any(classes) else None
+    found = [separation(z, theta, names=names, discrete=discrete) for z in means]
     return Disentanglement(
         tuple(s.verdict for s in found),
         np.array([s.angle for s in found]),
         float(np.median([s.mark for s in found])),
         np.array([s.known for s in found]),
-        *_shares(means, samples, theta),
+        *_shares(means, samples, theta[:, np.flatnonzero(~np.array(classes))]),
     )
 
 
 def _shares(means: FloatArray, samples: FloatArray, theta: FloatArray) -> tuple[Any, ...]:
-    """S_D of means and samples and S_R, (members) each, with ceiling, chance and its range."""
+    """S_D of means and samples and S_R of factors that are quantities, with ceiling, chance and its range."""
     if len(theta) < FEWEST_ROWS or (~constant(theta)).sum() < 2:
         nothing = np.full(len(means), np.nan)
         return nothing, nothing, nothing, np.nan, np.nan, (np.nan, np.nan)

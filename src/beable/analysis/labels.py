@@ -50,6 +50,9 @@ def rows_to_judge_on(run: Run, store: Store, rows: NDArray[np.int64]) -> NDArray
     usable = np.ones(len(rows), bool)
     if (labels := run.labels) is None:
         return usable
+    own = [name for name in labels.names if name in [f.name for f in store.factors]]
+    for values in factors(store, own, rows).values():
+        usable &= np.isfinite(values)
     known = run.settings.objective.labels.known if run.settings.objective.labels else None
     if known is not None and known in [f.name for f in store.factors]:
         usable &= factors(store, [known], rows)[known] > 0

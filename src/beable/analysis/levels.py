@@ -3,6 +3,8 @@ r"""The collapsed level of a run, and which of its members ended there.
 See `collapse` for the level. For a Bernoulli likelihood it is the entropy of the mean of each number,
 
 .. math:: D_0 = -\sum_j \bar y_j \log \bar y_j + (1 - \bar y_j) \log(1 - \bar y_j)
+
+and of classes the entropy of their shares is added.
 """
 
 from collections.abc import Mapping
@@ -42,22 +44,30 @@ def code_level(run: Run, snapshots: Mapping[str, FloatArray], coded: Coded | Non
     fields = {name: snapshots[name] for name in run.variables}
     coded = run.representation.transform(fields) if coded is None else coded
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
-    return _level(run, values, coded.residual_energy)
+    return _level(run, values, coded)
 
 
-def _level(run: Run, values: FloatArray, residual_energy: FloatArray) -> float:
+def _level(run: Run, values: FloatArray, coded: Coded) -> float:
     decoder, model = run.vae.decoder, run.settings.model
     if model.likelihood == "bernoulli":
         mean = values.mean(0)
         return float((entr(mean) + entr(1 - mean)).sum())
+    unsure = sum(float(entr(values[:, start:stop].mean(0)).sum()) for start, stop in decoder.classes)
+    values = values[:, decoder.numbers.numpy()] if decoder.classes else values
     dimension = decoder.dimension.double().numpy()
-    energy: FloatArray = np.bincount(decoder.group.numpy(), values.var(0), len(dimension)).astype(np.float64)
-    left = residual_energy.mean(0)
+    by_number = values.var(0)
+    if (gaps := coded.gaps) is not None:  # of what is there, and as many outputs as are there of a row on average
+        gaps = gaps.of(decoder.numbers.numpy()) if decoder.classes else gaps
+        by_number = (gaps.misfit(gaps.centre(values)).astype(np.float64) ** 2).mean(0)
+        if gaps.counts.shape[1] == len(dimension):
+            dimension = np.maximum(gaps.counts.mean(0, dtype=np.float64), 1e-6)
+    energy: FloatArray = np.bincount(decoder.group.numpy(), by_number, len(dimension)).astype(np.float64)
+    left = coded.residual_energy.mean(0)
     if left.shape == energy.shape:  # codes with a variance for each grid point leave nothing out
         energy = energy + left
     fixed = model.sigma**2 if model.variance == "fixed" else None
     shared = model.variance in ("closed", "scalar")
-    return collapsed_level(energy, dimension, shared, model.floor, variance=fixed)
+    return unsure + collapsed_level(energy, dimension, shared, model.floor, variance=fixed)
 
 
 def over_regularised(

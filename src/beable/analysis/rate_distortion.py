@@ -163,7 +163,8 @@ def _squared_error(run: Run, snapshots: dict[str, FloatArray], z: FloatArray) ->
     coded = run.representation.transform({name: snapshots[name] for name in run.variables})
     values = coded.values.reshape(len(coded.values), -1)
     found = run.locations(z, run.conditions_of(snapshots)).reshape(run.members, *values.shape)
-    error = ((found - values) ** 2).sum(2).mean(1)
+    off = found - values if coded.gaps is None else np.stack([coded.gaps.misfit(member) for member in found])
+    error = (off**2).sum(2).mean(1)
     return np.asarray(error + coded.residual_energy.sum(1).mean())
 
 

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.console.records import readable
+from beable.datasets.look import median_there
 from beable.datasets.readings import component_axes, component_names
 from beable.errors import DataError
 from beable.representations import Representation
+from beable.representations.gaps import mean_there
 from beable.representations.representation import Coded
 from beable.simulator import Variable
 
@@ -69,13 +71,15 @@ class Reconstructions(NamedTuple):
     def relative_error(self) -> FloatArray:
         """Of all outputs and rows together, exact in code space, (members)."""
         values, left = self._values()
-        energy = ((values - values.mean(0)) ** 2).sum() + left.sum()
+        gaps = self.coded.gaps
+        mean = values.mean(0) if gaps is None else gaps.centre(values)
+        energy = (self._off(values, mean) ** 2).sum() + left.sum()
         return np.asarray([errors.sum() / energy for errors in self._row_errors(values, left)])
 
     def median_row_error(self) -> FloatArray:
         """Of all outputs of the median row, exact in code space, (members)."""
         values, left = self._values()
-        energy = ((values - np.median(values, axis=0)) ** 2).sum(1) + left
+        energy = (self._off(values, np.median(values, axis=0)) ** 2).sum(1) + left
         return np.asarray([_median_ratio(errors, energy) for errors in self._row_errors(values, left)])
 
     def _values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -85,7 +89,12 @@ class Reconstructions(NamedTuple):
 
     def _row_errors(self, values: NDArray[np.float64], left: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Squared error of each row, (rows), for each member."""
-        return [((member.reshape(values.shape) - values) ** 2).sum(1) + left for member in self.locations]
+        return [(self._off(values, member.reshape(values.shape)) ** 2).sum(1) + left for member in self.locations]
+
+    def _off(self, values: NDArray[np.float64], location: FloatArray) -> NDArray[np.float64]:
+        """What is there of the codes less a location."""
+        gaps = self.coded.gaps
+        return np.asarray(location - values if gaps is None else gaps.misfit(location.astype(np.float64)))
 
     def error_by_channel(
         self, snapshots: Mapping[str, FloatArray], variables: Sequence[Variable], coordinates: Collection[str] = ()
@@ -115,7 +124,8 @@ class Reconstructions(NamedTuple):
         yard = {name: Yardstick.of(values) for name, values in truth.items()}
         if all(y.constant for y in yard.values()):
             raise DataError("no variable varies over the rows: there is no variance to explain")
-        decoded = (self.representation.inverse(location[some]) for location in self.locations)
+        inverse = (self.representation.inverse(location[some]) for location in self.locations)
+        decoded = (self.representation.beside(member, few) for member in inverse)
         found = [_errors(by_channel(member, variables, coordinates), yard) for member in decoded]
         pooled, median_row = ({name: np.array([e[name][i] for e in found]) for name in truth} for i in (0, 1))
         return ChannelErrors(pooled, median_row, tuple(name for name, y in yard.items() if y.constant))
@@ -125,7 +135,7 @@ class Yardstick(NamedTuple):
     """What errors of a channel are measured by; numbers are divided by a unit first, so that squares are finite.
 
     Args:
-        truth: the rows in that unit, (rows, points).
+        truth: the rows in that unit, (rows, points); NaN where a number is missing, which counts nowhere.
         unit: a power of two near the largest number.
         spread: sum over rows of the squared distance from the mean.
         rows: squared distance of each row from the median, (rows).
@@ -141,19 +151,26 @@ class Yardstick(NamedTuple):
     @classmethod
     def of(cls, values: FloatArray) -> "Yardstick":
         """Of the rows of a channel, (rows, ...)."""
-        size = float(np.abs(values).max(initial=0.0))
+        size = float(np.fmax.reduce(np.abs(values), axis=None, initial=0.0))
         unit = float(np.ldexp(1.0, int(np.frexp(size)[1]) - 1)) if size > 0 else 1.0
         truth = values.reshape(len(values), -1).astype(np.float64) / unit
-        constant = bool((np.ptp(truth, axis=0) <= ROUNDING).all())
-        spread = float(((truth - truth.mean(0)) ** 2).sum())
-        return cls(truth, unit, spread, ((truth - np.median(truth, axis=0)) ** 2).sum(1), constant)
+        reach = np.fmax.reduce(truth, axis=0) - np.fmin.reduce(truth, axis=0)
+        constant = not bool((reach > ROUNDING).any())
+        spread = float(_there((truth - mean_there(truth, 0)) ** 2).sum())
+        return cls(truth, unit, spread, _there((truth - median_there(truth)) ** 2).sum(1), constant)
 
     def errors(self, estimate: FloatArray) -> tuple[float, float]:
         """Of all rows together, and of the median row."""
         if self.constant:
             return float("nan"), float("nan")
-        rows = ((self.truth - estimate.reshape(self.truth.shape).astype(np.float64) / self.unit) ** 2).sum(1)
+        off = self.truth - estimate.reshape(self.truth.shape).astype(np.float64) / self.unit
+        rows = _there(off**2).sum(1)
         return float(rows.sum() / self.spread), _median_ratio(rows, self.rows)
+
+
+def _there(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squares with 0 where a number is missing."""
+    return np.where(np.isnan(squares), 0.0, squares) if np.isnan(squares).any() else squares
 
 
 def _errors(estimates: Mapping[str, FloatArray], yard: Mapping[str, Yardstick]) -> dict[str, tuple[float, float]]:
@@ -181,7 +198,9 @@ def by_channel(
     axes = component_axes(held, coordinates)
     channels: dict[str, FloatArray] = {}
     for v in held:
-        if v.name in axes or v.components:
+        if v.classes:  # an error of one class for another has no size
+            channels[v.name] = (snapshots[v.name][:, None] == np.arange(len(v.classes))).astype(np.float64)
+        elif v.name in axes or v.components:
             parts = np.moveaxis(snapshots[v.name], 1 + axes.get(v.name, 0), 0)
             channels |= dict(zip(component_names(v, axes.get(v.name, 0)), parts, strict=True))
         else:

@@ -138,8 +138,7 @@ def rows_at(run: Run, snapshots: Mapping[str, FloatArray], points: int, dtype: t
     def spread(t: Tensor) -> Tensor:
         return t[:1].to(dtype).expand(points, *t.shape[1:])
 
-    known = None if one.conditions is None else spread(one.conditions)
-    return Rows(spread(one.values), spread(one.residual_energy), known)
+    return one.each(spread)
 
 
 def codes_at(run: Run, points: Sequence[Point], snapshots: Mapping[str, FloatArray]) -> FloatArray:

@@ -5,7 +5,7 @@ from pathlib import Path
 from beable.commands.answers import say_agreed
 from beable.commands.opened import run_and_store
 from beable.console.output import show
-from beable.console.parameters import Outputs
+from beable.console.parameters import Count, Outputs, Threads
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step
 
@@ -16,8 +16,8 @@ def agree(
     /,
     *,
     output: Outputs = None,
-    members: int = 12,
-    threads: int = 1,
+    members: Count = 12,
+    threads: Threads = 1,
     json: bool = False,
 ) -> None:
     """Say what trainings agree on; where members share a start, train a companion from different ones first.

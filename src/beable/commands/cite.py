@@ -1,8 +1,7 @@
 """The verb cite: what to cite, as BibTeX."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beable import files
 from beable.commands import kinds
@@ -46,7 +45,7 @@ def references(path: Path | None) -> "list[Reference]":
 
         return citations(systems=_known(Store.open(path).simulator))
     if kind in (kinds.RUN, kinds.TRAINING):
-        return _of_run(files.read_json(path / ("run.json" if kind == kinds.RUN else "request.json")))
+        return _of_run(path / ("run.json" if kind == kinds.RUN else "request.json"))
     if kind == kinds.STUDY:
         return _of_study(path)
     raise UsageError(f"{path}: a {kind} does not say what was used: give the folder of the run or study")
@@ -56,12 +55,12 @@ def _known(*names: str | None) -> list[str]:
     return [name for name in names if name]
 
 
-def _of_run(about: Mapping[str, Any]) -> "list[Reference]":
+def _of_run(path: Path) -> "list[Reference]":
     from beable.report.citations import citations
-    from beable.settings import validated
-    from beable.training.settings import RunSettings
+    from beable.training.form import checked, checked_request
 
-    settings = validated(RunSettings, about["settings"])
+    about = files.read_json(path)
+    settings = (checked if path.name == "run.json" else checked_request)(about, path)
     return citations(
         settings, systems=_known(about.get("simulator")), measures=["s_d"] if about.get("simulator") else []
     )
@@ -69,12 +68,10 @@ def _of_run(about: Mapping[str, Any]) -> "list[Reference]":
 
 def _of_study(path: Path) -> "list[Reference]":
     from beable.report.citations import citations, measures_in
-    from beable.settings import merged, validated
-    from beable.training.settings import RunSettings
+    from beable.studies.forms import request_of, results_at
 
-    study, results = files.read_json(path / "study.json")["study"], path / "results.json"
-    trained = [arm for arm in study["arms"] if arm["kind"] == "vae"]
-    settings = [validated(RunSettings, merged(study["run"], arm.get("override", {}))) for arm in trained]
-    measures = measures_in(files.read_json(results)) if results.exists() else []
-    systems = _known(study.get("system"), study["data"].get("simulator"))
+    (study, _), results = request_of(path), path / "results.json"
+    settings = [study.settings(arm) for arm in study.arms if arm.kind == "vae"]
+    measures = measures_in(results_at(results)) if results.exists() else []
+    systems = _known(study.system, study.data.simulator)
     return citations(settings, systems=systems, measures=measures)

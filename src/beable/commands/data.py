@@ -8,16 +8,18 @@ from beable.commands.answers import many
 from beable.console.numbers import number
 from beable.console.output import as_text, show
 from beable.console.tables import facts, next_step, table, tell
-from beable.errors import CorruptError
+from beable.errors import CorruptError, listed
 from beable.files import plain
 from beable.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from beable.datasets.look import Finding
     from beable.datasets.store import Store
     from beable.simulator import Variable
 
-FAILURES_SHOWN = 10
+FAILURES_SHOWN, LONG_TABLE = 5, 10
 RUN_KIND = "beable-run"
 
 
@@ -67,12 +69,15 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
     factors = many(len(store.factors), "known factor") if store.factors else "no known factors"
     seen = "" if found is None else f"; {many(len(found), 'thing')} to know of it" if found else "; nothing sticks out"
     tell(f"{many(store.rows, 'row')} of {many(len(store.variables), 'variable')}, {factors}{failed}{seen}.")
+    for name, missing in store.missing.items():
+        for line in missing.words(name, good):
+            tell(f"  {line}")
     for finding in found or ():
         tell(f"  look: {finding.line}")
     _assessed(store)
     cells = [[v.name, "variable", _form(v), v.dtype, v.unit, ""] for v in store.variables]
     cells += [
-        [f.name, "factor", "row", "", f.unit, f"{number(values.min())} to {number(values.max())}"]
+        [f.name, "factor", "row", "", f.unit, listed(f.classes) or _span(values)]
         for f, values in zip(store.factors, store.factor_values.T, strict=True)
     ]
     table(["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"], cells, left=6)
@@ -80,10 +85,22 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
         tell("taken for:")
         for name, reading in store.info()["taken_for"].items():
             tell(f"  {name}: {reading}")
-    for row, reason in list(store.failures.items())[:FAILURES_SHOWN]:
+    for row, reason in sorted(store.failures.items())[:FAILURES_SHOWN]:
         tell(f"  failed: row {row}: {reason}")
     if bad > FAILURES_SHOWN:
-        tell(f"  … and {bad - FAILURES_SHOWN} more rows; {many(good, 'row')} can be used")
+        tell(f"  and {bad - FAILURES_SHOWN} more; {many(good, 'row')} can be used")
+
+
+def _span(values: "NDArray[Any]") -> str:
+    """Smallest and largest of the values that are known.
+
+    >>> import numpy as np
+    >>> _span(np.array([2.0, np.nan, 1.0]))
+    '1 to 2 (1 unknown)'
+    """
+    known = values[values == values]
+    unknown = f" ({len(values) - len(known)} unknown)" if len(known) < len(values) else ""
+    return f"{number(known.min())} to {number(known.max())}{unknown}" if len(known) else "none known"
 
 
 def _assessed(store: "Store") -> None:
@@ -115,7 +132,7 @@ def _short(value: Any) -> Any:
     """Settings without tables of many rows."""
     if isinstance(value, dict):
         return {name: _short(inner) for name, inner in value.items()}
-    rows = isinstance(value, list) and len(value) > FAILURES_SHOWN and isinstance(value[0], list)
+    rows = isinstance(value, list) and len(value) > LONG_TABLE and isinstance(value[0], list)
     return f"{len(value)} rows" if rows else value
 
 

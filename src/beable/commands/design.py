@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from beable.commands.answers import many
 from beable.console.numbers import number, typed
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import facts, table, tell
@@ -34,18 +34,18 @@ def design(
     output: Output,
     target: Annotated[str | None, Parameter(metavar="NAME=RANGE")] = None,
     match: Annotated[str | None, Parameter(metavar="FIELD")] = None,
-    tolerance: float = 0.01,
-    designs: int = 8,
-    calls: int = 200,
+    tolerance: Number = 0.01,
+    designs: Count = 8,
+    calls: Count = 200,
     within: Ranges = [],  # noqa: B006
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     data: Path | None = None,
     run: Path | None = None,
-    diversity: float = 0.05,
+    diversity: Number = 0.05,
     confirm: bool = False,
-    seed: int = 0,
-    workers: int | None = None,
+    seed: Index = 0,
+    workers: Workers = None,
     dask: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
     json: bool = False,
 ) -> None:
@@ -102,7 +102,7 @@ def design(
         found = find_designs(
             model,
             aim,
-            constraints=dict(map(_constraint, within)),
+            constraints=_constraints(within),
             designs=designs,
             calls=calls,
             known=None if store is None else _known(store, names, aim),
@@ -146,6 +146,13 @@ def _pair(option: str, word: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _constraints(words: list[str]) -> dict[str, float | tuple[float, float]]:
+    pairs = list(map(_constraint, words))
+    if len(dict(pairs)) < len(pairs):
+        raise UsageError(f"--within {' '.join(words)}: a name stands there twice: give each once")
+    return dict(pairs)
+
+
 def _constraint(word: str) -> tuple[str, float | tuple[float, float]]:
     name, value = _pair("--within", word)
     return name, _numbers("--within", word, value)
@@ -162,7 +169,7 @@ def _numbers(option: str, word: str, value: str) -> float | tuple[float, float]:
     return ends[0] if len(ends) == 1 else (ends[0], ends[1])
 
 
-def _target(simulator: "Simulator", target: str | None, match: str | None, tolerance: float) -> "Target":
+def _target(simulator: "Simulator", target: str | None, match: str | None, tolerance: Number) -> "Target":
     from beable.design.outcomes import Outcome, Target
 
     if (target is None) == (match is None):
@@ -177,14 +184,9 @@ def _target(simulator: "Simulator", target: str | None, match: str | None, toler
 
 
 def _field(path: Path) -> Any:
-    import numpy as np
+    from beable.inputs import npy
 
-    try:
-        return np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise UsageError(f"match {path}: {error.strerror or error}: give a .npy file") from None
-    except (ValueError, EOFError):
-        raise DataError(f"match {path}: not an array in NumPy's format: give a .npy file") from None
+    return npy(path, "--match")
 
 
 def _known(store: "Store", names: list[str], target: "Target") -> Any:

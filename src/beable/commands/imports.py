@@ -1,28 +1,30 @@
 """The verb import: from a user's own file to a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
+from beable import inputs, memory
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
-from beable.console.parameters import Names, Outputs, Pairs, Settings
+from beable.console.parameters import Names, Outputs, Pairs, Settings, whole
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, table, tell
-from beable.errors import UsageError, listed
+from beable.errors import OutputError, UsageError, listed
 from beable.files import plain
 from beable.settings import validated
 
 if TYPE_CHECKING:
     from beable.datasets.arranged import Taken
-    from beable.datasets.importing import Imported
+    from beable.datasets.importing import Imported, Wish
     from beable.datasets.recognised import Layout
     from beable.datasets.store import Store
 
 MOST_LEFT = 5
+NO_OUTPUT = "no folder to make is named: give it with -o, or --dry-run to see what the file is taken for"
 
 
 def import_(
@@ -35,18 +37,29 @@ def import_(
     dims: Pairs = None,
     components: Names = None,
     time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
+    exclude: Names = None,
+    vector: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=A,B...")] = None,
+    classes: Names = None,
+    missing_values: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="VALUE...")] = None,
+    missing: Literal["refuse", "drop", "keep"] = "refuse",
+    table_format: Pairs = None,
     drop_invalid: bool = False,
-    masked: bool = False,
+    particles: Annotated[str | None, Parameter(metavar="KIND")] = None,
+    select: Annotated[str | None, Parameter(metavar="WORDS")] = None,
+    align: Annotated[str | None, Parameter(metavar="ONTO")] = None,
+    stride: Annotated[int | None, whole(1)] = None,
+    unwrap: bool = False,
     dry_run: bool = False,
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     json: bool = False,
 ) -> None:
-    """Make a data set from a file of your own, or several of one content: .npz, .npy, .h5, .nc, .zarr, .csv or .tsv.
+    """Make a data set from a file of your own, or several of one content: arrays, tables, trajectories.
 
     Rows are the axes that the file names so (run, sample, time, ...), or the first axis of every array where nothing
     has a name. Published layouts (The Well, PDEBench) and some tables are recognised; what can be chosen of such a
-    table is set by --config and --set.
+    table is set by --config and --set. Of trajectories (DCD, XTC, PDB, extended XYZ, LAMMPS, ...) frames are rows; a
+    file that names the particles stands before them.
 
     Args:
         files: The file, or several whose rows follow each other in the order of the numbers in their names.
@@ -58,8 +71,19 @@ def import_(
         dims: Axes of an array, all of them or those after the rows, such as u=run,time,y,x or curve=x.
         components: Arrays whose short axis holds components.
         time: What becomes of the axis of time: rows, first, last, every=K or axis.
-        drop_invalid: Keep rows with numbers that are not finite out instead of refusing them.
-        masked: Fill places that are missing in every row, and note where in the constant NAME_mask.
+        exclude: Arrays and columns to leave out.
+        vector: Columns that become a vector, such as oxides=SiO2,TiO2,Al2O3.
+        classes: Arrays whose values are classes and no quantities; factors that are words are classes, too.
+        missing_values: Numbers and words that stand for a missing value, such as -999.
+        missing: Rows that lack some numbers: refuse them, drop them, or keep them and learn from what is there.
+        table_format: How a table is held where that is not recognised, such as separator=semicolon decimal=comma,
+            encoding=latin-1, header=3 units=4, header=none, sheet=NAME.
+        drop_invalid: The same as --missing drop.
+        particles: distinct, each with a name and a place in the list, or identical.
+        select: Particles of a trajectory to take, such as "name CA".
+        align: Turn and move the frames of a trajectory onto the first or the mean one; none by default.
+        stride: Take each so many-th frame of a trajectory.
+        unwrap: Follow the particles of a trajectory through the walls of a periodic box.
         dry_run: Make nothing; print what each array, axis and attribute is taken for.
         config: TOML file with settings of a recognised file.
         set: Settings of a recognised file, such as kind=uniform; they win over the file of settings.
@@ -67,20 +91,41 @@ def import_(
     """
     if not files:
         raise UsageError("no file is named: give the file to import, or several")
-    named = dict(_pair("unit", word, "pressure=Pa") for word in units or [])
-    axes = dict(_pair("dims", word, "positions=particle,dimension") for word in dims or [])
+    named = _pairs("unit", units or [], "pressure=Pa")
+    axes = _pairs("dims", dims or [], "positions=particle,dimension")
+    vectors = _pairs("vector", vector or [], "oxides=SiO2,TiO2")
     asked = _Asked(
-        variables, factors, rows, {name: words.split(",") for name, words in axes.items()}, components, time or ""
+        variables,
+        factors,
+        rows,
+        {name: words.split(",") for name, words in axes.items()},
+        components,
+        time or "",
+        exclude,
+        {name: words.split(",") for name, words in vectors.items()},
+        classes,
+        missing_values,
+        table_format,
     )
+    frames = {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap}
+    if _are_trajectories(files, asked):
+        treated = (select or "", align or "none", 1 if stride is None else stride, unwrap)
+        others = {"--missing": missing != "refuse", "--drop-invalid": drop_invalid, "--config": config, "--set": set}
+        _refuse_of_arrays(asked, others)
+        _trajectory(files, output, treated, particles or "distinct", list(factors or []), named, dry_run, json)
+        return
+    if given_here := [name for name, value in frames.items() if value]:
+        raise UsageError(f"{', '.join(given_here)}: of trajectories, and {files[0].name} is none: leave it out")
     if dry_run:
         _describe(files, asked, json)
         return
     if output is None:
-        raise UsageError("no folder to make is named: give it with -o, or --dry-run to see what the file is taken for")
-    by_hand = bool(any(asked) or drop_invalid or masked)  # asked for as any other file of columns
+        raise UsageError(NO_OUTPUT)
+    by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # as any other file of columns
     taken: list[Taken] = []
+    notes: Sequence[str] = ()
     with progress("import", quiet=json, first="reading the file"):
-        layout = None if by_hand or len(files) > 1 else _layout(files[0])
+        layout = None if by_hand or particles or len(files) > 1 else _layout(files[0])
         if layout is not None:
             chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
             store = layout.make(files[0], output, chosen, named)
@@ -90,8 +135,8 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken = _arrays(files, output, asked, named, drop_invalid, masked)
-    _say(files, output, store, taken, json)
+            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, particles or "")
+    _say(files, output, store, taken, json, notes)
 
 
 class _Asked(NamedTuple):
@@ -103,20 +148,94 @@ class _Asked(NamedTuple):
     dims: dict[str, list[str]]
     components: Names
     time: str
+    exclude: Names
+    vectors: dict[str, list[str]]
+    classes: Names
+    missing_values: Names
+    table: Pairs
+
+    def wish(self, missing: str = "refuse", particles: str = "") -> "Wish":
+        from beable.datasets.dialects import table_format
+        from beable.datasets.importing import shaping_of, wish_of
+
+        shaping = shaping_of(self.exclude, self.vectors, self.classes, self.missing_values)
+        form = table_format(self.table or [])
+        return wish_of(
+            self.variables,
+            self.factors,
+            self.dims,
+            self.rows,
+            self.components,
+            self.time,
+            particles,
+            shaping=shaping,
+            table=form,
+            missing=missing,
+        )
 
 
 def _arrays(
-    files: Sequence[Path], output: Path, asked: _Asked, units: dict[str, str], drop_invalid: bool, masked: bool
+    files: Sequence[Path],
+    output: Path,
+    asked: _Asked,
+    units: dict[str, str],
+    missing: Literal["refuse", "drop", "keep"],
+    drop_invalid: bool,
+    particles: str,
 ) -> "Imported":
-    from beable.datasets.importing import import_as, wish_of
+    from beable.datasets.importing import files_of, import_as
 
-    return import_as(files, output, wish_of(**asked._asdict(), masked=masked), units, drop_invalid)
+    with memory.bounded(sum(map(inputs.stored, files_of(files)))):
+        return import_as(files, output, asked.wish(missing, particles), units, missing, drop_invalid)
+
+
+def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:
+    """Whether files are read as trajectories; common suffixes are not where arrays are asked for by name."""
+    from beable.datasets.trajectories import are_trajectories
+
+    return not (asked.variables or asked.dims) and are_trajectories(files)
+
+
+def _refuse_of_arrays(asked: _Asked, others: Mapping[str, object]) -> None:
+    """Refuse options that say what arrays are: of a trajectory that is known."""
+    given_here = [f"--{name}" for name in ("rows", "components", "time") if getattr(asked, name)]
+    given_here += [name for name, value in others.items() if value]
+    if given_here:
+        raise UsageError(f"{', '.join(given_here)}: of arrays, and rows of a trajectory are its frames: leave it out")
+
+
+def _trajectory(
+    files: Sequence[Path],
+    output: Path | None,
+    treated: tuple[str, str, int, bool],
+    particles: str,
+    factors: list[str],
+    units: dict[str, str],
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Make a data set of trajectories, or say what they are taken for."""
+    from beable.datasets.importing import matching
+    from beable.datasets.trajectories import Treated, read_trajectory
+
+    if output is None and not dry_run:
+        raise UsageError(NO_OUTPUT)
+    if output is not None and output.exists():
+        raise OutputError(f"{output}: exists already: choose a new name or remove it")
+    with progress("import", quiet=json, first="reading frames"):
+        found = read_trajectory([f for file in files for f in matching(file)], Treated(*treated), factors)
+        store = None if dry_run or output is None else found.store(output, particles, units)
+    if store is None or output is None:
+        _say_taken(files, found.taken(), json)
+    else:
+        _say(files, output, store, found.taken(), json, frames=True)
 
 
 def _taken(files: Sequence[Path], asked: _Asked) -> "list[Taken]":
-    from beable.datasets.importing import taken_for
+    from beable.datasets.importing import described, files_of
 
-    return taken_for(files, **asked._asdict())
+    with memory.bounded(sum(map(inputs.stored, files_of(files)))):
+        return described(files, asked.wish())
 
 
 def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
@@ -124,7 +243,10 @@ def _describe(files: Sequence[Path], asked: _Asked, json: bool) -> None:
     if len(files) == 1 and not any(asked) and (layout := _layout(files[0])) is not None:
         show({"path": files[0], "layout": layout.title}, json=json)
         return
-    found = _taken(files, asked)
+    _say_taken(files, _taken(files, asked), json)
+
+
+def _say_taken(files: Sequence[Path], found: "list[Taken]", json: bool) -> None:
     if json:
         show({"path": files[0], "files": len(files), "taken": [t._asdict() for t in found]}, json=True)
         return
@@ -136,7 +258,15 @@ def _cells(taken: "Taken") -> tuple[str, str, str, str, str]:
     return taken.name, taken.kind, taken.axes, taken.unit, taken.why
 
 
-def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[Taken]", json: bool) -> None:
+def _say(
+    files: Sequence[Path],
+    output: Path,
+    store: "Store",
+    taken: "Sequence[Taken]",
+    json: bool,
+    notes: Sequence[str] = (),
+    frames: bool = False,
+) -> None:
     """Print what came of it, and what was left unread."""
     from beable.datasets.look import look
 
@@ -144,18 +274,26 @@ def _say(files: Sequence[Path], output: Path, store: "Store", taken: "Sequence[T
     left = {t.name: t.why for t in taken if t.kind in ("left out", "label")}
     if not json:
         more = f" and {len(files) - 1} more files, in the order of the numbers in their names" if len(files) > 1 else ""
-        tell(f"Made {output} of {files[0].name}{more}.")
+        tell(
+            f"Made {output}: {store.title[0].lower()}{store.title[1:]}."
+            if frames
+            else f"Made {output} of {files[0].name}{more}."
+        )
+        for note in notes:
+            tell(f"  read as: {note}")
         say_store(store, found)
         _say_rest(store, left)
+        if labels := [t.name for t in taken if t.kind == "diagnostic"]:
+            tell(f"beside the rows: {', '.join(labels)}; name them in --factors to compare latents with them")
         if store.assessment:
             tell(as_text({"the file": plain(store.assessment)}))
         next_step((["fit", output, "-o", "run"], "train on it"), (["data", "info", output], "all that it holds"))
         return
     about = store.info()
-    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "bytes", "taken_for")}
+    kept = {name: about[name] for name in ("id", "title", "rows", "good", "failures", "missing", "bytes", "taken_for")}
     names = {"variables": [v.name for v in store.variables], "factors": [f.name for f in store.factors]}
     seen = {"look": [finding.as_json() for finding in found], "constants": about["constants"], "left_out": left}
-    show(kept | names | store.assessment | seen | {"path": output}, json=True)
+    show(kept | names | store.assessment | seen | {"read_as": list(notes), "path": output}, json=True)
 
 
 def _say_rest(store: "Store", left: dict[str, str]) -> None:
@@ -173,6 +311,13 @@ def _layout(file: Path) -> "Layout | None":
     from beable.datasets.recognised import layouts
 
     return next((layout for layout in layouts() if file.is_file() and layout.recognises(file)), None)
+
+
+def _pairs(option: str, words: Sequence[str], example: str) -> dict[str, str]:
+    pairs = [_pair(option, word, example) for word in words]
+    if len(dict(pairs)) < len(pairs):
+        raise UsageError(f"{option} {' '.join(words)}: a name stands there twice: give each once")
+    return dict(pairs)
 
 
 def _pair(option: str, text: str, example: str) -> tuple[str, str]:

@@ -34,7 +34,8 @@ def meaning(error: CycloptsError, words: Sequence[str], chain: Sequence[str], ap
     if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
         return _verb(error.unused_tokens[0], [verb for verb in error.app if verb[0] != "-"], chain)
     if isinstance(error, CoercionError) and error.argument:
-        return _value(error.argument, error.token.value if error.token else "")
+        given = error.token or next(iter(error.argument.tokens), None)
+        return _value(error.argument, given.value if given else "", str(error.msg or ""))
     if isinstance(error, UnknownOptionError):
         return _option(error.token.keyword or error.token.value, _arguments(app, chain))
     if isinstance(error, MissingArgumentError) and error.argument:
@@ -59,10 +60,12 @@ def _verb(word: str, known: Iterable[str], chain: Sequence[str]) -> str:
     return f"{unknown('verb', word, known)}."
 
 
-def _value(argument: Argument, given: str) -> str:
+def _value(argument: Argument, given: str, wanted: str) -> str:
     name = argument.name if argument.name.startswith("-") else argument.name.upper()
     if choices := argument.get_choices(force=True):
         return f"{unknown(name.lstrip('-').lower(), given, choices)}."
+    if wanted.startswith("a "):  # from a reader of our own
+        return f"{name} must be {wanted}."
     kinds = [KINDS[kind] for kind in (argument.hint, *get_args(argument.hint)) if kind in KINDS]
     return f"{name} must be {kinds[0] if kinds else 'another kind of value'}, not {given!r}."
 

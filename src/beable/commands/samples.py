@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beable import memory
 from beable.checks import number as checked_number
 from beable.commands.answers import beside, many
 from beable.commands.opened import run_and_store
 from beable.console.output import show
-from beable.console.parameters import Output
+from beable.console.parameters import Count, Index, Output
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import BeableError, UsageError
@@ -30,10 +31,10 @@ def sample(
     /,
     *,
     output: Output,
-    rows: int = 1000,
-    member: int = 0,
+    rows: Count = 1000,
+    member: Index = 0,
     conditions: Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=NUMBER...")] = [],  # noqa: B006
-    seed: int = 0,
+    seed: Index = 0,
     json: bool = False,
 ) -> None:
     """Make a data set of snapshots decoded from samples of the prior.
@@ -43,7 +44,7 @@ def sample(
     run
         Run folder.
     output
-        Data set to make.
+        Data set to make, or for particles a file of frames: .pdb, .xyz or .extxyz.
     rows
         Number of snapshots.
     member
@@ -58,38 +59,44 @@ def sample(
     with progress("sampling", quiet=json, first="loading PyTorch"):
         import numpy as np
 
-        from beable.datasets.store import Store
-        from beable.training.declared import kept_coordinates
+        from beable.commands.decoded import check_output, write_snapshots
         from beable.training.run import Run
 
+        check_output(output)
         loaded = Run.load(run)
         _check_counts(loaded, rows, member, seed)
         known = _known(loaded, conditions)
         z = loaded.sample(rows, seed)
         every = np.tile([list(known.values())], (rows, 1)) if known else None
         snapshots = next(s for k, s in enumerate(loaded.decode(z, every)) if k == member)
-        store = Store.from_arrays(
-            output,
-            snapshots,
-            {name: np.full(rows, value) for name, value in known.items()},
-            dims=loaded.metadata.get("dims"),
-            units=loaded.metadata.get("units"),
-            coordinates=kept_coordinates(loaded.metadata),
-            title=f"Samples of member {member} of the run {run.name}",
-        )
-    names = [v.name for v in store.variables]
+        given = {name: np.full(rows, value) for name, value in known.items()}
+        title = f"Samples of member {member} of the run {run.name}"
+        store = write_snapshots(loaded, snapshots, output, title, given)
+    names = loaded.variables
     if json:
-        show({"path": output, "id": store.id, "rows": rows, "variables": names}, json=True)
+        show({"path": output, **({"id": store.id} if store else {}), "rows": rows, "variables": names}, json=True)
         return
     at = f" at {', '.join(f'{name} = {value:g}' for name, value in known.items())}" if known else ""
     tell(f"Made {many(rows, 'snapshot')} of {', '.join(names)} by member {member} of {run}, from its prior{at}.")
-    facts({"rows": f"{rows:,}", "seed": str(seed), "data set": str(output)})
+    facts({"rows": f"{rows:,}", "seed": str(seed), "data set" if store else "file": str(output)})
+    if store is None:
+        next_step(
+            (
+                ["report", run],
+                "what the run found",
+            )
+        )
+        return
     next_step((["data", "info", output], "what it holds"), (["score", run, output], "how likely they are to the run"))
 
 
 def _check_counts(run: "Run", rows: int, member: int, seed: int) -> None:
     if rows < 1 or seed < 0:
         raise UsageError(f"rows must be at least 1 and seed at least 0, not {rows} and {seed}")
+    outputs = sum(math.prod(shape) for shape in run.metadata["shapes"].values())
+    memory.refuse(
+        f"{rows:,} samples", rows * 4 * (run.members * run.settings.model.latents + 3 * outputs), "ask for fewer --rows"
+    )
     if not 0 <= member < run.members:
         raise UsageError(f"member must be from 0 to {run.members - 1}, not {member}")
 
@@ -108,7 +115,7 @@ def _known(run: "Run", given: list[str]) -> dict[str, float]:
     return {name: checked_number(name, value) for name, value in values.items()}
 
 
-def score(run: Path, store: Path | None = None, /, *, top: int = 10, json: bool = False) -> None:
+def score(run: Path, store: Path | None = None, /, *, top: Index = 10, json: bool = False) -> None:
     """Say how likely the snapshots of a data set are to a run, the least likely first; a high score is odd.
 
     Parameters
@@ -130,17 +137,22 @@ def score(run: Path, store: Path | None = None, /, *, top: int = 10, json: bool 
         rows = np.asarray(data.valid_rows)
         said.begin("scoring")
         distortion, rate = _scores(loaded, data, rows)
+        lacks = _lacks(loaded, data)
+        there = _there(loaded, data, rows) if lacks else None
+        distortion, rate = (distortion, rate) if there is None else (distortion / there, rate / there)
         total = distortion + rate
-        ordinary = _ordinary(run, loaded, data, rows, total)
+        ordinary = _ordinary(run, loaded, data, rows, total, lacks)
     p = _tails(ordinary, total)
     if json:
         numbers = {"row": rows, "distortion": distortion, "rate": rate, "total": total, "tail": p}
         about = {"compared_with": len(ordinary)} if ordinary is not None else {"compared_with": 0}
-        show({name: values.tolist() for name, values in numbers.items()} | about, json=True)
+        counts = {} if there is None else {"per": "number that is there", "numbers": there.tolist()}
+        show({name: values.tolist() for name, values in numbers.items()} | about | counts, json=True)
         return
     tell(_oddness(p, ordinary, len(rows)))
     _worst(rows, distortion, rate, p, top, 0 if ordinary is None else len(ordinary))
-    facts({"score": "nats a row (distortion and rate together), median over members; high is odd",
+    per = "row" if there is None else "number that is there, of which rows have different counts"
+    facts({"score": f"nats a {per} (distortion and rate together), median over members; high is odd",
            "median row": f"{np.median(total):,.1f} nats".replace("-", "−")})  # fmt: skip
     next_step((["report", run, *beside(store)], "how these rows are reconstructed"))
 
@@ -155,8 +167,24 @@ def _scores(run: "Run", store: "Store", rows: "NDArray[Any]") -> "tuple[NDArray[
     return np.median(scores.distortion, axis=0), np.median(scores.rate.sum(2), axis=0)
 
 
+def _lacks(run: "Run", store: "Store") -> bool:
+    """Whether rows lack numbers beside a mask, so that their scores count by the number that is there."""
+    return any(name in store.missing and store.missing[name].values for name in run.variables)
+
+
+def _there(run: "Run", store: "Store", rows: "NDArray[Any]") -> "NDArray[Any]":
+    """Numbers of each row that are there, one at least."""
+    import numpy as np
+
+    there = np.zeros(len(rows))
+    for name in run.variables:
+        values = store.read(name, rows)
+        there += (~np.isnan(values.reshape(len(rows), -1))).sum(1)
+    return np.maximum(there, 1)
+
+
 def _ordinary(
-    path: Path, run: "Run", store: "Store", rows: "NDArray[Any]", total: "NDArray[Any]"
+    path: Path, run: "Run", store: "Store", rows: "NDArray[Any]", total: "NDArray[Any]", lacks: bool
 ) -> "NDArray[Any] | None":
     """Scores of the rows that the run never saw of its own data; None where that data set is not at hand."""
     import numpy as np
@@ -169,7 +197,8 @@ def _ordinary(
         own = store_of(path, run.metadata)
     except BeableError:
         return None
-    return np.asarray(np.add(*_scores(run, own, run.held_rows)))
+    there = _there(run, own, run.held_rows) if lacks else 1.0
+    return np.asarray(np.add(*_scores(run, own, run.held_rows)) / there)
 
 
 def _tails(ordinary: "NDArray[Any] | None", total: "NDArray[Any]") -> "NDArray[Any]":

@@ -61,7 +61,11 @@ def _say_store(path: Path, about: Mapping[str, Any]) -> None:
 
 def _run(path: Path) -> dict[str, Any]:
     """What the record of a run says; parameters are not read."""
+    from beable.training.form import checked, refuse_manifest
+
     about, manifest = files.read_json(path / "run.json"), files.read_manifest(path)
+    refuse_manifest(manifest, path)
+    checked(about, path / "run.json")
     return {
         "id": manifest.files["state.safetensors"]["sha256"],
         "members": len(about["members"]),
@@ -72,8 +76,8 @@ def _run(path: Path) -> dict[str, Any]:
         "representation": about["settings"]["representation"]["kind"],
         "rows": len(about["train_rows"]),
         "held_rows": len(about["held_rows"]),
-        "held_out": about.get("held_out", {}).get("words"),
-        "strangers": about.get("strangers", {}).get("verdict"),
+        "held_out": (about.get("held_out") or {}).get("words"),
+        "strangers": (about.get("strangers") or {}).get("verdict"),
         "training_error": about.get("training_error"),
         "cpu_seconds": manifest.about["cpu_seconds"],
         "store": about["store"],
@@ -133,8 +137,12 @@ def _word(value: Any) -> str:
 
 
 def _training(path: Path) -> dict[str, Any]:
+    from beable.training.form import checked_request
+
     asked = files.read_json(path / "request.json")
-    steps = [int(p.name.removeprefix("step-")) for p in (path / "checkpoints").glob("step-*")]
+    checked_request(asked, path / "request.json")
+    names = (p.name.removeprefix("step-") for p in (path / "checkpoints").glob("step-*"))
+    steps = [int(name) for name in names if name.isdecimal()]
     return {
         "step": max(steps, default=0),
         "steps": asked["settings"]["training"]["steps"],
@@ -156,23 +164,26 @@ def _say_training(path: Path, about: Mapping[str, Any]) -> None:
 
 def _study(path: Path) -> dict[str, Any]:
     """What a folder of a study says, finished or not."""
-    asked = files.read_json(path / "study.json")
-    study, results = asked["study"], path / "results.json"
-    arms = [arm["name"] for arm in study["arms"] if arm["kind"] == "vae"]
+    from beable.studies.forms import request_of, results_at
+
+    (study, asked), results = request_of(path), path / "results.json"
+    arms = [arm.name for arm in study.arms if arm.kind == "vae"]
     about = {
-        "study": study["name"],
-        "title": study["title"],
-        "source": study["source"],
-        "preset": asked["preset"],
+        "study": study.name,
+        "title": study.title,
+        "source": study.source,
+        "preset": asked.preset,
         "arms": {name: (path / "runs" / name / files.MANIFEST).exists() for name in arms},
-        "answers": {p["name"]: (path / "answers" / p["name"]).exists() for p in study["parts"]},
+        "answers": {p.name: (path / "answers" / p.name).exists() for p in study.parts},
         "pages": [PAGE] if (path / PAGE).is_file() else [],
     }
-    return about | (_claims(files.read_json(results)) if results.exists() else {"counts": [], "expected": []})
+    return about | (_claims(results_at(results)) if results.exists() else {"counts": [], "expected": []})
 
 
 def _results(path: Path) -> dict[str, Any]:
-    found = files.read_json(path)
+    from beable.studies.forms import results_at
+
+    found = results_at(path)
     return {"study": found["study"], "preset": found.get("preset"), **_claims(found)}
 
 

@@ -10,11 +10,11 @@ from cyclopts import Parameter
 from beable.commands.data import say_store
 from beable.console.options import options_of, tree_of, with_options
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, tell
-from beable.settings import merged
+from beable.settings import merged, refuse_kinds
 from beable.system import SYSTEMS
 
 if TYPE_CHECKING:
@@ -56,17 +56,18 @@ def verb(name: str) -> Callable[..., None]:
     def simulate(
         *,
         output: Output,
-        rows: int,
-        seed: int = 0,
+        rows: Count,
+        seed: Index = 0,
         config: Path | None = None,
         set: Settings = [],  # noqa: B006
-        failure_limit: Annotated[float, WORK] = 0.01,
-        workers: Annotated[int | None, WORK] = None,
+        failure_limit: Annotated[Number, WORK] = 0.01,
+        workers: Annotated[Workers, WORK] = None,
         dask: Annotated[str | None, WORK, Parameter(metavar="ADDRESS")] = None,
         json: bool = False,
         **chosen: Any,
     ) -> None:
-        settings = merged(given(config, set), tree_of(options, chosen))
+        refuse_kinds(model, own := given(config, set), f"setting of {name}")
+        settings = merged(own, tree_of(options, chosen))
         limits = {"seed": seed, "failure_limit": failure_limit}
         _simulate(SYSTEMS.simulator(name)(**settings), output, rows, json=json, workers=workers, dask=dask, **limits)
 

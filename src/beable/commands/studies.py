@@ -9,10 +9,11 @@ from cyclopts import Parameter
 
 from beable.commands.pages import Format
 from beable.console.output import show
-from beable.console.parameters import Outputs, Settings
+from beable.console.parameters import Outputs, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.errors import UsageError
+from beable.inputs import refuse_special
 from beable.studies import study as pages
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def run(
     file: Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=PATH...")] = [],  # noqa: B006
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
-    workers: int | None = None,
+    workers: Workers = None,
     json: bool = False,
 ) -> None:
     """Run a study from nothing to its report, or from where it was interrupted.
@@ -195,10 +196,11 @@ def _named_files(words: list[str]) -> dict[str, Path]:
 def _named_file(words: str) -> tuple[str, Path]:
     """Name and path of a file.
 
-    >>> _named_file("table=a.csv")[0]
+    >>> _named_file(f"table={__file__}")[0]
     'table'
     """
     name, sign, path = words.partition("=")
     if not (name and sign and path):
         raise UsageError(f"file {words!r}: give a name and a path, such as table=mine.csv")
+    refuse_special(Path(path), f"--file {name}")
     return name, Path(path)

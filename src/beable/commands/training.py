@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beable.commands.answers import beside, many, rows_in_words, say_evaluation
+from beable.commands.decoded import apart_in_words, check_output, write_decoded
 from beable.commands.opened import held_for_training, rows_to_judge, run_and_store
 from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
-from beable.console.parameters import Output, Settings
+from beable.console.parameters import Numbers, Output, Settings, Threads
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import command, facts, next_step, table, tell
-from beable.settings import merged, validated
+from beable.settings import merged, refuse_kinds, validated
 from beable.system import as_published as source_settings
 from beable.training.settings import RunSettings
 
@@ -43,6 +44,7 @@ FIT = {
     "batch": "training.batch",
     "learning-rate": "training.learning_rate",
     "start": "training.start",
+    "lag": "training.lag",
     "bootstrap": "training.bootstrap",
     "patience": "training.patience",
     "keep": "training.keep",
@@ -63,7 +65,8 @@ def fit(
     config: Path | None = None,
     as_published: Annotated[str | None, Parameter(metavar="VARIANT")] = None,
     set: Settings = [],  # noqa: B006
-    threads: int = 1,
+    decode: Path | None = None,
+    threads: Threads = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:
@@ -81,16 +84,21 @@ def fit(
         Train as the source of the data's system does, in one of its variants; what the file and options say wins.
     set
         Settings such as model.width=64, with a value as TOML writes it; they win over the file, options over both.
+    decode
+        File or data set to write decoded rows to afterwards, by the member of the least error, as `decode` does.
     threads
         Threads of PyTorch.
     json
         Print results as JSON.
     """
+    if decode is not None:
+        check_output(decode)
     with progress("training", quiet=json, first="reading data") as tick, held_for_training(output):
         from beable.datasets.store import Store
 
         data = Store.open(store)
-        own = merged(given(config, set), tree_of(OPTIONS, chosen))
+        refuse_kinds(RunSettings, asked := given(config, set))
+        own = merged(asked, tree_of(OPTIONS, chosen))
         source = {} if as_published is None else source_settings(data.simulator, as_published)
         settings = validated(RunSettings, merged(source, own))
         tick.begin("loading PyTorch")
@@ -101,13 +109,22 @@ def fit(
         from beable.analysis.evaluation import evaluate as judge
 
         evaluation = judge(run, data, agreement=True)
+        member = int(evaluation.relative_error.argmin())
+        title = f"Rows of {data.name} decoded by member {member} of {output.name}"
+        apart = None if decode is None else write_decoded(run, data, decode, member, title)
     _warn(run, evaluation)
     if json:
         told = evaluation.as_json() | _learned(run) | {"run": str(output), "cpu_seconds": run.cpu_seconds}
+        told |= {} if decode is None else {"decoded": str(decode), "root_mean_square": apart}
         show(told, json=True)
         return
     say_evaluation(run, evaluation, rows_in_words(run, data, len(evaluation.rows)))
     facts({"run": str(output), "learned from": _learned_words(run), "CPU time": f"{number(run.cpu_seconds)} s"})
+    if decode is not None:
+        left = (
+            "" if apart is None else f", particles {apart_in_words(run, apart)} from where they were (root mean square)"
+        )
+        facts({"decoded rows": f"{decode}, by member {member}{left}"})
     next_step((["report", output], "a page with figures"), (["agree", output], "what can be known without factors"))
 
 
@@ -194,10 +211,10 @@ def rate_distortion(
     /,
     *,
     output: Output,
-    betas: Annotated[list[float], Parameter(consume_multiple=True)] = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
+    betas: Numbers = [0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0],  # noqa: B006
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
-    threads: int = 1,
+    threads: Threads = 1,
     json: bool = False,
     **chosen: Any,
 ) -> None:
@@ -226,7 +243,8 @@ def rate_distortion(
         data, flags = Store.open(store), tree_of(SWEEP_OPTIONS, chosen)
         if "sigma" in flags.get("model", {}):
             flags["model"]["variance"] = "fixed"
-        asked = validated(RunSettings, merged(SWEEP, merged(given(config, set), flags)))
+        refuse_kinds(RunSettings, own := given(config, set))
+        asked = validated(RunSettings, merged(SWEEP, merged(own, flags)))
         with held_for_training(output):
             tick.begin("loading PyTorch")
             from beable.analysis.rate_distortion import sweep_settings

@@ -56,6 +56,7 @@ MEANT = {
     "inspect": "show",
     "load": "import",
     "anomaly": "score",
+    "fill": "impute",
     "sweep": "rate-distortion",
     "diff": "compare",
     "citation": "cite",
@@ -173,6 +174,14 @@ VERBS = (
         ("beable score run new.zarr --top 5", "beable score run --json"),
     ),
     Verb(
+        "impute",
+        "look",
+        "beable.commands.impute:impute",
+        "Fill what is missing of a data set.",
+        OWN,
+        ("beable impute run -o filled.csv", "beable impute run table.zarr -o filled.zarr --json"),
+    ),
+    Verb(
         "sample",
         "look",
         "beable.commands.samples:sample",
@@ -181,6 +190,17 @@ VERBS = (
         (
             "beable sample run -o new.zarr --rows 100",
             "beable sample run -o new.zarr --conditions gravity=0.4 --member 1",
+        ),
+    ),
+    Verb(
+        "decode",
+        "look",
+        "beable.commands.decoded:decode",
+        "Write what a run makes of the rows of a data set.",
+        OWN,
+        (
+            "beable decode run -o decoded.zarr",
+            "beable decode run flow.zarr -o decoded.zarr --member 1",
         ),
     ),
     Verb(

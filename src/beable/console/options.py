@@ -10,8 +10,9 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from beable import inputs
 from beable.console.parameters import shown_default
-from beable.errors import DataError, UsageError
+from beable.errors import BeableError, DataError, UsageError
 from beable.settings import SettingsModel, bare, members
 
 KINDS: dict[type, str] = {bool: "BOOL", int: "INT", float: "FLOAT", str: "TEXT"}
@@ -214,20 +215,20 @@ def matrix(name: str, text: str) -> list[list[float]]:
     path = Path(text)
     try:
         if path.suffix == ".npy":
-            return _of_array(path)
+            return _of_array(inputs.npy(path, name))
         if path.suffix == ".csv":
-            return _rows(path.read_text(encoding="utf-8").splitlines())
+            return _rows(inputs.read(path, inputs.LARGEST, name).decode("utf-8").splitlines())
         return _rows(text.split(";"))
-    except OSError as error:
-        raise UsageError(f"{name} {text}: {error.strerror or error}: give a .npy or .csv file") from None
-    except (ValueError, TypeError, EOFError):
+    except BeableError:
+        raise
+    except (ValueError, TypeError):
         raise DataError(f"{name} {text}: expected rows of numbers, all of one length, without headings") from None
 
 
-def _of_array(path: Path) -> list[list[float]]:
+def _of_array(array: Any) -> list[list[float]]:
     import numpy as np
 
-    numbers = np.asarray(np.load(path, allow_pickle=False), dtype=float)
+    numbers = np.asarray(array, dtype=float)
     rows: list[list[float]] = numbers.reshape(len(numbers), -1).tolist() if numbers.ndim < 2 else numbers.tolist()
     return rows
 

@@ -1,9 +1,15 @@
 """Arguments that several verbs have, under one name and in one form."""
 
+import math
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
+
+MOST_PROCESSES = 1024
 
 #: a file or folder to make
 Output = Annotated[Path, Parameter(alias="-o")]
@@ -13,6 +19,38 @@ Settings = Annotated[list[str], Parameter(consume_multiple=True, metavar="NAME=V
 #: names of variables, factors or dimensions
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME...")]
 Pairs = Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=WORD...")]
+
+
+def whole(least: int, most: float = math.inf) -> Parameter:
+    """What reads a whole number between two bounds, both included; the parser's own would round 2.7 to 3."""
+
+    def read(hint: Any, tokens: Sequence[Token]) -> int:
+        word = tokens[0].value
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", word) or not least <= int(word) <= most:
+            bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+            raise ValueError(f"a whole number {bounds}, not {word!r}")
+        return int(word)
+
+    return Parameter(converter=read)
+
+
+def _finite(hint: Any, tokens: Sequence[Token]) -> Any:
+    """A finite number, or a list of them where a list is expected."""
+    numbers = []
+    for token in tokens:
+        with suppress(ValueError):
+            numbers.append(float(token.value))
+        if not numbers or not math.isfinite(numbers[-1]):
+            raise ValueError(f"a finite number, not {token.value!r}")
+    return numbers[0] if hint is float else numbers
+
+
+Count = Annotated[int, whole(1)]
+Workers = Annotated[int | None, whole(1, MOST_PROCESSES)]
+Index = Annotated[int, whole(0)]
+Threads = Annotated[int, whole(1, MOST_PROCESSES)]
+Number = Annotated[float, Parameter(converter=_finite)]
+Numbers = Annotated[list[float], Parameter(converter=_finite, consume_multiple=True)]
 
 
 def shown_default(default: Any) -> str | None:

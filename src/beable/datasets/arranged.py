@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beable.datasets.axis_names import is_time
+from beable.datasets.layout import in_order
 from beable.datasets.names import plain, plain_dim
 from beable.datasets.readings import AXES, NUMBERS
 from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
@@ -146,7 +147,11 @@ def result(file: File) -> Arranged:
     for name in file.coordinates:
         if plain_dim(name) not in coordinates and name not in labels:
             one = isinstance(file.picks.get(name), int)
-            file.left[name] = "one of them is taken" if one else "a coordinate of no axis that is taken, or not finite"
+            file.left[name] = (
+                "one of them is taken"
+                if one
+                else "a coordinate of no axis that is taken, or one that neither rises nor falls"
+            )
     taken += [
         Taken(n, "constant", sizes(s.shape) if s.shape else "one number", s.unit, s.said or "the same for all rows")
         for n, s in file.constants.items()
@@ -240,7 +245,7 @@ def _coordinates(file: File, dims: set[str]) -> dict[str, tuple[Array, str]]:
             for a, n in zip(s.axes or (), s.shape, strict=True)
             if a == name
         )
-        if np.isfinite(values).all() and (fits or isinstance(file.picks.get(name), slice) or dim not in dims):
+        if in_order(values) and (fits or isinstance(file.picks.get(name), slice) or dim not in dims):
             found[dim] = (values, source.unit or "1")
     return found
 

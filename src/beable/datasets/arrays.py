@@ -1,13 +1,14 @@
 """From arrays in memory to snapshots: number formats that can be stored, names for dimensions, the same rows in all."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable.datasets.layout import DTYPES, Plan, block_rows
-from beable.datasets.readings import axes_of
+from beable.datasets.layout import DTYPES, PARTICLES, Plan, block_rows
+from beable.datasets.readings import axes_of, is_particles
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Factor, Variable
 
@@ -38,6 +39,11 @@ def snapshots_of(
     symbols: Mapping[str, str],
     title: str,
     constants: Mapping[str, ArrayLike] | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    components: Mapping[str, Sequence[str]] | None = None,
+    long_names: Mapping[str, str] | None = None,
+    particles: str = "",
+    diagnostics: Sequence[str] = (),
     block: int | None,
 ) -> Snapshots:
     """The plan of a store for these arrays, and the arrays in the form that it stores.
@@ -51,6 +57,11 @@ def snapshots_of(
         symbols: letters of the factors.
         title: one line.
         constants: arrays common to all rows, by name.
+        classes: names of what the values 0, 1, … of a variable or factor stand for.
+        components: names of the components of a variable.
+        long_names: what stands on a colour bar.
+        particles: "distinct", "identical", or "" where nothing is said.
+        diagnostics: names of arrays that are never learned from.
         block: rows in a block; None chooses.
 
     Raises:
@@ -60,18 +71,54 @@ def snapshots_of(
     numbers = {name: _numbers(name, array) for name, array in arrays.items()}
     causes = {name: _numbers(name, array).astype(np.float64) for name, array in factors.items()}
     rows = _rows(numbers, causes)
-    for name in (*units, *symbols, *dims):
+    kinds, told = classes or {}, long_names or {}
+    for name in (*units, *symbols, *dims, *diagnostics, *kinds, *(components or {})):
         if name not in {**numbers, **causes}:
             raise unknown("variable or factor", name, {**numbers, **causes})
     variables = _variables(
         numbers, dims, units, {dim: int(np.size(values)) for dim, (values, _) in coordinates.items()}
     )
-    named = tuple(Factor(name, symbols.get(name, name), units.get(name, "1")) for name in causes)
+    variables = tuple(
+        replace(
+            v,
+            long_name=told.get(v.name, ""),
+            components=tuple((components or {}).get(v.name, ())),
+            classes=_classes(v.name, numbers[v.name], kinds),
+        )
+        for v in _declared(variables, particles, diagnostics)
+    )
+    named = tuple(
+        Factor(n, symbols.get(n, n), units.get(n, "1"), classes=_classes(n, a, kinds)) for n, a in causes.items()
+    )
     axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
     size = block_rows(variables, rows) if block is None else block
     plan = Plan(title, rows, size, variables, named, axes, _constants(constants or {}))
     values = np.stack(list(causes.values()), axis=1) if causes else np.empty((rows, 0))
     return Snapshots(plan, numbers, values)
+
+
+def _classes(name: str, values: Array, given: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Names of the classes of a variable or factor, whose values are their places among them."""
+    names = tuple(map(str, given.get(name, ())))
+    known = values[np.isfinite(values)] if names else values[:0]
+    if names and (values.ndim != 1 or not np.isin(known, np.arange(len(names))).all()):
+        raise DataError(f"{name}: values that are no whole numbers from 0 to {len(names) - 1}: one for each class")
+    return names
+
+
+def _declared(variables: tuple[Variable, ...], particles: str, diagnostics: Sequence[str]) -> tuple[Variable, ...]:
+    """Variables with what is said of their particles, and with those that are diagnostics."""
+    kept = tuple(replace(v, diagnostic=v.name in diagnostics) for v in variables)
+    if not particles:
+        return kept
+    if particles not in PARTICLES:
+        raise unknown("kind of particles", particles, PARTICLES)
+    if not any(map(is_particles, kept)):
+        raise UsageError(
+            f"particles are said to be {particles}, and no array holds positions of particles: name its dimensions, "
+            "such as dims={'positions': ('particle', 'dimension')} (--dims positions=particle,dimension)"
+        )
+    return tuple(replace(v, particles=particles) if is_particles(v) else v for v in kept)
 
 
 def _numbers(name: str, array: ArrayLike) -> Array:
@@ -91,9 +138,18 @@ def _constants(given: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """Constants in number formats that can be stored, under names that can be."""
     arrays = {name: np.asarray(array) for name, array in given.items()}
     for name, array in arrays.items():
-        if array.dtype.name not in DTYPES or not array.size:
+        if array.dtype.kind == "U" and array.size:
+            _check_words(name, array)
+        elif array.dtype.name not in DTYPES or not array.size:
             raise DataError(f"constant {name}: {array.dtype} of shape {array.shape}: give one of {', '.join(DTYPES)}")
     return arrays
+
+
+def _check_words(name: str, words: Array) -> None:
+    """Refuse words that an attribute with blanks between them cannot hold."""
+    bad = next((word for word in words.ravel().tolist() if not word.isprintable() or not word or " " in word), None)
+    if bad is not None:
+        raise DataError(f"constant {name}: {bad!r} is not one word without blanks: rename it")
 
 
 def _rows(variables: Mapping[str, Array], factors: Mapping[str, Array]) -> int:

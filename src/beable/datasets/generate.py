@@ -7,6 +7,7 @@ numbers. What a killed run leaves is taken up block by block; a complete data se
 Any ``concurrent.futures`` executor will do, dask's too. The default one is the package's pool of processes.
 """
 
+import math
 import os
 import shutil
 import signal
@@ -23,9 +24,9 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from beable import files
+from beable import files, memory
 from beable.datasets.layout import Plan, block_rows
-from beable.datasets.store import Blocks, Note, Store, create, finish, refuse_other
+from beable.datasets.store import DONE, Blocks, Note, Store, create, finish, refuse_other
 from beable.errors import BeableError, DataError, OutputError, UsageError
 from beable.simulator import Simulator
 from beable.streams import RowStreams
@@ -41,6 +42,8 @@ GRACE_SECONDS = 3.0
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_SECONDS = 0.1
 SPARE_BYTES = 16 * 2**20
+#: of the numbers of a row, while it is computed in double precision
+COPIES = 4
 
 
 class Interrupted(KeyboardInterrupt):
@@ -98,6 +101,7 @@ def generate(
         report(rows, rows)
         files.tidy(path)
         return Store.open(path)
+    _refuse_disk(path, Blocks.of(path, plan))
     with files.locked(path):
         files.sweep(path)
         refuse_other(path, plan.attributes())
@@ -119,6 +123,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
         raise UsageError(f"seed must be a whole number of at least 0, not {seed!r}")
     if type(rows) is not int or rows < 1:
         raise UsageError(f"rows must be a whole number of at least 1, not {rows!r}")
+    refuse_too_large(simulator, rows)
     with threadpool_limits(1):
         constants = simulator.constants()
     return Plan(
@@ -132,6 +137,20 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
         simulator=simulator.name,
         settings=simulator.settings.model_dump(mode="json"),
         seed=seed,
+    )
+
+
+def refuse_too_large(simulator: Simulator, rows: int) -> None:
+    """Refuse rows that memory cannot hold while they are computed.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    row = sum(math.prod(v.shape) * 8 for v in simulator.variables)
+    memory.refuse(
+        f"{min(simulator.batch, rows):,} rows of {simulator.name} at once",
+        row * COPIES * min(simulator.batch, rows),
+        "choose a smaller grid, or fewer particles or modes",
     )
 
 
@@ -217,12 +236,24 @@ def _rows(blocks: Blocks, notes: Iterable[int]) -> int:
     return sum(stop - start for start, stop in map(blocks.range, notes))
 
 
+def _refuse_disk(path: Path, blocks: Blocks) -> None:
+    """Refuse what the disk cannot hold before anything of it is laid out, or looked for block by block."""
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if p.is_dir())
+    done = len(os.listdir(path / DONE)) if (path / DONE).is_dir() else 0
+    _refuse_space(path, max(0, len(blocks) - done) * blocks.bytes, there)
+
+
 def _check_space(blocks: Blocks, missing: int) -> None:
     """Refuse to begin what cannot be finished."""
-    needed, free = missing * blocks.bytes + SPARE_BYTES, shutil.disk_usage(blocks.path).free
-    if missing and needed > free:
+    _refuse_space(blocks.path, missing * blocks.bytes, blocks.path)
+
+
+def _refuse_space(path: Path, needed: int, there: Path) -> None:
+    free = shutil.disk_usage(there).free
+    if needed and needed + SPARE_BYTES > free:
         raise OutputError(
-            f"{blocks.path}: {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free: make room or ask for fewer rows"
+            f"{path}: {(needed + SPARE_BYTES) / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free: make room or ask for "
+            "fewer rows"
         )
 
 

@@ -8,19 +8,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable import inputs
 from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
+from beable.datasets.columns import Reading
+from beable.datasets.dialects import TableFormat, table_format
 from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
+from beable.datasets.missing import Choice as Missing
+from beable.datasets.missing import check_choice, is_nothing
 from beable.datasets.names import plain
-from beable.datasets.readers import READERS, check_room, labelled
+from beable.datasets.readers import READERS, TABLES, check_room, labelled, named_twice, refuse_many
+from beable.datasets.shaped import Shaping, refuse_words, shaped, suspects, together, without
 from beable.datasets.sources import Array, Contents, Source
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
 
 WILD = "*?["
 NOTHING = Choice()
+ALL, PLAIN = Shaping(), Reading()
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,39 @@ class Wish:
         variables: names of the arrays to take; None for all but the factors.
         factors: names of arrays that are known factors; None for those that the file shows.
         axes: what is said of axes.
-        masked: whether places that are missing in every row are filled and noted.
+        shaping: what is left out, joined, a class or missing.
+        reading: what is said of a table.
+        broken: whether rows that have no place in a table are kept out.
+        particles: "distinct", "identical", or "" where nothing is said.
     """
 
     variables: Sequence[str] | None = None
     factors: Sequence[str] | None = None
     axes: Choice = NOTHING
-    masked: bool = False
+    shaping: Shaping = ALL
+    reading: Reading = PLAIN
+    broken: bool = False
+    particles: str = ""
+
+    def called(self, names: Mapping[str, str]) -> "Wish":
+        """The same with names of a file in place of others for them."""
+
+        def of(given: Sequence[str] | None) -> list[str] | None:
+            return None if given is None else [names.get(name, name) for name in given]
+
+        wanted = self.axes.wanted
+        axes = self.axes._replace(
+            wanted=None if wanted is None else frozenset(of(list(wanted)) or ()),
+            dims={names.get(name, name): dims for name, dims in self.axes.dims.items()},
+            components=tuple(of(self.axes.components) or ()),
+        )
+        return replace(
+            self,
+            variables=of(self.variables),
+            factors=of(self.factors),
+            axes=axes,
+            shaping=self.shaping.called(names),
+        )
 
 
 Paths = Path | str | Sequence[Path | str]
@@ -54,8 +87,14 @@ def import_file(
     rows: Sequence[str] | None = None,
     components: Sequence[str] | None = None,
     time: str = "",
+    missing: Missing = "refuse",
     drop_invalid: bool = False,
-    masked: bool = False,
+    exclude: Sequence[str] | None = None,
+    vectors: Mapping[str, Sequence[str]] | None = None,
+    classes: Sequence[str] | None = None,
+    missing_values: Sequence[str | float] | None = None,
+    table: TableFormat | Mapping[str, object] | None = None,
+    particles: str = "",
 ) -> Store:
     """Make a data set from a file of arrays, or from several files of one content whose rows follow each other.
 
@@ -74,9 +113,16 @@ def import_file(
         rows: names of the axes that are rows, in their order; "file" where each file is a row.
         components: names of arrays whose short axis holds components.
         time: what becomes of the axis of time: "rows", "first", "last", "every=K" or "axis".
-        drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them.
-        masked: fill places that are missing in every row with the mean of the rest, which is the same in all rows, and
-            note in the constant ``NAME_mask`` which places there are (1) and which are missing (0).
+        missing: what becomes of rows that lack some numbers: "refuse", "drop" or "keep", as `Store.from_arrays` has
+            it; places that are missing in every row are a mask by any of them.
+        drop_invalid: keep rows with numbers that are not finite out by name instead of refusing them; the same as
+            missing="drop".
+        exclude: names of arrays to leave out.
+        vectors: names of columns by the name of the vector that they become.
+        classes: names of arrays whose values are classes and no quantities; factors that are words are classes, too.
+        missing_values: numbers and words that stand for a missing value.
+        table: how a text file or a workbook holds its table, see `TableFormat`.
+        particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
 
     Raises:
         UsageError: no such file, an unknown suffix or name, a reader that is not installed, or axes that can be read in
@@ -91,39 +137,80 @@ def import_file(
     >>> store.rows, store.variables[0].unit, store.factors[0].name
     (4, 'J', 'load')
     """
-    wish = wish_of(variables, factors, dims, rows, components, time, masked)
-    return import_as(path, output, wish, units or {}, drop_invalid).store
+    shaping = shaping_of(exclude, vectors, classes, missing_values)
+    wish = wish_of(
+        variables,
+        factors,
+        dims,
+        rows,
+        components,
+        time,
+        particles,
+        shaping=shaping,
+        table=form_of(table),
+        missing=missing,
+    )
+    return import_as(path, output, wish, units or {}, missing, drop_invalid).store
 
 
 class Imported(NamedTuple):
-    """A data set that was made of files, and what each part of the first file was taken for."""
+    """A data set that was made of files, and what each part of the first file was taken for.
+
+    Args:
+        store: the data set.
+        taken: what was found, and what was left unread.
+        notes: how a table was read, and values of it that may stand for missing ones.
+    """
 
     store: Store
     taken: list[Taken]
+    notes: Sequence[str] = ()
 
 
-def import_as(path: Paths, output: Path | str, wish: Wish, units: Mapping[str, str], drop_invalid: bool) -> Imported:
+def import_as(
+    path: Paths,
+    output: Path | str,
+    wish: Wish,
+    units: Mapping[str, str],
+    missing: Missing = "refuse",
+    drop_invalid: bool = False,
+) -> Imported:
     """`import_file` with what the user says in one record; the answer tells what was left unread as well."""
-    paths, output = _files(path), Path(output)
+    drop = drop_invalid or missing == "drop"
+    wish = replace(wish, broken=drop)
+    paths, output = files_of(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
     chosen = _all_chosen(paths, wish)
-    if not drop_invalid:
-        _refuse_bad(paths[0], chosen.sources)
+    check_choice(missing)
+    refuse_words(paths[0], chosen.sources)
+    if not drop:
+        _refuse_bad(paths[0], chosen.sources, missing == "keep")
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
     axes = {name: s.dims for name, s in chosen.sources.items() if s.dims and name in chosen.arrays}
     store = Store.from_arrays(
         output,
         chosen.arrays,
         chosen.factors,
-        units=known | dict(units),
+        units=known | {chosen.aliases.get(name, name): unit for name, unit in units.items()},
         dims=axes,
         coordinates=chosen.coordinates,
         constants=chosen.constants,
+        particles=wish.particles,
         title=f"Imported from {_title(paths)}",
-        allow_failed=drop_invalid,
+        missing=missing,
+        allow_failed=drop,
+        classes={name: s.classes for name, s in chosen.sources.items() if s.classes},
+        components={name: s.components for name, s in chosen.sources.items() if s.components},
+        long_names={name: s.long_name for name, s in chosen.sources.items() if s.long_name},
     )
-    return Imported(store, chosen.taken)
+    quantities = {n: a for n, a in {**chosen.arrays, **chosen.factors}.items() if not _has_classes(chosen, n)}
+    return Imported(store, chosen.taken, [*chosen.notes, *suspects(quantities)])
+
+
+def _has_classes(chosen: "_Chosen", name: str) -> bool:
+    source = chosen.sources.get(name)
+    return source is not None and bool(source.classes)
 
 
 def taken_for(
@@ -135,12 +222,18 @@ def taken_for(
     rows: Sequence[str] | None = None,
     components: Sequence[str] | None = None,
     time: str = "",
+    exclude: Sequence[str] | None = None,
+    vectors: Mapping[str, Sequence[str]] | None = None,
+    classes: Sequence[str] | None = None,
+    missing_values: Sequence[str | float] | None = None,
+    table: TableFormat | Mapping[str, object] | None = None,
 ) -> list[Taken]:
     """What `import_file` with the same arguments takes each part of a file for; nothing is made.
 
     Args:
         path: the file; of several the first is described.
-        variables, factors, dims, rows, components, time: as for `import_file`.
+        variables, factors, dims, rows, components, time, exclude, vectors, classes, missing_values, table: as for
+            `import_file`.
 
     Raises:
         UsageError, DataError: as `import_file`.
@@ -151,9 +244,15 @@ def taken_for(
     >>> [(t.name, t.kind, t.axes) for t in taken_for(f"{folder}/mine.npz", factors=["load"])]
     [('heat', 'variable', 'row (4) rows, ? (8) axis, ? (8) axis'), ('load', 'factor', 'row (4) rows')]
     """
-    paths = _files(path)
-    wish = wish_of(variables, factors, dims, rows, components, time)
-    found: list[Taken] = _opened(paths[0], partial(_described, wish=wish, several=len(paths) > 1))
+    shaping = shaping_of(exclude, vectors, classes, missing_values)
+    wish = wish_of(variables, factors, dims, rows, components, time, shaping=shaping, table=form_of(table))
+    return described(path, wish)
+
+
+def described(path: Paths, wish: Wish) -> list[Taken]:
+    """`taken_for` with what the user says in one record."""
+    paths, wish = files_of(path), replace(wish, broken=True)
+    found: list[Taken] = _opened(paths[0], wish, partial(_described, wish=wish, several=len(paths) > 1))
     return found
 
 
@@ -164,33 +263,63 @@ def wish_of(
     rows: Sequence[str] | None,
     components: Sequence[str] | None,
     time: str = "",
-    masked: bool = False,
+    particles: str = "",
+    *,
+    shaping: Shaping = ALL,
+    table: TableFormat | None = None,
+    missing: str = "refuse",
 ) -> Wish:
     """What the arguments of `import_file` say."""
-    wanted = (
-        None if variables is None else frozenset([*variables, *(factors or ()), *(components or ()), *(dims or {})])
-    )
+    for option, names in {"variables": variables, "factors": factors, "rows": rows, "components": components}.items():
+        if twice := named_twice(names or ()):
+            raise UsageError(f"{option}: {twice!r} stands there twice: name each once (--{option})")
+    columns = [name for names in shaping.vectors.values() for name in names]
+    named = [*(variables or ()), *(factors or ()), *(components or ()), *(dims or {}), *shaping.classes, *columns]
+    wanted = None if variables is None else frozenset(n for n in named if n not in shaping.vectors)
     axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
-    return Wish(variables, factors, axes, masked)
+    reading = Reading(table or TableFormat(), frozenset(shaping.missing), missing == "keep")
+    return Wish(variables, factors, axes, shaping, reading, particles=particles)
 
 
-def _files(path: Paths) -> list[Path]:
+def shaping_of(
+    exclude: Sequence[str] | None,
+    vectors: Mapping[str, Sequence[str]] | None,
+    classes: Sequence[str] | None,
+    missing_values: Sequence[str | float] | None,
+) -> Shaping:
+    """What the arguments of `import_file` make of the arrays of a file."""
+    return Shaping(
+        tuple(exclude or ()),
+        {name: tuple(columns) for name, columns in (vectors or {}).items()},
+        tuple(classes or ()),
+        tuple(map(str, missing_values or ())),
+    )
+
+
+def form_of(table: TableFormat | Mapping[str, object] | None) -> TableFormat:
+    """How a table is held, from what an argument says."""
+    if table is None or isinstance(table, TableFormat):
+        return table or TableFormat()
+    return table_format([f"{name}={'none' if value is None else value}" for name, value in table.items()])
+
+
+def files_of(path: Paths) -> list[Path]:
     """The files that are meant, in the order of the numbers in their names."""
     given = [Path(path)] if isinstance(path, Path | str) else [Path(p) for p in path]
-    paths = [found for p in given for found in _matching(p)]
+    paths = [found for p in given for found in matching(p)]
     for p in paths:
         if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
             raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
         if p.suffix.lower() not in READERS and not _is_zarr(p):
             raise unknown("kind of file", p.suffix or p.name, READERS)
-        if not p.exists():
-            raise UsageError(f"{p}: no such file: check the name")
+        inputs.stored(p)
     if len(paths) > 1 and len({p.resolve() for p in paths}) < len(paths):
         raise UsageError(f"{_title(paths)}: a file is named twice: name each once")
     return sorted(paths, key=lambda p: numbers_in(str(p))) if len(paths) > 1 else paths
 
 
-def _matching(path: Path) -> list[Path]:
+def matching(path: Path) -> list[Path]:
+    """The file of a name, or those of a pattern."""
     if path.exists() or not set(WILD) & set(path.name):
         return [path]
     found = sorted(path.parent.glob(path.name))
@@ -207,12 +336,14 @@ def _title(paths: Sequence[Path]) -> str:
     return paths[0].name + (f" and {len(paths) - 1} more files" if len(paths) > 1 else "")
 
 
-def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
+def _refuse_bad(path: Path, sources: Mapping[str, Source], keep: bool) -> None:
+    """Refuse entries that are no finite numbers; where missing ones are kept, those that say more than that."""
     for name, source in sources.items():
-        if source.bad:
+        if source.bad and not (keep and is_nothing(source.bad)):
             raise DataError(
-                f"{path}: {name} is {source.bad}, a finite number is expected: mend it, keep such rows out with "
-                "drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
+                f"{path}: {name} is {source.bad}, a finite number is expected: learn from what is there with "
+                "missing='keep' (--missing keep), leave such rows out with missing='drop' (--missing drop), also "
+                "called drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
             )
 
 
@@ -226,6 +357,8 @@ class _Chosen(NamedTuple):
     constants: Mapping[str, Array]
     rows: int
     taken: list[Taken]
+    notes: Sequence[str] = ()
+    aliases: Mapping[str, str] = {}
 
 
 def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
@@ -233,18 +366,21 @@ def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
     parts: list[_Chosen] = []
     for path in paths:
         asked = sum(a.nbytes for part in parts for a in part.arrays.values())
-        parts.append(_opened(path, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
+        parts.append(_opened(path, wish, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
     chosen = parts[0] if len(parts) == 1 else _joined(paths, parts, wish.factors)
-    chosen = _without_constant_factors(chosen) if wish.factors is None else chosen
-    return _without_holes(paths[0], chosen, wish.masked)
+    return _without_constant_factors(chosen) if wish.factors is None else chosen
 
 
-def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
+def _opened(path: Path, wish: Wish, use: Callable[[Path, Contents], Any]) -> Any:
     """Open a file and use its contents; whatever is wrong with the file becomes one line."""
+    inputs.stored(path)  # of plain files, none of which leads elsewhere
+    kind = path.suffix.lower()
+    if kind not in TABLES and wish.reading.form != TableFormat():
+        raise UsageError(f"{path}: no table of text and no workbook: leave out --table-format")
     try:
-        with READERS.get(path.suffix.lower(), labelled)(path) as contents:
+        with TABLES[kind](path, wish.reading) if kind in TABLES else READERS.get(kind, labelled)(path) as contents:
             return use(path, contents)
-    except BeableError:
+    except (BeableError, MemoryError):
         raise
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -253,12 +389,20 @@ def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
 
 def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arranged:
     """The contents of a file with rows first, a file being a row where that is said or nothing else can be."""
+    if contents.broken and not wish.broken:
+        raise DataError(
+            f"{path}: {contents.broken}: mend the row, keep such rows out with --drop-invalid, or say how the table is "
+            "held with --table-format"
+        )
     contents = _meant(path, contents, wish.axes)
+    refuse_many(path, len(contents.sources))
+    sources, gone = without(path, contents.sources, wish.shaping)
+    contents = contents._replace(sources=sources, left={**contents.left, **gone})
     _refuse_foreign(path, contents, wish)
     if is_a_row(path, contents, wish.axes, several):
         contents = as_a_row(contents)
         wish = replace(wish, axes=wish.axes._replace(rows=wish.axes.rows or ("file",)))
-    return arrange(path, contents, wish.axes)
+    return shaped(path, arrange(path, contents, wish.axes), wish.shaping, wish.factors or ())
 
 
 def _meant(path: Path, contents: Contents, choice: Choice) -> Contents:
@@ -281,6 +425,7 @@ def _refuse_foreign(path: Path, contents: Contents, wish: Wish) -> None:
 
 
 def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> list[Taken]:
+    wish = wish.called(contents.aliases)
     found = _arranged(path, contents, wish, several)
     return _said(contents, found, *_names(path, found, wish, several))
 
@@ -288,7 +433,9 @@ def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> 
 def _said(contents: Contents, found: Arranged, fields: Sequence[str], causes: Sequence[str]) -> list[Taken]:
     kinds = dict.fromkeys(causes, "factor") | dict.fromkeys(fields, "variable")
     first = [Taken("layout", "layout", contents.layout, "", "recognised")] if contents.layout else []
-    return first + [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
+    first += [Taken("table", "read as", "", "", note) for note in contents.notes]
+    told = [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
+    return first + [t._replace(why="not asked for") if t.kind == "left out" and not t.why else t for t in told]
 
 
 def _kind(taken: Taken, kinds: Mapping[str, str], found: Arranged) -> str:
@@ -303,7 +450,8 @@ def _names(path: Path, found: Arranged, wish: Wish, several: bool) -> tuple[list
     causes = found.factors if wish.factors is None else [_find(path, name, found) for name in named]
     if wish.variables is None:
         return [n for n, s in found.sources.items() if s.role == "variable" and n not in causes], list(causes)
-    return [_find(path, name, found) for name in wish.variables], list(causes)
+    classes = [n for n in wish.shaping.classes if find(n, wish.variables) is None and find(n, causes) is None]
+    return [_find(path, name, found) for name in (*wish.variables, *classes)], list(causes)
 
 
 def _find(path: Path, name: str, found: Arranged) -> str:
@@ -316,6 +464,7 @@ def _find(path: Path, name: str, found: Arranged) -> str:
 
 
 def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: int) -> _Chosen:
+    wish = wish.called(contents.aliases)
     found = _arranged(path, contents, wish, several)
     fields, causes = _names(path, found, wish, several)
     sources = {name: found.sources[name] for name in (*fields, *causes)}
@@ -340,6 +489,8 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: i
         {n: _constant(s.load()) for n, s in constants.items()},
         found.rows,
         _said(contents, found, fields, causes),
+        contents.notes,
+        contents.aliases,
     )
 
 
@@ -372,6 +523,7 @@ def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[st
         parts: what each holds.
         wanted: names of the factors to take; None for all.
     """
+    parts = _in_common_classes(parts)
     first = parts[0]
     for path, part in zip(paths[1:], parts[1:], strict=True):
         _check_alike(paths[0], first, path, part)
@@ -389,6 +541,29 @@ def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[st
     arrays = {n: np.concatenate([part.arrays[n] for part in parts]) for n in first.arrays}
     rows = sum(part.rows for part in parts)
     return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows, taken=taken)
+
+
+def _recoded(part: _Chosen, field: str, name: str, source: Source, codes: Array) -> _Chosen:
+    part = part._replace(sources={**part.sources, name: source})
+    if field == "arrays":
+        return part._replace(arrays={**part.arrays, name: codes})
+    return part._replace(factors={**part.factors, name: codes})
+
+
+def _in_common_classes(parts: Sequence[_Chosen]) -> Sequence[_Chosen]:
+    """Parts whose classes are numbered alike, though files hold different ones of them."""
+    for name, source in parts[0].sources.items():
+        held = [part.sources.get(name) for part in parts]
+        if not source.classes or any(s is None for s in held):
+            continue
+        field = "arrays" if name in parts[0].arrays else "factors"
+        values = [np.asarray(getattr(part, field)[name]) for part in parts]
+        names, coded = together([(s.classes, v) for s, v in zip(held, values, strict=True) if s is not None])
+        parts = [
+            _recoded(part, field, name, replace(source, classes=names), codes)
+            for part, codes in zip(parts, coded, strict=True)
+        ]
+    return parts
 
 
 def _numbers(name: str, parts: Sequence[_Chosen]) -> list[float]:
@@ -431,30 +606,6 @@ def _without_constant_factors(chosen: _Chosen) -> _Chosen:
     return chosen._replace(factors=factors, constants={**chosen.constants, **constants})
 
 
-def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
-    """Places that are missing in every row: refused with what can be done, or filled and noted."""
-    arrays, constants = dict(chosen.arrays), dict(chosen.constants)
-    for name, array in chosen.arrays.items():
-        if array.ndim < 2 or array.dtype.kind != "f" or not len(array):
-            continue
-        missing = np.isnan(array[0])
-        if not missing.any():
-            continue
-        missing = np.isnan(array).all(axis=0)
-        if not missing.any() or missing.all():
-            continue
-        if not masked:
-            raise DataError(
-                f"{path}: {name}: {missing.sum()} of {missing.size} places are missing in every row, such as land or a "
-                "solid: fill them with one number in all rows, and note where, with masked=True (--masked)"
-            )
-        filled = array.copy()
-        filled[:, missing] = np.nanmean(array)
-        arrays[name] = filled
-        constants[f"{name}_mask"] = np.asarray(~missing, np.uint8)
-    return chosen._replace(arrays=arrays, constants=constants)
-
-
 def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
     """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
     for name, source in sources.items():
@@ -465,10 +616,10 @@ def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
             )
         if not source.numeric:
             raise DataError(
-                f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
-                "(variables, --variables)"
+                f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, "
+                "--variables), or say that its words are classes (classes, --classes)"
             )
-    check_room(path, asked + sum(source.bytes for source in sources.values()))
+    check_room(path, sum(source.bytes for source in sources.values()), asked)
 
 
 def _columns(name: str, array: Array) -> dict[str, Array]:

@@ -4,6 +4,7 @@ A file is taken for what its first bytes say, not its suffix. Each kind is walke
 attributes; what these attributes mean is decided once for all of them, by the CF conventions.
 """
 
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beable import inputs
 from beable.checks import library
-from beable.datasets.sources import UNKNOWN, Array, Source, fixed
-from beable.errors import UsageError
+from beable.datasets.sources import UNKNOWN, Array, Source, fixed, held_back
+from beable.errors import DataError, UsageError
 from beable.files import MANIFEST
 
 HDF5, NETCDF3 = b"\x89HDF", b"CDF"
@@ -29,6 +31,10 @@ DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -3
 #: names that libraries give to dimensions without one
 NAMELESS = re.compile(r"(phony_dim_|fakeDim|dim_|axis_)\d+")
 DEEPEST = 32
+#: arrays that a data set can have
+MOST_ARRAYS = 10_000
+#: arrays and groups of a file; chunks of an array, each of fewer bytes than the second
+MOST_PARTS, MOST_CHUNKS, LEAST_CHUNK = 100_000, 100_000, 4096
 INTERNAL = {
     "DIMENSION_LIST",
     "REFERENCE_LIST",
@@ -100,9 +106,10 @@ def opened(path: Path) -> Iterator[Labelled]:
         UsageError: a data set of beable, or a library that is missing.
         ValueError: a file that is none of these.
     """
-    walk = _walker(path)
+    walk, stored = _walker(path), inputs.stored(path)
     with walk(path) as found:
-        yield _meant(found)
+        meant = _meant(found)
+        yield meant._replace(sources={n: held_back(path, n, s, stored) for n, s in meant.sources.items()})
 
 
 def _walker(path: Path) -> Any:
@@ -121,7 +128,8 @@ def _walker(path: Path) -> Any:
 
 def _meant(found: _Walk) -> Labelled:
     raws = sorted(found.raws.items())  # not every format keeps an order
-    sources = {name: _source(name, raw) for name, raw in raws if not _is_bounds(name, found.raws)}
+    of_cells = _names_of_bounds(found.raws)
+    sources = {name: _source(name, raw) for name, raw in raws if name.rsplit("/", 1)[-1] not in of_cells}
     bounds = {n: "bounds of the cells of a coordinate" for n in found.raws if n not in sources}
     words = {name: "words, no numbers" for name, s in sources.items() if not s.shape and not s.numeric}
     named = {w for raw in found.raws.values() for w in str(raw.attributes.get("coordinates", "")).split()}
@@ -131,9 +139,10 @@ def _meant(found: _Walk) -> Labelled:
     return Labelled(kept, found.groups, frozenset(named), {**found.left, **bounds, **words}, attributes)
 
 
-def _is_bounds(name: str, raws: Mapping[str, Raw]) -> bool:
-    last = name.rsplit("/", 1)[-1]
-    return any(last in (raw.attributes.get("bounds"), raw.attributes.get("climatology")) for raw in raws.values())
+def _names_of_bounds(raws: Mapping[str, Raw]) -> set[str]:
+    """Names that some variable calls the bounds of its cells."""
+    found = (raw.attributes.get(key) for raw in raws.values() for key in ("bounds", "climatology"))
+    return {name for name in found if isinstance(name, str)}
 
 
 def _source(name: str, raw: Raw) -> Source:
@@ -240,7 +249,10 @@ def _walk_hdf5(h5py: Any, group: Any, place: str, found: _Walk, above: frozenset
     """Arrays below a group; links within the file are read where they lead to, links out of it are refused."""
     found.groups[place.rstrip("/")] = _hdf5_attributes(group)
     above |= {h5py.h5o.get_info(group.id).addr}
+    if len(group) > MOST_ARRAYS:
+        _refuse_many(h5py, group, place)
     for key in group:
+        _refuse_endless(found)
         name, link = f"{place}{key}", group.get(key, getlink=True)
         if isinstance(link, h5py.ExternalLink):
             found.raws[name] = _foreign(f"is a link to {link.path} in the file {link.filename}", link.filename)
@@ -253,6 +265,35 @@ def _walk_hdf5(h5py: Any, group: Any, place: str, found: _Walk, above: frozenset
                 _walk_hdf5(h5py, item, f"{name}/", found, above)
         else:
             found.left[name] = "a type, or groups nested too deep"
+
+
+def _refuse_many(h5py: Any, group: Any, place: str) -> None:
+    """Count the arrays of a group before each is looked at, which takes a millisecond; links are not followed."""
+    kinds = [h5py.h5g.get_objinfo(group.id, key.encode(), follow_link=False).type for key in group]
+    if (number := kinds.count(h5py.h5g.DATASET)) > MOST_ARRAYS:
+        raise DataError(
+            f"{number:,} arrays in the group /{place}, where at most {MOST_ARRAYS:,} can be taken: write numbers that "
+            "belong together as one array"
+        )
+
+
+def _refuse_endless(found: _Walk) -> None:
+    number = len(found.raws) + len(found.groups) + len(found.left)
+    if number > MOST_PARTS:
+        raise DataError(f"more than {MOST_PARTS:,} arrays and groups: write what belongs together as one array")
+
+
+def crumbled(shape: tuple[int, ...], chunks: tuple[int, ...] | None, itemsize: int) -> str:
+    """Why an array is not read that lies in very many very small chunks, each of which is looked for.
+
+    >>> crumbled((10**6, 100), (1, 1), 8), crumbled((100, 100), (1, 1), 8)
+    ('lies in 100,000,000 chunks of 8 bytes: write it anew in larger ones', '')
+    """
+    if not chunks or not all(chunks):
+        return ""
+    number, length = math.prod(-(-n // c) for n, c in zip(shape, chunks, strict=False)), math.prod(chunks) * itemsize
+    small = number > MOST_CHUNKS and length < LEAST_CHUNK
+    return f"lies in {number:,} chunks of {length:,} bytes: write it anew in larger ones" if small else ""
 
 
 def _foreign(what: str, file: str) -> Raw:
@@ -270,7 +311,8 @@ def _note_dataset(name: str, item: Any, found: _Walk) -> None:
     fill = DEFAULT_FILL.get(item.dtype.str[1:])
     fill = fill if fill is not None and item.fillvalue == np.asarray(fill, item.dtype) else None
     axes = _hdf5_axes(name, item)
-    found.raws[name] = Raw(shape, item.dtype, axes, attributes, lambda: np.asarray(item[()]), _elsewhere(item), fill)
+    refused = _elsewhere(item) or crumbled(shape, item.chunks, item.dtype.itemsize)
+    found.raws[name] = Raw(shape, item.dtype, axes, attributes, lambda: np.asarray(item[()]), refused, fill)
 
 
 def _hdf5_name(item: Any) -> Any:
@@ -352,6 +394,7 @@ def _zarr(path: Path) -> Iterator[_Walk]:
             return
         found = _Walk({}, {"": _plain_attributes(root)}, {})
         for name, item in sorted(root.members(max_depth=None)):
+            _refuse_endless(found)
             if isinstance(item, zarr.Array):
                 found.raws[name] = _zarr_array(item)
             else:
@@ -372,7 +415,9 @@ def _zarr_array(item: Any) -> Raw:
         attributes.setdefault("_FillValue", np.asarray(item.fill_value, item.dtype)[()])
     if isinstance(attributes.get("_FillValue"), str):
         attributes["_FillValue"] = _zarr_fill(attributes["_FillValue"], item.dtype)
-    return Raw(tuple(item.shape), np.dtype(item.dtype), axes, attributes, lambda: np.asarray(item[...]))
+    shape, dtype = tuple(item.shape), np.dtype(item.dtype)
+    refused = crumbled(shape, tuple(item.chunks), dtype.itemsize)
+    return Raw(shape, dtype, axes, attributes, lambda: np.asarray(item[...]), refused)
 
 
 def _zarr_fill(text: str, dtype: np.dtype[Any]) -> Any:
@@ -393,6 +438,82 @@ def numbers_in(name: str) -> list[Any]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
+class _Groups:
+    """The groups of a file while those of equal content become one; every step costs what it changes."""
+
+    def __init__(self, held: Labelled) -> None:
+        self.held = held
+        self.sources, self.groups, self.attributes = dict(held.sources), dict(held.groups), dict(held.attributes)
+        #: groups right below each, and arrays at any depth below it, in their order
+        self.inner: dict[str, dict[str, None]] = {}
+        self.below: dict[str, dict[str, None]] = {}
+        for group in self.groups:
+            if group:
+                self.inner.setdefault(_above(group), {})[group] = None
+        for name in self.sources:
+            self._put(name)
+
+    def joined(self) -> Labelled:
+        return self.held._replace(sources=self.sources, groups=self.groups, attributes=self.attributes)
+
+    def _put(self, name: str) -> None:
+        place = name
+        while "/" in place:
+            place = _above(place)
+            self.below.setdefault(place, {})[name] = None
+
+    def _take(self, name: str) -> Source:
+        place = name
+        while "/" in place:
+            place = _above(place)
+            del self.below[place][name]
+        return self.sources.pop(name)
+
+    def content(self, group: str) -> dict[str, Any]:
+        """What a group holds, but for its numbers."""
+        inside = {name.removeprefix(f"{group}/"): self.sources[name] for name in self.below.get(group, ())}
+        return {name: (s.shape, s.dtype, s.axes, s.unit) for name, s in inside.items()}
+
+    def alike(self, place: str) -> list[str]:
+        """The groups right below one that hold something, if there are several and all hold the same."""
+        filled = [child for child in self.inner.get(place, ()) if self.below.get(child)]
+        if not filled or (len(filled) < 2 and not filled[0].rsplit("/", 1)[-1].isdigit()):
+            return []
+        first = self.content(filled[0])
+        return filled if all(self.content(child) == first for child in filled[1:]) else []
+
+    def merge(self, place: str, groups: list[str], axis: str) -> None:
+        """Make groups of equal content one, with an axis along which they lie."""
+        prefix, names = f"{place}/" if place else "", list(self.content(groups[0]))
+        varying = _varying(self.groups, groups)
+        notes = {name: self.attributes.get(f"{groups[0]}/{name}", {}) for name in (*names, *varying)}
+        parts = {name: [self._take(f"{group}/{name}") for group in groups] for name in names}
+        for group in groups:
+            self._leave(group)
+        made = {name: _stacked(found, axis) for name, found in parts.items()}
+        said = f"attribute of {len(groups)} groups"
+        for name, values in varying.items():
+            if name not in made and f"{prefix}{name}" not in self.sources:
+                made[name] = fixed(values, (axis,), role="factor", said=said)
+        for name, source in made.items():
+            self.sources[f"{prefix}{name}"] = source
+            self.attributes.setdefault(f"{prefix}{name}", notes[name])
+            self._put(f"{prefix}{name}")
+
+    def _leave(self, group: str) -> None:
+        """Forget a group with all below it."""
+        left = [group]
+        del self.inner[_above(group)][group]
+        while left:
+            one = left.pop()
+            del self.groups[one]
+            left.extend(self.inner.pop(one, ()))
+
+
+def _above(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
 def joined_groups(held: Labelled, all_alike: bool = False) -> Labelled:
     """Groups of equal content as one, with an axis along which they lie; their attributes become arrays along it.
 
@@ -402,38 +523,28 @@ def joined_groups(held: Labelled, all_alike: bool = False) -> Labelled:
         held: the file.
         all_alike: join groups of any names, not only those whose names differ by a number.
     """
+    found = _Groups(held)
     for place in sorted(held.groups, key=lambda place: -place.count("/") - bool(place)):
-        alike = _alike(held, place)
-        if place in held.groups and alike and (all_alike or _stem(alike)):
-            held = _merge(held, place, sorted(alike, key=numbers_in), _stem(alike) or "group")
-    return held
+        alike = found.alike(place) if place in found.groups else []
+        if alike and (all_alike or _stem(alike)):
+            found.merge(place, sorted(alike, key=numbers_in), _stem(alike) or "group")
+    return found.joined()
 
 
 def groups_in_doubt(held: Labelled) -> str:
     """What to ask of groups of equal content whose names do not tell whether each is a row; empty where none is."""
+    found = _Groups(held)
     for place in held.groups:
-        alike = _alike(held, place)
-        inside = [
-            axis
-            for n, s in held.sources.items()
-            if n.startswith(tuple(f"{g}/" for g in alike))
-            for axis in s.axes or ()
-        ]
-        if alike and not _stem(alike) and not set(inside) - {UNKNOWN}:
+        alike = found.alike(place)
+        if not alike or _stem(alike):
+            continue
+        inside = {axis for group in alike for name in found.below[group] for axis in held.sources[name].axes or ()}
+        if not inside - {UNKNOWN}:
             return (
                 f"{len(alike)} groups hold arrays of equal names and shapes ({', '.join(alike[:2])}, …): say "
                 "--rows group if each is a row, or --variables with the arrays to take if they are different fields"
             )
     return ""
-
-
-def _alike(held: Labelled, place: str) -> list[str]:
-    """The groups right below one that hold something, if there are several and all hold the same."""
-    contents = {child: _content(held, child) for child in _children(held, place)}
-    filled = [child for child in contents if contents[child]]
-    same = all(contents[child] == contents[filled[0]] for child in filled)
-    enough = len(filled) > 1 or (filled and filled[0].rsplit("/", 1)[-1].isdigit())
-    return filled if enough and same else []
 
 
 def _stem(groups: list[str]) -> str:
@@ -444,33 +555,10 @@ def _stem(groups: list[str]) -> str:
     return re.sub(r"\d.*", "", names[0]).strip("_- .") or "sample"
 
 
-def _children(held: Labelled, place: str) -> list[str]:
-    return [g for g in held.groups if g and (g.rsplit("/", 1)[0] if "/" in g else "") == place]
-
-
-def _content(held: Labelled, group: str) -> dict[str, Any]:
-    inside = {n.removeprefix(f"{group}/"): s for n, s in held.sources.items() if n.startswith(f"{group}/")}
-    return {name: (s.shape, s.dtype, s.axes, s.unit) for name, s in inside.items()}
-
-
-def _merge(held: Labelled, place: str, groups: list[str], axis: str) -> Labelled:
-    prefix = f"{place}/" if place else ""
-    gone = tuple(f"{group}/" for group in groups)
-    sources = {name: s for name, s in held.sources.items() if not name.startswith(gone)}
-    for name in _content(held, groups[0]):
-        sources[f"{prefix}{name}"] = _stacked([held.sources[f"{group}/{name}"] for group in groups], axis)
-    for name, values in _varying(held, groups).items():
-        said = f"attribute of {len(groups)} groups"
-        sources.setdefault(f"{prefix}{name}", fixed(values, (axis,), role="factor", said=said))
-    kept = {g: a for g, a in held.groups.items() if g not in groups and not g.startswith(gone)}
-    attributes = {name: held.attributes.get(f"{groups[0]}/{name.removeprefix(prefix)}", {}) for name in sources}
-    return held._replace(sources=sources, groups=kept, attributes={**attributes, **held.attributes})
-
-
-def _varying(held: Labelled, groups: list[str]) -> dict[str, Array]:
+def _varying(attributes: Mapping[str, Mapping[str, Any]], groups: list[str]) -> dict[str, Array]:
     """Attributes that are one number in each group."""
-    names = set.intersection(*({*held.groups.get(group, {})} for group in groups))
-    values = {name: [held.groups[group][name] for group in groups] for name in sorted(names)}
+    names = set.intersection(*({*attributes.get(group, {})} for group in groups))
+    values = {name: [attributes[group][name] for group in groups] for name in sorted(names)}
     return {name: np.asarray(v, np.float64) for name, v in values.items() if all(map(is_number, v))}
 
 

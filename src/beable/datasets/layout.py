@@ -32,7 +32,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.errors import CorruptError, UsageError
+from beable.errors import CorruptError, UsageError, unknown
 from beable.files import encode_json, plain
 from beable.simulator import Factor, Variable
 
@@ -44,6 +44,8 @@ FEWEST_ROWS, MOST_ROWS, BLOCKS = 64, 256, 16
 SUM_BYTES = 4
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+#: what particles can be declared to be
+PARTICLES = ("distinct", "identical")
 RESERVED = frozenset({"row", "factor", "factors", "constants", "done", "manifest"})
 STREAMS = "numpy PCG64(SeedSequence(seed, spawn_key=(stream, row, attempt)))"
 NAN = base64.standard_b64encode(struct.pack("<d", math.nan)).decode()
@@ -251,6 +253,10 @@ class Plan:
             attributes["long_name"] = v.long_name
         if v.components:
             attributes["components"] = list(v.components)
+        if v.classes:
+            attributes |= _flags(v.classes)
+        if v.particles:
+            attributes["particles"] = v.particles
         return ArrayLayout(v.name, ("row", *v.dims), (self.rows, *v.shape), self.block, v.dtype, attributes)
 
     def _factors(self) -> ArrayLayout:
@@ -261,12 +267,14 @@ class Plan:
             "factor_units": [f.unit for f in self.factors],
             "ranges": plain([(f.low, f.high) for f in self.factors]),
         }
+        if classes := {f.name: list(f.classes) for f in self.factors if f.classes}:
+            attributes["classes"] = classes
         shape = (self.rows, len(self.factors))
         return ArrayLayout("factors", ("row", "factor"), shape, self.block, "float64", attributes)
 
     def _labels(self) -> dict[str, FixedArray]:
         """Names along a dimension, the CF way: numbers whose meaning an attribute gives."""
-        components = {v.components for v in self.variables if v.components}
+        components = {v.components for v in self.variables if v.components and "component" in v.dims}
         labels = {"component": components.pop()} if len(components) == 1 else {}
         labels |= {"factor": tuple(f.name for f in self.factors)}
         return {dim: _label(dim, names) for dim, names in labels.items() if names}
@@ -302,6 +310,12 @@ class Plan:
 GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {}}
 
 
+def _flags(classes: Sequence[str]) -> dict[str, Any]:
+    """Names of classes the CF way, in words without blanks, and as they are."""
+    words = [re.sub(r"[^\w.+@-]", "_", name, flags=re.ASCII) or "_" for name in classes]
+    return {"flag_values": list(range(len(words))), "flag_meanings": " ".join(words), "classes": list(classes)}
+
+
 def _coordinate(dim: str, values: Array, unit: str) -> FixedArray:
     return _fixed(dim, (dim,), np.asarray(values, np.float64), {"units": unit, "long_name": dim})
 
@@ -313,8 +327,13 @@ def _label(dim: str, names: Sequence[str]) -> FixedArray:
 
 
 def _constant(name: str, values: Array) -> FixedArray:
-    numbers = np.asarray(values)
-    return _fixed(f"constants/{name}", tuple(f"{name}_{i}" for i in range(numbers.ndim)), numbers, {})
+    """A constant; words become numbers whose meaning an attribute gives, as CF has it."""
+    numbers, about = np.asarray(values), {}
+    if numbers.dtype.kind == "U":
+        words, codes = np.unique(numbers, return_inverse=True)
+        numbers = codes.reshape(numbers.shape).astype(np.int32)
+        about = {"flag_values": list(range(len(words))), "flag_meanings": " ".join(words.tolist())}
+    return _fixed(f"constants/{name}", tuple(f"{name}_{i}" for i in range(numbers.ndim)), numbers, about)
 
 
 def _fixed(name: str, dims: tuple[str, ...], numbers: Array, attributes: Mapping[str, Any]) -> FixedArray:
@@ -342,8 +361,11 @@ def _check_form(v: Variable) -> None:
         raise UsageError(f"variable {v.name}: number format {v.dtype!r} cannot be stored: use {', '.join(DTYPES)}")
     if len(v.dims) != len(v.shape) or len(set(v.dims)) < len(v.dims) or not all(n > 0 for n in v.shape):
         raise UsageError(f"variable {v.name}: dimensions {v.dims} do not fit shape {v.shape}")
+    if v.particles not in ("", *PARTICLES):
+        raise unknown("kind of particles", v.particles, PARTICLES)
     _check_names("component", v.components)
-    if v.components and dict(zip(v.dims, v.shape, strict=True)).get("component") != len(v.components):
+    lengths = dict(zip(v.dims, v.shape, strict=True))
+    if v.components and lengths.get("component", lengths.get(f"{v.name}_component")) != len(v.components):
         raise UsageError(f"variable {v.name}: {len(v.components)} component names do not fit shape {v.shape}")
 
 
@@ -357,3 +379,18 @@ def _check_coordinate(dim: str, values: Array, lengths: Mapping[str, int]) -> No
     found = np.shape(values)
     if dim not in lengths or found != (lengths[dim],):
         raise UsageError(f"coordinate {dim!r} has shape {found}: give one number for each place along a dimension")
+    if not in_order(np.asarray(values, np.float64)):
+        raise UsageError(
+            f"coordinate {dim!r} has numbers that are not finite, equal, or neither rising nor falling: put the arrays "
+            "in the order of the coordinate, or leave it out"
+        )
+
+
+def in_order(values: Array) -> bool:
+    """Whether the numbers of a coordinate rise, or fall, all along it.
+
+    >>> in_order(np.array([0.0, 1.0, 3.0])), in_order(np.array([0.0, 0.0])), in_order(np.array([np.nan]))
+    (True, False, False)
+    """
+    steps = np.diff(values)
+    return bool(np.isfinite(values).all() and ((steps > 0).all() or (steps < 0).all()))

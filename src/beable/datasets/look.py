@@ -10,6 +10,7 @@ than rows far apart; a jump is a neighbour that differs much more than neighbour
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -159,11 +160,11 @@ class _Lens:
         self.variable, self.axis = variable, axis
         self.names = component_names(variable, axis) if axis is not None else [variable.name]
         few = self.split(store.read(variable.name, sample))
-        size = np.abs(few).max(axis=(0, 2))
+        size = np.abs(np.where(np.isnan(few), 0.0, few)).max(axis=(0, 2))
         self.unit = np.ldexp(1.0, np.frexp(np.where(size > 0, size, 1.0))[1] - 1)
         scaled = few / self.unit[:, None]
-        self.centre = np.median(scaled, axis=0)
-        typical = np.median(np.sqrt(((scaled - self.centre) ** 2).mean(2)), axis=0)
+        self.centre = median_there(scaled)
+        typical = np.median(np.sqrt((self.about(scaled) ** 2).mean(2)), axis=0)
         self.typical = np.where(typical > 0, typical, 1.0)
         self.last: Floats | None = None
 
@@ -171,6 +172,12 @@ class _Lens:
         """(rows, ...) to (rows, channels, points)."""
         moved = values if self.axis is None else np.moveaxis(values, self.axis + 1, 1)
         return moved.reshape(len(values), len(self.names), -1).astype(np.float64)
+
+    def about(self, scaled: Floats) -> Floats:
+        """Numbers about the centre; 0, as there, where one of the two is missing."""
+        scaled -= self.centre
+        scaled[np.isnan(scaled)] = 0.0
+        return scaled
 
     def steps(self, about: Floats) -> Floats:
         """Mean squared distance of each row from the one before, in typical sizes; NaN for the first of all."""
@@ -189,7 +196,7 @@ def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64]) 
     found = [_block(store, lenses, part, alike) for part in _parts(variables, rows)]
     reach, size, zero, steps, digests = (np.concatenate(part) for part in zip(*(f[:5] for f in found), strict=True))
     owners = [(name, lens) for lens in lenses for name in lens.names]
-    levels = [float(level) for lens in lenses for level in np.abs(lens.centre).max(1) * lens.unit]
+    levels = [float(x) for lens in lenses for x in np.abs(np.nan_to_num(lens.centre)).max(1) * lens.unit]
     channels = [
         Channel(name, lens.variable.name, reach[:, k], size[:, k], levels[k]) for k, (name, lens) in enumerate(owners)
     ]
@@ -198,6 +205,15 @@ def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64]) 
     twins = [pair for pair, same in alike.items() if same]
     whole = {v.name: zero[:, k] for k, v in enumerate(variables)}
     return Seen(rows, channels, whole, _consecutive(steps, rows), ~first, twins)
+
+
+def median_there(values: Floats) -> Floats:
+    """Median over rows of what is there, (rows, ...) to (...); NaN where nothing is."""
+    if not np.isnan(values).any():
+        return np.asarray(np.median(values, axis=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing is there
+        return np.asarray(np.nanmedian(values, axis=0))
 
 
 def _parts(variables: Sequence[Variable], rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -212,7 +228,7 @@ def _block(
     """Reach and size (rows, channels), zeros (rows, variables), steps and digests (rows) of a block."""
     data = {lens.variable.name: store.read(lens.variable.name, rows) for lens in lenses}
     for one, two in alike:
-        alike[one, two] = alike[one, two] and np.array_equal(data[one], data[two])
+        alike[one, two] = alike[one, two] and np.array_equal(data[one], data[two], equal_nan=True)
     parts = [_seen(lens, lens.split(data[lens.variable.name])) for lens in lenses]
     reach, size = (np.concatenate([part[i] for part in parts], axis=1) for i in (0, 1))
     zero = np.stack([part[2] for part in parts], axis=1)
@@ -222,9 +238,9 @@ def _block(
 
 def _seen(lens: _Lens, values: Floats) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
     """Reach, size, zeros and squared steps of a variable's rows."""
-    zero = np.asarray(~values.any(axis=(1, 2)))
+    zero = np.asarray((values == 0).any(axis=(1, 2)) & ~((values > 0) | (values < 0)).any(axis=(1, 2)))
     values /= lens.unit[:, None]
-    values -= lens.centre
+    values = lens.about(values)
     size = np.sqrt(np.einsum("rcp,rcp->rc", values, values) / values.shape[2])
     reach = np.maximum(values.max(axis=2), -values.min(axis=2))
     return reach * lens.unit, size * lens.unit, zero, lens.steps(values)
@@ -249,7 +265,7 @@ def _alike(store: Store, variables: Sequence[Variable], sample: NDArray[np.int64
         (one, two): True
         for i, one in enumerate(names)
         for two in names[i + 1 :]
-        if few[one].shape == few[two].shape and np.array_equal(few[one], few[two])
+        if few[one].shape == few[two].shape and np.array_equal(few[one], few[two], equal_nan=True)
     }
 
 

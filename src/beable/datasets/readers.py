@@ -5,38 +5,54 @@ read only of those that are wanted. A file is somebody else's work and is believ
 larger than its file can hold or than memory, no numbers from another file than the one that was named.
 """
 
-import csv
 import math
-import os
 import zipfile
-from array import array as growing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from beable.datasets.labelled import Labelled, groups_in_doubt, is_number, joined_groups, opened
-from beable.datasets.names import plain_dim
+from beable import inputs, memory
+from beable.datasets.columns import Columns, Reading, column_names, contents_of_columns, read_text
+from beable.datasets.labelled import (
+    MOST_ARRAYS,
+    MOST_PARTS,
+    Labelled,
+    groups_in_doubt,
+    is_number,
+    joined_groups,
+    opened,
+)
+from beable.datasets.other_tables import frame
 from beable.datasets.published import published
-from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
-from beable.errors import DataError
+from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed, held_back
+from beable.errors import DataError, UsageError
 
-MEMORY_SHARE = 0.5
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
-MOST_HEADER, MOST_QUOTED = 2**16, 40
+READING = Reading()
 
 
 @contextmanager
 def npy(path: Path) -> Iterator[Contents]:
     """One array, named after the file."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    source = Source(array.shape, array.dtype, lambda: np.array(array), axes=_nameless(array.shape))
-    yield Contents({path.stem: source})
+    with open(path, "rb") as file:
+        shape, by_columns, dtype = inputs.npy_header(file)
+        begin, length = file.tell(), path.stat().st_size
+    if not dtype.hasobject and begin + math.prod(shape) * dtype.itemsize != length:
+        raise ValueError(f"shape {shape} of {dtype} does not fit its {length} bytes")
+    load = partial(_load_file, path, shape, dtype, begin, "F" if by_columns else "C")
+    source = Source(shape, dtype, load, axes=_nameless(shape))
+    yield Contents({path.stem: held_back(path, path.stem, source, inputs.stored(path))})
+
+
+def _load_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], begin: int, order: Any) -> Array:
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    return np.array(np.memmap(path, dtype, "r", begin, shape, order))
 
 
 def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
@@ -48,26 +64,22 @@ def npz(path: Path) -> Iterator[Contents]:
     """Arrays of NumPy's archive."""
     with zipfile.ZipFile(path) as archive:
         members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
-        yield Contents({m.filename.removesuffix(".npy"): _member(archive, m) for m in members})
+        names = [m.filename.removesuffix(".npy") for m in members]
+        if twice := named_twice(names):
+            raise DataError(f"{path}: two arrays are named {twice!r}: rename one")
+        refuse_many(path, len(names), most=MOST_PARTS)
+        stored, found = inputs.stored(path), zip(names, members, strict=True)
+        yield Contents({name: held_back(path, name, _member(archive, m), stored) for name, m in found})
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
     """An array of an archive, whose header must describe exactly the bytes that there are."""
     with archive.open(member) as file:
-        shape, dtype = _header(file)
+        shape, _, dtype = inputs.npy_header(file)
         size = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and file.tell() + size != member.file_size:
             raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
     return Source(shape, dtype, partial(_load_member, archive, member), axes=_nameless(shape))
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"array format {version[0]}.{version[1]} holds no plain numbers")
-    shape, _, dtype = readers[version](file)
-    return shape, dtype
 
 
 def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
@@ -117,39 +129,20 @@ def _plain_contents(held: Labelled) -> Contents:
     return _noted(held, Contents(sources, left=left))
 
 
-class Columns(NamedTuple):
-    """What a text file of columns holds.
-
-    Args:
-        names: of the columns, as the header has them.
-        values: numbers (rows, columns), NaN where an entry is no number.
-        lines: line of the file that each row ends on, (rows).
-        bad: the first entry of a column that is no finite number, in words, by name.
-    """
-
-    names: list[str]
-    values: NDArray[np.float64]
-    lines: NDArray[np.int64]
-    bad: dict[str, str]
-
-    def column(self, name: str) -> NDArray[np.float64]:
-        return self.values[:, self.names.index(name)]
-
-
 def read_header(path: Path | str) -> list[str]:
-    """Names of the columns of a text file; a byte order mark is no part of the first."""
-    with _text(Path(path)) as reader:
-        return [name.strip() for name in next(reader, [])]
+    """Names of the columns of a text file, as its header has them."""
+    return column_names(Path(path))
 
 
-def read_columns(path: Path | str) -> Columns:
-    r"""All columns of a text file under a header, with commas, semicolons or tabs between.
+def read_columns(path: Path | str, reading: Reading = READING) -> Columns:
+    r"""All columns of a text file under a header.
 
     Args:
-        path: the file, UTF-8 with or without a byte order mark.
+        path: the file; how it holds its table is recognised.
+        reading: what the user says of it.
 
     Raises:
-        DataError: no text, no header, no rows, names that are not distinct, or a row of another length.
+        DataError: no text, no header, no rows, names that are not distinct, or a table that can be read in two ways.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "mine.csv"
@@ -158,83 +151,41 @@ def read_columns(path: Path | str) -> Columns:
     ([[1.0, 2.5], [2.0, nan]], {'flow': "'much' in row 1 (line 3)"})
     """
     path = Path(path)
-    check_room(path, path.stat().st_size * TEXT_GROWTH)
-    names = read_header(path)
-    _check_header(path, names)
-    numbers, lines, bad = growing("d"), growing("q"), dict[str, str]()
-    with _text(path) as reader:
-        next(reader)
-        for cells in filter(None, reader):
-            place = f"row {len(lines)} (line {reader.line_num})"
-            if len(cells) != len(names):
-                raise DataError(f"{path}: {place} has {len(cells)} entries, the header {len(names)}: mend the row")
-            found = list(map(_number, cells))
-            numbers.extend(found)
-            lines.append(reader.line_num)
-            for name, cell, number in zip(names, cells, found, strict=True):
-                if not math.isfinite(number):
-                    bad.setdefault(name, f"{cell.strip()[:MOST_QUOTED]!r} in {place}")
-    if not lines:
-        raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
-    return Columns(names, np.array(numbers).reshape(len(lines), -1), np.array(lines), bad)
+    check_room(path, path.stat().st_size * TEXT_GROWTH, grown=False)
+    return read_text(path, reading.form, reading.missing)
 
 
-@contextmanager
-def _text(path: Path) -> Iterator[Any]:
-    """Lines of a text file as lists of entries; what is no such text becomes one line."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            yield csv.reader(file, delimiter=_delimiter(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as {path.suffix} ({error}): check the file") from error
+def named_twice(names: Sequence[str]) -> str:
+    """The first name that stands there more than once; empty where none does.
 
-
-def _delimiter(file: IO[str]) -> str:
-    """What stands between the names of a header."""
-    first = file.readline(MOST_HEADER)
-    file.seek(0)
-    return max(",;\t", key=first.count)
-
-
-def _check_header(path: Path, names: Sequence[str]) -> None:
-    if any(math.isfinite(_number(name)) for name in names):
-        raise DataError(f"{path}: line 1 holds numbers: a file of columns begins with a header of their names")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: two columns are named {twice[0]!r}: rename one")
-
-
-def _number(cell: str) -> float:
-    """A decimal number; NaN where it is none."""
-    try:
-        return math.nan if "_" in cell else float(cell)
-    except ValueError:
-        return math.nan
-
-
-@contextmanager
-def columns(path: Path) -> Iterator[Contents]:
-    """Columns of a text file, one number a row each."""
-    held = read_columns(path)
-    places = {_heading(name, i): i for i, name in enumerate(held.names)}
-    if len(places) < len(held.names):
-        raise DataError(f"{path}: two columns have the same name but for special characters: rename one")
-    yield Contents({name: _column(held, i) for name, i in places.items()})
-
-
-def _column(held: Columns, place: int) -> Source:
-    values = held.values[:, place]
-    return Source(values.shape, values.dtype, values.copy, bad=held.bad.get(held.names[place], ""))
-
-
-def _heading(name: str, place: int) -> str:
-    """A column's name as a word.
-
-    >>> [_heading(name, 0) for name in ("flow (m/s)", "", "2nd", "row")]
-    ['flow__m_s_', 'column_1', 'column_2nd', 'row_']
+    >>> named_twice(["p", "T", "p"]), named_twice(["p"])
+    ('p', '')
     """
-    word = plain_dim(name or str(place + 1))
-    return word if word[0].isalpha() else f"column_{word}"
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_ARRAYS) -> None:
+    """Refuse more arrays than a data set can have, before each is looked at with all others.
+
+    Raises:
+        DataError: there are more.
+    """
+    if number > most:
+        raise DataError(
+            f"{path}: {number:,} {what}, where at most {most:,} can be taken: write numbers that belong "
+            "together as one array, (rows, numbers), in an .npz or HDF5 file"
+        )
+
+
+@contextmanager
+def columns(path: Path, reading: Reading = READING) -> Iterator[Contents]:
+    """Columns of a text file, one number a row each."""
+    yield contents_of_columns(path, read_columns(path, reading), reading)
 
 
 READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
@@ -247,20 +198,35 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".nc4": labelled,
     ".cdf": labelled,
     ".zarr": labelled,
+}
+#: readers of tables, which take a `Reading` as well
+TABLES: dict[str, Callable[..., AbstractContextManager[Contents]]] = {
     ".csv": columns,
     ".tsv": columns,
+    ".tab": columns,
+    ".txt": columns,
+    ".dat": columns,
+    ".parquet": frame,
+    ".xlsx": frame,
 }
+READERS |= TABLES
 
 
-def check_room(path: Path, asked: int) -> None:
-    room = _memory() * MEMORY_SHARE
-    if asked > room:
-        raise DataError(
-            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take "
-            "(variables, --variables)"
-        )
+def check_room(path: Path, asked: int, before: int = 0, *, grown: bool = True) -> None:
+    """Refuse numbers that memory does not hold, or that are far more than the file is long.
 
+    Args:
+        path: the file.
+        asked: bytes of its numbers.
+        before: bytes of numbers of other files that are held already.
+        grown: whether the numbers of a file of this length are known to be no more than a few times as long.
 
-def _memory() -> int:
-    """Bytes of memory that this machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    Raises:
+        DataError: they are.
+    """
+    if grown:
+        memory.refuse_growth(path, asked, inputs.stored(path))
+    try:
+        memory.refuse(f"{path}: its numbers", before + asked, "name fewer arrays to take (variables, --variables)")
+    except UsageError as error:
+        raise DataError(str(error)) from None

@@ -6,6 +6,7 @@ a picture of 40 x 2 pixels or 40 particles in the plane. One is chosen, and said
 
 from collections.abc import Collection, Mapping, Sequence
 
+from beable.errors import listed
 from beable.simulator import Variable
 
 AXES = ("x", "y", "z")
@@ -64,8 +65,11 @@ def taken_for(variable: Variable) -> str:
     >>> taken_for(Variable("sizes", ("component",), (3,)))
     '3 numbers that lie on no grid'
     """
+    if variable.classes:
+        return f"one of {len(variable.classes)} classes: {listed(variable.classes)}"
     if is_particles(variable):
-        return f"positions of {variable.shape[0]} particles in {variable.shape[-1]} dimensions"
+        kind = f"{variable.particles} " if variable.particles else ""
+        return f"positions of {variable.shape[0]} {kind}particles in {variable.shape[-1]} dimensions"
     if is_number(variable):
         return f"{variable.shape[0]} numbers that lie on no grid" if variable.shape else "one number"
     vector = variable.dims[0].endswith(NUMBERS[0])
@@ -91,6 +95,8 @@ def other_reading(variable: Variable) -> str:
 
 def _other(variable: Variable) -> tuple[str, tuple[str, ...]]:
     count, shape = len(variable.shape), variable.shape
+    if variable.particles:
+        return "", ()
     if count and (is_particles(variable) or is_number(variable)):
         return "a field", AXES[:count]
     if count == 1 and shape[0] <= SHORT:
@@ -105,7 +111,8 @@ def _other(variable: Variable) -> tuple[str, tuple[str, ...]]:
 def readings(variables: Sequence[Variable], chosen: bool) -> dict[str, str]:
     """What arrays are taken for, single numbers apart, with the other reading where it could have been chosen."""
     others = {v.name: other_reading(v) if chosen else "" for v in variables}
-    return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in variables if v.shape}
+    shown = [v for v in variables if v.shape or v.classes]
+    return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in shown}
 
 
 def component_axes(variables: Sequence[Variable], coordinates: Collection[str]) -> dict[str, int]:

@@ -7,8 +7,8 @@ depends on its rows alone, so that it can be made again at any time, by anyone, 
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ from beable import files
 from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
+from beable.datasets.missing import Choice, Flags, Missing, check_choice, masks, noted, refuse_ragged, refused
 from beable.datasets.readings import readings, taken_for
+from beable.datasets.shaped import given_in_memory
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
@@ -30,6 +32,16 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.floating]
 ROOT, DONE = "zarr.json", "done"
 MOST_NAMED, MOST_SHOWN = 3, 12
+#: why a row failed that lacks everything, where missing numbers are kept
+EMPTY = "no number is there"
+#: of the attributes of a group, and the kinds of values that they have
+KINDS: dict[str, tuple[type, ...]] = {
+    "title": (str,),
+    "simulator": (str, type(None)),
+    "settings": (dict,),
+    "seed": (int, type(None)),
+    "versions": (dict,),
+}
 
 
 def create(path: Path, plan: Plan) -> None:
@@ -101,6 +113,8 @@ class Blocks:
         size: rows in a block.
         variables: the arrays of a snapshot.
         arrays: layouts of variables and factors.
+        masks: places of a row that are missing in every row, by variable.
+        keep: whether rows that lack other numbers are kept with NaN there.
     """
 
     path: Path
@@ -108,10 +122,12 @@ class Blocks:
     size: int
     variables: tuple[Variable, ...]
     arrays: Mapping[str, ArrayLayout]
+    masks: Mapping[str, Flags] = field(default_factory=dict)
+    keep: bool = False
 
     @classmethod
-    def of(cls, path: Path, plan: Plan) -> "Blocks":
-        return cls(path, plan.rows, plan.block, plan.variables, plan.row_arrays())
+    def of(cls, path: Path, plan: Plan, masks: Mapping[str, Flags] | None = None, keep: bool = False) -> "Blocks":
+        return cls(path, plan.rows, plan.block, plan.variables, plan.row_arrays(), masks or {}, keep)
 
     def __len__(self) -> int:
         return -(-self.rows // self.size)
@@ -134,7 +150,8 @@ class Blocks:
 
         A note whose chunk a power cut took away is not believed; the manifest settles everything.
 
-        A row with a number that is not finite, diagnostics apart, becomes NaN in all variables but the diagnostics.
+        A row with a number that is not finite, diagnostics and masks apart, becomes NaN in all variables but the
+        diagnostics; where missing numbers are kept, only a row with an infinity or with no number at all does.
 
         Args:
             block: which.
@@ -146,14 +163,27 @@ class Blocks:
             OutputError: the disk refuses.
         """
         arrays = self._checked(block, values, snapshots)
-        failures = self._fail(block, arrays)
+        lacking = {name: self._lacking(name, a) for name, a in arrays.items() if name not in self._diagnostics}
+        failures = self._fail(block, arrays, lacking)
         records = {}
         for name, layout in self.arrays.items():
             data = layout.encode(arrays[name])
             files.atomic_write(self.path / layout.file(block), data, settle=False)
             records[layout.file(block)] = {"bytes": len(data), "sha256": files.sha256(data)}
-        files.write_json(self._note_path(block), {"block": block, "files": records, "failures": failures})
-        return Note(records, failures)
+        start, _ = self.range(block)
+        missing = _counted(lacking, [int(row) - start for row in failures] if self.keep else [])
+        told = {"missing": {name: list(m) for name, m in missing.items()}} if missing and self.keep else {}
+        files.write_json(self._note_path(block), {"block": block, "files": records, "failures": failures} | told)
+        return Note(records, failures, missing)
+
+    @property
+    def _diagnostics(self) -> list[str]:
+        return [v.name for v in self.variables if v.diagnostic]
+
+    def _lacking(self, name: str, array: Array) -> Array:
+        """Numbers that are missing beside the mask, (rows, places)."""
+        flat = np.isnan(array).reshape(len(array), -1)
+        return flat & ~self.masks[name].ravel() if name in self.masks else flat
 
     def _checked(self, block: int, values: Array, snapshots: Mapping[str, Array]) -> dict[str, Array]:
         """The arrays of a block in their stored number format, as copies."""
@@ -171,20 +201,31 @@ class Blocks:
         with np.errstate(over="ignore"):  # what overflows is found as infinite
             return {name: np.array(given[name], layout.dtype) for name, layout in self.arrays.items()}
 
-    def _fail(self, block: int, arrays: dict[str, Array]) -> dict[str, str]:
+    def _fail(self, block: int, arrays: dict[str, Array], lacking: Mapping[str, Array]) -> dict[str, str]:
         """Blank the rows that failed; the reason of each by its number."""
         start, _ = self.range(block)
-        diagnostics = [v.name for v in self.variables if v.diagnostic]
-        finite = {name: _finite_rows(a) for name, a in arrays.items() if name not in diagnostics}
+        bad = {name: _infinite_rows(arrays[name]) for name in lacking}
+        if not self.keep:
+            bad = {name: rows | lacking[name].any(axis=1) for name, rows in bad.items()}
+        failed = np.any(list(bad.values()), axis=0)
         reasons = {}
-        for i in np.flatnonzero(~np.all(list(finite.values()), axis=0)):
-            bad = ", ".join(name for name, rows in finite.items() if not rows[i])
-            numbers = "".join(f"; {name} = {arrays[name][i]:.3g}" for name in diagnostics if arrays[name].ndim == 1)
-            reasons[str(start + i)] = f"not finite: {bad}{numbers}"
+        for i in np.flatnonzero(failed | self._empty_rows(arrays)):
+            found = ", ".join(name for name, rows in bad.items() if rows[i])
+            single = [name for name in self._diagnostics if arrays[name].ndim == 1]
+            numbers = "".join(f"; {name} = {arrays[name][i]:.3g}" for name in single)
+            reasons[str(start + i)] = f"not finite: {found}{numbers}" if failed[i] else EMPTY
             for v in self.variables:
                 if not v.diagnostic:
                     arrays[v.name][i] = np.nan if arrays[v.name].dtype.kind == "f" else 0
         return reasons
+
+    def _empty_rows(self, arrays: Mapping[str, Array]) -> Flags:
+        """Rows of which no variable has a number, where missing numbers are kept."""
+        rows = len(next(iter(arrays.values())))
+        learned = [arrays[v.name] for v in self.variables if not v.diagnostic]
+        if not self.keep or not learned:
+            return np.zeros(rows, bool)
+        return np.asarray(np.all([np.isnan(a.reshape(rows, -1)).all(axis=1) for a in learned], axis=0))
 
     def read(self, name: str) -> Array:
         """All rows of a variable, or of "factors", once every block is written."""
@@ -198,7 +239,10 @@ class Blocks:
 
     def done(self) -> dict[int, "Note"]:
         """The notes of all blocks whose chunks stand there with their sizes."""
-        notes = ((block, self._note(block)) for block in range(len(self)))
+        folder = self.path / DONE
+        names = [p.stem for p in folder.iterdir() if p.suffix == ".json"] if folder.is_dir() else []
+        there = sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
+        notes = ((block, self._note(block)) for block in there if block < len(self))
         return {block: note for block, note in notes if note is not None}
 
     def _note(self, block: int) -> "Note | None":
@@ -207,7 +251,8 @@ class Blocks:
             return None
         try:
             tree = files.read_json(self._note_path(block))
-            note = Note(tree["files"], tree["failures"])
+            missing = {name: Missing(*counts) for name, counts in tree.get("missing", {}).items()}
+            note = Note(tree["files"], tree["failures"], missing)
             sizes = {name: record["bytes"] for name, record in note.files.items()}
         except (CorruptError, KeyError, TypeError, AttributeError):
             return None
@@ -215,8 +260,24 @@ class Blocks:
         return note if whole and not files.size_problems(self.path, note.files) else None
 
 
-def _finite_rows(array: Array) -> NDArray[np.bool_]:
-    return np.array([np.isfinite(row).all() for row in array], dtype=bool)
+def _infinite_rows(array: Array) -> Flags:
+    return np.array([np.isinf(row).any() for row in array], dtype=bool)
+
+
+def _counted(lacking: Mapping[str, Flags], failed: Sequence[int]) -> dict[str, Missing]:
+    """What is missing of each array that lacks something, without rows that failed."""
+    kept = {name: np.delete(flags, failed, axis=0) for name, flags in lacking.items()}
+    return {n: Missing(0, f.shape[1], int(f.sum()), int(f.any(axis=1).sum())) for n, f in kept.items() if f.any()}
+
+
+def _summed(parts: Iterable[Mapping[str, Missing]], masks: Mapping[str, Flags]) -> dict[str, Missing]:
+    """What blocks lack, together with the masks."""
+    total = {name: Missing(int(mask.sum()), mask.size) for name, mask in masks.items()}
+    for part in parts:
+        for name, found in part.items():
+            so_far = total.get(name, Missing(0, found.places))
+            total[name] = so_far._replace(values=so_far.values + found.values, rows=so_far.rows + found.rows)
+    return total
 
 
 @dataclass(frozen=True)
@@ -226,13 +287,22 @@ class Note:
     Args:
         files: {"bytes", "sha256"} of each chunk by name.
         failures: reasons by row.
+        missing: numbers that its rows lack, by array, masks apart; where rows are kept, without those that failed.
     """
 
     files: Mapping[str, Mapping[str, Any]]
     failures: Mapping[str, str]
+    missing: Mapping[str, Missing] = field(default_factory=dict)
 
 
-def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mapping[str, Any] | None = None) -> str:
+def finish(
+    path: Path,
+    plan: Plan,
+    notes: Mapping[int, Note],
+    assessment: Mapping[str, Any] | None = None,
+    masks: Mapping[str, Flags] | None = None,
+    keep: bool = False,
+) -> str:
     """Write the manifest over all blocks; returns the identity of the data set.
 
     Args:
@@ -240,6 +310,7 @@ def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mappin
         plan: what it holds.
         notes: of all blocks.
         assessment: what the whole set says about itself.
+        masks, keep: as of `Blocks`.
     """
     missing = [block for block in range(len(Blocks.of(path, plan))) if block not in notes]
     if missing:
@@ -247,7 +318,9 @@ def finish(path: Path, plan: Plan, notes: Mapping[int, Note], assessment: Mappin
     failures = {row: reason for block in sorted(notes) for row, reason in notes[block].failures.items()}
     records = {name: record for note in notes.values() for name, record in note.files.items()}
     about = {"title": plan.title, "rows": plan.rows, "failures": failures, "assessment": dict(assessment or {})}
-    return files.seal(path, KIND, VERSION, about, records)
+    lacking = _summed((note.missing for note in notes.values()) if keep else (), masks or {})
+    told = {"missing": {name: list(found) for name, found in lacking.items()}} if lacking else {}
+    return files.seal(path, KIND, VERSION, about | told, records)
 
 
 class Store:
@@ -297,16 +370,25 @@ class Store:
         coordinates: Mapping[str, tuple[ArrayLike, str]] | None = None,
         symbols: Mapping[str, str] | None = None,
         constants: Mapping[str, ArrayLike] | None = None,
+        particles: str = "",
+        diagnostics: Sequence[str] = (),
         title: str = "Snapshots from arrays",
+        missing: Choice = "refuse",
         allow_failed: bool = False,
         block: int | None = None,
+        classes: Mapping[str, Sequence[str]] | None = None,
+        components: Mapping[str, Sequence[str]] | None = None,
+        long_names: Mapping[str, str] | None = None,
     ) -> "Store":
         """Make a data set from arrays in memory.
 
+        Places of a row that are NaN in every row are a mask: no part of the data, NaN again in what is decoded, noted
+        in the constant ``NAME_mask``. Other NaN are missing numbers.
+
         Args:
             path: folder to make; must not exist.
-            arrays: each variable (rows, ...), by name.
-            factors: known generative factors (rows,), by name.
+            arrays: each variable (rows, ...), by name, or a data frame; names may state units, such as "flow [m/s]".
+            factors: known generative factors (rows,), by name; words are classes.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
                 that another variable has alone. Short vectors beside numbers become ("component",), numbers of a table,
@@ -314,10 +396,19 @@ class Store:
                 ``info()["taken_for"]`` is what was chosen.
             coordinates: values and unit by name of dimension.
             symbols: letters of the factors, LaTeX without dollar signs; the names by default.
-            constants: arrays common to all rows, such as the area of cells, by name.
+            constants: arrays common to all rows, such as the area of cells, or words without blanks, such as names of
+                atoms, by name.
+            particles: whether particles are "distinct", each with a name and a place in the list, or "identical".
+            diagnostics: names of arrays that are kept beside the others and never learned from.
             title: one line.
-            allow_failed: keep rows with numbers that are not finite out by name instead of refusing them.
+            missing: what becomes of rows that lack some numbers: "refuse" them, "drop" them by name, or "keep" them,
+                to learn from what is there.
+            allow_failed: keep rows with numbers that are not finite out by name instead of refusing them; the same as
+                missing="drop", and beside missing="keep" for rows with infinities.
             block: rows in a block.
+            classes: names of what the values 0, 1, … of a variable or factor stand for, by name.
+            components: names of the components of a variable, by name.
+            long_names: what stands on axes and colour bars, by name.
 
         Raises:
             DataError: arrays that cannot be snapshots.
@@ -337,28 +428,36 @@ class Store:
         path = Path(path)
         if os.path.lexists(path):
             raise OutputError(f"{path}: exists already: choose a new name or remove it")
+        keep = check_choice(missing) == "keep"
+        told = given_in_memory(arrays, {} if factors is None else factors)
         given = snapshots_of(
-            arrays,
-            factors or {},
-            units=units or {},
-            dims=dims or {},
+            told.arrays,
+            told.factors,
+            units=told.units | _under(told.names, units),
+            dims=_under(told.names, dims),
             coordinates=coordinates or {},
-            symbols=symbols or {},
+            symbols=_under(told.names, symbols),
             constants=constants or {},
+            particles=particles,
+            diagnostics=diagnostics,
+            classes=told.classes | _under(told.names, classes),
+            components=_under(told.names, components),
+            long_names=told.long_names | _under(told.names, long_names),
             title=title,
             block=block,
         )
-        _publish(path, given, allow_failed)
+        _publish(path, given, allow_failed or missing == "drop", keep)
         return cls.open(path)
 
     def __repr__(self) -> str:
         good = f", of which {len(self.failures)} failed" if self.failures else ""
+        lack = [line for name, found in self.missing.items() for line in found.words(name, len(self.valid_rows))]
         learned = [v for v in self.variables if not v.diagnostic]
         said = readings(learned, self.simulator is None)
         lines = [f"{v.name} [{v.unit}]: {said.get(v.name, taken_for(v))}" for v in learned[:MOST_SHOWN]]
         more = [f"and {len(learned) - MOST_SHOWN} more"] * (len(learned) > MOST_SHOWN)
         factors = [f"factors: {', '.join(f.name for f in self.factors)}"] * bool(self.factors)
-        return "\n  ".join([f"Store {self.name} of {self.rows} rows{good}", *lines, *more, *factors])
+        return "\n  ".join([f"Store {self.name} of {self.rows} rows{good}", *lines, *more, *factors, *lack])
 
     @property
     def name(self) -> str:
@@ -410,6 +509,11 @@ class Store:
         """Why rows failed, by row."""
         return {int(row): reason for row, reason in self._manifest.about["failures"].items()}
 
+    @cached_property
+    def missing(self) -> dict[str, Missing]:
+        """What is missing, by variable and "factors": places of a mask, and numbers of rows that were kept without."""
+        return {name: Missing(*map(int, found)) for name, found in self._manifest.about.get("missing", {}).items()}
+
     @property
     def assessment(self) -> dict[str, Any]:
         """What the simulator found of the whole set when it was complete; empty where it looks at rows alone."""
@@ -430,7 +534,7 @@ class Store:
     def constants(self) -> dict[str, Array]:
         """Arrays common to all rows, read-only."""
         layouts = {n.removeprefix("constants/"): a for n, a in self._arrays.items() if n.startswith("constants/")}
-        return {name: _frozen(self._chunk(layout, 0)) for name, layout in layouts.items()}
+        return {name: _frozen(_meant(layout, self._chunk(layout, 0))) for name, layout in layouts.items()}
 
     def read(self, name: str, rows: ArrayLike | slice | None = None) -> Array:
         """Rows of a variable, (rows, *shape), NaN where a row failed.
@@ -490,6 +594,7 @@ class Store:
             "rows": self.rows,
             "good": len(self.valid_rows),
             "failures": {str(row): reason for row, reason in self.failures.items()},
+            "missing": {name: found._asdict() for name, found in self.missing.items()},
             "block": self._attributes["block"],
             "bytes": sum(record["bytes"] for record in self._manifest.files.values()),
             "variables": [_about_variable(v) for v in self.variables],
@@ -517,20 +622,42 @@ class Store:
         return data[names].assign_coords(labels)
 
 
+def _under(names: Mapping[str, str], given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is given by name, under the names that a data set can have."""
+    return {names.get(name, name): value for name, value in (given or {}).items()}
+
+
+def _meant(layout: ArrayLayout, numbers: Array) -> Array:
+    """A constant as it was given: words where its numbers stand for words."""
+    if "flag_meanings" not in layout.attributes:
+        return numbers
+    words = np.array(str(layout.attributes["flag_meanings"]).split(" "))
+    if numbers.min() < 0 or numbers.max() >= len(words):
+        raise CorruptError(
+            f"{layout.name}: numbers without a meaning: restore it from a copy, or make the data set again"
+        )
+    return words[numbers]
+
+
 def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Attributes that NetCDF can hold as well: text and numbers."""
     given = {str(key): value for key, value in attributes.items() if value is not None}
     return {key: value if isinstance(value, str | int | float) else json.dumps(value) for key, value in given.items()}
 
 
-def _publish(path: Path, given: Snapshots, allow_failed: bool) -> None:
+def _publish(path: Path, given: Snapshots, allow_failed: bool, keep: bool) -> None:
     """Write a store under a temporary name; it gets its own when it is whole."""
+    never, plan = masks(given.variables), given.plan
+    if keep:
+        refuse_ragged(plan.variables, given.variables)
+    if never:
+        plan = replace(plan, constants={**plan.constants, **noted(never, plan.constants)})
     with files.building(path) as folder:
-        create(folder, given.plan)
-        blocks = Blocks.of(folder, given.plan)
+        create(folder, plan)
+        blocks = Blocks.of(folder, plan, never, keep)
         notes = {b: _write(blocks, b, given) for b in range(len(blocks))}
-        _refuse_failures({r: why for note in notes.values() for r, why in note.failures.items()}, blocks, allow_failed)
-        finish(folder, given.plan, notes)
+        _refuse_failures(notes.values(), blocks, allow_failed)
+        finish(folder, plan, notes, masks=never, keep=keep)
 
 
 def _write(blocks: Blocks, block: int, given: Snapshots) -> Note:
@@ -538,17 +665,18 @@ def _write(blocks: Blocks, block: int, given: Snapshots) -> Note:
     return blocks.write(block, given.values[part], {name: a[part] for name, a in given.variables.items()})
 
 
-def _refuse_failures(failures: Mapping[str, str], blocks: Blocks, allowed: bool) -> None:
+def _refuse_failures(notes: Iterable[Note], blocks: Blocks, allowed: bool) -> None:
+    notes = list(notes)
+    failures = {row: why for note in notes for row, why in note.failures.items()}
     if not failures:
         return
     named = "; ".join(f"row {row}: {why}" for row, why in list(failures.items())[:MOST_NAMED])
     if len(failures) == blocks.rows:
         raise DataError(f"no row is usable ({named}): look at the arrays")
-    if not allowed:
-        raise DataError(
-            f"{len(failures)} of {blocks.rows} rows are not finite ({named}): mend them, or keep them out by name "
-            "with allow_failed=True (for a file drop_invalid=True, --drop-invalid)"
-        )
+    bad = {row: why for row, why in failures.items() if why != EMPTY}
+    if bad and not allowed:
+        lacking = {} if blocks.keep else _summed((note.missing for note in notes), {})
+        raise DataError(refused(bad, blocks.rows, lacking))
 
 
 def _refuse_incomplete(path: Path) -> None:
@@ -603,12 +731,24 @@ def _check_attributes(
     failures = manifest.about["failures"]
     if not all(0 <= int(row) < rows and isinstance(reason, str) for row, reason in failures.items()):
         raise ValueError("failures of rows that are not there")
-    for key in ("title", "simulator", "settings", "seed", "versions"):
-        attributes[key]
+    for name, counts in manifest.about.get("missing", {}).items():
+        whole = len(counts) == len(Missing._fields) and all(type(n) is int and n >= 0 for n in counts)
+        if not whole or name not in listed:
+            raise ValueError(f"missing numbers of {name}: {counts}")
+    for key, kinds in KINDS.items():
+        if not isinstance(attributes[key], kinds):
+            raise ValueError(f"{key} is {type(attributes[key]).__name__}")
+    _check_assessment(manifest.about.get("assessment", {}))
     for name in names:
         _variable(arrays[name])
     if "factors" in arrays:
         _factors(arrays["factors"])
+
+
+def _check_assessment(found: Any) -> None:
+    reasons = found.get("reasons") or []
+    if not isinstance(reasons, list) or found.get("equilibrated") not in (True, False, None):
+        raise ValueError("an assessment of another form")
 
 
 def _variable(layout: ArrayLayout) -> Variable:
@@ -623,14 +763,24 @@ def _variable(layout: ArrayLayout) -> Variable:
         components,
         bool(about["diagnostic"]),
         layout.dtype,
+        str(about.get("particles", "")),
+        tuple(map(str, about.get("classes", ()))),
     )
 
 
 def _factors(layout: ArrayLayout) -> tuple[Factor, ...]:
     about = layout.attributes
     columns = zip(about["names"], about["symbols"], about["factor_units"], about["ranges"], strict=True)
+    classes = about.get("classes", {})
     factors = tuple(
-        Factor(str(n), str(s), str(u), -np.inf if low is None else float(low), np.inf if high is None else float(high))
+        Factor(
+            str(n),
+            str(s),
+            str(u),
+            -np.inf if low is None else float(low),
+            np.inf if high is None else float(high),
+            tuple(map(str, classes.get(n, ()))),
+        )
         for n, s, u, (low, high) in columns
     )
     if len(factors) != layout.shape[1]:
@@ -668,12 +818,13 @@ def _about_variable(v: Variable) -> dict[str, Any]:
         "long_name": v.long_name,
         "components": list(v.components),
         "diagnostic": v.diagnostic,
-    }
+    } | {name: told for name, told in (("particles", v.particles), ("classes", list(v.classes))) if told}
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:
     low, high = files.plain((f.low, f.high))
-    return {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+    about = {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
+    return about | ({"classes": list(f.classes)} if f.classes else {})
 
 
 def verify(path: Path | str) -> list[str]:

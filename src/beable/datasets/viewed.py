@@ -36,6 +36,8 @@ class Change(NamedTuple):
         components: order of the components as it is given; None where it stays.
         along: the axis of one row as it is stored along which they lie.
         names: names of the components then.
+        classes: names of the classes as they are given.
+        codes: number of each stored class among them; None where it stays.
     """
 
     unit: str
@@ -44,9 +46,14 @@ class Change(NamedTuple):
     components: tuple[int, ...] | None
     along: int
     names: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    codes: tuple[float, ...] | None = None
 
     def of(self, values: NDArray[Any]) -> FloatArray:
         """Rows of the variable, changed."""
+        if self.codes is not None:
+            known = np.isfinite(values)
+            return np.where(known, np.array(self.codes)[np.where(known, values, 0).astype(int)], np.nan)
         order = self.components
         ordered = values if order is None else np.take(values, order, axis=self.along + 1)
         return converted(np.transpose(ordered, (0, *(axis + 1 for axis in self.axes))), self.by)
@@ -54,7 +61,7 @@ class Change(NamedTuple):
     def variable(self, stored: Variable) -> Variable:
         """The description of what `of` gives."""
         dims, shape = tuple(stored.dims[i] for i in self.axes), tuple(stored.shape[i] for i in self.axes)
-        return replace(stored, dims=dims, shape=shape, unit=self.unit, components=self.names)
+        return replace(stored, dims=dims, shape=shape, unit=self.unit, components=self.names, classes=self.classes)
 
 
 class ViewedStore(Store):

@@ -30,6 +30,24 @@ Seed = int | np.random.Generator | None
 Discrete = bool | Sequence[bool] | None
 
 
+def class_share(values: ArrayLike, classes: ArrayLike) -> float:
+    r"""Share of the variance of values that classes tell, :math:`\eta^2`; 0 where the values are constant.
+
+    Args:
+        values: (rows).
+        classes: of the rows, anything that can be sorted.
+
+    >>> class_share([0.0, 0.0, 1.0, 1.0], ["a", "a", "b", "b"])
+    1.0
+    """
+    x = np.asarray(values, np.float64)
+    place = np.unique(classes, return_inverse=True)[1]
+    counts = np.bincount(place)
+    means = np.bincount(place, x) / counts
+    total = float(((x - x.mean()) ** 2).sum())
+    return float((counts * (means - x.mean()) ** 2).sum()) / total if total > 0 else 0.0
+
+
 class Pair(NamedTuple):
     """Checked codes and factors.
 

@@ -15,10 +15,12 @@ from beable.console.made import command_line
 from beable.console.numbers import latent_name, number
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
+from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
+from beable.report.figures.structures import apart, is_chain, structures
 from beable.report.figures.training import histories
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.simulator import Variable
@@ -30,6 +32,7 @@ FloatArray = NDArray[np.floating]
 SHOWN_CODES = 512
 SHOWN_BOXES = 4
 SHOWN_REASONS = 3
+MOST_LACKING = 4
 DIGITS = 12  # of a sum, enough to tell runs apart
 
 
@@ -38,8 +41,12 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     drawn = [v for v in store.variables if is_drawable(v)]
     failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
     facts = f"{store.rows:,} snapshots{failed}."
+    lacking = [line for name, found in store.missing.items() for line in found.words(name, len(store.valid_rows))]
+    facts = " ".join([facts, *(f"{line}." for line in lacking[:MOST_LACKING])])
+    if len(lacking) > MOST_LACKING:
+        facts += f" And {len(lacking) - MOST_LACKING} more variables that lack numbers."
     if not drawn:
-        return Section("The data", [facts], _configurations(store, rows), _more(text))
+        return Section("The data", [facts], _configurations(store, rows) or data_items(store), _more(text))
     x, y = drawn_axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
@@ -69,7 +76,7 @@ def _ranges(variables: Sequence[Variable], arrays: Sequence[FloatArray]) -> str:
     for v, values in zip(variables, arrays, strict=True):
         sizes = np.hypot(values[:, 0], values[:, 1]) if values.ndim == 4 else values
         unit = f" {v.unit}" if v.unit not in ("", "1") else ""
-        found.append(f"{v.name} {number(sizes.min())} to {number(sizes.max())}{unit}")
+        found.append(f"{v.name} {number(np.nanmin(sizes))} to {number(np.nanmax(sizes))}{unit}")
     return ", ".join(found)
 
 
@@ -82,10 +89,56 @@ def _of_particles(v: Variable) -> bool:
     return v.dims[:1] == ("particle",) and len(v.shape) == 2 and v.shape[1] in (2, 3)
 
 
+def _in_reduced_units(store: Store) -> bool:
+    """Whether particles are a simulator's: discs of diameter 1 in a box with a floor."""
+    return store.simulator is not None
+
+
+def _has_weight(store: Store) -> bool:
+    """Whether gravity is known to act on the particles."""
+    return "gravity" in [f.name for f in store.factors] or store.settings.get("gravity") not in (
+        None,
+        0,
+        0.0,
+        [0.0],
+        [0],
+    )
+
+
+def _structures(store: Store, name: str, rows: Sequence[int]) -> Figure:
+    """Frames of particles of which neither a diameter nor a floor is known."""
+    rows = rows[:SHOWN_BOXES]
+    positions, unit = store.read(name, np.asarray(rows)).astype(np.float64), _unit_of(store, name)
+    figure = structures(positions, unit, titles=[_row_label(store, row) for row in rows])
+    what = "joined in the order of the list" if is_chain(positions) else "coloured by their place in the list"
+    caption = f"Frames {', '.join(map(str, rows))}: {name}, particles {what}; the bar is the scale."
+    return Figure(figure, caption, f"{positions.shape[1]} particles in each of {len(rows)} frames.")
+
+
+def _unit_of(store: Store, name: str) -> str:
+    return next(v.unit for v in store.variables if v.name == name)
+
+
+def _pair_of_structures(truth: FloatArray, decoded: FloatArray, unit: str, who: str) -> Figure:
+    """A few held-out frames under what a member makes of them."""
+    left, words = apart(truth, decoded), "" if unit in ("", "1") else f" {unit}"
+    titles = [f"root mean square {number(value, digits=2)}{words}" for value in left]
+    figure = structures(decoded, unit, titles=titles, below=truth)
+    caption = (
+        f"Held-out frames (grey) and their reconstruction by {who}, particle by particle in the order of the list."
+    )
+    moved = number(float(np.sqrt(np.mean(left**2))))
+    return Figure(figure, caption, f"Particles are decoded {moved}{words} from where they were (root mean square).")
+
+
 def _boxes(store: Store, name: str, rows: Sequence[int]) -> Figure:
+    if not _in_reduced_units(store):
+        return _structures(store, name, rows)
     positions = store.read(name, np.asarray(rows)).astype(np.float64)
     corner, side = _box_around(positions)
-    figure = configurations(positions - corner, side, titles=[_row_label(store, row) for row in rows])
+    figure = configurations(
+        positions - corner, side, titles=[_row_label(store, row) for row in rows], weight=_has_weight(store)
+    )
     caption = f"Configurations {', '.join(map(str, rows))}: {name}, discs of diameter 1."
     return Figure(figure, caption, f"{positions.shape[1]} particles in each of {len(rows)} boxes.")
 
@@ -103,12 +156,16 @@ def _decoded_boxes(run: Run, store: Store, evaluation: Evaluation, member: int, 
     truth = read(store, run.variables, rows, run.conditions)
     decoded = list(run.decode(evaluation.codes[:, : len(rows)], run.conditions_of(truth)))[member]
     ordered = run.representation.canonical({name: truth[name] for name in run.variables})
-    return [_pair_of_boxes(ordered[name].astype(np.float64), decoded[name].astype(np.float64), who) for name in names]
+    decoded = run.representation.beside(decoded, ordered)
+    pairs = [(name, ordered[name].astype(np.float64), decoded[name].astype(np.float64)) for name in names]
+    if not _in_reduced_units(store):
+        return [_pair_of_structures(x, y, _unit_of(store, name), who) for name, x, y in pairs]
+    return [_pair_of_boxes(x, y, who, _has_weight(store)) for _, x, y in pairs]
 
 
-def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str) -> Figure:
+def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str, weight: bool) -> Figure:
     corner, side = _box_around(truth)
-    figure = reconstructions(truth - corner, decoded - corner, side)
+    figure = reconstructions(truth - corner, decoded - corner, side, weight=weight)
     caption = f"Held-out configurations above their reconstruction by {who}; lines lead from one to the other."
     moved = number(float(np.sqrt(np.mean(np.sum((truth - decoded) ** 2, axis=-1)))))
     return Figure(figure, caption, f"Particles are decoded {moved} from where they were (root mean square).")
@@ -129,7 +186,7 @@ def drawn_axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
 
 def _scale(values: FloatArray) -> str:
     """Logarithmic for positive values over more than a decade, signed for values of both signs."""
-    low, high = float(values.min()), float(values.max())
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if low > 0 and high > 10 * low:
         return "log"
     return "signed" if low < 0 < high and values.ndim == 3 else "linear"
@@ -138,7 +195,8 @@ def _scale(values: FloatArray) -> str:
 def _row_label(store: Store, row: int) -> str:
     if not store.factors or len(store.factors) > 4:
         return f"row {row}"
-    values = ", ".join(f"{value:.2f}" for value in store.factor_values[row]).replace("-", "−")
+    pairs = zip(store.factors, store.factor_values[row], strict=True)
+    values = ", ".join(f.classes[int(v)] if f.classes and v == v else f"{v:.2f}".replace("-", "−") for f, v in pairs)
     return f"factors ({values})"
 
 
@@ -162,7 +220,7 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
     variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
     boxes = _decoded_boxes(run, store, evaluation, member, who)
     if not variables:
-        return boxes
+        return boxes or reconstructed(store, run, evaluation, member, who)
     truth = read(store, run.variables, np.array([row]), run.conditions)
     decoded = next(
         d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
@@ -181,7 +239,8 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
 
 def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:
     """Norm of each error over that of its truth."""
-    sizes = [(float(np.linalg.norm(f - t)), float(np.linalg.norm(t))) for t, f in zip(truth, found, strict=True)]
+    pairs = [(t[~np.isnan(f - t)], f[~np.isnan(f - t)]) for t, f in zip(truth, found, strict=True)]
+    sizes = [(float(np.linalg.norm(f - t)), float(np.linalg.norm(t))) for t, f in pairs]
     return ", ".join("not defined" if size == 0 else f"{number(100 * error / size)} %" for error, size in sizes)
 
 
@@ -243,6 +302,8 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, title: str = 
     items = [
         *angle_figures(judged),
         *_against_factors(store, evaluation, chosen.middle, chosen.words[chosen.middle]),
+        *classes_of_factors(store, evaluation, chosen.middle),
+        *loadings(store, run, evaluation, chosen.middle),
     ]
     folds = [Fold("Where latents lie", [], [_cloud(run, store, evaluation, chosen.middle)])]
     if chosen.worst != chosen.middle:
@@ -256,13 +317,35 @@ def latent_section(run: Run, store: Store, evaluation: Evaluation, title: str = 
 
 def _against_factors(store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
     """Latents of a member against the factors; nothing without factors."""
-    if not store.factors:
+    asked = [i for i, factor in enumerate(store.factors) if not factor.classes]
+    if not asked:
         return []
-    codes, std = evaluation.codes[member][:SHOWN_CODES], evaluation.code_std[member][:SHOWN_CODES]
-    factors = store.factor_values[evaluation.rows[:SHOWN_CODES]]
-    letters = [f.symbol for f in store.factors]
-    figure = codes_against_factors(codes, factors, letters, std)
-    return [Figure(figure, f"Latents of {who}, against the true factors.", followed(codes, factors, letters))]
+    known = np.isfinite(store.factor_values[evaluation.rows][:, asked]).all(axis=1)
+    if not known.any():
+        return []
+    codes, std = (z[member][known][:SHOWN_CODES] for z in (evaluation.codes, evaluation.code_std))
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]][:, asked]
+    letters = letters_of(store)
+    figure = codes_against_factors(codes, factors, [letters[i] for i in asked], std)
+    told = followed(codes, factors, [store.factors[i].symbol for i in asked])
+    return [Figure(figure, f"Latents of {who}, against the true factors.", told)]
+
+
+def letters_of(store: Store) -> list[str]:
+    """Symbols of the factors as LaTeX; a name that stands for want of a symbol is no formula.
+
+    >>> import tempfile
+    >>> wave = np.random.default_rng(0).normal(size=(4, 8))
+    >>> factors = {"lid_nmp": wave[:, 0], "a": wave[:, 1]}
+    >>> letters_of(Store.from_arrays(f"{tempfile.mkdtemp()}/a.zarr", {"u": wave}, factors))
+    ['\\\\mathrm{lid\\\\_nmp}', 'a']
+    """
+    return [f.symbol if f.symbol != f.name or len(f.name) == 1 else _upright(f.name) for f in store.factors]
+
+
+def _upright(name: str) -> str:
+    words = name.replace("_", r"\_")
+    return rf"\mathrm{{{words}}}" if name.isascii() else name
 
 
 def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> str:
@@ -282,9 +365,14 @@ def followed(codes: FloatArray, factors: FloatArray, letters: Sequence[str]) -> 
 
 def _cloud(run: Run, store: Store, evaluation: Evaluation, member: int) -> Figure:
     """Where latents lie, beside the factors and the prior."""
-    codes = evaluation.codes[member][:SHOWN_CODES]
-    factors = store.factor_values[evaluation.rows[:SHOWN_CODES]] if store.factors else None
-    figure = posterior_and_factors(codes, factors, [f.symbol for f in store.factors], run.sample(SHOWN_CODES)[member])
+    asked = [i for i, factor in enumerate(store.factors) if not factor.classes]
+    known = np.asarray(np.isfinite(store.factor_values[evaluation.rows][:, asked]).all(axis=1))
+    told = bool(asked and known.any())
+    known = known if told else np.asarray(~known | known)
+    codes = evaluation.codes[member][known][:SHOWN_CODES]
+    factors = store.factor_values[evaluation.rows[known][:SHOWN_CODES]][:, asked] if told else None
+    letters = letters_of(store)
+    figure = posterior_and_factors(codes, factors, [letters[i] for i in asked], run.sample(SHOWN_CODES)[member])
     caption = f"Aggregate posterior of member {member}, the distribution of the factors, and samples of the prior."
     spreads = ", ".join(number(x) for x in codes.std(axis=0))
     return Figure(figure, caption, f"Standard deviations of the latents: {spreads}.")

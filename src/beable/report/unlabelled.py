@@ -144,7 +144,7 @@ def _maps(run: Run, store: Store, evaluation: Evaluation, member: int, v: Variab
         f"What each latent of member {member} does: {v.long_name or v.name} decoded with one latent moved by up to two "
         "deviations s of its codes, the others at their mean."
     )
-    moved = np.sqrt(((decoded[:, -1] - decoded[:, 0]) ** 2).reshape(len(latents), -1).mean(axis=1))
+    moved = np.sqrt(np.nanmean(((decoded[:, -1] - decoded[:, 0]) ** 2).reshape(len(latents), -1), axis=1))
     alt = ", ".join(f"{latent_name(i)} {number(m)}" for i, m in zip(latents, moved, strict=True))
     return Figure(figure, caption, f"Root-mean-square change of {v.name} from end to end: {alt}.")
 
@@ -155,7 +155,8 @@ def _changes(
     rows = [[latent_name(i)] for i in latents]
     for v in numbers:
         for row, values in zip(rows, _decoded(run, store, evaluation, member, v.name, latents), strict=True):
-            row.append(f"{number(values[0])} to {number(values[-1])}")
+            ends = [v.classes[int(x)] if v.classes else number(x) for x in (values[0], values[-1])]
+            row.append(" to ".join(ends))
     caption = (
         f"What each latent of member {member} does: numbers decoded from two deviations of its codes below their mean "
         "to two above, the other latents at their mean."

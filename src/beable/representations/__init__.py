@@ -1,26 +1,36 @@
-"""The floor of the representations: snapshots to arrays and back. ``make`` takes one by name."""
+"""The floor of the representations: snapshots to arrays and back. ``make`` takes one by name.
 
-import inspect
-from typing import Any
+Their settings are read without NumPy; a representation is imported when it is first used.
+"""
 
-from beable.errors import UsageError, unknown
-from beable.representations.fields import Fields
-from beable.representations.grids import DensityGrid
-from beable.representations.joint import Joint
-from beable.representations.modes import Modes
-from beable.representations.particles import Coordinates, DistanceMatrix
-from beable.representations.representation import Coded, CodeSpec, Representation
-from beable.representations.tables import Table
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-REPRESENTATIONS: dict[str, type[Representation]] = {
-    "fields": Fields,
-    "modes": Modes,
-    "coordinates": Coordinates,
-    "distances": DistanceMatrix,
-    "density": DensityGrid,
-    "joint": Joint,
-    "table": Table,
+if TYPE_CHECKING:
+    from beable.representations.fields import Fields
+    from beable.representations.grids import DensityGrid
+    from beable.representations.internal import Internal
+    from beable.representations.joint import Joint
+    from beable.representations.known import REPRESENTATIONS, make
+    from beable.representations.modes import Modes
+    from beable.representations.particles import Coordinates, DistanceMatrix
+    from beable.representations.periodic import Periodic
+    from beable.representations.representation import Coded, CodeSpec, Representation
+    from beable.representations.tables import Table
+
+_CONTENTS = {
+    "fields": ("Fields",),
+    "grids": ("DensityGrid",),
+    "internal": ("Internal",),
+    "joint": ("Joint",),
+    "known": ("REPRESENTATIONS", "make"),
+    "modes": ("Modes",),
+    "particles": ("Coordinates", "DistanceMatrix"),
+    "periodic": ("Periodic",),
+    "representation": ("CodeSpec", "Coded", "Representation"),
+    "tables": ("Table",),
 }
+_HOME = {name: f"beable.representations.{module}" for module, names in _CONTENTS.items() for name in names}
 
 __all__ = [
     "REPRESENTATIONS",
@@ -30,28 +40,20 @@ __all__ = [
     "DensityGrid",
     "DistanceMatrix",
     "Fields",
+    "Internal",
     "Joint",
     "Modes",
+    "Periodic",
     "Representation",
     "Table",
     "make",
 ]
 
 
-def make(kind: str, **settings: Any) -> Representation:
-    """The representation of a name in ``REPRESENTATIONS`` with its own settings.
-
-    >>> make("modes", energy=0.999).settings()["energy"]
-    0.999
-    """
-    if kind not in REPRESENTATIONS:
-        raise unknown("representation", kind, REPRESENTATIONS)
-    parameters = inspect.signature(REPRESENTATIONS[kind]).parameters
-    for name in settings:
-        if name not in parameters:
-            raise unknown(f"setting of the {kind} representation", name, parameters)
-    needed = [name for name, p in parameters.items() if p.default is p.empty and name not in settings]
-    if needed:
-        ways = " and ".join(f"representation.{name}" for name in needed)
-        raise UsageError(f"the {kind} representation needs {' and '.join(needed)}: set {ways}")
-    return REPRESENTATIONS[kind](**settings)
+def __getattr__(name: str) -> object:
+    """Import what is asked for, once."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'beable.representations' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import DataError, unknown
+from beable.representations.gaps import by_number, mean_there, size_there
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -77,8 +78,8 @@ class Channels:
         return [n if c == 1 else f"{n}[{i}]" for n, c in counted for i in range(c)]
 
     def stack(self, snapshots: Snapshots) -> NDArray[np.float64]:
-        """Snapshots to (rows, channels, pixels)."""
-        rows = rows_of(snapshots)
+        """Snapshots to (rows, channels, pixels), NaN where a number is missing."""
+        rows = rows_of(snapshots, missing=True)
         found = {name: snapshots[name].shape[1:] for name in self.shapes if name in snapshots}
         if found != self.shapes:
             raise DataError(f"expected variables {self.shapes}, got {found}: give what the model was trained on")
@@ -121,7 +122,7 @@ class Standardisation:
 
     Args:
         scaling: "channel" divides by each channel's standard deviation over rows and pixels, "none" does not.
-        mean: mean field, (channels, pixels).
+        mean: mean field, (channels, pixels), NaN where training rows never had a number: the mask.
         scale: s, (channels).
     """
 
@@ -134,6 +135,7 @@ class Standardisation:
     ) -> Self:
         """The standardisation of training rows (rows, channels, pixels); channels coded apart must each vary."""
         mean, deviation, size = _moments(stacked, centre)
+        _refuse_nothing(size, channels, len(stacked))
         flat = deviation <= 1e-12 * np.maximum(size, np.finfo(np.float64).tiny)
         _refuse_constant(flat, scaling, channels, len(stacked), apart=apart)
         if scaling == "channel":
@@ -154,27 +156,47 @@ class Standardisation:
             spread: standard deviation of each channel where the scale is not that, (channels).
         """
         varies = self.scale if spread is None else np.broadcast_to(spread, self.scale.shape)
-        size = np.abs(self.mean).max(axis=1)
+        size = size_there(self.mean, 1)
         rounded = size * EPS32 > ROUNDING * varies
         return np.asarray(rounded | (np.maximum(size, 100 * varies) > 1e37) | (varies < 1e-34))
 
     @property
+    def there(self) -> NDArray[np.bool_]:
+        """Where numbers can be, (channels, pixels): everywhere but in the mask."""
+        return ~np.isnan(self.mean)
+
+    @property
     def log_volume(self) -> float:
-        return float(np.log(self.scale).sum() * self.mean.shape[1])
+        if self.there.all():
+            return float(np.log(self.scale).sum() * self.mean.shape[1])
+        return float(np.log(self.scale) @ self.there.sum(1))
+
+    def log_volume_lacking(self, stacked: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the log volume of each row has less because numbers are missing beside the mask, (rows)."""
+        gone = (np.isnan(stacked) & self.there).sum(2)
+        return np.asarray(-(gone @ np.log(self.scale)))
 
 
 def _moments(
     stacked: NDArray[np.float64], centre: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Mean field (channels, pixels), standard deviation and largest size of each channel, whatever their sizes."""
-    size = np.abs(stacked).max(axis=(0, 2))
+    size = size_there(stacked, (0, 2))
     some = size[size > 0]
     extreme = bool(some.size) and not SMALLEST64 < some.min() <= some.max() < LARGEST64
     power = np.ldexp(1.0, np.frexp(np.where(size > 0, size, 1.0))[1] - 1) if extreme else np.ones(len(size))
     near = stacked / power[:, None] if extreme else stacked  # dividing by a power of two is exact
-    mean = near.mean(0) if centre else np.zeros(near.shape[1:])
-    deviation = np.sqrt(((near - mean) ** 2).mean(axis=(0, 2)))
+    mean = mean_there(near, 0)
+    mean = mean if centre else np.where(np.isnan(mean), mean, 0.0)
+    deviation = np.sqrt(mean_there((near - mean) ** 2, (0, 2)))
     return mean * power[:, None], deviation * power, size
+
+
+def _refuse_nothing(size: NDArray[np.float64], channels: Channels, rows: int) -> None:
+    """Refuse channels of which no training row has a number."""
+    if np.isnan(size).any():
+        names = ", ".join(np.array(channels.names)[np.isnan(size)])
+        raise DataError(f"{names} is missing in all {rows} training rows: leave it out of variables")
 
 
 def _refuse_constant(flat: NDArray[np.bool_], scaling: str, channels: Channels, rows: int, *, apart: bool) -> None:
@@ -222,6 +244,7 @@ class Fields(Representation):
     """
 
     forgets = "nothing"
+    lacking = frozenset({"mean"})
 
     def __init__(self, scaling: Literal["none", "channel"] = "channel", centre: bool = True) -> None:
         check_scaling(scaling)
@@ -237,15 +260,15 @@ class Fields(Representation):
             stacked, self.scaling, self.channels, centre=self.centre, apart=self.scaling == "channel"
         )
         scaled = self.standard.apply(stacked)
-        size = np.sqrt((scaled**2).mean(axis=(0, 2)))
-        self._size = np.where(size > 1e-12 * np.abs(stacked).max(axis=(0, 2)), size, 1.0)  # a constant channel has none
+        size = np.sqrt(mean_there(scaled**2, (0, 2)))
+        self._size = np.where(size > 1e-12 * size_there(stacked, (0, 2)), size, 1.0)  # a constant channel has none
         return self
 
     @property
     def code(self) -> CodeSpec:
         c = self.channels
         group = np.repeat(np.arange(c.number), c.pixels)
-        dimension = np.full(c.number, float(c.pixels))
+        dimension = self.standard.there.sum(1).astype(float)
         shape = (c.number, *c.grid)
         return CodeSpec(
             shape, group, dimension, self._size[group].astype(np.float32), c.pixels, self.standard.log_volume
@@ -253,7 +276,14 @@ class Fields(Representation):
 
     def transform(self, snapshots: Snapshots) -> Coded:
         values = self.standard.apply(self.channels.stack(snapshots)).astype(np.float32)
-        return Coded(values.reshape(-1, *self.code.shape), np.zeros((len(values), self.channels.number), np.float32))
+        there, code = ~np.isnan(values).reshape(len(values), -1), self.code
+        values[np.isnan(values)] = 0
+        gaps = None if there.all() else by_number(values.reshape(len(values), -1), there, code.group)
+        left = np.zeros((len(values), self.channels.number), np.float32)
+        return Coded(values.reshape(-1, *code.shape), left, gaps=gaps)
+
+    def log_jacobian(self, snapshots: Snapshots) -> FloatArray:
+        return self.standard.log_volume_lacking(self.channels.stack(snapshots))
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         c = self.channels

@@ -95,8 +95,8 @@ class Joint(Representation):
 
     def transform(self, snapshots: Snapshots) -> Coded:
         one, two = self.coordinates.transform(snapshots), self.distances.transform(self.canonical(snapshots))
-        beside = (np.concatenate([a, b], axis=1) for a, b in zip(one[:2], two[:2], strict=True))
-        return Coded(*beside)
+        values, left = (np.concatenate([a, b], axis=1) for a, b in zip(one[:2], two[:2], strict=True))
+        return Coded(values, left)
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         return self.coordinates.inverse(self._parts(values)[0])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError
 from beable.representations.fields import Channels, Standardisation, check_scaling
+from beable.representations.gaps import Gaps, Read, filled_by_modes, read_modes
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -76,6 +77,7 @@ class Modes(Representation):
     """
 
     forgets = "what lies outside the kept modes, whose energy is kept for the likelihood"
+    lacking = frozenset({"mean"})
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class Modes(Representation):
         self._check_rows(len(stacked))
         self.standard = Standardisation.of(stacked, self.scaling, self.channels, apart=self.separate)
         scaled = self.standard.apply(stacked)
-        fits = [self._pod(block) for block in self._blocks(scaled)]
+        fits = [self._pod(block) for block in self._blocks(self._whole(scaled))]
         self.bases = [basis for basis, _ in fits]
         self.energies = [energies for _, energies in fits]
         return self
@@ -117,6 +119,31 @@ class Modes(Representation):
         """Groups of channels that share a basis, each (rows, outputs)."""
         rows = len(scaled)
         return [scaled[:, i] for i in range(self.channels.number)] if self.separate else [scaled.reshape(rows, -1)]
+
+    def _whole(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Training rows with 0 in the mask and other missing numbers at what the rows' own modes say."""
+        if not np.isnan(scaled).any():
+            return scaled
+        whole, there = self._unmasked(scaled), self.standard.there
+        if np.isnan(whole).any():
+            parts = [[i] for i in range(len(there))] if self.separate else [list(range(len(there)))]
+            for part in parts:
+                cells = np.zeros_like(there)
+                cells[part] = there[part]
+                whole[:, cells] = filled_by_modes(scaled[:, cells])
+        return whole
+
+    def _unmasked(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows with 0 in the mask, in place."""
+        there = self.standard.there
+        if not there.all():
+            scaled[:, ~there] = 0.0
+        return scaled
+
+    def _dimensions(self) -> list[int]:
+        """Outputs of each block of channels, the mask apart."""
+        cells = self.standard.there.sum(1)
+        return cells.tolist() if self.separate else [int(cells.sum())]
 
     def _pod(self, block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Orthonormal basis (outputs, modes) and the mean energy of each mode, by the method of snapshots."""
@@ -142,16 +169,43 @@ class Modes(Representation):
     def code(self) -> CodeSpec:
         counts = [basis.shape[1] for basis in self.bases]
         group = np.repeat(np.arange(len(counts)), counts)
-        dimension = np.array([float(basis.shape[0]) for basis in self.bases])
+        dimension = np.array([float(n) for n in self._dimensions()])
         scale = np.sqrt(np.concatenate(self.energies)).astype(np.float32)
         return CodeSpec((sum(counts),), group, dimension, scale, self.channels.pixels, self.standard.log_volume)
 
     def transform(self, snapshots: Snapshots) -> Coded:
-        blocks = self._blocks(self.standard.apply(self.channels.stack(snapshots)))
+        blocks = self._blocks(self._unmasked(self.standard.apply(self.channels.stack(snapshots))))
+        if any(np.isnan(block).any() for block in blocks):
+            return self._partly(blocks)
         codes = [block @ basis for block, basis in zip(blocks, self.bases, strict=True)]
         rests = [b - c @ basis.T for b, c, basis in zip(blocks, codes, self.bases, strict=True)]
         residual_energy = np.stack([(rest**2).sum(1) for rest in rests], axis=1)
         return Coded(np.concatenate(codes, axis=1).astype(np.float32), residual_energy.astype(np.float32))
+
+    def _partly(self, blocks: Sequence[NDArray[np.float64]]) -> Coded:
+        """Codes of rows that lack numbers beside the mask."""
+        found = [read_modes(*part) for part in zip(blocks, self.bases, self.energies, strict=True)]
+        values = np.concatenate([read.codes for read in found], axis=1).astype(np.float32)
+        left = np.stack([read.left for read in found], axis=1).astype(np.float32)
+        gone = np.stack([np.isnan(block).sum(1) for block in blocks], axis=1)
+        return Coded(values, left, gaps=self._gaps(found, (self._dimensions() - gone).astype(np.float32)))
+
+    def _gaps(self, found: Sequence[Read], counts: NDArray[np.float32]) -> Gaps:
+        """What is there, by blocks on the diagonal where each channel has a basis of its own."""
+        width = sum(read.there.shape[1] for read in found)
+        there, first = np.zeros((len(counts), width, width), np.float32), 0
+        for read in found:
+            own = slice(first, first + read.there.shape[1])
+            there[:, own, own], first = read.there, own.stop
+        return Gaps(there, np.concatenate([read.target for read in found], axis=1).astype(np.float32), counts)
+
+    def log_jacobian(self, snapshots: Snapshots) -> FloatArray:
+        return self.standard.log_volume_lacking(self.channels.stack(snapshots))
+
+    def output_deviation(self, deviation: FloatArray) -> dict[str, FloatArray]:
+        own = deviation if self.separate else np.repeat(deviation, self.channels.number)
+        cells = np.broadcast_to((own * self.standard.scale)[:, None], self.standard.mean.shape)
+        return self.channels.unstack(cells[None], np.ones(len(own), bool))
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         parts = np.split(values, np.cumsum([basis.shape[1] for basis in self.bases])[:-1], axis=1)
@@ -163,8 +217,8 @@ class Modes(Representation):
         """Standard deviation of each channel where it is not its scale; without bases of their own, of all together."""
         if self.scaling == "channel":
             return None
-        pairs = zip(self.energies, self.bases, strict=True)
-        return np.sqrt([energies.sum() / basis.shape[0] for energies, basis in pairs])
+        pairs = zip(self.energies, self._dimensions(), strict=True)
+        return np.sqrt([energies.sum() / outputs for energies, outputs in pairs])
 
     def state(self) -> dict[str, FloatArray]:
         arrays: dict[str, FloatArray] = {"mean": self.standard.mean, "channel_scale": self.standard.scale}

@@ -1,14 +1,13 @@
-r"""How points are turned: onto a reference, or, without one, so that they rest on the floor.
+r"""How points are turned without a reference, so that they rest on the floor.
 
-Distances leave rotation, reflection and shift open. With a reference, `align` finds them (Procrustes). Without one,
-gravity must tell: `settle` puts the side of the convex hull that is nearest the centre of mass at the bottom, as a
-body comes to rest on a table. That works while the floor is crowded: at a scale height near that of the box, no rule
-can tell up from down. Reflection in a horizontal axis is a symmetry of the physics and stays open.
+Distances leave rotation, reflection and shift open. With a reference, `beable.datasets.superposed.align` finds them
+(Procrustes). Without one, gravity must tell: `settle` puts the side of the convex hull that is nearest the centre of
+mass at the bottom, as a body comes to rest on a table. That works while the floor is crowded: at a scale height near
+that of the box, no rule can tell up from down. Reflection in a horizontal axis is a symmetry of the physics and stays
+open.
 
 Positions are (rows, N, d) in the plane or in space; the last dimension points up; the box is [0, L]^d.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,53 +24,6 @@ RULES = ("hull", "height")
 TIE = 1e-9
 #: share of the length of a set of points below which it has no thickness; coordinates round to 1e-16 of it
 FLAT = 1e-7
-
-
-class Aligned(NamedTuple):
-    """Points moved onto others.
-
-    Args:
-        positions: (rows, N, d).
-        rotation: R, with determinant −1 where a reflection was needed, (rows, d, d).
-        error: root mean square distance of a point from its partner, (rows,).
-    """
-
-    positions: Floats
-    rotation: Floats
-    error: Floats
-
-
-def align(positions: ArrayLike, onto: ArrayLike, *, reflection: bool = True, translation: bool = True) -> Aligned:
-    r"""Orthogonal Procrustes: R and t that minimise :math:`\sum_i |R x_i + t - y_i|^2`, by the SVD of the covariance.
-
-    Point i belongs to point i.
-
-    Args:
-        positions: X, (rows, N, d).
-        onto: Y, (rows, N, d).
-        reflection: whether R may mirror.
-        translation: whether t may differ from zero.
-
-    Raises:
-        DataError: shapes, NaN or infinity.
-
-    Reference: P. H. Schönemann, Psychometrika 31, 1 (1966); W. Kabsch, Acta Cryst. A 32, 922 (1976).
-
-    >>> x = np.array([[[0.0, 0], [2, 0], [0, 1]]])
-    >>> turned = x @ np.array([[0, 1], [-1, 0]]) + 5
-    >>> bool(align(turned, x).error[0] < 1e-12)
-    True
-    """
-    x, y = as_positions(positions), as_positions(onto)
-    if x.shape != y.shape:
-        raise DataError(f"positions {x.shape} cannot be moved onto {y.shape}: they must have one shape")
-    centre, goal = (p.mean(axis=1, keepdims=True) * translation for p in (x, y))
-    u, _, v = np.linalg.svd(np.matmul((y - goal).swapaxes(1, 2), x - centre))
-    if not reflection:
-        u[:, :, -1] *= np.sign(np.linalg.det(np.matmul(u, v)))[:, None]
-    rotation = np.matmul(u, v)
-    moved = np.matmul(x - centre, rotation.swapaxes(1, 2)) + goal
-    return Aligned(moved, rotation, np.sqrt(np.square(moved - y).sum(axis=2).mean(axis=1)))
 
 
 def settle(positions: ArrayLike, box: float, rule: str = "hull") -> Floats:

@@ -12,10 +12,11 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.datasets.superposed import align
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.distance_geometry import classical_scaling, refine
 from beable.representations.orders import Configurations, Order, OrderName
-from beable.representations.orientation import align, settle
+from beable.representations.orientation import settle
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -30,6 +31,8 @@ from beable.representations.spherical import from_spherical, to_spherical
 
 FORMS = ("image", "flat", "triangle")
 ORIENTATIONS = ("floor", "mean")
+#: training configurations that decoded ones in a periodic box begin at, and how many steps they take
+REFERENCES, PERIODIC_STEPS = 256, 200
 
 
 class Coordinates(Representation):
@@ -141,13 +144,13 @@ class Coordinates(Representation):
 
     def state(self) -> dict[str, FloatArray]:
         arrays: dict[str, FloatArray] = dict(self.affine._asdict()) | {"centre": self.centre}
-        return arrays | {"size": np.array(self._size)} | _sites(self.order)
+        return arrays | {"size": np.array(self._size)} | order_state(self.order)
 
     def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
         refuse_larger(shapes, state)
         c = Configurations(shapes)
         own: dict[str, tuple[int, ...]] = {"offset": (c.numbers,), "scale": (c.numbers,), "centre": (c.dimensions,)}
-        return own | {"size": ()} | _sites_layout(self.order, c)
+        return own | {"size": ()} | order_layout(self.order, c.particles, c.dimensions)
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.configurations = Configurations(shapes)
@@ -157,11 +160,13 @@ class Coordinates(Representation):
         return self
 
 
-def _sites_layout(order: Order, c: Configurations) -> dict[str, tuple[int, ...]]:
-    return {"sites": (c.particles, c.dimensions)} if order.name == "assignment" else {}
+def order_layout(order: Order, particles: int, numbers: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of what an order has learned of particles of so many numbers each."""
+    return {"sites": (particles, numbers)} if order.name == "assignment" else {}
 
 
-def _sites(order: Order) -> dict[str, FloatArray]:
+def order_state(order: Order) -> dict[str, FloatArray]:
+    """What an order has learned."""
     return {} if order.sites is None else {"sites": order.sites}
 
 
@@ -182,6 +187,8 @@ class DistanceMatrix(Representation):
             standard deviation), "none".
         box: side L of the box.
         refine: improve decoded positions by stress majorisation after classical scaling.
+        periodic: whether the box repeats: distances are those of nearest images, and decoded configurations begin at
+            the training configuration whose distances are nearest.
         orientation: how decoded configurations are turned: "floor" puts the side of the hull nearest to the centre of
             mass down, "mean" takes the turn and the place nearest to the mean ordered training configuration.
 
@@ -202,23 +209,26 @@ class DistanceMatrix(Representation):
         box: float | None = None,
         refine: bool = True,
         orientation: Literal["floor", "mean"] = "floor",
+        periodic: bool = False,
     ) -> None:
         check_scaling(scaling, ("diagonal", "deviation", "none"), box)
+        if periodic and box is None:
+            raise UsageError("distances of nearest images need the box: give its side as representation.box")
         if form not in FORMS:
             raise unknown("form", str(form), FORMS)
         if orientation not in ORIENTATIONS:
             raise unknown("orientation", str(orientation), ORIENTATIONS)
-        if orientation == "floor" and box is None:
+        if orientation == "floor" and box is None and not periodic:
             raise UsageError(
                 "orientation 'floor' lays configurations into the box: give its side as representation.box"
             )
         self.order, self.form, self.scaling, self.box = Order(order), form, scaling, box
-        self.refine, self.orientation = refine, orientation
+        self.refine, self.orientation, self.periodic = refine, orientation, periodic
         twice = "" if form == "triangle" else " (every pair is there twice and counts once)"
         self.forgets = f"which particle is which; place, rotation and reflection{twice}"
 
     def settings(self) -> dict[str, object]:
-        return {
+        chosen: dict[str, object] = {
             "order": self.order.name,
             "form": self.form,
             "scaling": self.scaling,
@@ -226,6 +236,7 @@ class DistanceMatrix(Representation):
             "refine": self.refine,
             "orientation": self.orientation,
         }
+        return chosen | ({"periodic": True} if self.periodic else {})
 
     def fit(self, snapshots: Snapshots) -> Self:
         self.configurations = Configurations.of(snapshots)
@@ -234,6 +245,7 @@ class DistanceMatrix(Representation):
         self.order.fit(positions)
         ordered = self.order.apply(positions)
         self.mean = ordered.mean(0, dtype=np.float64)
+        self.references = ordered[:: max(1, len(ordered) // REFERENCES)][:REFERENCES].astype(np.float64)
         pairs = self._pairs(ordered)
         diagonal = (self.box or 1.0) * math.sqrt(self.configurations.dimensions)
         self.affine = affine_of(pairs, np.zeros(pairs.shape[1], np.int64), self.scaling, diagonal)
@@ -255,8 +267,13 @@ class DistanceMatrix(Representation):
         i, j = self._upper
         squares = np.zeros((len(ordered), len(i)))
         for axis in np.moveaxis(ordered.astype(np.float64), -1, 0):
-            squares += (axis[:, i] - axis[:, j]) ** 2
+            apart = axis[:, i] - axis[:, j]
+            squares += (apart - self._side * np.round(apart / self._side) if self.periodic else apart) ** 2
         return np.sqrt(squares)
+
+    @property
+    def _side(self) -> float:
+        return float(self.box or 0)
 
     def _form(self, pairs: Floats) -> Floats:
         """Values of pairs (rows, M) as the code has them."""
@@ -305,11 +322,36 @@ class DistanceMatrix(Representation):
         return self.configurations.give(self._upright(self._embedded(self.matrices(values))))
 
     def _embedded(self, distances: Floats) -> Floats:
+        if self.periodic:
+            return self._in_the_box(distances)
         start = classical_scaling(distances, self.configurations.dimensions).positions
         return refine(distances, start).positions if self.refine else start
 
+    def _in_the_box(self, distances: Floats) -> Floats:
+        """Positions in a periodic box, by steps of Guttman from the training configuration of nearest distances."""
+        known, wanted = self._pairs(self.references), distances[:, *self._upper]
+        nearest = [int(np.square(known - row).sum(1).argmin()) for row in wanted]
+        x = self.references[nearest]
+        for _ in range(PERIODIC_STEPS if self.refine else 0):
+            apart = x[:, :, None] - x[:, None]
+            apart -= self._side * np.round(apart / self._side)
+            found = np.sqrt(np.square(apart).sum(-1))
+            pull = np.divide(distances, found, out=np.ones_like(found), where=found > 0) - 1
+            x = x + np.einsum("rij,rijd->rid", pull, apart) / x.shape[1]
+        return np.asarray(x)
+
+    def beside(self, decoded: Snapshots, snapshots: Snapshots) -> dict[str, FloatArray]:
+        if not self.periodic:
+            return dict(decoded)
+        name = self.configurations.name
+        apart = decoded[name].astype(np.float64) - snapshots[name]
+        apart -= self._side * np.round(apart / self._side)
+        return {**decoded, name: (snapshots[name] + apart).astype(np.float32)}
+
     def _upright(self, positions: FloatArray) -> Floats:
         """Positions turned and put where a decoded configuration belongs."""
+        if self.periodic:
+            return self._middled(positions)
         mean = np.broadcast_to(self.mean, positions.shape)
         if self.orientation == "mean":
             return align(positions, mean).positions
@@ -326,19 +368,31 @@ class DistanceMatrix(Representation):
 
     def state(self) -> dict[str, FloatArray]:
         arrays: dict[str, FloatArray] = dict(self.affine._asdict()) | {"mean": self.mean}
-        return arrays | {"size": np.array(self._size)} | _sites(self.order)
+        arrays |= {"references": self.references} if self.periodic else {}
+        return arrays | {"size": np.array(self._size)} | order_state(self.order)
+
+    def _middled(self, positions: FloatArray) -> Floats:
+        """Positions in a periodic box with the mean angle of the particles in its middle."""
+        turn = 2 * np.pi * np.asarray(positions, np.float64) / self._side
+        mean = np.arctan2(np.sin(turn).mean(1, keepdims=True), np.cos(turn).mean(1, keepdims=True))
+        return np.asarray((turn - mean + np.pi) % (2 * np.pi) * self._side / (2 * np.pi))
 
     def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
         refuse_larger(shapes, state)
         c = Configurations(shapes)
         pairs = c.particles * (c.particles - 1) // 2
-        own = {"offset": (pairs,), "scale": (pairs,), "mean": (c.particles, c.dimensions), "size": ()}
-        return own | _sites_layout(self.order, c)
+        own: dict[str, tuple[int, ...]] = {"offset": (pairs,), "scale": (pairs,), "size": ()}
+        own |= {"mean": (c.particles, c.dimensions)}
+        if self.periodic:
+            rows = min(len(state.get("references", ())), REFERENCES)
+            own |= {"references": (rows, c.particles, c.dimensions)}
+        return own | order_layout(self.order, c.particles, c.dimensions)
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self.configurations = Configurations(shapes)
         self._check_pairs()
         self.affine = Affine(np.asarray(state["offset"]), np.asarray(state["scale"]))
         self.mean, self._size = np.asarray(state["mean"]), float(state["size"])
+        self.references = np.asarray(state.get("references", np.empty((0, *self.mean.shape))))
         self.order = Order(self.order.name, state.get("sites"))
         return self

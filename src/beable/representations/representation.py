@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import DataError
+from beable.representations.gaps import Gaps
 
 FloatArray = NDArray[np.floating]
 Snapshots = Mapping[str, FloatArray]
@@ -31,11 +32,14 @@ class Coded(NamedTuple):
         values: codes c, (rows, *shape), float32.
         residual_energy: energy r that the code leaves out, by group, (rows, groups), float32.
         conditions: known factors that a model is conditioned on, (rows, conditions), float32; None for none.
+        gaps: what is there of rows that lack some numbers, in whose place the codes have what is expected; None where
+            all of it is.
     """
 
     values: FloatArray
     residual_energy: FloatArray
     conditions: FloatArray | None = None
+    gaps: Gaps | None = None
 
 
 class CodeSpec(NamedTuple):
@@ -48,6 +52,8 @@ class CodeSpec(NamedTuple):
         scale: typical size of each value.
         pixels: number of grid points of a snapshot.
         log_volume: sum of log s over all outputs.
+        classes: first value of each output that is one of several classes, and the value after its last; these belong
+            to no group, and their entries of ``group`` mean nothing.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +62,7 @@ class CodeSpec(NamedTuple):
     scale: FloatArray
     pixels: int
     log_volume: float
+    classes: tuple[tuple[int, int], ...] = ()
 
 
 class Representation(ABC):
@@ -65,6 +72,8 @@ class Representation(ABC):
     forgets: str
     #: how many training rows, evenly spaced, decide the representation; None for all of them
     fit_rows: int | None = 2048
+    #: fitted arrays that are NaN where training rows never had a number
+    lacking: frozenset[str] = frozenset()
     #: the axis of one row along which a variable's components lie, by variable; only fields on a grid ask for it
     components: Mapping[str, int] = {}
 
@@ -98,9 +107,20 @@ class Representation(ABC):
         """The snapshots as this representation sorts them, so that decoded ones can be compared number by number."""
         return dict(snapshots)
 
+    def beside(self, decoded: Snapshots, snapshots: Snapshots) -> dict[str, FloatArray]:
+        """Decoded snapshots where they lie nearest to those of `canonical`, of places that mean the same."""
+        return dict(decoded)
+
     def log_jacobian(self, snapshots: Snapshots) -> FloatArray:
-        """The part of the log volume that depends on the row, (rows): nothing where the code is linear."""
+        """The part of the log volume that depends on the row, (rows): nothing where the code is linear and whole."""
         return np.zeros(rows_of(snapshots))
+
+    def output_deviation(self, deviation: FloatArray) -> dict[str, FloatArray]:
+        """Standard deviation of each output in physical units where its group has a deviation, (groups).
+
+        Only codes that leave outputs out are asked; the others take noise on their numbers.
+        """
+        raise DataError(f"{type(self).__name__} has no deviation for each output")
 
     @abstractmethod
     def state(self) -> dict[str, FloatArray]:
@@ -134,8 +154,12 @@ def refuse_larger(shapes: Shapes, state: Mapping[str, FloatArray]) -> None:
         raise DataError(f"variables of {numbers} numbers, arrays of {held}")
 
 
-def rows_of(snapshots: Snapshots) -> int:
+def rows_of(snapshots: Snapshots, missing: bool = False) -> int:
     """The number of rows that all variables have.
+
+    Args:
+        snapshots: each variable (rows, ...).
+        missing: whether numbers may be missing.
 
     Raises:
         DataError: different numbers of rows, or a number that is not finite.
@@ -144,7 +168,8 @@ def rows_of(snapshots: Snapshots) -> int:
     if len(set(counts.values())) != 1:
         raise DataError(f"variables have different numbers of rows, {counts}: give each one the same rows")
     for name, values in snapshots.items():
-        bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+        flat = values.reshape(len(values), -1)
+        bad = np.flatnonzero(np.isinf(flat).any(axis=1) if missing else ~np.isfinite(flat).all(axis=1))
         if bad.size:
             raise DataError(f"{name}: {bad.size} of {len(values)} rows are not finite, first row {bad[0]}: leave out")
     return next(iter(counts.values()))

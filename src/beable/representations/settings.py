@@ -75,6 +75,7 @@ class DistancesSettings(RepresentationModel):
     box: Side = Field(default=None, description="Side of the box.")
     refine: bool = Field(default=True, description="Improve decoded positions by stress majorisation.")
     orientation: Literal["floor", "mean"] = Field(default="floor", description="How decoded configurations are turned.")
+    periodic: bool = Field(default=False, description="Distances of nearest images in a box that repeats.")
 
 
 class DensitySettings(RepresentationModel):
@@ -96,6 +97,23 @@ class JointSettings(RepresentationModel):
     box: Side = Field(default=None, description="Side of the box, for the scaling that needs it.")
 
 
+class InternalSettings(RepresentationModel):
+    """Bond lengths, angles and dihedral angles of a chain of named particles."""
+
+    kind: Literal["internal"] = "internal"
+
+
+class PeriodicSettings(RepresentationModel):
+    """Positions in a periodic box as angles."""
+
+    kind: Literal["periodic"] = "periodic"
+    order: Literal["assignment", "none"] = Field(default="assignment", description="Rule that numbers the particles.")
+    box: Annotated[float, Field(gt=0)] | tuple[float, ...] | None = Field(
+        default=None, description="Side, sides or edges of the box; none takes those of each row."
+    )
+    repeats: tuple[bool, ...] | None = Field(default=None, description="Along which edges the box repeats.")
+
+
 class TableSettings(RepresentationModel):
     """Numbers and short vectors, each on a scale of its own."""
 
@@ -105,8 +123,9 @@ class TableSettings(RepresentationModel):
     )
     log: str = Field(default="", description="Variables taken as logarithms, with commas between.")
     composition: str = Field(default="", description="Vectors that are shares of a whole, with commas between.")
-    simplex: Literal["ilr", "rescale", "none"] = Field(default="ilr", description="How shares are coded.")
+    simplex: Literal["ilr", "closed", "rescale", "none"] = Field(default="ilr", description="How shares are coded.")
     bounded: str = Field(default="", description="Variables taken as log-odds, such as porosity=0:1.")
+    classes: str = Field(default="", description="Variables that are one of several classes, such as phase=3.")
     constant: Literal["refuse", "keep"] = Field(
         default="refuse",
         description="Refuse columns that are the same in all training rows, or keep them out of the code.",
@@ -125,6 +144,8 @@ RepresentationSettings = Annotated[
     | Annotated[DistancesSettings, Tag("distances")]
     | Annotated[DensitySettings, Tag("density")]
     | Annotated[JointSettings, Tag("joint")]
+    | Annotated[InternalSettings, Tag("internal")]
+    | Annotated[PeriodicSettings, Tag("periodic")]
     | Annotated[TableSettings, Tag("table")],
     Discriminator(kind_or("auto")),
 ]

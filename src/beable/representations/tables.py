@@ -22,6 +22,16 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from beable.errors import DataError, UsageError, unknown
+from beable.representations.gaps import (
+    MOST_NUMBERS,
+    Gaps,
+    by_number,
+    counted,
+    expected,
+    mean_there,
+    normal_law,
+    size_there,
+)
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -35,7 +45,7 @@ from beable.representations.representation import (
 
 Floats = NDArray[np.float64]
 SCALINGS = ("deviation", "range", "maximum", "none")
-SIMPLICES = ("ilr", "rescale", "none")
+SIMPLICES = ("ilr", "closed", "rescale", "none")
 CONSTANTS = ("refuse", "keep")
 GROUPS = ("column", "variable", "all")
 SUM_TOLERANCE = 1e-3
@@ -102,7 +112,7 @@ class Logarithm(Plain):
             return np.exp(coordinates)
 
     def log_jacobian(self, values: Floats) -> Floats:
-        return np.asarray(np.log(values).sum(1))
+        return np.asarray(np.nansum(np.log(values), axis=1))
 
 
 class Between(Plain):
@@ -127,7 +137,7 @@ class Between(Plain):
 
     def log_jacobian(self, values: Floats) -> Floats:
         spans = np.log(values - self.low) + np.log(self.high - values) - np.log(self.high - self.low)
-        return np.asarray(spans.sum(1))
+        return np.asarray(np.nansum(spans, axis=1))
 
 
 class Shares(Plain):
@@ -157,7 +167,7 @@ class LogRatios(Plain):
 
     unit = 1.0
 
-    def __init__(self, name: str, width: int, smallest: float) -> None:
+    def __init__(self, name: str, width: int, smallest: float, closed: bool = False) -> None:
         if width < 2:
             raise DataError(
                 f"{name} holds one number a row: shares of a whole are at least two: take it out of "
@@ -167,6 +177,7 @@ class LogRatios(Plain):
             raise DataError(f"{name} holds {width} shares: set representation.smallest below {1 / width:.3g}")
         super().__init__(name, width)
         self.smallest, self.basis = smallest, np.asarray(scipy.linalg.helmert(width))
+        self.closed = closed
 
     @property
     def names(self) -> list[str]:
@@ -175,11 +186,12 @@ class LogRatios(Plain):
     def settle(self, values: Floats) -> Floats:
         self.refuse(values, values < 0, "a share of a whole is not negative: mend the row")
         sums = values.sum(1)
-        bad = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
+        bad = np.flatnonzero(sums <= 0 if self.closed else np.abs(sums - 1) > SUM_TOLERANCE)
         if bad.size:
             raise DataError(
                 f"{self.name} sums to {sums[bad[0]]:.6g} in row {bad[0]}: shares of a whole sum to 1 within "
-                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'rescale'"
+                f"{SUM_TOLERANCE:g}: mend the row, leave it out, or set representation.simplex = 'closed', which "
+                "divides each row by its sum"
             )
         return self._detected(values / sums[:, None])
 
@@ -199,6 +211,36 @@ class LogRatios(Plain):
         return np.asarray(np.log(values).sum(1) + 0.5 * np.log(self.width))
 
 
+class OneOf(Plain):
+    """One of k classes, numbered from 0 on, in k coordinates of which that of the class is 1 and the others 0.
+
+    They are decoded as probabilities, and the most probable class comes back. The coordinates have no scale.
+    """
+
+    def __init__(self, name: str, width: int, count: int) -> None:
+        if width > 1:
+            raise DataError(
+                f"{name} holds {width} numbers a row: classes are one: take it out of representation.classes"
+            )
+        super().__init__(name, width)
+        self.count = count
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.name}={i}" for i in range(self.count)]
+
+    def settle(self, values: Floats) -> Floats:
+        bad = np.isfinite(values) & ~np.isin(values, np.arange(self.count))
+        self.refuse(values, bad, f"classes are whole numbers from 0 to {self.count - 1}: mend the row")
+        return values
+
+    def apply(self, values: Floats) -> Floats:
+        return np.asarray(values == np.arange(self.count), np.float64)
+
+    def undo(self, coordinates: Floats) -> Floats:
+        return np.asarray(coordinates.argmax(axis=1)[:, None], np.float64)
+
+
 def _closed(shares: Floats) -> Floats:
     """Shares divided by their sum; equal ones where all are 0."""
     sums = shares.sum(1, keepdims=True)
@@ -213,10 +255,13 @@ class Table(Representation):
             largest absolute value) or "none", of each column.
         log: names of variables that are taken as logarithms, with commas between.
         composition: names of vectors that are shares of a whole, with commas between.
-        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "rescale"
+        simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "closed" (the
+            same of rows with any sum, each divided by it, so that decoded ones sum to 1), "rescale"
             (as they are, divided by their sum after decoding, as Hall & Sparks, 2023) or "none". Without "ilr" the
             density is that of k numbers that are free of each other.
         bounded: bounds of variables that are taken as log-odds between them, such as "porosity=0:1".
+        classes: variables that are one of k classes, numbered from 0 on, such as "phase=3": k numbers of the code of
+            which one is 1, with a categorical likelihood.
         constant: "refuse" columns that are the same in all training rows, or "keep" them out of the code and decode
             their value.
         smallest: share of a whole that is told from none, for "ilr".
@@ -235,17 +280,20 @@ class Table(Representation):
 
     #: ends of a range are single rows, and evenly spaced rows of a design are no fair sample of it
     fit_rows = None
+    #: mean (first row) and covariance of codes, where training rows lack some numbers
+    law: Floats | None = None
 
     def __init__(
         self,
         scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
         log: str = "",
         composition: str = "",
-        simplex: Literal["ilr", "rescale", "none"] = "ilr",
+        simplex: Literal["ilr", "closed", "rescale", "none"] = "ilr",
         bounded: str = "",
         constant: Literal["refuse", "keep"] = "refuse",
         smallest: float = 1e-4,
         groups: Literal["column", "variable", "all"] = "column",
+        classes: str = "",
     ) -> None:
         _check_choice("scaling", scaling, SCALINGS)
         _check_choice("simplex", simplex, SIMPLICES)
@@ -255,15 +303,17 @@ class Table(Representation):
             raise UsageError(f"representation.smallest must lie in (0, 0.5), got {smallest}")
         self.scaling, self.log, self.composition, self.simplex = scaling, log, composition, simplex
         self.bounded, self.constant, self.smallest, self.groups = bounded, constant, smallest, groups
+        self.classes = classes
         self._logs, self._compositions, self._bounds = _names(log), _names(composition), _bounds(bounded)
-        _check_once([*self._logs, *self._compositions, *self._bounds])
+        self._counts = _counts(classes)
+        _check_once([*self._logs, *self._compositions, *self._bounds, *self._counts])
         self.forgets = self._forgotten()
 
     def _forgotten(self) -> str:
         parts = []
-        if self._compositions and self.simplex == "ilr":
+        if self._compositions and self.simplex in ("ilr", "closed"):
             parts.append(f"shares below {self.smallest:g}, which become {self.smallest:g}")
-        if self._compositions and self.simplex == "rescale":
+        if self._compositions and self.simplex in ("closed", "rescale"):
             parts.append("the sum of the shares, which becomes 1")
         if self.constant == "keep":
             parts.append("columns that are the same in all training rows")
@@ -279,22 +329,52 @@ class Table(Representation):
             "constant": self.constant,
             "smallest": self.smallest,
             "groups": self.groups,
-        }
+        } | ({"classes": self.classes} if self.classes else {})
 
     def fit(self, snapshots: Snapshots) -> Self:
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
-        self.offset, self.scale = _affine(coordinates, self.scaling)
         constant = self._constant(coordinates)
+        self.offset, self.scale = _affine(coordinates, self.scaling)
+        self.offset[self._is_class], self.scale[self._is_class] = 0.0, 1.0
         self._check_constant(constant, len(coordinates))
-        self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
-        self._size = np.sqrt((self._scaled(coordinates) ** 2).mean(0))
+        first = np.where(np.isnan(coordinates[0]), np.fmin.reduce(coordinates, axis=0), coordinates[0])
+        self.offset[constant], self.scale[constant] = first[constant], 0.0  # no scale: no part of the code
+        scaled = self._scaled(coordinates)
+        self._size = np.sqrt(mean_there(scaled**2, 0))
+        partly = np.isnan(scaled).any() and scaled.shape[1] <= MOST_NUMBERS
+        self.law = np.stack([(law := normal_law(scaled))[0], *law[1]]) if partly else None
         return self
 
     def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
         """Columns that never change but for rounding."""
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
-        return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
+        self._refuse_nothing(np.asarray(np.isnan(coordinates).all(axis=0)), len(coordinates))
+        low, high = np.fmin.reduce(coordinates, axis=0), np.fmax.reduce(coordinates, axis=0)
+        still = np.asarray(high - low <= 1e-12 * np.maximum(np.maximum(np.abs(low), np.abs(high)), units))
+        for start, stop in self._blocks:
+            still[start:stop] = still[start:stop].all()
+        return still
+
+    def _refuse_nothing(self, nothing: NDArray[np.bool_], rows: int) -> None:
+        """Refuse columns of which no training row has a number."""
+        if nothing.any():
+            names = ", ".join(np.array([n for c in self.columns.values() for n in c.names])[nothing])
+            raise DataError(f"{names} is missing in all {rows} training rows: leave it out of variables")
+
+    @property
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Where the coordinates of classes begin and end."""
+        ends = np.cumsum([len(column.names) for column in self.columns.values()]).tolist()
+        spans = zip(self.columns.values(), [0, *ends], ends, strict=False)
+        return [(start, stop) for column, start, stop in spans if isinstance(column, OneOf)]
+
+    @property
+    def _is_class(self) -> NDArray[np.bool_]:
+        found = np.zeros(sum(len(column.names) for column in self.columns.values()), bool)
+        for start, stop in self._blocks:
+            found[start:stop] = True
+        return found
 
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
@@ -309,7 +389,7 @@ class Table(Representation):
         """A scale of measurement for each variable."""
         if not shapes:
             raise DataError("no variable to represent: name at least one in variables")
-        for name in (*self._logs, *self._compositions, *self._bounds):
+        for name in (*self._logs, *self._compositions, *self._bounds, *self._counts):
             if name not in shapes:
                 raise unknown("variable", name, shapes)
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
@@ -324,12 +404,14 @@ class Table(Representation):
     def _column(self, name: str, width: int) -> Plain:
         if name in self._logs:
             return Logarithm(name, width)
+        if name in self._counts:
+            return OneOf(name, width, self._counts[name])
         if name in self._bounds:
             return Between(name, width, *self._bounds[name])
         if name not in self._compositions:
             return Plain(name, width)
-        if self.simplex == "ilr":
-            return LogRatios(name, width, self.smallest)
+        if self.simplex in ("ilr", "closed"):
+            return LogRatios(name, width, self.smallest, closed=self.simplex == "closed")
         return Shares(name, width, rescaled=self.simplex == "rescale")
 
     def _settled(self, snapshots: Snapshots) -> dict[str, Floats]:
@@ -339,7 +421,7 @@ class Table(Representation):
             raise DataError(f"expected variables {self.shapes}, got {found}: give what the model was trained on")
         if any(not len(snapshots[name]) for name in self.shapes):
             raise DataError("a table without rows: give at least one")
-        rows = rows_of({name: snapshots[name] for name in self.shapes})
+        rows = rows_of({name: snapshots[name] for name in self.shapes}, missing=True)
         flat = {name: np.asarray(snapshots[name], np.float64).reshape(rows, -1) for name in self.shapes}
         return {name: column.settle(flat[name]) for name, column in self.columns.items()}
 
@@ -362,9 +444,12 @@ class Table(Representation):
     @property
     def code(self) -> CodeSpec:
         scale = self.scale[self._varies]
-        group, dimension = np.unique(self._groups(), return_inverse=True, return_counts=True)[1:]
-        size = self._size.astype(np.float32)
-        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()))
+        numbers = ~self._is_class[self._varies]
+        group = np.zeros(scale.size, np.int64)
+        group[numbers], dimension = np.unique(self._groups()[numbers], return_inverse=True, return_counts=True)[1:]
+        size, places = self._size.astype(np.float32), np.cumsum(self._varies) - 1
+        classes = tuple((int(places[a]), int(places[b - 1]) + 1) for a, b in self._blocks if self._varies[a])
+        return CodeSpec((scale.size,), group, dimension.astype(float), size, 1, float(np.log(scale).sum()), classes)
 
     def _groups(self) -> NDArray[np.int64]:
         """The group of each number of the code, not yet counted from 0."""
@@ -387,11 +472,32 @@ class Table(Representation):
         settled, ends = self._settled(snapshots), np.cumsum([len(column.names) for column in self.columns.values()])
         varies = [part.any() for part in np.split(self._varies, ends[:-1])]
         coded = [item for item, kept in zip(self.columns.items(), varies, strict=True) if kept]
-        return np.asarray(sum(column.log_jacobian(settled[name]) for name, column in coded))
+        total = np.asarray(sum(np.nan_to_num(column.log_jacobian(settled[name])) for name, column in coded))
+        gone = np.isnan(self._scaled(self._coordinates(settled)))
+        return total - gone @ np.log(self.scale[self._varies]) if gone.any() else total
 
     def transform(self, snapshots: Snapshots) -> Coded:
-        values = self.codes(snapshots).astype(np.float32)
-        return Coded(values, np.zeros((len(values), len(self.code.dimension)), np.float32))
+        found, code = self.codes(snapshots), self.code
+        there = ~np.isnan(found)
+        values = (found if there.all() else self.expected(found)).astype(np.float32)
+        gaps = None if there.all() else self._gaps(values, there, code)
+        return Coded(values, np.zeros((len(values), len(code.dimension)), np.float32), gaps=gaps)
+
+    def _gaps(self, values: NDArray[np.float32], there: NDArray[np.bool_], code: CodeSpec) -> Gaps:
+        """What is there; numbers are counted, classes are not."""
+        found = by_number(values, there, code.group)
+        if not code.classes:
+            return found
+        numbers = ~self._is_class[self._varies]
+        counts = counted(there[:, numbers], code.group[numbers]) if numbers.any() else found.counts[:, :0]
+        return found._replace(counts=counts)
+
+    def expected(self, codes: Floats) -> Floats:
+        """Codes (rows, m) with missing numbers at their mean given the others, or at 0 where that was not learned."""
+        there = ~np.isnan(codes)
+        if self.law is None:
+            return np.where(there, codes, 0.0)
+        return np.asarray(self.law[0] + expected(codes - self.law[0], there, self.law[1:])[0])
 
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         """Rows of codes (rows, m), in physical units and in double precision."""
@@ -403,17 +509,21 @@ class Table(Representation):
         return {name: column.undo(part).reshape(-1, *self.shapes[name]) for (name, column), part in parts}
 
     def state(self) -> dict[str, FloatArray]:
-        return {"offset": self.offset, "scale": self.scale, "size": self._size}
+        fitted = {"offset": self.offset, "scale": self.scale, "size": self._size}
+        return fitted if self.law is None else fitted | {"law": self.law}
 
     def layout(self, state: Mapping[str, FloatArray], shapes: Shapes) -> dict[str, tuple[int, ...]]:
         refuse_larger(shapes, state)
         self._lay_out(shapes)
         columns = sum(len(column.names) for column in self.columns.values())
-        return {"offset": (columns,), "scale": (columns,), "size": (int((np.asarray(state["scale"]) > 0).sum()),)}
+        numbers = int((np.asarray(state["scale"]) > 0).sum())
+        law: dict[str, tuple[int, ...]] = {"law": (numbers + 1, numbers)} if "law" in state else {}
+        return law | {"offset": (columns,), "scale": (columns,), "size": (numbers,)}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:
         self._lay_out(shapes)
         self.offset, self.scale, self._size = (np.asarray(state[n], np.float64) for n in ("offset", "scale", "size"))
+        self.law = np.asarray(state["law"], np.float64) if "law" in state else None
         return self
 
 
@@ -421,10 +531,13 @@ def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
     """Offset and scale of each column of training rows."""
     nothing, one = np.zeros(coordinates.shape[1]), np.ones(coordinates.shape[1])
     if scaling == "deviation":
-        return coordinates.mean(0), coordinates.std(0)
+        mean = mean_there(coordinates, 0)
+        whole = not np.isnan(coordinates).any()
+        return mean, coordinates.std(0) if whole else np.sqrt(mean_there((coordinates - mean) ** 2, 0))
     if scaling == "range":
-        return coordinates.min(0), np.ptp(coordinates, axis=0)
-    return nothing, np.abs(coordinates).max(0) if scaling == "maximum" else one
+        low = np.fmin.reduce(coordinates, axis=0)
+        return low, np.fmax.reduce(coordinates, axis=0) - low
+    return nothing, size_there(coordinates, 0) if scaling == "maximum" else one
 
 
 def _check_choice(kind: str, name: str, known: Sequence[str]) -> None:
@@ -462,7 +575,24 @@ def _bound(text: str) -> tuple[str, tuple[float, float]]:
     return name.strip(), bounds
 
 
+def _counts(text: str) -> dict[str, int]:
+    """Numbers of classes by name.
+
+    >>> _counts("phase=3, solver=2")
+    {'phase': 3, 'solver': 2}
+    """
+    found = {}
+    for part in _names(text):
+        name, _, count = part.partition("=")
+        if not name.strip() or not count.strip().isdigit() or int(count) < 1:
+            raise UsageError(f"classes {part!r}: give a name and how many classes there are, such as phase=3")
+        found[name.strip()] = int(count)
+    return found
+
+
 def _check_once(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{twice[0]} is named twice in log, composition and bounded: a variable has one scale")
+        raise UsageError(
+            f"{twice[0]} is named twice in log, composition, bounded and classes: a variable has one scale"
+        )

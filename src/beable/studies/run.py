@@ -23,21 +23,20 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from beable import files
+from beable import files, inputs
 from beable.analysis.convergence import converged
 from beable.console.progress import told
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
-from beable.errors import CorruptError, DataError, UsageError
+from beable.errors import DataError, UsageError
 from beable.studies.answers import Answered, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.claims import claims_of
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
+from beable.studies.forms import Asking, request_of
 from beable.studies.shares import shares_compared
 from beable.studies.source import Request
-from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study, first_problem
+from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study
 from beable.system import SYSTEMS
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
@@ -143,39 +142,19 @@ class Asked(NamedTuple):
     files: list[str]
 
 
-class _Request(BaseModel):
-    """The form of ``study.json``."""
-
-    model_config = ConfigDict(strict=True)
-
-    study: dict[str, Any]
-    preset: str
-    files: list[str]
-    changes: dict[str, Any]
-
-
 def asked_of(out: Path) -> Asked:
     """What a study's folder was asked for.
 
     Raises:
         UsageError: the folder of no study.
-        CorruptError: a request of another form.
-        DataError: a study that cannot be.
+        CorruptError: a request of another form, or of a study that cannot be.
     """
     path = out / "study.json"
     if not path.exists():
         raise UsageError(f"{out}: no study.json there: give the folder of a study that was run")
-    tree = files.read_json(path)
-    try:
-        request = _Request.model_validate(tree)
-    except ValidationError as error:
-        raise CorruptError(f"{path}: {first_problem(error)}: run the study again") from None
-    try:
-        whole = Study.model_validate(request.study)
-    except ValidationError as error:
-        raise DataError(f"{path}: {first_problem(error)}: run the study again") from None
+    whole, request = request_of(out)
     study = whole.without(set(whole.files) - set(request.files))
-    return Asked(whole, study, request.preset, _command(whole, tree), request.files)
+    return Asked(whole, study, request.preset, _command(whole, request), request.files)
 
 
 def read_study(out: Path) -> Finished:
@@ -204,10 +183,10 @@ def read_study(out: Path) -> Finished:
     return Finished(study, preset, command, store, runs, lacking, answers, results)
 
 
-def _command(study: Study, asked: Mapping[str, Any]) -> str:
-    named = [f"--file {name}=PATH" for name in asked["files"]]
-    changed = [f"--set {name}={json.dumps(value)}" for name, value in _leaves(asked["changes"])]
-    return " ".join([f"beable study run {study.name} --preset {asked['preset']}", *named, *changed])
+def _command(study: Study, asked: Asking) -> str:
+    named = [f"--file {name}=PATH" for name in asked.files]
+    changed = [f"--set {name}={json.dumps(value)}" for name, value in _leaves(asked.changes)]
+    return " ".join([f"beable study run {study.name} --preset {asked.preset}", *named, *changed])
 
 
 def _leaves(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -259,7 +238,7 @@ def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[s
         OutputError: what is there was made of other data.
     """
     origin: Store | Path = given[data.file] if data.file else Store.open(dataset_path(out, data.of))
-    of = origin.id if isinstance(origin, Store) else files.sha256(files.read_bytes(origin))
+    of = origin.id if isinstance(origin, Store) else files.sha256(inputs.read(origin, inputs.LARGEST))
     asked, request = {"data": data.model_dump(mode="json"), "origin": of}, path.with_suffix(".json")
     if path.exists():
         files.claim(path, "table of the study", asked, request)

@@ -10,11 +10,15 @@ from beable.datasets.readings import component_axes, is_number, is_particles
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
+from beable.representations.gaps import joined
 from beable.representations.representation import Snapshots
 from beable.training.ensemble import blocks_of, groups_of, split
+from beable.training.particles import repeats
 from beable.training.settings import TrainingSettings
+from beable.training.slow import Pairs, pairs_apart
 
 BLOCK_ROWS = 1024
+FloatArray = NDArray[np.floating]
 
 
 class HeldOut(NamedTuple):
@@ -54,6 +58,7 @@ class Prepared(NamedTuple):
         train_rows, held_rows: their numbers in the store.
         shapes: shape of one row of each variable.
         held_out: how rows were held out.
+        pairs: places of training rows a lag apart, where a start needs them, (pairs, 2).
     """
 
     representation: Representation
@@ -63,6 +68,7 @@ class Prepared(NamedTuple):
     held_rows: NDArray[np.int64]
     shapes: dict[str, list[int]]
     held_out: HeldOut
+    pairs: Pairs | None = None
 
 
 def learnable(store: Store, names: Sequence[str] | None = None) -> list[str]:
@@ -92,7 +98,7 @@ def natural_representation(store: Store, names: Sequence[str] | None = None) -> 
     learned = set(learnable(store, names))
     chosen = [v for v in store.variables if v.name in learned]
     if any(map(is_particles, chosen)):
-        return "coordinates"
+        return "periodic" if any(repeats(store)) else "coordinates"
     return "table" if all(map(is_number, chosen)) else "modes"
 
 
@@ -112,7 +118,7 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
     """Factors of rows of a store by name, (rows) each.
 
     Raises:
-        UsageError: a factor that is not in the store.
+        UsageError: a factor that is not in the store, or one of more than two classes.
     """
     held = [f.name for f in store.factors]
     if names and not held:
@@ -123,6 +129,11 @@ def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict
     for name in names:
         if name not in held:
             raise unknown("factor", name, held)
+        if (count := len(store.factors[held.index(name)].classes)) > 2:
+            raise UsageError(
+                f"{name} is one of {count} classes, where a number or one of two classes is expected: import it as "
+                "several factors of two classes"
+            )
     return {name: store.factor_values[rows, held.index(name)] for name in names}
 
 
@@ -130,7 +141,19 @@ def conditions(snapshots: Snapshots, names: Sequence[str]) -> NDArray[np.float32
     """Known factors beside each other, (rows, conditions); None where a model has no conditions."""
     if not names:
         return None
+    for name in names:
+        _refuse_unknown(name, np.asarray(snapshots[name]), "a model is conditioned on values that are all known")
     return np.stack([np.asarray(snapshots[name], np.float32) for name in names], axis=1)
+
+
+def _refuse_unknown(name: str, values: FloatArray, why: str) -> None:
+    """Refuse values of a factor that are missing in some rows."""
+    bad = np.flatnonzero(np.isnan(values))
+    if bad.size:
+        raise DataError(
+            f"{name} is missing in {bad.size} of {len(values)} rows, and {why}: leave these rows out where the data "
+            "set is made with missing='drop' (--missing drop)"
+        )
 
 
 def code_rows(
@@ -144,7 +167,8 @@ def code_rows(
     starts = range(0, len(rows), BLOCK_ROWS)
     blocks = [representation.transform(read(store, names, rows[i : i + BLOCK_ROWS])) for i in starts]
     values, residual_energy = (np.concatenate(part) for part in zip(*(b[:2] for b in blocks), strict=True))
-    return Coded(values, residual_energy, conditions(factors(store, known, rows), known))
+    gaps = joined([b.values for b in blocks], [b.gaps for b in blocks], representation.code.dimension)
+    return Coded(values, residual_energy, conditions(factors(store, known, rows), known), gaps)
 
 
 def prepare(
@@ -167,7 +191,7 @@ def prepare(
         settings: seed, held-out share and order of the split.
         known: factors that the model is conditioned on.
     """
-    good = np.asarray(store.valid_rows)
+    good = with_something(store, names)
     if len(good) < 3:
         raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
     parts = _parts(store, good, settings)
@@ -180,13 +204,33 @@ def prepare(
     shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
     representation = unfitted.fit(snapshots)
     coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
-    return Prepared(representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings))
+    pairs = None if settings.lag is None else pairs_apart(store, train, settings.lag, settings.group)
+    return Prepared(
+        representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings), pairs
+    )
+
+
+def with_something(store: Store, names: Sequence[str]) -> NDArray[np.int64]:
+    """Rows that succeeded and have a number of these variables at all."""
+    good = np.asarray(store.valid_rows)
+    if not all(name in store.missing and store.missing[name].rows for name in names):
+        return good
+    there = np.zeros(len(good), bool)
+    for i in range(0, len(good), BLOCK_ROWS):
+        some = slice(i, i + BLOCK_ROWS)
+        for name in names:
+            values = store.read(name, good[some])
+            there[some] |= ~np.isnan(values.reshape(len(values), -1)).all(axis=1)
+    return good[there]
 
 
 def _parts(store: Store, rows: NDArray[np.int64], settings: TrainingSettings) -> NDArray[np.int64]:
     """Number of the part of each row that is held out as a whole or not at all."""
     if settings.group:
-        return groups_of(np.stack(list(factors(store, settings.group, rows).values()), axis=1))
+        known = factors(store, settings.group, rows)
+        for name, values in known.items():
+            _refuse_unknown(name, values, "rows are held out by it")
+        return groups_of(np.stack(list(known.values()), axis=1))
     return np.arange(len(rows)) if settings.blocks is None else blocks_of(len(rows), settings.blocks)
 
 

@@ -16,7 +16,7 @@ from beable.datasets.readings import component_axes, is_particles
 from beable.datasets.store import Store
 from beable.datasets.units import Conversion, conversion
 from beable.datasets.viewed import Change, ViewedStore, converted
-from beable.errors import DataError, DataWarning
+from beable.errors import DataError, DataWarning, listed
 from beable.simulator import Variable
 
 FloatArray = NDArray[np.floating]
@@ -27,6 +27,8 @@ MOST_KEPT = 4096
 ALIKE = 1e-5
 #: settings of a simulator of particles that a run cannot do without
 OF_PARTICLES = ("box", "walls")
+#: constants that name particles
+WORDS = ("atom_names", "elements", "atom_types", "residue_names", "residue_numbers", "chains")
 
 
 class Learned(Protocol):
@@ -57,10 +59,12 @@ def declared(store: Store, names: Sequence[str]) -> dict[str, Any]:
         "declared": {
             "store_version": VERSION,
             "components": {v.name: list(v.components) for v in chosen if v.components},
+            **({"classes": classes} if (classes := {v.name: list(v.classes) for v in chosen if v.classes}) else {}),
             "coordinates": {dim: _kept(*found) for dim, found in store.coordinates.items() if dim in used},
             "factor_units": {f.name: f.unit for f in store.factors},
             "particles": _box(store, chosen),
-        },
+        }
+        | ({"words": words} if (words := words_of(store, chosen)) else {}),
     }
 
 
@@ -78,7 +82,16 @@ def _box(store: Store, variables: Sequence[Variable]) -> dict[str, Any]:
     """Box and walls where a simulator of particles declares them."""
     if not any(map(is_particles, variables)):
         return {}
-    return {name: store.settings[name] for name in OF_PARTICLES if name in store.settings}
+    found = {name: store.settings[name] for name in OF_PARTICLES if name in store.settings}
+    said = [v.particles for v in variables if v.particles]
+    return found | ({"identity": said[0]} if said else {})
+
+
+def words_of(store: Store, variables: Sequence[Variable]) -> dict[str, list[Any]]:
+    """Names and numbers of particles and residues that a data set has, by name."""
+    counts = {v.shape[0] for v in variables if is_particles(v)}
+    held = {name: store.constants[name] for name in WORDS if counts and name in store.constants}
+    return {name: values.tolist() for name, values in held.items() if {values.size} == counts}
 
 
 def kept_coordinates(about: Mapping[str, Any]) -> dict[str, tuple[FloatArray, str]]:
@@ -117,6 +130,7 @@ def check_declared(run: Learned, store: Store) -> Store:
     variables = [v for v in store.variables if v.name in run.variables]
     changes = {v.name: _change(v, about, known) for v in variables}
     _compare_box(known.get("particles", {}), _box(store, variables))
+    _compare_words(known.get("words", {}), words_of(store, variables))
     units = _coordinate_units(known.get("coordinates", {}), store, changes) | _factor_units(run, known, store)
     if all(_idle(change, v) for change, v in zip(changes.values(), variables, strict=True)) and not units:
         return store
@@ -162,7 +176,10 @@ def _change(variable: Variable, about: Mapping[str, Any], known: Mapping[str, An
         )
     unit, by = _unit(name, variable.unit, about.get("units", {}).get(name, variable.unit))
     order, names = _components(variable, tuple(known.get("components", {}).get(name, ())))
-    return Change(unit, by, axes, order, component_axes([variable], ()).get(name, 0), names)
+    along = component_axes([variable], ()).get(name, 0)
+    return Change(
+        unit, by, axes, order, along, names, *_classes(variable, tuple(known.get("classes", {}).get(name, ())))
+    )
 
 
 def _axes(variable: Variable, wanted: tuple[str, ...]) -> tuple[int, ...]:
@@ -205,6 +222,19 @@ def _components(variable: Variable, wanted: tuple[str, ...]) -> tuple[tuple[int,
     return tuple(given.index(component) for component in wanted), wanted
 
 
+def _classes(variable: Variable, wanted: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...] | None]:
+    """Names of the classes as they were learned, and the place among them of each class here."""
+    given = variable.classes
+    if given == wanted:
+        return wanted, None
+    if new := [name for name in given if name not in wanted] or (not given and ["no names"]):
+        raise DataError(
+            f"{variable.name}: its classes are {listed(new)} here and {listed(wanted)} in the data of the run: give "
+            "data of classes that were learned"
+        )
+    return wanted, tuple(float(wanted.index(name)) for name in given)
+
+
 def _compare_box(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse particles of another box or behind other walls; a box may be one of several that were learned.
 
@@ -216,6 +246,17 @@ def _compare_box(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
             raise DataError(
                 f"{name} of the particles: {_words(here)} here and {_words(there)} in the data of the run: "
                 f"give data of the same {name}"
+            )
+
+
+def _compare_words(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse particles of other names."""
+    for name in sorted(known.keys() & given.keys()):
+        if list(known[name]) != list(given[name]):
+            at = next(i for i, (a, b) in enumerate(zip(given[name], known[name], strict=False)) if a != b)
+            raise DataError(
+                f"{name}: particle {at} is {given[name][at]} here and {known[name][at]} in the data of the run: give "
+                "the same particles in the same order"
             )
 
 

@@ -28,5 +28,4 @@ def device_named(name: str) -> torch.device:
 
 def moved(rows: Rows, device: torch.device) -> Rows:
     """Rows on a device."""
-    conditions = None if rows.conditions is None else rows.conditions.to(device)
-    return Rows(rows.values.to(device), rows.residual_energy.to(device), conditions)
+    return rows.each(lambda t: t.to(device))

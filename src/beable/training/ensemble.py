@@ -1,6 +1,6 @@
 """Which rows each member of an ensemble sees at which step: a function of (seed, member, step) and nothing else."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from beable.errors import DataError
+from beable.representations.gaps import Gaps
 from beable.representations.representation import Coded
 from beable.streams import generator
 from beable.vae.vae import Rows
@@ -168,7 +169,7 @@ class Batches:
         index = np.stack([np.arange(count) * own // count for own in self.counts])
         if self._draws is not None:
             index = np.take_along_axis(self._draws, index, axis=1)
-        return _each(self.rows, lambda t: t[torch.from_numpy(index)])
+        return self.rows.each(lambda t: t[torch.from_numpy(index)])
 
     def _take(self, k: int, step: int) -> NDArray[np.int64]:
         count, first = self.counts[k], step * self.size
@@ -195,32 +196,28 @@ def as_tensors(coded: Coded) -> Rows:
     """Coded rows as tensors, values flattened to (rows, m)."""
     conditions = None if coded.conditions is None else torch.from_numpy(coded.conditions)
     values = torch.from_numpy(coded.values.reshape(len(coded.values), -1))
-    return Rows(values, torch.from_numpy(coded.residual_energy), conditions)
+    gaps = None if coded.gaps is None else Gaps(*(torch.from_numpy(np.ascontiguousarray(part)) for part in coded.gaps))
+    return Rows(values, torch.from_numpy(coded.residual_energy), conditions, gaps)
 
 
 def per_member(rows: Rows, members: int) -> Rows:
     """The same rows for every member, without copying."""
-    return _each(rows, lambda t: t.expand(members, *t.shape))
+    return rows.each(lambda t: t.expand(members, *t.shape))
 
 
 def spread_rows(rows: Rows, limit: int) -> Rows:
     """Evenly spaced rows of each member, at most so many."""
     every = rows.values.shape[1]
     count = min(limit, every)
-    return _each(rows, lambda t: t[:, torch.arange(count) * every // count])
+    return rows.each(lambda t: t[:, torch.arange(count) * every // count])
 
 
 def rows_at(rows: Rows, places: Tensor) -> Rows:
     """Rows for each member, (rows, ...) at places (members, count)."""
-    return _each(rows, lambda t: t[places])
+    return rows.each(lambda t: t[places])
 
 
 def batched(rows: Rows, size: int) -> Iterator[Rows]:
     """The rows of each member, so many at a time; one block without rows where there are none."""
     for start in range(0, max(rows.values.shape[1], 1), size):
-        yield _each(rows, itemgetter((slice(None), slice(start, start + size))))
-
-
-def _each(rows: Rows, change: Callable[[Tensor], Tensor]) -> Rows:
-    conditions = None if rows.conditions is None else change(rows.conditions)
-    return Rows(change(rows.values), change(rows.residual_energy), conditions)
+        yield rows.each(itemgetter((slice(None), slice(start, start + size))))

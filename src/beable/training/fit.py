@@ -19,7 +19,7 @@ from beable.training.device import device_named, moved
 from beable.training.ensemble import Batches, spread_rows
 from beable.training.labels import LabelBatches
 from beable.training.settings import TrainingSettings
-from beable.vae.distributions import Bernoulli, Noise
+from beable.vae.distributions import Noise
 from beable.vae.labels import LabelBatch, lost
 from beable.vae.objectives import Loss, elbo, weights
 from beable.vae.physical_terms import ParticlePenalty
@@ -415,9 +415,11 @@ class Fit:
         """Relative error of decoded rows, (members)."""
         q = self.vae.encoder(rows.values, rows.conditions)
         location = self.vae.decoder.location(q.sample(noise) if noise else q.mean, rows.conditions)
-        if self.vae.decoder.settings.likelihood == "bernoulli":
-            location = Bernoulli(location).mean
+        location = self.vae.decoder.means(location)
         values, left = rows.values.double(), rows.residual_energy.double().sum((1, 2))
+        if rows.gaps is not None:
+            off, spread = (rows.misfit(at).double().square().sum((1, 2)) + left for at in (location, rows.centre))
+            return off / spread
         spread = (values - values.mean(1, keepdim=True)).square().sum((1, 2)) + left
         return ((location - values).square().sum((1, 2)) + left) / spread
 

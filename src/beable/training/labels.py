@@ -208,9 +208,10 @@ def few_labels(labels: Labels, model: ModelSettings, numbers: int) -> str | None
 
 def _is_known(settings: LabelSettings, store: Store, rows: Integers) -> NDArray[np.bool_]:
     """Which rows have labels that are known."""
+    held = np.all([np.isfinite(values) for values in factors(store, settings.names, rows).values()], axis=0)
     if settings.known is None:
-        return np.ones(len(rows), bool)
-    return np.asarray(factors(store, [settings.known], rows)[settings.known] > 0)
+        return np.asarray(held)
+    return np.asarray(held & (factors(store, [settings.known], rows)[settings.known] > 0))
 
 
 def _check_number(settings: LabelSettings, number: int, rows: int) -> None:

@@ -31,6 +31,7 @@ import torch
 from numpy.typing import NDArray
 
 from beable import files
+from beable.checks import count
 from beable.console.made import made
 from beable.console.progress import Progress, told
 from beable.console.records import readable
@@ -45,14 +46,18 @@ from beable.training.data import Prepared, conditions, learnable, left_out, natu
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Fit
+from beable.training.form import checked, refuse_manifest
 from beable.training.labels import Labels, few_labels, label_batches
+from beable.training.particles import boxed, suited
 from beable.training.place import place_of
-from beable.training.record import checked, model, refuse_history, restored
+from beable.training.record import model, refuse_history, restored
 from beable.training.restarts import Restarts, settings_of
 from beable.training.settings import RunSettings
+from beable.training.size import refuse_too_large
+from beable.training.slow import Pairs
 from beable.training.start import initialise, linear_starts
 from beable.training.strangers import Strangers, strangers
-from beable.vae.distributions import Bernoulli, Noise, Normal
+from beable.vae.distributions import Noise, Normal
 from beable.vae.physical_terms import particle_penalty
 from beable.vae.vae import VAE, Rows
 from beable.verdicts import Verdict
@@ -65,6 +70,7 @@ PAGES = ("report.html", "report.pdf")
 #: what else may lie there without being a part of the run
 BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
+MOST_THREADS = 1024
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
 
@@ -155,6 +161,11 @@ class Run:
     def conditions(self) -> tuple[str, ...]:
         """Names of the factors that the model is conditioned on."""
         return self.settings.model.conditions
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the classes that the numbers 0, 1, … of decoded variables stand for, by variable."""
+        return {name: tuple(given) for name, given in self.metadata.get("declared", {}).get("classes", {}).items()}
 
     @property
     def labels(self) -> Labels | None:
@@ -269,10 +280,7 @@ class Run:
             conditions: values of the factors of `conditions` for each row, (rows, conditions).
         """
         known = None if conditions is None else _tensor(conditions).expand(self.members, *np.shape(conditions))
-        location = self._location(_tensor(z), known)
-        if self.settings.model.likelihood == "bernoulli":
-            location = Bernoulli(location).mean
-        return np.asarray(location.numpy())
+        return np.asarray(self.vae.decoder.means(self._location(_tensor(z), known)).numpy())
 
     def decode(self, z: FloatArray, conditions: FloatArray | None = None) -> Iterator[dict[str, FloatArray]]:
         """Snapshots of latents (members, rows, latents), one member after the other, in physical units."""
@@ -321,7 +329,7 @@ class Run:
             raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
         about = files.read_json(path / "run.json")
         settings = checked(about, path / "run.json")
-        _refuse_manifest(manifest, path)
+        refuse_manifest(manifest, path)
         state = path / "state.safetensors"
         arrays = files.read_arrays(state)
         shapes = {name: about["shapes"][name] for name in about["variables"]}
@@ -348,14 +356,6 @@ def verify(path: Path | str) -> list[str]:
         except CorruptError as error:
             problems.append(str(error))
     return problems
-
-
-def _refuse_manifest(manifest: files.Manifest, path: Path) -> None:
-    """Refuse a manifest that lacks what a run is asked for."""
-    spent = manifest.about.get("cpu_seconds")
-    missing = {"state.safetensors", "history.safetensors", "run.json"} - manifest.files.keys()
-    if missing or type(spent) not in (int, float) or not isinstance(manifest.about.get("made", {}), dict):
-        raise CorruptError(f"{path}: the manifest is not one of a run: fetch the run again or repeat the training")
 
 
 def train(
@@ -398,6 +398,7 @@ def train(
     """
     path = Path(path)
     settings = settled(settings, store)
+    refuse_too_large(settings, store.rows)
     request = _request(store, settings, threads)
     say = told(progress).begin
     if _is_finished(path, request):
@@ -413,6 +414,7 @@ def train(
         seen = _looked_at(store, request["variables"], settings)
         say(f"fitting {choice[0]}")
         data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        refuse_too_large(settings, len(data.train_rows), data.representation.width)
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
         fit = first_step(data, store, settings)
@@ -457,11 +459,20 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
             LeftOutWarning,
             stacklevel=3,
         )
-    if settings.representation.kind != "auto":
-        return settings
-    options = settings.representation.model_dump(mode="json") | {"kind": natural_representation(store, names)}
-    chosen = validated(RunSettings, {"representation": options}).representation
-    return settings.model_copy(update={"representation": chosen})
+    given = settings.representation.model_dump(mode="json")
+    kind = natural_representation(store, names) if given["kind"] == "auto" else str(given["kind"])
+    options = suited(store, names, given | {"kind": kind}) | _classes(store, names, kind, given)
+    more = boxed(store, names, kind, options)
+    update: dict[str, Any] = {} if more == list(names) else {"variables": tuple(more)}
+    if options != given:
+        update["representation"] = validated(RunSettings, {"representation": options}).representation
+    return settings.model_copy(update=update) if update else settings
+
+
+def _classes(store: Store, names: Sequence[str], kind: str, given: Mapping[str, Any]) -> dict[str, str]:
+    """How many classes the variables of a table have, where the data set says so and the settings do not."""
+    told = [f"{v.name}={len(v.classes)}" for v in store.variables if v.classes and v.name in names]
+    return {"classes": ", ".join(told)} if told and kind == "table" and "classes" not in given else {}
 
 
 def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
@@ -496,8 +507,7 @@ def _tensor(values: FloatArray) -> torch.Tensor:
 
 def _request(store: Store, settings: RunSettings, threads: int) -> dict[str, Any]:
     """What is asked, in the form that is written and compared."""
-    if type(threads) is not int or threads < 1:
-        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
+    count("threads", threads, 1, MOST_THREADS)
     return {
         "settings": json.loads(settings.model_dump_json()),
         "store": store.id,
@@ -541,7 +551,12 @@ def _make_representation(settings: RunSettings) -> Representation:
 
 
 def untrained(
-    code: CodeSpec, train: Coded, settings: RunSettings, members: Sequence[int] | None = None, attempt: int = 0
+    code: CodeSpec,
+    train: Coded,
+    settings: RunSettings,
+    members: Sequence[int] | None = None,
+    attempt: int = 0,
+    pairs: Pairs | None = None,
 ) -> VAE:
     """The ensemble at its first step, which is a function of the settings and of the training rows alone.
 
@@ -551,6 +566,7 @@ def untrained(
         settings: settled ones; the seed, the start and the number of members are those of the training.
         members: numbers of those that are made; all by default.
         attempt: which start of theirs it is, from 0.
+        pairs: places of training rows a lag apart, for the start "tica".
     """
     t = settings.training
     members = list(range(t.members)) if members is None else list(members)
@@ -559,7 +575,8 @@ def untrained(
     codes = train.values.reshape(len(train.values), -1)
     vae.fit_scaler(as_tensors(train).conditions)
     vae.prior.settle(as_tensors(train).values, noise)
-    initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed, attempt))
+    latents = settings.model.latents
+    initialise(vae, linear_starts(t.start, codes.astype(np.float64), latents, members, t.seed, attempt, pairs))
     return vae
 
 
@@ -578,7 +595,7 @@ def first_step(
     if members is not None:
         settings = settings_of(settings, members)
     t, wanted = settings.training, settings.objective.labels
-    vae = untrained(data.representation.code, data.train, settings, members, attempt)
+    vae = untrained(data.representation.code, data.train, settings, members, attempt, data.pairs)
     batches = Batches(data.train, vae.members, t.batch, t.seed, t.rows, t.bootstrap)
     penalty = particle_penalty(settings.objective.particles, data.representation)
     if penalty is not None:

@@ -1,11 +1,11 @@
 """The settings of a training, and of a run as a whole."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from beable.representations.settings import AutoSettings, RepresentationSettings
-from beable.settings import SettingsModel
+from beable.settings import Names, SettingsModel
 from beable.vae.settings import ModelSettings, ObjectiveSettings
 
 RECORDS = 50
@@ -31,8 +31,11 @@ class TrainingSettings(SettingsModel):
             2019).
         start: what the linear paths are set to at first: "ica", independent components; "pca", principal ones;
             "support", latents whose support is a product, for factors that depend on each other but come in all
-            combinations; "random"; "mixed" gives members ICA, PCA and random weights in turn, so that what they agree
-            on does not come from the start.
+            combinations; "tica", the slowest directions, see lag; "random"; "mixed" gives members ICA, PCA and random
+            weights in turn, so that what they agree on does not come from the start.
+        lag: rows, in their order, over which directions are to remember themselves: training starts from the slowest
+            ("tica"), so that the first latent is the slow coordinate. Pairs never cross trajectories, which group, or a
+            label named trajectory, run, simulation or replica, tells apart.
         bootstrap: whether each member trains on rows of its own, drawn with replacement.
         seed: seed of everything random in the training.
         held_out: share, or number, of rows that training never sees; whole groups or blocks as near to it as they come.
@@ -58,12 +61,13 @@ class TrainingSettings(SettingsModel):
     drops: tuple[tuple[Step, Positive], ...] = ()
     clip: float | None = Field(default=None, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    start: Literal["ica", "pca", "support", "random", "mixed"] = "ica"
+    start: Literal["ica", "pca", "support", "random", "mixed", "tica"] = "ica"
+    lag: int | None = Field(default=None, ge=1)
     bootstrap: bool = False
     seed: int = Field(default=0, ge=0)
     held_out: float = Field(default=0.25, gt=0)
     shuffle: bool = True
-    group: tuple[str, ...] = ()
+    group: Names = ()
     blocks: int | None = Field(default=None, ge=2)
     rows: tuple[int, ...] | None = None
     patience: int | None = Field(default=10, ge=1)
@@ -71,6 +75,18 @@ class TrainingSettings(SettingsModel):
     restart_after: int | None = Field(default=None, ge=1)
     keep: Literal["best", "last"] = "best"
     device: Literal["cpu", "cuda", "auto"] = "cpu"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_lag_is_a_start(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        lag, start = given.get("lag"), given.get("start")
+        if lag is not None and start not in (None, "tica"):
+            raise ValueError(f"training.lag starts from the slowest directions, training.start is {start!r}: give one")
+        if lag is None and start == "tica":
+            raise ValueError("training.start 'tica' needs a lag in rows: give training.lag (--lag)")
+        return given if lag is None else {**given, "start": "tica"}
 
     @model_validator(mode="after")
     def _one_rate_a_member(self) -> Self:
@@ -130,7 +146,7 @@ class RunSettings(SettingsModel):
         training: how.
     """
 
-    variables: tuple[str, ...] | None = None
+    variables: Names | None = None
     representation: RepresentationSettings = AutoSettings()
     model: ModelSettings = ModelSettings()
     objective: ObjectiveSettings = ObjectiveSettings()

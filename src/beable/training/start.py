@@ -5,8 +5,10 @@ With :math:`c` the codes and P their n leading principal directions, the encoder
 each direction on its own; ``ica`` turns it to the independent components of FastICA (Hyvärinen & Oja 2000), which
 finds the axes of independent factors unless they are normal; ``support`` to the map after which the support of the
 latents is a product, which finds those of dependent factors that come in all combinations (training/support.py).
-Members differ by bootstrap draws of the rows. A network of rectified convolutions holds the path itself where it has
-none beside it (training/carried.py).
+Members differ by bootstrap draws of the rows.
+``tica`` to the directions that remember themselves longest over a lag (training/slow.py), the slowest first:
+of all rows for every member, because rows drawn again break most of the few slow passages that a trajectory holds.
+A network of rectified convolutions holds the path itself where it has none beside it (training/carried.py).
 ``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from, so members of one
 start agree because of it: ``mixed`` gives members ICA, PCA and random weights in turn, and what they agree on then does
 not come from the start.
@@ -25,6 +27,7 @@ from beable.representations.modes import RESOLVED, largest
 from beable.streams import generator
 from beable.training.carried import carries, carry
 from beable.training.ensemble import drawn
+from beable.training.slow import Pairs, slow_directions
 from beable.training.support import support_turn
 from beable.vae.vae import VAE
 
@@ -136,11 +139,12 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
     return directions, np.sqrt(energies)
 
 
-def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray) -> LinearPath:
+def _oriented(forward: FloatArray, centred: FloatArray, offset: FloatArray, by_energy: bool = True) -> LinearPath:
     """The path with its way back, latents ordered by the energy they carry, the largest effect of each positive."""
     z = centred @ forward
     back = np.linalg.lstsq(z, centred, rcond=1e-6)[0]  # unit variances, weak correlations: the cut-off is idle
-    order = np.argsort(-(back**2).sum(1) * z.var(0), kind="stable")
+    energies = (back**2).sum(1) * z.var(0)
+    order = np.argsort(-energies, kind="stable") if by_energy else np.arange(len(energies))
     tallest = back[order, largest(back[order].T)]
     sign = np.where(tallest < 0, -1.0, 1.0)
     return LinearPath(forward[:, order] * sign, back[order] * sign[:, None], offset)
@@ -152,6 +156,8 @@ PATHS: dict[str, Callable[[FloatArray, int, np.random.Generator], LinearPath] | 
     "support": support_path,
     "random": None,
 }
+#: the start from rows a lag apart
+SLOW = "tica"
 #: the starts that members take in turn
 STARTS: dict[str, tuple[str, ...]] = {**{name: (name,) for name in PATHS}, "mixed": ("ica", "pca", "random")}
 
@@ -166,13 +172,27 @@ def start_of(kind: str, member: int) -> str:
     >>> [start_of("mixed", k) for k in range(4)]
     ['ica', 'pca', 'random', 'ica']
     """
+    if kind == SLOW:
+        return SLOW
     if kind not in STARTS:
-        raise unknown("start", kind, STARTS)
+        raise unknown("start", kind, [*STARTS, SLOW])
     return STARTS[kind][member % len(STARTS[kind])]
 
 
+def slow_path(codes: FloatArray, latents: int, pairs: Pairs) -> LinearPath:
+    """Slowest directions first, each of unit variance."""
+    offset = codes.mean(0)
+    return _oriented(slow_directions(codes, pairs, latents).directions, codes - offset, offset, by_energy=False)
+
+
 def linear_starts(
-    kind: str, codes: FloatArray, latents: int, members: Sequence[int], seed: int, attempt: int = 0
+    kind: str,
+    codes: FloatArray,
+    latents: int,
+    members: Sequence[int],
+    seed: int,
+    attempt: int = 0,
+    pairs: Pairs | None = None,
 ) -> list[LinearPath | None]:
     """The linear path of each member from a bootstrap draw of the codes; None for random weights.
 
@@ -185,11 +205,16 @@ def linear_starts(
         members: numbers of the members.
         seed: seed of the training.
         attempt: which start of these members it is, from 0.
+        pairs: places of rows a lag apart, for the start "tica", (pairs, 2).
 
     Raises:
         DataError: the codes themselves have fewer directions than latents.
     """
     codes = codes.astype(np.float64)
+    if kind == SLOW:
+        if pairs is None:
+            raise UsageError("the start 'tica' needs rows in their order and a lag: set training.lag (--lag)")
+        return [slow_path(codes, latents, pairs)] * len(members)
     paths = [PATHS[start_of(kind, k)] for k in members]
     if any(paths):
         _principal(codes - codes.mean(0), latents)

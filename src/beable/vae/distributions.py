@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from beable.representations.gaps import Gaps
 from beable.streams import states
 
 LOG_2PI = math.log(2 * math.pi)
@@ -211,12 +212,30 @@ class GroupedNormal:
 
     def energy(self, values: Tensor, residual_energy: Tensor) -> Tensor:
         """Squared distance from the mean, residual energy included: (members, rows, groups)."""
-        return group_energy(values - self.mean, self.group, residual_energy)
+        return self.summed(values - self.mean, residual_energy)
+
+    def summed(self, difference: Tensor, residual_energy: Tensor) -> Tensor:
+        """Squared differences (members, rows, m) by group, residual energy included: (members, rows, groups)."""
+        return group_energy(difference, self.group, residual_energy)
 
     def log_prob(self, values: Tensor, residual_energy: Tensor) -> Tensor:
         """Log density of each row's D outputs, in nats: (members, rows)."""
-        scaled = self.energy(values, residual_energy) * torch.exp(-self.log_variance).unsqueeze(1)
         constant = (self.dimension * (LOG_2PI + self.log_variance)).sum(-1, keepdim=True)
+        return self._density(self.energy(values, residual_energy), constant)
+
+    def log_prob_there(self, gaps: Gaps, residual_energy: Tensor) -> Tensor:
+        """Log density of the outputs of each row that are there, in nats: (members, rows)."""
+        counts = self.counts(gaps)
+        constant = (counts * (LOG_2PI + self.log_variance).unsqueeze(1)).sum(-1)
+        return self._density(self.summed(gaps.misfit(self.mean), residual_energy), constant)
+
+    def counts(self, gaps: Gaps) -> Tensor:
+        """How many outputs of each row are there by group, (members, rows, groups)."""
+        counts: Tensor = gaps.counts
+        return counts
+
+    def _density(self, energy: Tensor, constant: Tensor) -> Tensor:
+        scaled = energy * torch.exp(-self.log_variance).unsqueeze(1)
         return -0.5 * (scaled.sum(-1) + constant)
 
 
@@ -230,9 +249,15 @@ class FieldNormal(GroupedNormal):
     [[[10.0, 4.0]]]
     """
 
-    def energy(self, values: Tensor, residual_energy: Tensor) -> Tensor:
-        square = (values - self.mean) ** 2
-        return square.view(*square.shape[:2], -1, self.dimension.numel()).sum(-2)
+    def summed(self, difference: Tensor, residual_energy: Tensor) -> Tensor:
+        return self._shared(difference**2)
+
+    def counts(self, gaps: Gaps) -> Tensor:
+        return self._shared(gaps.there)
+
+    def _shared(self, numbers: Tensor) -> Tensor:
+        """Sums of the numbers that share a variance."""
+        return numbers.reshape(*numbers.shape[:2], -1, self.dimension.numel()).sum(-2)
 
 
 def group_energy(difference: Tensor, group: Tensor, residual_energy: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from beable.errors import UsageError
-from beable.settings import SettingsModel, kind_or
+from beable.settings import Names, SettingsModel, kind_or
 from beable.vae.regulariser_settings import RegulariserSettings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class ModelSettings(SettingsModel):
     latents: int = Field(default=2, ge=1)
     prior: Literal["standard", "gaussian", "hierarchical", "mixture", "vamp"] = "standard"
     prior_options: dict[str, int | float | bool | list[float]] = Field(default={})
-    conditions: tuple[str, ...] = ()
+    conditions: Names = ()
     network: Literal["mlp", "conv", "dense-conv", "points"] = "mlp"
     width: int = Field(default=32, ge=1)
     depth: int = Field(default=2, ge=0)
@@ -336,7 +336,7 @@ class LabelSettings(SettingsModel):
         batch: labelled rows in a step; none takes all.
     """
 
-    names: tuple[str, ...] = ()
+    names: Names = ()
     number: Positive | tuple[Positive, ...] | None = None
     draws: int = Field(default=1, ge=1)
     known: str | None = None

@@ -8,7 +8,7 @@ bends it. The likelihood is the decoder's head: normal or Bernoulli.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from beable.errors import DataError, UsageError
+from beable.representations.gaps import Gaps
 from beable.representations.representation import CodeSpec
+from beable.vae.classes import WithClasses, numbers_of, shares
 from beable.vae.dense import DenseConv, DenseConvUp, DenseShape, Norm
 from beable.vae.distributions import (
     Bernoulli,
@@ -45,11 +47,30 @@ class Rows(NamedTuple):
         values: what the encoder sees, (members, rows, m).
         residual_energy: squared norm of what the code leaves out, by group, (members, rows, groups).
         conditions: known factors that both networks are conditioned on, (members, rows, conditions); None for none.
+        gaps: what is there of rows that lack some numbers, (members, rows, ...); None where all of it is.
     """
 
     values: Tensor
     residual_energy: Tensor
     conditions: Tensor | None = None
+    gaps: Gaps | None = None
+
+    def misfit(self, location: Tensor) -> Tensor:
+        """What is there less what decoded codes, (members, rows, m), say of it."""
+        found: Tensor = self.values - location if self.gaps is None else self.gaps.misfit(location)
+        return found
+
+    @property
+    def centre(self) -> Tensor:
+        """Mean code of what is there, (members, 1, m)."""
+        found: Tensor = self.values.mean(1, keepdim=True) if self.gaps is None else self.gaps.centre(self.values)
+        return found
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Rows":
+        """The rows with every part changed alike."""
+        known = None if self.conditions is None else change(self.conditions)
+        gaps = None if self.gaps is None else Gaps(*map(change, self.gaps))
+        return Rows(change(self.values), change(self.residual_energy), known, gaps)
 
 
 class Conditions(nn.Module):
@@ -187,7 +208,8 @@ def _grid(code: CodeSpec) -> tuple[int, ...]:
 def variance_groups(code: CodeSpec, variance: str) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """Number of the variance that each output has, and how many outputs of a snapshot share each variance."""
     if variance not in FIELD_VARIANCES:
-        return code.group, code.dimension
+        numbers = numbers_of(code.group.size, code.classes) if code.classes else slice(None)
+        return code.group[numbers], code.dimension
     outputs = code.group.size
     if len(code.shape) < 2 or outputs != code.dimension.sum():
         raise DataError(
@@ -208,6 +230,10 @@ class Decoder(nn.Module):
         self.group: Tensor
         self.dimension: Tensor
         self.register_buffer("scale", torch.full(code.scale.shape, float(code.scale.max()) if settings.scaled else 1.0))
+        self.classes = code.classes
+        self.numbers: Tensor
+        numbers = numbers_of(code.group.size, code.classes) if code.classes else []
+        self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long), persistent=False)
         group, dimension = variance_groups(code, settings.variance)
         self.register_buffer("group", torch.as_tensor(group))
         self.register_buffer("dimension", torch.as_tensor(dimension, dtype=torch.float32))
@@ -233,6 +259,10 @@ class Decoder(nn.Module):
             x = x + self.linear(z)
         return x * self.scale if self.settings.likelihood == "normal" else x
 
+    def means(self, location: Tensor) -> Tensor:
+        """Means of coded rows at a location, (members, rows, m): of classes, and of a Bernoulli, the probabilities."""
+        return Bernoulli(location).mean if self.settings.likelihood == "bernoulli" else shares(location, self.classes)
+
     def forward(
         self, z: Tensor, like: Rows | None = None, conditions: Tensor | None = None
     ) -> GroupedNormal | Bernoulli:
@@ -256,6 +286,8 @@ class Decoder(nn.Module):
 
     def _normal(self, location: Tensor, log_variance: Tensor) -> GroupedNormal:
         shared = log_variance.expand(-1, self.dimension.numel())
+        if self.classes:
+            return WithClasses(location, shared, self.group, self.dimension, self.classes, self.numbers)
         kind = FieldNormal if self.settings.variance in FIELD_VARIANCES else GroupedNormal
         return kind(location, shared, self.group, self.dimension)
 
@@ -277,15 +309,32 @@ class Decoder(nn.Module):
 
         Its gradient vanishes at that minimum, so it may be held fixed during a step.
         """
-        energy = group_energy(rows.values - location, self.group, rows.residual_energy).mean(1)
+        if rows.gaps is not None:
+            return self._closed_where_there(location, rows, rows.gaps)
+        difference = rows.values - location
+        difference = difference[..., self.numbers] if self.classes else difference
+        energy = group_energy(difference, self.group, rows.residual_energy).mean(1)
         if self.settings.variance == "closed":
             return self._floored((energy.sum(-1, keepdim=True) / self.dimension.sum()).log()).expand_as(energy)
         return self._floored((energy / self.dimension).log())
 
+    def _closed_where_there(self, location: Tensor, rows: Rows, gaps: Gaps) -> Tensor:
+        """The same over the outputs that are there; 1 for a group of which none is."""
+        if self.classes:
+            gaps, location = gaps.of(self.numbers), location[..., self.numbers]
+        energy = group_energy(gaps.misfit(location), self.group, rows.residual_energy).sum(1)
+        counts = gaps.counts.sum(1)
+        if self.settings.variance == "closed":
+            energy, counts = (t.sum(-1, keepdim=True).expand_as(energy) for t in (energy, counts))
+        return self._floored(torch.where(counts > 0, energy / counts.clamp(min=1), torch.ones_like(energy)).log())
+
     def distortion(self, p: GroupedNormal | Bernoulli, rows: Rows) -> Tensor:
-        """-log p(y|z) of all outputs, in nats, (members, rows)."""
+        """-log p(y|z) of all outputs that are there, in nats, (members, rows)."""
         if isinstance(p, Bernoulli):
-            return -row_sum(p.log_prob(rows.values))
+            each = p.log_prob(rows.values)
+            return -row_sum(each if rows.gaps is None else each * rows.gaps.there)
+        if rows.gaps is not None:
+            return -p.log_prob_there(rows.gaps, rows.residual_energy)
         return -p.log_prob(rows.values, rows.residual_energy)
 
 

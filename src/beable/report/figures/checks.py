@@ -6,12 +6,14 @@ from beable.errors import DataError
 from beable.report.figures.style import FloatArray
 
 
-def finite(name: str, values: object, ndim: int | None = None) -> FloatArray:
-    """Numbers, all finite and at least one, with so many axes if that is given."""
+def finite(name: str, values: object, ndim: int | None = None, missing: bool = False) -> FloatArray:
+    """Numbers, all finite and at least one, with so many axes if that is given; some may be missing if that is said."""
     array = np.asarray(values, dtype=float)
     if ndim is not None and array.ndim != ndim:
         raise DataError(f"a figure of {name} needs {ndim} axes, got shape {array.shape}: select or reshape first")
     bad = array.size - int(np.isfinite(array).sum())
+    if missing and bad < array.size:
+        bad = int(np.isinf(array).sum())
     if bad or not array.size:
         found = f"{bad} of {array.size} are not" if bad else "there are none"
         raise DataError(f"a figure of {name} needs finite numbers, {found}: leave those rows or members out")

@@ -17,6 +17,7 @@ from beable.report.figures.words import panel_title, printed_unit, words
 
 FINEST = 512  # nodes drawn along an axis; more cannot be seen in a panel
 HIGHEST = 5.4  # inches of all panels together
+MISSING = "#BDBDBD"  # grey, where there are no numbers
 
 
 class _Grid(NamedTuple):
@@ -54,6 +55,7 @@ def _image(axes: Axes, grid: _Grid, values: FloatArray, colour: Colour) -> Any:
 
 def _frame(axes: Axes, grid: _Grid) -> None:
     axes.set_aspect("equal")
+    axes.set_facecolor(MISSING)
     axes.set_xlim(*extent(grid.x))
     axes.set_ylim(*extent(grid.y))
     for axis in (axes.xaxis, axes.yaxis):
@@ -65,7 +67,7 @@ def _frame(axes: Axes, grid: _Grid) -> None:
 
 def _streamlines(axes: Axes, grid: _Grid, vector: FloatArray) -> None:
     """Lines along a vector field where the grid is even, a few arrows where it is not, nothing where it is zero."""
-    u, v = (component.T for component in vector)
+    u, v = (np.nan_to_num(component.T) for component in vector)
     if not np.hypot(u, v).max() > 0:
         return
     if grid.even:
@@ -102,7 +104,7 @@ def _field_panels(rows: int, columns: int, bars: int, grid: _Grid) -> tuple[Figu
 
 
 def _snapshots(title: str, values: object) -> FloatArray:
-    array = finite(title, values)
+    array = finite(title, values, missing=True)
     if array.ndim != 3 and array.shape[1:-2] != (2,):
         raise DataError(f"a figure of {title} needs (snapshots, x, y) or (snapshots, 2, x, y), got {array.shape}")
     return array
@@ -130,7 +132,7 @@ def fields(
 
     Args:
         arrays: for each quantity ``(snapshots, x, y)``, or ``(snapshots, 2, x, y)`` for a vector field, which is
-            drawn as its magnitude with lines along it.
+            drawn as its magnitude with lines along it. What is missing, NaN, is grey.
         titles, units: name and UDUNITS string of each quantity.
         x, y: coordinates of the nodes, evenly spaced or not.
         scales: "linear", "log" or "signed" for each quantity; all "linear" when left out.
@@ -166,6 +168,8 @@ def fields(
 
 
 def _percent(error: FloatArray, truth: FloatArray) -> str:
+    there = ~np.isnan(error)
+    error, truth = error[there], truth[there]
     norm = float(np.linalg.norm(truth))
     if not norm:
         return "no truth to compare with" if error.any() else "0 %"
@@ -205,8 +209,10 @@ def reconstruction(
     channels = len(names)
     for given in (truth, prediction, units, scales or units):
         same_length("channels", channels, len(given))
-    true = [finite(f"the true {name}", values, 2) for name, values in zip(names, truth, strict=True)]
-    made = [finite(f"the reconstructed {name}", values, 2) for name, values in zip(names, prediction, strict=True)]
+    true, made = (
+        [finite(f"the {kind} {name}", values, 2, missing=True) for name, values in zip(names, planes, strict=True)]
+        for kind, planes in (("true", truth), ("reconstructed", prediction))
+    )
     grid = _grid(x, y, [*true, *made])
     figure, panels = _field_panels(3, channels, 2, grid)
     for j in range(channels):

@@ -64,6 +64,7 @@ def configurations(
     contact: float | None = None,
     marked: NDArray[np.bool_] | None = None,
     columns: int | None = None,
+    weight: bool = True,
 ) -> Figure:
     """Configurations in their boxes; pairs nearer than 0.8 are ringed and counted.
 
@@ -78,6 +79,7 @@ def configurations(
         contact: pairs nearer than this are joined too.
         marked: particles that carry a cross ``(rows, N)``.
         columns: boxes side by side; all up to five when left out, then as even rows as possible.
+        weight: whether the particles have weight, which an arrow shows.
 
     Raises:
         DataError: shape, numbers that are not finite, too many rows.
@@ -100,7 +102,7 @@ def configurations(
         if crosses[row].any():
             marks(axes, of, x[row][crosses[row]])
         axes.set_title(panel_title(titles[row], panels.shape[1]) if titles else "")
-    _finish(panels, of, paint, len(x))
+    _finish(panels, of, paint, len(x), weight)
     return figure
 
 
@@ -124,10 +126,11 @@ def _box(axes: Any, of: Scene, x: FloatArray, faces: FloatArray | None) -> None:
     warnings(axes, of, x)
 
 
-def _finish(panels: Panels, of: Scene, paint: _Paint, count: int) -> None:
+def _finish(panels: Panels, of: Scene, paint: _Paint, count: int, weight: bool = True) -> None:
     for axes in panels.flat[count:]:
         axes.set_axis_off()
-    gravity(panels[0, 0])
+    if weight:
+        gravity(panels[0, 0])
     side(panels[(count - 1) // panels.shape[1], 0], of)
     if paint.mappable is not None:
         share = 1.0 if panels.shape[1] == 1 else 0.5
@@ -163,13 +166,16 @@ def _pairs(x: FloatArray, bonds: Sequence[Sequence[int]], contact: float | None)
 
 
 @styled
-def reconstructions(truth: FloatArray, made: FloatArray, box: float, *, titles: Sequence[str] = ()) -> Figure:
+def reconstructions(
+    truth: FloatArray, made: FloatArray, box: float, *, titles: Sequence[str] = (), weight: bool = True
+) -> Figure:
     r"""Configurations above their reconstructions; colour and line are each particle's way :math:`|x'_i - x_i|`.
 
     Args:
         truth, made: X and X', ``(rows, N, d)``, in units of σ, particle i of one being particle i of the other.
         box: side L.
         titles: one a row.
+        weight: whether the particles have weight, which an arrow shows.
 
     Raises:
         DataError: shape, numbers that are not finite, more rows than fit side by side.
@@ -193,7 +199,7 @@ def reconstructions(truth: FloatArray, made: FloatArray, box: float, *, titles: 
         _ways(below, of, x[row], y[row])
         above.set_title(panel_title(titles[row], panels.shape[1]) if titles else "")
         below.set_title(f"root mean square {_short(np.sqrt(np.mean(moved[row] ** 2)))} σ", fontsize=8)
-    _finish(panels, of, paint, panels.size)
+    _finish(panels, of, paint, panels.size, weight)
     return figure
 
 

@@ -73,8 +73,10 @@ class Colour(NamedTuple):
 
 
 def colour_scale(scale: str, values: FloatArray) -> Colour:
+    """The scale of values, of which some may be missing."""
     if scale not in SCALES:
         raise unknown("colour scale", scale, SCALES)
+    values = values[~np.isnan(values)]
     norm, name = SCALES[scale]
     return Colour(norm(values), name)
 

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import ndtri
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from beable import memory
 from beable.checks import array
 from beable.errors import DataError, UsageError
 from beable.simulator import Factor, FloatArray, Simulator, Variable
@@ -52,6 +53,8 @@ SCHEMES: dict[str, Callable[[Field, Field], Scheme]] = {
 }
 
 TOLERANCE = 1e-8
+#: numbers per node that the factors of the equations take
+SOLVER = 60
 #: designs reach to 4.3 standard deviations
 OUTERMOST = (1e-5, 1 - 1e-5)
 
@@ -116,6 +119,11 @@ class Darcy(Simulator):
         self.modes, self.grid = self.settings.modes, self.settings.grid
         if self.modes > self.grid**2:
             raise UsageError(f"modes must be at most {self.grid**2} on a grid of {self.grid} nodes, not {self.modes}")
+        memory.refuse(
+            f"{self.modes:,} modes on {self.grid:,} x {self.grid:,} nodes",
+            8 * self.grid**2 * (self.modes + SOLVER),
+            "choose a smaller grid",
+        )
         self.law: FactorLaw = factor_law(self.settings.factors, self.modes, self.settings.of_law)
         self.settle(**self.law.options())
 

@@ -9,6 +9,9 @@ from beable.settings import Number, Positive, Positives, SettingsModel, Share, T
 
 NotNegative = Annotated[Number, Field(ge=0)]
 
+#: how far from 1 a temperature, a box, or the energy of a particle that falls through it beside kT, may be
+LARGEST = 1e6
+
 #: how the Padova study sampled: restart from a random configuration, short, small steps
 SOURCE_PROTOCOL: dict[str, Any] = {"protocol": "restart", "sweeps": 2500, "step": 0.2, "teleport": 0.0}
 
@@ -111,11 +114,25 @@ class LennardJonesSettings(SettingsModel):
             levels = getattr(self, name)
             if isinstance(levels, tuple) and len(set(levels)) < len(levels):
                 raise ValueError(f"{name} must be a number or several different ones, not {list(levels)}")
+        self._refuse_absurd()
         if self.shift and self.cutoff is None:
             raise ValueError("shift needs a cut-off: give cutoff, or leave shift out")
         if self.protocol == "restart":
             self._check_restart()
         return self
+
+    def _refuse_absurd(self) -> None:
+        """Refuse numbers at which nothing but rounding is left of the fluid."""
+        for name in ("box", "temperature"):
+            if not all(1 / LARGEST <= level <= LARGEST for level in getattr(self, name)):
+                raise ValueError(f"{name} must be from {1 / LARGEST:g} to {LARGEST:g} in reduced units")
+        strongest = self.gravity.high if isinstance(self.gravity, GravityRange) else max(self.gravity)
+        if strongest * max(self.box) > LARGEST * min(self.temperature):
+            most = LARGEST * min(self.temperature) / max(self.box)
+            raise ValueError(
+                f"gravity {strongest:g} leaves all particles on the floor at temperature {min(self.temperature):g}: "
+                f"give at most {most:g}"
+            )
 
     def _check_restart(self) -> None:
         """Refuse what only a long run has, but for the numbers that a record holds."""

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable import files
+from beable.datasets.columns import Columns
 from beable.datasets.layout import Plan
-from beable.datasets.readers import Columns, read_columns, read_header
+from beable.datasets.readers import read_columns, read_header
 from beable.datasets.store import Blocks, Store, create, finish
 from beable.errors import DataError, OutputError, UsageError, unknown
 from beable.simulator import Factor, Variable
@@ -126,6 +127,8 @@ def _check_columns(path: Path, columns: Columns) -> None:
     missing = [name for name in COLUMNS if name not in columns.names]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}: a table of packings has {', '.join(COLUMNS)}")
+    if columns.ragged:
+        raise DataError(f"{path}: {columns.ragged}: mend the row")
     for name in COLUMNS:
         _check(path, columns, name)
 

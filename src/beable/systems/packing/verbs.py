@@ -9,7 +9,7 @@ from beable.console.numbers import number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
 from beable.console.outputs import marked_png, refuse_foreign
-from beable.console.parameters import Outputs, Settings
+from beable.console.parameters import Count, Index, Outputs, Settings
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import facts, next_step, tell
@@ -33,8 +33,8 @@ SHORT = {
 
 def pack(
     *components: Annotated[str, Parameter(metavar="median=20,spread=0.3")],
-    beds: int = 1,
-    seed: int = 0,
+    beds: Count = 1,
+    seed: Index = 0,
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     output: Outputs = None,

@@ -11,9 +11,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from beable.datasets.superposed import align
 from beable.files import fields, plain
 from beable.representations.distance_geometry import classical_scaling, refine
-from beable.representations.orientation import align, settle
+from beable.representations.orientation import settle
 from beable.representations.particles import DistanceMatrix
 from beable.streams import generator
 from beable.studies.context import Context

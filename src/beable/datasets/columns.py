@@ -1,0 +1,421 @@
+"""Columns of a table: numbers, words and empty entries, and what their names say.
+
+A column of numbers is an array with NaN for empty entries. One of words is read as words where it is asked for as
+classes. Row numbers and dates are labels, which nothing is learned from unless they are named.
+"""
+
+import math
+import re
+import unicodedata
+from array import array as growing
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.datasets.dialects import EMPTY, Dialect, Line, TableFormat, recognised, split, text_lines
+from beable.datasets.heads import with_heads
+from beable.datasets.labelled import MOST_ARRAYS
+from beable.datasets.names import plain_dim
+from beable.datasets.sources import Array, Contents, Source
+from beable.datasets.units import unit
+from beable.errors import DataError, listed
+
+Floats = NDArray[np.float64]
+MOST_QUOTED, MOST_WORDS = 40, 1000
+TRUTH = {"true": 1.0, "false": 0.0}
+DAYS = "days since 1970-01-01"
+#: names of columns that may number the rows
+COUNTERS = frozenset({"", "index", "id", "row", "rows", "no", "no.", "nr", "nr.", "#", "rownames", "idx"})
+
+
+@dataclass
+class Entries:
+    """What stands in a column beside numbers.
+
+    Args:
+        first: the first entry that is no finite number, in words; empty where there is none.
+        word: the first that is neither a number nor empty, in words.
+        words: how many entries are neither numbers nor empty, by word, the first ``MOST_WORDS``.
+        empty: how many entries stand for an empty one, by what stands there.
+        dates: whether every word is a date.
+        fortran: whether some exponent is written with D.
+    """
+
+    first: str = ""
+    word: str = ""
+    words: Counter[str] = field(default_factory=Counter)
+    empty: Counter[str] = field(default_factory=Counter)
+    dates: bool = True
+    fortran: bool = False
+
+    def kind(self, values: Floats) -> str:
+        """What a column of these numbers holds: "numbers", "words", "dates", "truth", or "mixed" for several."""
+        if not self.words:
+            return "numbers"
+        if np.isfinite(values).any():
+            return "mixed"
+        if self.dates:
+            return "dates"
+        return "truth" if {w.lower() for w in self.words} <= TRUTH.keys() else "words"
+
+
+class Columns(NamedTuple):
+    """What a text file of columns holds.
+
+    Args:
+        names: of the columns, as the header has them.
+        values: numbers (rows, columns), NaN where an entry is no number.
+        lines: line of the file that each row ends on, (rows).
+        entries: what stands in each column beside numbers, by name.
+        dialect: how the file holds its table.
+        ragged: the first row with another number of entries, in words; empty where there is none.
+    """
+
+    names: list[str]
+    values: Floats
+    lines: NDArray[np.int64]
+    entries: dict[str, Entries]
+    dialect: Dialect
+    ragged: str = ""
+
+    @property
+    def bad(self) -> dict[str, str]:
+        """The first entry of a column that is no finite number, in words, by name."""
+        return {name: e.first for name, e in self.entries.items() if e.first}
+
+    def column(self, name: str) -> Floats:
+        return self.values[:, self.names.index(name)]
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a text file."""
+    return list(_dialect(path, TableFormat()).names)
+
+
+def _dialect(path: Path, form: TableFormat) -> Dialect:
+    dialect, lines = recognised(path, form)
+    return with_heads(path, lines, form, dialect)
+
+
+def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> Columns:
+    """All columns of a text file.
+
+    Args:
+        path: the file.
+        form: what the user says of it.
+        missing: words and numbers that stand for an empty entry, beside those of ``EMPTY``.
+    """
+    dialect = _dialect(path, form)
+    if len(dialect.names) > MOST_ARRAYS:
+        raise DataError(
+            f"{path}: {len(dialect.names):,} columns, where at most {MOST_ARRAYS:,} can be taken: write numbers that "
+            "belong together as one array, (rows, numbers), in an .npz or HDF5 file"
+        )
+    names = _distinct(path, dialect, form)
+    width, entries = len(names), {name: Entries() for name in names}
+    told = list(entries.values())
+    numbers, lines, ragged = growing("d"), growing("q"), ""
+    none = [math.nan] * width
+    for line in split(path, text_lines(path, dialect.encoding), dialect):
+        cells = line.cells[:width] if len(line.cells) == width + 1 and not line.cells[-1].strip() else line.cells
+        place = f"row {len(lines)} (line {line.number})"
+        if len(cells) != width:
+            ragged = ragged or f"{place} has {len(cells)} entries, the header {width}"
+            numbers.extend(none)
+        else:
+            numbers.extend(_plain_numbers(cells, dialect) or _numbers(cells, dialect, told, place, missing))
+        lines.append(line.number)
+    if not lines:
+        raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
+    values = np.frombuffer(numbers).reshape(len(lines), width)  # no copy
+    return Columns(names, values, np.frombuffer(lines, np.int64), entries, dialect, ragged)
+
+
+def _plain_numbers(cells: list[str], dialect: Dialect) -> list[float] | None:
+    """Entries that are all finite numbers, as most lines hold them; None for any other line."""
+    if dialect.numbers != (".", ""):
+        return None
+    try:
+        found = list(map(float, cells))
+    except ValueError:
+        return None
+    return found if math.isfinite(sum(found)) and not any("_" in cell for cell in cells) else None
+
+
+def _numbers(
+    cells: Sequence[str], dialect: Dialect, told: Sequence[Entries], place: str, missing: Collection[str]
+) -> list[float]:
+    """Entries one by one; of those that are no numbers it is noted what they are."""
+    found = []
+    for cell, about in zip(map(str.strip, cells), told, strict=True):
+        value = math.nan
+        if cell in EMPTY or cell in missing:
+            about.empty[cell] += 1
+        elif dialect.numbers.is_number(cell):
+            value = dialect.numbers.value(cell)
+            about.fortran = about.fortran or "d" in cell.lower()
+        else:
+            about.word = about.word or f"{cell[:MOST_QUOTED]!r} in {place}"
+            about.dates = about.dates and _day(cell) is not None
+            if cell in about.words or len(about.words) < MOST_WORDS:
+                about.words[cell] += 1
+        if not math.isfinite(value):
+            about.first = about.first or f"{cell[:MOST_QUOTED]!r} in {place}"
+        found.append(value)
+    return found
+
+
+def _distinct(path: Path, dialect: Dialect, form: TableFormat) -> list[str]:
+    """Names of columns, each once."""
+    names = list(dialect.names)
+    if form.header is None:
+        return [f"column_{i + 1}" for i in range(len(names))]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if not twice:
+        return names
+    places = [i + 1 for i, name in enumerate(names) if name == twice[0]]
+    if form.duplicates != "number":
+        raise DataError(
+            f"{path}: two columns are named {twice[0]!r} (columns {listed(list(map(str, places)))}): rename one, or "
+            "number them with --table-format duplicates=number"
+        )
+    seen: Counter[str] = Counter()
+    for i, name in enumerate(names):
+        seen[name] += 1
+        names[i] = f"{name}_{seen[name]}" if name in twice and seen[name] > 1 else name
+    return names
+
+
+def words_of(path: Path, dialect: Dialect, place: int, width: int, rows: int) -> Array:
+    """The entries of one column as words, (rows); empty where the row has another length."""
+    lines = split(path, text_lines(path, dialect.encoding), dialect)
+    return np.array([_word(line, place, width) for line in islice(lines, rows)], np.str_)
+
+
+def _word(line: Line, place: int, width: int) -> str:
+    fits = len(line.cells) == width or (len(line.cells) == width + 1 and not line.cells[-1].strip())
+    return line.cells[place].strip() if fits else ""
+
+
+def _day(word: str) -> float | None:
+    """Days since 1970 of a date in ISO 8601; None for any other word.
+
+    >>> _day("1970-01-02T12:00"), _day("2/1/1970")
+    (1.5, None)
+    """
+    if len(word) < 8 or not word[:4].isdigit():
+        return None
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError:
+        return None
+    start = datetime.combine(date(1970, 1, 1), datetime.min.time(), moment.tzinfo)
+    return (moment - start).total_seconds() / 86400
+
+
+# What names say
+
+
+class Heading(NamedTuple):
+    """A column's name.
+
+    Args:
+        word: as a data set can have it.
+        unit: that it, or a line of units, states.
+        text: as it stands in the file.
+        shown: without its unit, where a data set cannot have that; empty otherwise.
+    """
+
+    word: str
+    unit: str
+    text: str
+    shown: str = ""
+
+
+BRACKET = re.compile(r"(?P<name>.*?\S)\s*(?:\[(?P<square>[^\[\]]*)\]|(?P<gap>)\((?P<round>[^()]*)\))\s*")
+SHARES = re.compile(r"(?:vol|wt|mol|at|mass|weight)\.?[\s-]*%|%\s*(?:vol|wt|mol|at)?|[vw]/[vw]", re.IGNORECASE)
+
+
+def named(text: str) -> tuple[str, str]:
+    """Name and unit of a heading; what stands in brackets and is no unit stays in the name.
+
+    >>> named("flow [m/s]"), named("T (°C)"), named("p / kPa"), named("p (inlet)"), named("[1]time(s)")
+    (('flow', 'm/s'), ('T', '°C'), ('p', 'kPa'), ('p (inlet)', ''), ('time', 's'))
+    """
+    text = re.sub(r"^\[\d+\]\s*(?=\S)", "", text.strip()).removesuffix("()")
+    if match := BRACKET.fullmatch(text):
+        if match["square"] is not None:
+            return match["name"], match["square"].strip()
+        if is_unit(match["round"]):
+            return match["name"], match["round"].strip()
+    name, sign, behind = text.rpartition(" / ")
+    return (name.strip(), behind.strip()) if sign and name.strip() and is_unit(behind) else (text, "")
+
+
+def is_unit(text: str) -> bool:
+    """Whether words between brackets are a unit."""
+    text = text.strip()
+    return bool(text) and (unit(text) is not None or SHARES.fullmatch(text) is not None)
+
+
+GREEK = {"FINAL SIGMA": "sigma", "LAMDA": "lambda"}
+
+
+def ascii_word(text: str) -> str:
+    """A name in ASCII: Greek letters by their names, letters with accents without them; others become _.
+
+    >>> ascii_word("ΔT"), ascii_word("φ"), ascii_word("Höhe"), ascii_word("温度")
+    ('DeltaT', 'phi', 'Hohe', '__')
+    """
+    return "".join(map(_ascii, unicodedata.normalize("NFKC", text)))
+
+
+def _ascii(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    words = unicodedata.name(letter, "").split(" LETTER ")
+    if words[0] in ("GREEK CAPITAL", "GREEK SMALL"):
+        name = words[-1].removesuffix(" SYMBOL").split(" WITH ")[0]
+        name = GREEK.get(name, name).lower()
+        return name.capitalize() if "CAPITAL" in words[0] else name
+    plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return plain or "_"
+
+
+def headings(names: Sequence[str], units: Sequence[str] = ()) -> list[Heading]:
+    """The names of columns as a data set can have them, each once, with the units that names or a line of units state.
+
+    >>> [h.word for h in headings(["flow [m/s]", "", "2nd", "row", "φ", "温度", "T (K)", "T (degC)"])]
+    ['flow', 'column_2', 'column_2nd', 'row_', 'phi', 'column_6', 'T__K_', 'T__degC_']
+    """
+    found = [named(name) for name in names]
+    given = [u.strip().strip("[]()") for u in units] or [""] * len(found)
+    given = ["" if u in EMPTY else u for u in given]
+    words = [_heading(name, i) for i, (name, _) in enumerate(found)]
+    shown = [name for name, _ in found]
+    for i in [i for i, word in enumerate(words) if words.count(word) > 1 and found[i][1]]:
+        words[i], shown[i] = _heading(names[i], i), names[i]
+    words = [w if words.count(w) == 1 else f"{w[:56]}_{i + 1}" for i, w in enumerate(words)]
+    told = zip(words, given, found, names, shown, strict=True)
+    return [Heading(w, g or u, t, "" if s == w else s) for w, g, (_, u), t, s in told]
+
+
+def _heading(name: str, place: int) -> str:
+    """A column's name as a word."""
+    word = plain_dim(ascii_word(name) or str(place + 1))
+    word = word if word.strip("_") else str(place + 1)
+    return (word if word[0].isalpha() else f"column_{word.lstrip('_')}")[:64]
+
+
+def other_names(heads: Sequence[Heading]) -> dict[str, str]:
+    """Columns by names that a user may call them by beside their own, where these say which is meant.
+
+    >>> other_names(headings(["T (K)", "T (degC)", "flow (m/s)"]))["flow (m/s)"]
+    'flow'
+    """
+    every = [(n, h.word) for h in heads for n in {h.text, plain_dim(h.text), named(h.text)[0]} if n]
+    counts = Counter(name for name, _ in every)
+    own = {head.word for head in heads}
+    return {name: word for name, word in every if counts[name] == 1 and name not in own}
+
+
+# From columns to arrays
+
+
+class Reading(NamedTuple):
+    """What the user says of a table.
+
+    Args:
+        form: how the file holds it.
+        missing: what stands for an empty entry, beside the usual.
+        keep: whether empty entries are kept as NaN.
+    """
+
+    form: TableFormat = TableFormat()
+    missing: frozenset[str] = frozenset()
+    keep: bool = False
+
+
+def contents_of_columns(path: Path, held: Columns, reading: Reading) -> Contents:
+    """Columns of a text file as arrays, row numbers and dates as labels."""
+    sources = {}
+    width = len(held.names)
+    heads = headings(held.names, held.dialect.units)
+    for i, head in enumerate(heads):
+        words = partial(words_of, path, held.dialect, i, width, len(held.values))
+        sources[head.word] = column_source(head, held.values[:, i], held.entries[held.names[i]], words, i, reading)
+    said = [*held.dialect.said, *_said(held, heads, reading)]
+    return Contents(sources, notes=said, aliases=other_names(heads), broken=held.ragged)
+
+
+def column_source(
+    head: Heading, values: Floats, entries: Entries, words: Callable[[], Array], place: int, reading: Reading
+) -> Source:
+    """A column as an array, or a label where it numbers the rows or holds dates."""
+    shown = head.shown
+    bad = entries.word if reading.keep else entries.first
+    rows, dtype = values.shape, values.dtype
+    kind = entries.kind(values)
+    if kind == "dates":
+        said = "dates: name it in --factors to keep it, as days since 1970-01-01"
+        load: Callable[[], Array] = partial(_days, words)
+        return Source(rows, dtype, load, unit=DAYS, role="label", said=said, words=words, long_name=shown)
+    if kind == "truth":
+        empty = "" if reading.keep or not entries.empty else entries.first
+        load = partial(_truths, words)
+        return Source(
+            rows, dtype, load, unit=head.unit, bad=empty, said="false is 0, true 1", words=words, long_name=shown
+        )
+    if numbers_rows(head.text, place, values, entries):
+        said = "numbers the rows: name it in --variables or --factors to keep it"
+        return Source(rows, dtype, values.copy, role="label", said=said, words=words, long_name=shown)
+    counts = tuple(entries.words.items()) if kind in ("words", "mixed") else ()
+    return Source(rows, dtype, values.copy, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
+
+
+def numbers_rows(name: str, place: int, values: Floats, entries: Entries) -> bool:
+    """Whether a column numbers or names the rows: consecutive numbers, or in a first one without a name rising ones."""
+    unnamed = not name.strip() or bool(re.fullmatch(r"Unnamed: \d+|index|rownames|\.\.\.1", name.strip()))
+    if place == 0 and not name.strip() and entries.kind(values) == "words":
+        return len(entries.words) == len(values) > 1 or len(entries.words) >= MOST_WORDS
+    if (name.strip().lower() not in COUNTERS and not unnamed) or len(values) < 2 or not np.isfinite(values).all():
+        return False
+    steps = np.diff(values)
+    return bool((steps == 1).all() and values[0] in (0, 1)) or (
+        place == 0 and unnamed and bool((steps > 0).all() and (values == np.round(values)).all())
+    )
+
+
+def _days(words: Callable[[], Array]) -> Array:
+    found = [_day(str(word)) for word in words()]
+    return np.array([math.nan if day is None else day for day in found])
+
+
+def _truths(words: Callable[[], Array]) -> Array:
+    return np.array([TRUTH.get(str(word).lower(), math.nan) for word in words()])
+
+
+def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator[str]:
+    """What there is to say of names and entries."""
+    if reading.form.duplicates == "number" and len(set(held.dialect.names)) < len(held.names):
+        yield "columns of one name are numbered"
+    if renamed := listed([f"{h.text} is {h.word}" for h in heads if not named(h.text)[0].isascii()]):
+        yield f"names in ASCII: {renamed}"
+    if truths := [h.word for h, v in zip(heads, held.values.T, strict=True) if held.entries[h.text].kind(v) == "truth"]:
+        yield f"true and false as 1 and 0 in {listed(truths)}"
+    if any(e.fortran for e in held.entries.values()):
+        yield "exponents with D are those of Fortran"
+    empty = {h.word: e for h in heads if (e := held.entries[h.text]).empty}
+    if empty:
+        signs = ", ".join(sorted({repr(sign) for e in empty.values() for sign in e.empty}))
+        count = sum(e.empty.total() for e in empty.values())
+        kept = ": kept as missing" if reading.keep else ""
+        yield f"{count} empty entries ({signs}) in {listed(list(empty))}{kept}"

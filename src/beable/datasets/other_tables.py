@@ -1,0 +1,168 @@
+"""Tables of other programs, Parquet and workbooks, read by pandas, which is optional."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beable.checks import library
+from beable.datasets.columns import (
+    DAYS,
+    MOST_QUOTED,
+    MOST_WORDS,
+    Entries,
+    Reading,
+    column_source,
+    headings,
+    is_unit,
+    other_names,
+)
+from beable.datasets.dialects import EMPTY, TableFormat
+from beable.datasets.sources import Array, Contents, Source
+from beable.errors import DataError, UsageError, listed
+
+EXTRA = "tables"
+#: the library beside pandas that reads a kind of file
+ENGINES = {".parquet": "pyarrow", ".xlsx": "openpyxl"}
+
+
+@contextmanager
+def frame(path: Path, reading: Reading) -> Iterator[Contents]:
+    """Columns of a Parquet file or of one sheet of a workbook."""
+    library("pandas", EXTRA)
+    library(ENGINES[path.suffix.lower()], EXTRA)
+    data, said = _parquet(path) if path.suffix.lower() == ".parquet" else _sheet(path, reading.form)
+    yield contents_of_frame(path, data, reading, said)
+
+
+def _parquet(path: Path) -> tuple[Any, list[str]]:
+    data = library("pandas", EXTRA).read_parquet(path)
+    named = [name for name in data.index.names if name is not None]
+    return (data.reset_index() if named else data), []
+
+
+def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
+    """One sheet of a workbook; where there are several, the user says which."""
+    pandas = library("pandas", EXTRA)
+    with pandas.ExcelFile(path) as book:
+        sheets = list(map(str, book.sheet_names))
+        if form.sheet and form.sheet not in sheets:
+            raise UsageError(f"{path}: no sheet {form.sheet!r}: it has {listed(sheets)}")
+        if len(sheets) > 1 and not form.sheet:
+            raise UsageError(f"{path}: {len(sheets)} sheets ({listed(sheets)}): say which, --table-format sheet=NAME")
+        sheet = form.sheet or sheets[0]
+        header = form.header - 1 if isinstance(form.header, int) else None if form.header is None else 0
+        data = pandas.read_excel(book, sheet_name=sheet, header=header)
+    if header is None:
+        data.columns = [f"column_{i + 1}" for i in range(data.shape[1])]
+    said = [f"sheet {sheet}"] if len(sheets) > 1 else []
+    return _with_units(path, data, form, said), said
+
+
+def _with_units(path: Path, data: Any, form: TableFormat, said: list[str]) -> Any:
+    """The rows without the line of units below the names, which is put behind these."""
+    if form.units is None or not len(data):
+        return data
+    first = ["" if _is_empty(v) else str(v).strip() for v in data.iloc[0]]
+    told = isinstance(form.units, int)
+    numeric = [i for i in range(data.shape[1]) if _mostly_numbers(data.iloc[1:, i])]
+    words = bool(numeric) and all(not _is_number(data.iloc[0, i]) for i in numeric)
+    if not told and not (words and _share(first) >= 0.5):
+        return data
+    said.append("units in the line below the names")
+    data = data.iloc[1:].infer_objects()
+    data.columns = [f"{n} [{u}]" if u else n for n, u in zip(map(str, data.columns), first, strict=True)]
+    return data
+
+
+def _share(words: list[str]) -> float:
+    held = [w.strip("[]()") for w in words]
+    return sum(w in ("", "-", "1") or is_unit(w) for w in held) / max(1, len(held))
+
+
+def _mostly_numbers(column: Any) -> bool:
+    held = [v for v in column if not _is_empty(v)]
+    return bool(held) and 2 * sum(map(_is_number, held)) > len(held)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in EMPTY) or value != value
+
+
+def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) -> Contents:
+    """Columns of a data frame as arrays, row numbers and dates as labels."""
+    if not len(data) or not data.shape[1]:
+        raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
+    names = [str(name) for name in data.columns]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice and reading.form.duplicates != "number":
+        raise DataError(
+            f"{path}: two columns are named {twice[0]!r}: rename one, or number them with --table-format "
+            "duplicates=number"
+        )
+    names = [f"{n}_{names[:i].count(n) + 1}" if n in names[:i] else n for i, n in enumerate(names)]
+    sources, heads = {}, headings(names)
+    for i, head in enumerate(heads):
+        sources[head.word] = _source(head, data.iloc[:, i], i, reading)
+    return Contents(sources, notes=said, aliases=other_names(heads))
+
+
+def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
+    """A column of a data frame as an array."""
+    kind = getattr(column.dtype, "kind", "O")
+    if kind == "M":
+        told = "dates: name it in --factors to keep it, as days since 1970-01-01"
+        load = partial(_days, column)
+        return Source((len(column),), np.dtype("f8"), load, unit=DAYS, role="label", said=told, long_name=head.shown)
+    values, entries = _numbers(column, reading) if kind not in "fiub" else (_plain(column), Entries())
+    gone = ~np.isfinite(values) if kind in "fiub" else np.zeros(0, bool)
+    if gone.any():
+        row = int(gone.argmax())
+        entries.first = f"{column.iloc[row]!s:.{MOST_QUOTED}} in row {row}"
+        entries.empty[""] = int(np.isnan(values).sum())
+        entries.word = "" if np.isnan(values[gone]).all() else entries.first
+    return column_source(head, values, entries, partial(_words, column), place, reading)
+
+
+def _plain(column: Any) -> Array:
+    """Numbers of a column, NaN where there is none."""
+    values: Array = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def _numbers(column: Any, reading: Reading) -> tuple[Array, Entries]:
+    """Numbers of a column that holds other things as well, and what these are."""
+    entries, values = Entries(), np.full(len(column), np.nan)
+    for row, value in enumerate(column):
+        word = str(value).strip()
+        if isinstance(value, bool | np.bool_):
+            word = word.lower()
+        if _is_empty(value) or word in reading.missing:
+            entries.empty[word] += 1
+            entries.first = entries.first or f"{word[:MOST_QUOTED]!r} in row {row}"
+        elif _is_number(value):
+            values[row] = value
+        else:
+            told = f"{word[:MOST_QUOTED]!r} in row {row}"
+            entries.word, entries.first = entries.word or told, entries.first or told
+            entries.dates = False
+            if word in entries.words or len(entries.words) < MOST_WORDS:
+                entries.words[word] += 1
+    return values, entries
+
+
+def _words(column: Any) -> Array:
+    return np.array(["" if _is_empty(value) else str(value).strip() for value in column], np.str_)
+
+
+def _days(column: Any) -> Array:
+    seconds = column.to_numpy(dtype="datetime64[ms]")
+    return np.where(np.isnat(seconds), np.nan, seconds.astype("int64") / 86_400_000)

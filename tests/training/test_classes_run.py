@@ -1,0 +1,112 @@
+"""A training on a table with classes: they come back with their names, are judged as classes and drawn as classes."""
+
+import numpy as np
+import pytest
+from scipy.special import entr
+
+from beable.analysis.evaluation import evaluate
+from beable.analysis.levels import level_of
+from beable.commands.samples import sample
+from beable.datasets.store import Store
+from beable.errors import DataError, UsageError
+from beable.report.page import Figure, Table
+from beable.report.run import run_page
+from beable.training.declared import check_declared
+from beable.training.run import train
+from beable.training.settings import RunSettings
+
+ROWS = 96
+A, B = np.random.default_rng(0).uniform(-1, 1, (2, ROWS))
+KINDS, ORIGINS = ("gas", "liquid", "solid"), ("Japan", "USA")
+KIND = np.digitize(A, [-0.3, 0.3]).astype(float)
+ARRAYS = {"p [kPa]": 10 + A, "T": 300 + 20 * B, "q": A - B, "kind": KIND, "shares": np.stack([2 + A, 2 - A], 1)}
+
+
+def stored(path, kind=KIND, kinds=KINDS):
+    return Store.from_arrays(
+        path,
+        ARRAYS | {"kind": kind},
+        {"origin": np.where(B > 0, "USA", "Japan"), "b": B, "a": A},
+        classes={"kind": kinds},
+        components={"shares": ["x", "y"]},
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classes")
+    store = stored(folder / "a.zarr")
+    tree = {"training": {"members": 2, "steps": 150}, "model": {"latents": 2, "width": 16}}
+    return store, train(store, folder / "run", RunSettings.model_validate(tree))
+
+
+def test_settings_take_the_classes_of_the_data(made):
+    store, run = made
+    assert run.settings.representation.classes == "kind=3"
+    assert run.classes == {"kind": KINDS}
+    assert (store.factors[0].classes, store.factor_values[0, 0]) == (ORIGINS, B[0] > 0)
+
+
+def test_classes_of_held_out_rows_come_back(made):
+    store, run = made
+    rows = {name: store.read(name, run.held_rows) for name in run.variables}
+    decoded = list(run.decode(run.encode(rows).mean))
+    right = [float((d["kind"] == rows["kind"]).mean()) for d in decoded]
+    often = max(float((rows["kind"] == i).mean()) for i in range(3))
+    assert min(right) > often + 0.2  # a constant guess reaches what is most frequent
+    probabilities = run.locations(run.encode(rows).mean)[..., 3:6]
+    assert np.allclose(probabilities.sum(-1), 1, atol=1e-6)
+
+
+def test_the_collapsed_level_holds_the_entropy_of_classes(made):
+    store, run = made
+    rows = {name: store.read(name, run.held_rows) for name in run.variables}
+    told = np.bincount(rows["kind"].astype(int), minlength=3) / len(rows["kind"])
+    same = rows | {"kind": np.zeros_like(rows["kind"])}
+    assert level_of(run, rows) - level_of(run, same) == pytest.approx(entr(told).sum(), abs=1e-5)
+
+
+def test_a_class_factor_is_judged_as_classes(made):
+    store, run = made
+    found = evaluate(run, store)
+    assert {"kind", "p", "shares x", "shares y"} <= set(found.error_by_channel)
+    assert found.disentanglement is not None
+    assert found.disentanglement.known.shape == (2, 3)
+
+
+def test_the_page_of_a_table_shows_ranges_parity_loadings_and_classes(made):
+    store, run = made
+    page = run_page(run, store, evaluate(run, store), "Table", "beable report run")
+    items = [*page.opening, *(i for s in page.sections for i in [*s.items, *(i for f in s.folds for i in f.items)])]
+    captions = " ".join(str(item.caption) for item in items)
+    for words in ("Columns of the table", "Pearson's correlation", "as member", "Loadings", "colours of origin"):
+        assert words in captions
+    rows = [row for item in items if isinstance(item, Table) for row in item.rows]
+    assert any("gas (" in str(getattr(cell, "text", cell)) for row in rows for cell in row)
+    drawn = [item for item in items if isinstance(item, Figure)]
+    assert all(np.isfinite(item.figure.get_size_inches()).all() for item in drawn)
+
+
+def test_sampled_classes_have_their_names(made, tmp_path, capsys):
+    store, _ = made
+    sample(store.path.with_name("run"), output=tmp_path / "new.zarr", rows=8, json=True)
+    variables = {v.name: v for v in Store.open(tmp_path / "new.zarr").variables}
+    assert variables["kind"].classes == KINDS
+    assert variables["shares"].components == ("x", "y")
+
+
+def test_classes_of_other_data_are_numbered_as_they_were_learned(made, tmp_path):
+    _, run = made
+    fewer = stored(tmp_path / "b.zarr", np.where(KIND == 2, 1.0, 0.0), ("gas", "solid"))
+    seen = check_declared(run, fewer)
+    assert np.array_equal(seen.read("kind"), np.where(KIND == 2, 2.0, 0.0))
+    assert next(v for v in seen.variables if v.name == "kind").classes == KINDS
+    with pytest.raises(DataError, match="its classes are plasma here and gas, liquid, solid"):
+        check_declared(run, stored(tmp_path / "c.zarr", np.zeros(ROWS), ("plasma",)))
+
+
+def test_several_classes_are_no_condition(tmp_path):
+    store = Store.from_arrays(tmp_path / "a.zarr", {"p": A, "T": B}, {"kind": np.array(KINDS)[KIND.astype(int)]})
+    settings = RunSettings.model_validate({"model": {"conditions": ["kind"]}, "training": {"steps": 1}})
+    with pytest.raises(UsageError, match="kind is one of 3 classes"):
+        train(store, tmp_path / "run", settings)
