@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from beable.analysis.aggregate_posterior import HELD_OUT, LOG_2PI, posterior_draws, refuse_conditions
 from beable.checks import library
-from beable.metrics.columns import Floats, Seed
+from beable.metrics.columns import Floats, Ints, Seed
 from beable.training.run import FloatArray, Run
 
 TRANSFORMS, WIDTHS = 3, (64, 64)
@@ -113,14 +113,14 @@ def _trained(
     flow: Any,
     points: torch.Tensor,
     known: torch.Tensor | None,
-    held: FloatArray,
-    kept: FloatArray,
+    held: Ints,
+    kept: Ints,
     steps: int,
     draw: np.random.Generator,
 ) -> float:
     """Train in place, keep the parameters with the best likelihood of the held-out rows, and say which it is."""
 
-    def log_prob(rows: FloatArray) -> torch.Tensor:
+    def log_prob(rows: Ints) -> torch.Tensor:
         found: torch.Tensor = flow(None if known is None else known[rows]).log_prob(points[rows]).mean()
         return found
 
