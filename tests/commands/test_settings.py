@@ -127,7 +127,7 @@ def test_words_and_files_make_one_tree(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words", "text"),
     [
-        (None, [], "no such file or directory: give a TOML file"),
+        (None, [], "no such file: check the name"),
         (b"grid = ", [], "mend the file"),
         (b"\xff\xfe", [], "mend the file"),
         (b"", ["grid"], "--set grid: give a name, =, and a value"),

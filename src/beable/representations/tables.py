@@ -44,7 +44,7 @@ from beable.representations.representation import (
 )
 
 Floats = NDArray[np.float64]
-SCALINGS = ("deviation", "range", "maximum", "none")
+SCALINGS = ("deviation", "range", "maximum", "overall", "none")
 SIMPLICES = ("ilr", "closed", "rescale", "none")
 CONSTANTS = ("refuse", "keep")
 GROUPS = ("column", "variable", "all")
@@ -252,7 +252,7 @@ class Table(Representation):
 
     Args:
         scaling: "deviation" (less the mean, over the standard deviation), "range" (to [0, 1]), "maximum" (over the
-            largest absolute value) or "none", of each column.
+            largest absolute value) or "none", of each column; "overall" (over the largest absolute value of all).
         log: names of variables that are taken as logarithms, with commas between.
         composition: names of vectors that are shares of a whole, with commas between.
         simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "closed" (the
@@ -285,7 +285,7 @@ class Table(Representation):
 
     def __init__(
         self,
-        scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
+        scaling: Literal["deviation", "range", "maximum", "overall", "none"] = "deviation",
         log: str = "",
         composition: str = "",
         simplex: Literal["ilr", "closed", "rescale", "none"] = "ilr",
@@ -537,6 +537,8 @@ def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
     if scaling == "range":
         low = np.fmin.reduce(coordinates, axis=0)
         return low, np.fmax.reduce(coordinates, axis=0) - low
+    if scaling == "overall":
+        return nothing, one * size_there(coordinates, 0).max()
     return nothing, size_there(coordinates, 0) if scaling == "maximum" else one
 
 

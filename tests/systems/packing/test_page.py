@@ -41,20 +41,36 @@ PARTS = {
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
     "packing-design": {"targets": [0.59], "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
-}
+    "packing-wide": {"rungs": [1.2, 1.5, 2.0, 2.5], "held": 3.0, "wide": [4.0], "fine": [0.5], "beds": 1},
+    "packing-at-zero": {"rows": ROWS, "trees": 3, "picked": 8, "betas": []},
+    "packing-cross-entropy": {"rows": ROWS},
+    "packing-design-limits": {
+        "target": 0.59, "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "diversities": [0.05], "limits": [12.0],
+    },
+}  # fmt: skip
 #: of the β axes two arms, and of the source's table one, are enough to draw
-BETA_ARMS = {"packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"}}
+FEW_ARMS = {
+    "packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"},
+    "packing-at-zero": {"read": ("zero-64-uniform", "zero-logistic-uniform"), "along": ("table-uniform",)},
+    "packing-cross-entropy": {"judged": ("cross-none", "cross-range"), "squared": "table-uniform"},
+}
 LEFT_OUT = "packing-table"
 ANSWERING = ("packing-beta", "packing-design")
 #: numbers that name what others belong to
 NAMING = {"beta", "betas", "members", "deviations", "others", "gap", "target", "targets", "tolerance", "of"}
+NAMING |= {"rates", "asked", "fine", "wide", "ratio", "prices", "at_zero"}
 #: what is known of spheres, and years of what is cited
 CONSTANTS = (EQUAL_SPHERES, RANDOM_LOOSE, 1987.0, 2009.0, 2018.0)
 
 
 def quickest(arm):
     """An arm that takes few steps."""
-    if "members" in arm.override.get("training", {}):
+    own = arm.override.get("training", {})
+    if "learning_rate" in own and isinstance(own["learning_rate"], list):
+        return {"training": FEW | {"learning_rate": [1e-3, 1e-2]}, "model": {"hidden": [6]}}
+    if isinstance(arm.override.get("objective", {}).get("beta", {}).get("beta"), list):
+        return {"training": FEW | {"members": 9}, "objective": {"beta": {"each": 1}}, "model": {"hidden": [6]}}
+    if "members" in own:
         return {"training": FEW, "model": {"hidden": [6]}}
     return {"training": {"steps": 30, "batch": 16}}
 
@@ -67,7 +83,7 @@ def tiny():
         "datasets": DATASETS,
         "run": {
             "model": {"hidden": [6]},
-            "training": {"members": 12, "held_out": 0.3},
+            "training": {"members": 15, "held_out": 0.3},
             "objective": {"beta": {"each": 1}},
         },
         "arms": {arm.name: quickest(arm) for arm in study.arms},
@@ -75,7 +91,7 @@ def tiny():
     }
     study = study.model_copy(update={"presets": {"tiny": preset}}).with_preset("tiny")
     parts = tuple(
-        part.model_copy(update={"arms": BETA_ARMS.get(part.name, part.arms)})
+        part.model_copy(update={"arms": FEW_ARMS.get(part.name, part.arms)})
         for part in study.parts
         if part.name != LEFT_OUT
     )
@@ -229,7 +245,7 @@ def test_results_are_numbers_of_json(finished):
     assert done.results["arms"].keys() == {arm.name for arm in study.arms}
     assert len(done.results["expected"]) == sum(len(part.expected) for part in study.parts)
     numbers = done.results["parts"]["packing-beta"]["arms"]["uniform"]
-    assert (numbers["rows"], numbers["seeds"], len(numbers["levels"])) == (24, 1, 12)
+    assert (numbers["rows"], numbers["seeds"], len(numbers["levels"])) == (24, 1, 15)
 
 
 def test_the_page_shows_every_part(finished, drawn, blank):
