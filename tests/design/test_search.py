@@ -575,8 +575,8 @@ def test_the_verb_asks_for_two_outcomes_and_keeps_a_cost(tmp_path, capsys):
         ({"target": ["pressure.max=0.3"], "within": ["theta_1"]}, UsageError, "--within theta_1"),
         ({"target": ["pressure.max=0.3"], "within": ["theta_1=80:90"]}, DataError, "no design keeps theta_1=80:90"),
         ({"target": ["pressure.max=0.3"], "set": ["gird=9"]}, UsageError, "gird"),
-        ({"target": ["pressure.max=0.3"], "config": "none.toml"}, UsageError, "give a TOML file"),
-        ({"match": "none.npy"}, UsageError, "give a .npy file"),
+        ({"target": ["pressure.max=0.3"], "config": "none.toml"}, UsageError, "no such file"),
+        ({"match": "none.npy"}, UsageError, "no such file"),
         ({"target": ["pressure.max=0.3"], "tolerance": -1}, UsageError, "tolerance must be greater than 0"),
     ],
 )

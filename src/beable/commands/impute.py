@@ -10,7 +10,7 @@ from beable.commands.answers import many
 from beable.commands.opened import run_and_store
 from beable.console.numbers import number
 from beable.console.output import show
-from beable.console.parameters import Output
+from beable.console.parameters import Count, Index, Output
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import OutputError, UsageError
@@ -31,8 +31,8 @@ def impute(
     /,
     *,
     output: Output,
-    samples: int = 32,
-    seed: int = 0,
+    samples: Count = 32,
+    seed: Index = 0,
     json: bool = False,
 ) -> None:
     """Fill what is missing of a data set with what a run expects, and say how sure it is of each number.

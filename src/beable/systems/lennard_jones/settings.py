@@ -10,7 +10,7 @@ from beable.settings import Number, Positive, Positives, SettingsModel, Share, T
 NotNegative = Annotated[Number, Field(ge=0)]
 
 #: how far from 1 a temperature, a box, or the energy of a particle that falls through it beside kT, may be
-LARGEST = 1e6
+LARGEST, COLDEST = 1e6, 1e-9
 
 #: how the Padova study sampled: restart from a random configuration, short, small steps
 SOURCE_PROTOCOL: dict[str, Any] = {"protocol": "restart", "sweeps": 2500, "step": 0.2, "teleport": 0.0}
@@ -123,9 +123,9 @@ class LennardJonesSettings(SettingsModel):
 
     def _refuse_absurd(self) -> None:
         """Refuse numbers at which nothing but rounding is left of the fluid."""
-        for name in ("box", "temperature"):
-            if not all(1 / LARGEST <= level <= LARGEST for level in getattr(self, name)):
-                raise ValueError(f"{name} must be from {1 / LARGEST:g} to {LARGEST:g} in reduced units")
+        for name, least in {"box": 1 / LARGEST, "temperature": COLDEST}.items():
+            if not all(least <= level <= LARGEST for level in getattr(self, name)):
+                raise ValueError(f"{name} must be from {least:g} to {LARGEST:g} in reduced units")
         strongest = self.gravity.high if isinstance(self.gravity, GravityRange) else max(self.gravity)
         if strongest * max(self.box) > LARGEST * min(self.temperature):
             most = LARGEST * min(self.temperature) / max(self.box)

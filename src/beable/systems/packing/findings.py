@@ -141,7 +141,8 @@ def wide(n: Numbers) -> str:
     each, held = n["mixtures"], n["held"]
     rungs, ratio, last = each[0]["rungs"], each[0]["held"]["ratio"], each[0]["wide"][-1]
     met = of_all(held, len(each), "mixtures") if len(each) > 1 else "the mixture tried" if held else "no mixture"
-    said = listed([f"{bracketed(*m['found'][-1])} ({percent(m['fine'])} fine)" for m in each])
+    widest = [(m["found"][-1], percent(m["fine"])) for m in each]
+    said = listed([f"{bracketed(f['value'], f['standard_error'])} ({fine} fine)" for f, fine in widest])
     over = [percent(m["fine"]) for m in each if not m["below_furnas"]]
     limit = f"lies above that of Furnas with {listed(over)} fine" if over else "lies below that of Furnas"
     return (

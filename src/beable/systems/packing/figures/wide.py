@@ -28,6 +28,7 @@ def against_one_over_ratio(
     Raises:
         DataError: numbers that are not finite.
 
+    >>> import numpy as np
     >>> beds = (np.array([5.0, 10.0]), np.array([0.70, 0.74]), np.array([0.01, 0.01]))
     >>> against_one_over_ratio({"27 %": beds}, {"27 %": beds}, {"27 %": beds}, {"27 %": 0.8}).axes[0].get_ylabel()
     'packing fraction φ'
