@@ -413,7 +413,7 @@ CHECK = Variable("residual", (), (), diagnostic=True)
     ],
 )
 def test_what_is_learned_by_default_and_how(variables, learned, kind):
-    store = SimpleNamespace(variables=variables, constants={})
+    store = SimpleNamespace(variables=variables, constants={}, settings={}, simulator=None)
     assert learnable(store) == learned
     assert natural_representation(store) == kind
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from beable.console.columns import fixed, percent
 from beable.console.numbers import number
+from beable.report.figures.style import FloatArray
 from beable.report.figures.training import histories
 from beable.report.page import Cell, Evidence, Figure, Fold, Table
 from beable.systems.packing import findings
@@ -132,9 +133,17 @@ def cross_entropy(a: CrossEntropy) -> Evidence:
     return Evidence(findings.cross_entropy(n), [_losses(a, n), _ends(n)])
 
 
+def _at(clock: FloatArray, steps: FloatArray, loss: FloatArray) -> FloatArray:
+    """A history on the steps of all; NaN where it has no record."""
+    whole = np.full((len(clock), loss.shape[1]), np.nan)
+    whole[np.searchsorted(clock, steps)] = loss
+    return whole
+
+
 def _losses(a: CrossEntropy, n: findings.Numbers) -> Figure:
-    terms = {unbroken(arm.label): arm.loss for arm in a.arms.values()}
-    figure = histories(terms, a.squared.steps, unit="nats", clock="step")
+    clock = np.unique(np.concatenate([arm.steps for arm in a.arms.values()]))
+    terms = {unbroken(arm.label): _at(clock, arm.steps, arm.loss) for arm in a.arms.values()}
+    figure = histories(terms, clock, unit="nats", clock="step")
     caption = (
         "Cross entropy of training rows along the training, a line a member. Where columns leave 0 to 1 it has no "
         "lower bound; where they do not, it stays above the entropy of the columns."
