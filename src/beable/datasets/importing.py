@@ -1,10 +1,11 @@
 """From users' own files to a data set: which of their arrays are variables, factors and constants, row after row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -15,11 +16,13 @@ from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.names import plain
 from beable.datasets.readers import READERS, check_room, labelled
-from beable.datasets.sources import Array, Contents, Source
+from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
 
 WILD = "*?["
+#: what is read of several files, and of one with places that are missing, stays in memory up to so many bytes
+KEPT_BYTES = 1 << 27
 NOTHING = Choice()
 
 
@@ -107,7 +110,13 @@ def import_as(path: Paths, output: Path | str, wish: Wish, units: Mapping[str, s
     paths, output = _files(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
-    chosen = _all_chosen(paths, wish)
+    with _Files(wish, output, len(paths) > 1) as opened:
+        return _made(paths, output, _all_chosen(paths, opened), units, drop_invalid)
+
+
+def _made(
+    paths: Sequence[Path], output: Path, chosen: "_Chosen", units: Mapping[str, str], drop_invalid: bool
+) -> Imported:
     if not drop_invalid:
         _refuse_bad(paths[0], chosen.sources)
     known = {name: source.unit for name, source in chosen.sources.items() if source.unit}
@@ -153,8 +162,8 @@ def taken_for(
     """
     paths = _files(path)
     wish = wish_of(variables, factors, dims, rows, components, time)
-    found: list[Taken] = _opened(paths[0], partial(_described, wish=wish, several=len(paths) > 1))
-    return found
+    with _told(paths[0]), _reader(paths[0]) as contents:
+        return _described(paths[0], contents, wish=wish, several=len(paths) > 1)
 
 
 def wish_of(
@@ -217,10 +226,10 @@ def _refuse_bad(path: Path, sources: Mapping[str, Source]) -> None:
 
 
 class _Chosen(NamedTuple):
-    """Arrays that were asked for, read."""
+    """Arrays that were asked for: those of variables are read when they are needed, all others have been."""
 
     sources: Mapping[str, Source]
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, LazyRows]
     factors: Mapping[str, Array]
     coordinates: Mapping[str, tuple[Array, str]]
     constants: Mapping[str, Array]
@@ -228,22 +237,71 @@ class _Chosen(NamedTuple):
     taken: list[Taken]
 
 
-def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
+class _Files:
+    """The files of an import, of which one is open at a time.
+
+    Args:
+        wish: what the user says of them.
+        output: where the data set will lie.
+        several: whether there are more than one.
+    """
+
+    def __init__(self, wish: Wish, output: Path, several: bool) -> None:
+        self.wish, self.output, self.several = wish, output, several
+        self.stack, self.kept = ExitStack(), 0
+        self.at: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stack.close()
+
+    def part(self, path: Path) -> _Chosen:
+        """What a file holds; of several small ones the numbers as well, so that each is opened once."""
+        found = self._open(path)
+        lazy = {name: self._rows(path, name, rows) for name, rows in found.arrays.items()}
+        size = sum(rows.nbytes for rows in lazy.values())
+        if self.several and self.kept + size < KEPT_BYTES:
+            self.kept += size
+            lazy = {name: LazyRows.over(np.asarray(rows)) for name, rows in lazy.items()}
+        return found._replace(arrays=lazy)
+
+    def _open(self, path: Path) -> _Chosen:
+        if path != self.at:
+            self.stack.close()
+            with _told(path):
+                contents = self.stack.enter_context(_reader(path))
+                self.found = _read(path, contents, wish=self.wish, several=self.several, output=self.output)
+            self.at = path
+        return self.found
+
+    def _rows(self, path: Path, name: str, rows: LazyRows) -> LazyRows:
+        def read(start: int, stop: int) -> Array:
+            found = self._open(path)
+            with _told(path):
+                return found.arrays[name].read(start, stop)
+
+        return LazyRows(rows.shape, rows.dtype, read)
+
+
+def _all_chosen(paths: Sequence[Path], opened: _Files) -> _Chosen:
     """What was asked for of one file, or of all of them, row after row."""
-    parts: list[_Chosen] = []
-    for path in paths:
-        asked = sum(a.nbytes for part in parts for a in part.arrays.values())
-        parts.append(_opened(path, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
+    parts, wish = [opened.part(path) for path in paths], opened.wish
     chosen = parts[0] if len(parts) == 1 else _joined(paths, parts, wish.factors)
     chosen = _without_constant_factors(chosen) if wish.factors is None else chosen
     return _without_holes(paths[0], chosen, wish.masked)
 
 
-def _opened(path: Path, use: Callable[[Path, Contents], Any]) -> Any:
-    """Open a file and use its contents; whatever is wrong with the file becomes one line."""
+def _reader(path: Path) -> AbstractContextManager[Contents]:
+    return READERS.get(path.suffix.lower(), labelled)(path)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file becomes one line."""
     try:
-        with READERS.get(path.suffix.lower(), labelled)(path) as contents:
-            return use(path, contents)
+        yield
     except BeableError:
         raise
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
@@ -315,7 +373,7 @@ def _find(path: Path, name: str, found: Arranged) -> str:
     raise unknown(f"array in {path.name}", name, map(plain, found.sources))
 
 
-def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: int) -> _Chosen:
+def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: Path) -> _Chosen:
     found = _arranged(path, contents, wish, several)
     fields, causes = _names(path, found, wish, several)
     sources = {name: found.sources[name] for name in (*fields, *causes)}
@@ -325,12 +383,12 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: i
         if source.refused:
             raise DataError(f"{path}: {name} {source.refused}")
     constants = {plain(n): s for n, s in found.constants.items() if s.numeric and s.bytes and NAME.fullmatch(plain(n))}
-    _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, asked)
+    _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, output)
     columns = {n: a for name in causes for n, a in _columns(plain(name), sources[name].load()).items()}
     dims = {dim for name in fields for dim in sources[name].dims}
     named = all(sources[name].dims or len(sources[name].shape) < 2 for name in fields)
     coordinates = {dim: c for dim, c in found.coordinates.items() if dim in dims or not named}
-    arrays = {plain(name): sources[name].load() for name in fields}
+    arrays = {plain(name): LazyRows.of(sources[name]) for name in fields}
     kept = {plain(n): s for n, s in sources.items() if n in fields or plain(n) in columns}
     return _Chosen(
         _apart(kept),
@@ -386,7 +444,7 @@ def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[st
     taken = [t for t in first.taken if plain(t.name) not in (*left, *named)]
     taken += [Taken(n, "left out", "", "", "differs between files") for n in left]
     taken += [Taken(n, "factor", "one number a file") for n in named]
-    arrays = {n: np.concatenate([part.arrays[n] for part in parts]) for n in first.arrays}
+    arrays = {n: joined_rows([part.arrays[n] for part in parts]) for n in first.arrays}
     rows = sum(part.rows for part in parts)
     return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows, taken=taken)
 
@@ -437,10 +495,10 @@ def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
     for name, array in chosen.arrays.items():
         if array.ndim < 2 or array.dtype.kind != "f" or not len(array):
             continue
-        missing = np.isnan(array[0])
+        missing = np.isnan(array[0:1][0])
         if not missing.any():
             continue
-        missing = np.isnan(array).all(axis=0)
+        missing = np.logical_and.reduce([np.isnan(piece).all(axis=0) for piece in array.pieces()])
         if not missing.any() or missing.all():
             continue
         if not masked:
@@ -448,15 +506,27 @@ def _without_holes(path: Path, chosen: _Chosen, masked: bool) -> _Chosen:
                 f"{path}: {name}: {missing.sum()} of {missing.size} places are missing in every row, such as land or a "
                 "solid: fill them with one number in all rows, and note where, with masked=True (--masked)"
             )
-        filled = array.copy()
-        filled[:, missing] = np.nanmean(array)
-        arrays[name] = filled
+        arrays[name] = array.changed(partial(_filled, missing=missing, number=_mean(array)), array.dtype)
         constants[f"{name}_mask"] = np.asarray(~missing, np.uint8)
     return chosen._replace(arrays=arrays, constants=constants)
 
 
-def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
-    """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
+def _filled(rows: Array, missing: Array, number: Array) -> Array:
+    filled = rows.copy()
+    filled[:, missing] = number
+    return filled
+
+
+def _mean(array: LazyRows) -> Any:
+    """Mean of the numbers that are there; of many they are added up piece by piece in double precision."""
+    if array.nbytes < KEPT_BYTES:
+        return np.nanmean(np.asarray(array))
+    sums = [(np.nansum(piece, dtype=np.float64), np.isfinite(piece).sum()) for piece in array.pieces()]
+    return sum(total for total, _ in sums) / sum(count for _, count in sums)
+
+
+def _check(path: Path, sources: Mapping[str, Source], output: Path) -> None:
+    """Refuse what is not numbers, and what memory or disk cannot hold, before a number is read."""
     for name, source in sources.items():
         if source.dtype.kind == "c":
             raise DataError(
@@ -468,7 +538,9 @@ def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
                 f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take "
                 "(variables, --variables)"
             )
-    check_room(path, asked + sum(source.bytes for source in sources.values()))
+    whole = sum(s.bytes for s in sources.values() if not isinstance(s.load, Loader))
+    check_room(path, whole)
+    check_room(path, sum(source.bytes for source in sources.values()), output)
 
 
 def _columns(name: str, array: Array) -> dict[str, Array]:

@@ -8,12 +8,12 @@ larger than its file can hold or than memory, no numbers from another file than 
 import csv
 import math
 import os
+import shutil
 import zipfile
 from array import array as growing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -23,20 +23,27 @@ from numpy.typing import NDArray
 from beable.datasets.labelled import Labelled, groups_in_doubt, is_number, joined_groups, opened
 from beable.datasets.names import plain_dim
 from beable.datasets.published import published
-from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
+from beable.datasets.sources import PIECE_BYTES, UNKNOWN, Array, Contents, Loader, Source, fixed
 from beable.errors import DataError
 
 MEMORY_SHARE = 0.5
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
+MOST_PACKED = 1000  # times smaller than its numbers a compressed file of many may be
 MOST_HEADER, MOST_QUOTED = 2**16, 40
 
 
 @contextmanager
 def npy(path: Path) -> Iterator[Contents]:
     """One array, named after the file."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    source = Source(array.shape, array.dtype, lambda: np.array(array), axes=_nameless(array.shape))
-    yield Contents({path.stem: source})
+    array = _mapped(path)
+    load = Loader(lambda places: np.array(Loader.of(_mapped(path)).part(places)))
+    yield Contents({path.stem: Source(array.shape, array.dtype, load, axes=_nameless(array.shape))})
+
+
+def _mapped(path: Path) -> Array:
+    """The array of a file, which takes memory only while it is mapped and only for what is read."""
+    array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
@@ -54,26 +61,65 @@ def npz(path: Path) -> Iterator[Contents]:
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
     """An array of an archive, whose header must describe exactly the bytes that there are."""
     with archive.open(member) as file:
-        shape, dtype = _header(file)
+        shape, _, dtype = _header(file)
         size = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and file.tell() + size != member.file_size:
             raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
-    return Source(shape, dtype, partial(_load_member, archive, member), axes=_nameless(shape))
+    load = Loader(_Member(archive, member, shape, dtype).part)
+    return Source(shape, dtype, load, axes=_nameless(shape))
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis runs fastest, and number format."""
     version = np.lib.format.read_magic(file)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"array format {version[0]}.{version[1]} holds no plain numbers")
-    shape, _, dtype = readers[version](file)
-    return shape, dtype
+    shape, turned, dtype = readers[version](file)
+    return shape, turned, dtype
 
 
-def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
-    with archive.open(member) as file:
-        array: Array = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+class _Member:
+    """An array of an archive, read from front to back, so that its checksum is taken when all of it has been read.
+
+    Args:
+        archive, member: where it lies.
+        shape, dtype: what its header says.
+    """
+
+    def __init__(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self.archive, self.member, self.shape, self.dtype = archive, member, shape, dtype
+        self.file: IO[bytes] | None = None
+        self.row = 0
+
+    def part(self, places: Mapping[int, slice]) -> Array:
+        if not self.shape or 0 not in places or self._turned():
+            with self.archive.open(self.member) as file:
+                whole: Array = np.lib.format.read_array(file, allow_pickle=False)
+            return Loader.of(whole).part(places)
+        start, stop, step = places[0].indices(self.shape[0])
+        rest = {axis: place for axis, place in places.items() if axis} | {0: slice(None, None, step)}
+        return Loader.of(self._rows(start, max(start, stop))).part(rest)
+
+    def _turned(self) -> bool:
+        with self.archive.open(self.member) as file:
+            return _header(file)[1]
+
+    def _rows(self, start: int, stop: int) -> Array:
+        """Rows that follow each other; those before the last ones read make it begin again."""
+        width = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if self.file is None or start < self.row:
+            self.file, self.row = self.archive.open(self.member), 0
+            _header(self.file)
+        while self.row < start:
+            skipped = min(start - self.row, max(1, PIECE_BYTES // max(1, width)))
+            self.file.read(skipped * width)
+            self.row += skipped
+        found = self.file.read((stop - start) * width)
+        self.row = stop
+        return np.frombuffer(found, self.dtype).reshape(stop - start, *self.shape[1:])
 
 
 @contextmanager
@@ -171,12 +217,13 @@ def read_columns(path: Path | str) -> Columns:
             found = list(map(_number, cells))
             numbers.extend(found)
             lines.append(reader.line_num)
-            for name, cell, number in zip(names, cells, found, strict=True):
+            for name, cell, number in () if all(map(math.isfinite, found)) else zip(names, cells, found, strict=True):
                 if not math.isfinite(number):
                     bad.setdefault(name, f"{cell.strip()[:MOST_QUOTED]!r} in {place}")
     if not lines:
         raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
-    return Columns(names, np.array(numbers).reshape(len(lines), -1), np.array(lines), bad)
+    values = np.frombuffer(numbers).reshape(len(lines), -1)  # no copy
+    return Columns(names, values, np.frombuffer(lines, np.int64), bad)
 
 
 @contextmanager
@@ -224,7 +271,7 @@ def columns(path: Path) -> Iterator[Contents]:
 
 def _column(held: Columns, place: int) -> Source:
     values = held.values[:, place]
-    return Source(values.shape, values.dtype, values.copy, bad=held.bad.get(held.names[place], ""))
+    return Source(values.shape, values.dtype, Loader.of(values), bad=held.bad.get(held.names[place], ""))
 
 
 def _heading(name: str, place: int) -> str:
@@ -252,13 +299,27 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
 }
 
 
-def check_room(path: Path, asked: int) -> None:
-    room = _memory() * MEMORY_SHARE
+def check_room(path: Path, asked: int, place: Path | None = None) -> None:
+    """Refuse numbers that fill too much of the memory, or of the disk at a place that they are written to."""
+    room = _memory() * MEMORY_SHARE if place is None else _free(place)
+    if place is not None and asked > _memory() * MEMORY_SHARE and asked > MOST_PACKED * _size(path):
+        raise DataError(f"{path}: {asked / 1e9:.3g} GB of numbers in a file of {_size(path) / 1e9:.3g} GB: check the file")
     if asked > room:
         raise DataError(
-            f"{path}: {asked / 1e9:.3g} GB of numbers, memory allows {room / 1e9:.3g} GB: name fewer arrays to take "
-            "(variables, --variables)"
+            f"{path}: {asked / 1e9:.3g} GB of numbers, {'memory' if place is None else 'the disk'} allows "
+            f"{room / 1e9:.3g} GB: name fewer arrays to take (variables, --variables)"
         )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    return path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+
+
+def _free(place: Path) -> int:
+    """Bytes that the disk at a place, which need not exist, has left."""
+    held = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    return shutil.disk_usage(held).free
 
 
 def _memory() -> int:

@@ -21,6 +21,7 @@ from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
 from beable.datasets.readings import readings, taken_for
+from beable.datasets.sources import LazyRows
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
@@ -289,7 +290,7 @@ class Store:
     def from_arrays(
         cls,
         path: Path | str,
-        arrays: Mapping[str, ArrayLike],
+        arrays: Mapping[str, ArrayLike | LazyRows],
         factors: Mapping[str, ArrayLike] | None = None,
         *,
         units: Mapping[str, str] | None = None,
@@ -305,7 +306,7 @@ class Store:
 
         Args:
             path: folder to make; must not exist.
-            arrays: each variable (rows, ...), by name.
+            arrays: each variable (rows, ...), by name; rows that are read when they are needed, too.
             factors: known generative factors (rows,), by name.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid
