@@ -37,7 +37,15 @@ def page(answer, words):
 def test_a_number_that_is_not_from_the_results_is_found(words, found):
     answer = Answer(0.137, 4)
     other = moved(answer, Answer)
-    results = {"arms": {}, "expected": [], "counts": [], "rows": 64, "seed": 0, "cpu_seconds": 9.0, "parts": {"error": 0.137, "members": 4}}
+    results = {
+        "arms": {},
+        "expected": [],
+        "counts": [],
+        "rows": 64,
+        "seed": 0,
+        "cpu_seconds": 9.0,
+        "parts": {"error": 0.137, "members": 4},
+    }
     finished = SimpleNamespace(results=results, study=Study())
     said = foreign(page(answer, words), page(other, words), finished)
     assert [line.partition(":")[0] for line in said] == found

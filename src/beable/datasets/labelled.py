@@ -334,7 +334,11 @@ def _of_xarray(variable: Any) -> Raw:
     dims = tuple(map(str, variable.dims))
     dtype = np.dtype(variable.dtype).newbyteorder("=")
     fill = DEFAULT_FILL.get(dtype.str[1:])
-    load = Loader(lambda places: variable[tuple(places.get(i, slice(None)) for i in range(len(dims)))].to_numpy().astype(dtype, copy=False))
+    load = Loader(
+        lambda places: (
+            variable[tuple(places.get(i, slice(None)) for i in range(len(dims)))].to_numpy().astype(dtype, copy=False)
+        )
+    )
     return Raw(variable.shape, dtype, dims, attributes, load, "", fill)
 
 

@@ -10,7 +10,7 @@ than rows far apart; a jump is a neighbour that differs much more than neighbour
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,12 +108,15 @@ class Seen(NamedTuple):
     twins: list[tuple[str, str]]
 
 
-def look(store: Store, names: Sequence[str] | None = None) -> list[Finding]:
+def look(
+    store: Store, names: Sequence[str] | None = None, note: Callable[[str], None] = lambda words: None
+) -> list[Finding]:
     """What there is to know of the rows of a data set that succeeded, before a model sees them.
 
     Args:
         store: the data set.
         names: the variables to look at; by default all but diagnostics.
+        note: is told how many rows have been looked at.
 
     >>> import tempfile
     >>> heat = np.random.default_rng(0).normal(size=(40, 8, 8))
@@ -127,7 +130,7 @@ def look(store: Store, names: Sequence[str] | None = None) -> list[Finding]:
     notes = _components(variables, store)
     if len(rows) < 2 or not variables:
         return notes
-    seen = _pass(store, variables, rows)
+    seen = _pass(store, variables, rows, note)
     return [*notes, *_rows(seen), *_channels(seen, variables), *_zeros(seen), *_jumps(seen), *_repeats(seen)]
 
 
@@ -181,12 +184,15 @@ class _Lens:
         return np.asarray((squares / self.typical**2).mean(1))
 
 
-def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64]) -> Seen:
+def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64], note: Callable[[str], None]) -> Seen:
     axes = component_axes(variables, store.coordinates)
     sample = rows[np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).round().astype(int)]
     lenses = [_Lens(store, v, axes.get(v.name), sample) for v in variables]
     alike = _alike(store, variables, sample)
-    found = [_block(store, lenses, part, alike) for part in _parts(variables, rows)]
+    found = []
+    for part in _parts(variables, rows):
+        found.append(_block(store, lenses, part, alike))
+        note(f"looking at the data: {part[-1] + 1:,} of {store.rows:,} rows")
     reach, size, zero, steps, digests = (np.concatenate(part) for part in zip(*(f[:5] for f in found), strict=True))
     owners = [(name, lens) for lens in lenses for name in lens.names]
     levels = [float(level) for lens in lenses for level in np.abs(lens.centre).max(1) * lens.unit]
@@ -232,13 +238,11 @@ def _seen(lens: _Lens, values: Floats) -> tuple[Floats, Floats, NDArray[np.bool_
 
 def _digests(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """A fingerprint of each row over all variables."""
-    found = []
-    for row in zip(*arrays, strict=True):
-        sums = hashlib.blake2b(digest_size=16)
-        for values in row:
-            sums.update(np.ascontiguousarray(values).tobytes())
-        found.append(sums.digest().hex())
-    return np.array(found)
+    rows = len(arrays[0])
+    plain = [np.ascontiguousarray(values).reshape(rows, -1).view(np.uint8) for values in arrays]
+    packed = np.concatenate(plain, axis=1) if len(plain) > 1 else plain[0]
+    sums = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in packed)
+    return np.frombuffer(sums, np.uint64)
 
 
 def _alike(store: Store, variables: Sequence[Variable], sample: NDArray[np.int64]) -> dict[tuple[str, str], bool]:

@@ -46,7 +46,9 @@ def _jacobsen(held: Labelled) -> Contents | None:
     grid, axes = (rows, n, n), ("row", *SPATIAL[:2])
     channels, same = ranged(output.load), {0: 0}
     sources = {
-        "permeability": replace(permeability, shape=grid, load=ranged(permeability.load).then(lambda a: a[:, 0, :, ::-1], same), axes=axes),
+        "permeability": replace(
+            permeability, shape=grid, load=ranged(permeability.load).then(lambda a: a[:, 0, :, ::-1], same), axes=axes
+        ),
         "pressure": replace(output, shape=grid, load=channels.then(lambda a: a[:, 0, :, ::-1], same), axes=axes),
         "flux": replace(
             output,

@@ -303,7 +303,9 @@ def check_room(path: Path, asked: int, place: Path | None = None) -> None:
     """Refuse numbers that fill too much of the memory, or of the disk at a place that they are written to."""
     room = _memory() * MEMORY_SHARE if place is None else _free(place)
     if place is not None and asked > _memory() * MEMORY_SHARE and asked > MOST_PACKED * _size(path):
-        raise DataError(f"{path}: {asked / 1e9:.3g} GB of numbers in a file of {_size(path) / 1e9:.3g} GB: check the file")
+        raise DataError(
+            f"{path}: {asked / 1e9:.3g} GB of numbers in a file of {_size(path) / 1e9:.3g} GB: check the file"
+        )
     if asked > room:
         raise DataError(
             f"{path}: {asked / 1e9:.3g} GB of numbers, {'memory' if place is None else 'the disk'} allows "

@@ -14,7 +14,7 @@ respect to Lebesgue measure on the first k - 1 shares.
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import scipy.linalg
@@ -26,6 +26,7 @@ from beable.representations.representation import (
     Coded,
     CodeSpec,
     FloatArray,
+    Passes,
     Representation,
     Shapes,
     Snapshots,
@@ -235,6 +236,7 @@ class Table(Representation):
 
     #: ends of a range are single rows, and evenly spaced rows of a design are no fair sample of it
     fit_rows = None
+    whole_bytes = 1 << 26
 
     def __init__(
         self,
@@ -284,17 +286,33 @@ class Table(Representation):
     def fit(self, snapshots: Snapshots) -> Self:
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
-        self.offset, self.scale = _affine(coordinates, self.scaling)
-        constant = self._constant(coordinates)
-        self._check_constant(constant, len(coordinates))
-        self.offset[constant], self.scale[constant] = coordinates[0, constant], 0.0  # no scale: no part of the code
+        self._settle_scales(_summary(coordinates), coordinates[0])
         self._size = np.sqrt((self._scaled(coordinates) ** 2).mean(0))
         return self
 
-    def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
+    def fit_passes(self, passes: Passes) -> None:
+        blocks, firsts = [], []
+        for snapshots in passes("scales of the columns"):
+            self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
+            coordinates = self._coordinates(self._settled(snapshots))
+            blocks.append(_summary(coordinates))
+            firsts.append(coordinates[0])
+        whole = _together(blocks)
+        self._settle_scales(whole, firsts[0])
+        kept = self._varies
+        self._size = np.hypot(whole.deviation, whole.mean - self.offset)[kept] / self.scale[kept]
+
+    def _settle_scales(self, whole: "_Summary", first: Floats) -> None:
+        self.offset, self.scale = _affine(whole, self.scaling)
+        constant = self._constant(whole)
+        self._check_constant(constant, whole.rows)
+        self.offset[constant], self.scale[constant] = first[constant], 0.0  # no scale: no part of the code
+
+    def _constant(self, whole: "_Summary") -> NDArray[np.bool_]:
         """Columns that never change but for rounding."""
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
-        return np.asarray(np.ptp(coordinates, axis=0) <= 1e-12 * np.maximum(np.abs(coordinates).max(0), units))
+        size = np.maximum(np.abs(whole.high), np.abs(whole.low))
+        return np.asarray(whole.high - whole.low <= 1e-12 * np.maximum(size, units))
 
     def _check_constant(self, constant: NDArray[np.bool_], rows: int) -> None:
         if constant.all() or (constant.any() and self.constant == "refuse"):
@@ -417,14 +435,39 @@ class Table(Representation):
         return self
 
 
-def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
+class _Summary(NamedTuple):
+    """What scales are made of: number of rows; mean, standard deviation, least and largest of each column."""
+
+    rows: int
+    mean: Floats
+    deviation: Floats
+    low: Floats
+    high: Floats
+
+
+def _summary(coordinates: Floats) -> _Summary:
+    """The summary of rows (rows, columns)."""
+    return _Summary(len(coordinates), coordinates.mean(0), coordinates.std(0), coordinates.min(0), coordinates.max(0))
+
+
+def _together(blocks: Sequence[_Summary]) -> _Summary:
+    """The summary of the rows of all blocks; their squares are taken about the mean of all."""
+    weights = np.array([block.rows for block in blocks]) / sum(block.rows for block in blocks)
+    mean = np.einsum("b,bc->c", weights, np.stack([block.mean for block in blocks]))
+    spread = np.stack([np.hypot(block.deviation, block.mean - mean) for block in blocks])
+    deviation = np.sqrt(np.einsum("b,bc->c", weights, spread**2))
+    low, high = np.min([block.low for block in blocks], axis=0), np.max([block.high for block in blocks], axis=0)
+    return _Summary(sum(block.rows for block in blocks), mean, deviation, low, high)
+
+
+def _affine(whole: _Summary, scaling: str) -> tuple[Floats, Floats]:
     """Offset and scale of each column of training rows."""
-    nothing, one = np.zeros(coordinates.shape[1]), np.ones(coordinates.shape[1])
+    nothing, one = np.zeros(len(whole.mean)), np.ones(len(whole.mean))
     if scaling == "deviation":
-        return coordinates.mean(0), coordinates.std(0)
+        return whole.mean.copy(), whole.deviation.copy()
     if scaling == "range":
-        return coordinates.min(0), np.ptp(coordinates, axis=0)
-    return nothing, np.abs(coordinates).max(0) if scaling == "maximum" else one
+        return whole.low.copy(), whole.high - whole.low
+    return nothing, np.maximum(np.abs(whole.low), np.abs(whole.high)) if scaling == "maximum" else one
 
 
 def _check_choice(kind: str, name: str, known: Sequence[str]) -> None:

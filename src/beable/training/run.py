@@ -18,7 +18,7 @@ The manifest makes the run: a folder without one is a training under way, which 
 import json
 import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -40,6 +40,7 @@ from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, 
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import CodeSpec
 from beable.settings import validated
+from beable.training.blocks import in_blocks
 from beable.training.checkpoint import Saver, arrays, history_arrays, restore
 from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
 from beable.training.declared import declared
@@ -218,8 +219,18 @@ class Run:
         missing = [name for name in wanted if name not in snapshots]
         if missing:
             raise DataError(f"the run learned from {', '.join(wanted)}, not all given: give {', '.join(missing)} too")
-        coded = self.representation.transform({name: snapshots[name] for name in self.variables})
+        coded = self.coded(snapshots)
         return per_member(as_tensors(coded._replace(conditions=self.conditions_of(snapshots))), self.members)
+
+    def coded(self, snapshots: Mapping[str, FloatArray]) -> Coded:
+        """Snapshots as the representation codes them, block by block where they are not in memory."""
+        own = {name: snapshots[name] for name in self.variables}
+        parts = [self.representation.transform(part) for part in in_blocks(own)]
+        return (
+            parts[0]
+            if len(parts) == 1
+            else Coded(*(np.concatenate(part) for part in zip(*(p[:2] for p in parts), strict=True)))
+        )
 
     def conditions_of(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
         """The conditions of snapshots, (rows, conditions); None where the model has none."""
@@ -298,7 +309,8 @@ class Run:
 
     def log_volume(self, snapshots: Mapping[str, FloatArray]) -> torch.Tensor:
         """What a distortion in code space lacks to one in physical units, (rows)."""
-        own = self.representation.log_jacobian({name: snapshots[name] for name in self.variables})
+        fields = {name: snapshots[name] for name in self.variables}
+        own = np.concatenate([self.representation.log_jacobian(part) for part in in_blocks(fields)])
         return _tensor(own + self.representation.code.log_volume)
 
     @torch.no_grad()
@@ -410,9 +422,10 @@ def train(
         started = process_time()
         choice = representation_choice(settings)
         say("looking at the data")
-        seen = _looked_at(store, request["variables"], settings)
+        seen = _looked_at(store, request["variables"], settings, told(progress).note)
         say(f"fitting {choice[0]}")
-        data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        known = settings.model.conditions
+        data = prepare(store, request["variables"], *choice, settings.training, known, told(progress))
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
         fit = first_step(data, store, settings)
@@ -464,13 +477,15 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
     return settings.model_copy(update={"representation": chosen})
 
 
-def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
+def _looked_at(
+    store: Store, names: Sequence[str], settings: RunSettings, note: Callable[[str], None]
+) -> dict[str, Any]:
     """What a look at the data finds, said and for the record; refused where one row hides the others.
 
     A table has scales and logarithms of its own for each column, in which a large number need not hide others. Of
     variables that are constant the representation speaks.
     """
-    found = look(store, names)
+    found = look(store, names, note)
     if settings.representation.kind != "table":
         refuse_hidden(found)
     for finding in found:
