@@ -51,7 +51,7 @@ def test_blocks_find_the_modes_of_all_rows(kind, separate):
 
 def test_the_size_of_a_block_does_not_matter():
     rows = snapshots("f4", noise=0.1)
-    one, two = Modes(), Modes()
+    one, two = Modes(energy=0.99), Modes(energy=0.99)
     a, b = one.fit_passes(Blocks(rows, 400)), two.fit_passes(Blocks(rows, 7))
     assert a.values.shape == b.values.shape
     assert np.allclose(a.values[:, :4], b.values[:, :4], atol=1e-2)

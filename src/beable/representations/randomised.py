@@ -29,8 +29,8 @@ MORE = 32
 MOST_MODES, BASIS_NUMBERS, CODE_NUMBERS, FEWEST = 512, 1 << 25, 1 << 27, 64
 #: times more rows than columns from which on the rest tells how large noise is
 FEWEST_TIMES = 4
-#: the rest holds less than all noise, because the modes took some of it
-MARGIN = 1.25
+#: how far the largest mode of noise may lie above the edge, which is that of many rows
+MARGIN = 1.1
 
 
 def directions(rows: int, outputs: int, modes: int | None) -> int:
@@ -110,14 +110,17 @@ class Ritz(NamedTuple):
         return columns if columns == min(rows, outputs) else columns - MORE
 
     def above_noise(self, outputs: int) -> int:
-        """How many modes stand above the edge of noise."""
+        """How many modes stand above the edge of noise, whose variance is that of all that is below the edge."""
         rows, columns = self.coefficients.shape
         if columns >= min(rows // FEWEST_TIMES, outputs):  # so many columns hold noise and all
             return columns
-        share = (1 - columns / rows) * (1 - columns / outputs)
-        variance = float(self.left.mean(dtype=np.float64)) / share / outputs
-        edge = MARGIN * variance * (1 + np.sqrt(outputs / rows)) ** 2
-        return int((self.energies > edge).sum())
+        beyond = self.left.mean(dtype=np.float64) + np.append(np.cumsum(self.energies[::-1])[::-1], 0.0)
+        kept, above = columns + 1, columns
+        while above < kept:
+            kept = above
+            variance = beyond[kept] / ((1 - kept / rows) * (1 - kept / outputs)) / outputs
+            above = int((self.energies[:kept] > MARGIN * variance * (1 + np.sqrt(outputs / rows)) ** 2).sum())
+        return kept
 
 
 def ritz(coefficients: list[Floats], left: list[Floats]) -> Ritz:
