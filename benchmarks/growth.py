@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="+", type=int)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--only", nargs="+", choices=("import", "fit"), default=("import", "fit"))
     parser.add_argument("--step", choices=("make", "import", "fit"))
     given = parser.parse_args()
     if given.step:
@@ -109,7 +110,7 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp(dir=given.folder))
         try:
             measured("make", given.kind, rows, folder, given.steps)
-            for name in ("import", "fit"):
+            for name in given.only:
                 print(f"{rows:,} rows: {measured(name, given.kind, rows, folder, given.steps)}", flush=True)
         finally:
             shutil.rmtree(folder)
