@@ -62,6 +62,8 @@ class DataWarning(UserWarning):
 
 
 MOST_LISTED = 5
+#: choices that are all named where one is unknown
+MOST_NAMED = 20
 
 
 def listed(names: Sequence[str]) -> str:
@@ -80,15 +82,21 @@ ALIKE = 0.65
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in a dictionary of choices.
+    """The error for a name that is not in a dictionary of choices; of very many choices those most like it are named.
 
     >>> unknown("prior", "standart", ["standard", "mixture"])
     UsageError("unknown prior 'standart': did you mean 'standard'? known: mixture, standard")
+    >>> str(unknown("array", "speed", [f"array_{k}" for k in range(99)]))
+    "unknown array 'speed': known: array_0, array_1, array_10, array_11, array_12 and 94 more"
     """
     names = list(dict.fromkeys(known))
     found = near(name, names)
     hint = f"did you mean {found!r}? " if found else ""
-    return UsageError(f"unknown {kind} {name!r}: {hint}known: {', '.join(sorted(names))}")
+    named = ", ".join(sorted(names))
+    if len(names) > MOST_NAMED:
+        alike = difflib.get_close_matches(name, names, n=MOST_LISTED, cutoff=0.0)
+        named = f"{', '.join(sorted(alike))} and {len(names) - len(alike)} more"
+    return UsageError(f"unknown {kind} {name!r}: {hint}known: {named}")
 
 
 def near(name: str, known: Sequence[str]) -> str | None:

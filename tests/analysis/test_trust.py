@@ -8,10 +8,12 @@ import pytest
 
 from beable import ModelSettings, RunSettings, Store, TrainingSettings, cli, train
 from beable.analysis.agree import agree, agreed, companion_settings
+from beable.analysis.support_axes import SupportAxes
 from beable.analysis.trust import FEATURES, SIGNS, WEIGHTS, fitted, of_members, probability
 from beable.errors import DataError, UsageError
 from beable.training.run import Run
 from beable.vae.settings import Constant, ObjectiveSettings
+from beable.verdicts import Verdict
 
 ROWS = 480
 
@@ -100,6 +102,7 @@ def test_a_companion_begins_in_other_ways_and_is_taken_up_again(tmp_path, capsys
     assert (companion.settings.training.start, companion.settings.training.bootstrap) == ("mixed", True)
     assert first["agreement"]["starts"] == ["ica", "pca", "random"] * 2
     assert set(first["agreement"]["axes"]) == {"answer", "reason"}
+    assert "support" not in first  # independence tells the axes
     assert first["trust"]["run"] == pytest.approx(np.mean(first["trust"]["members"]))
     assert cli.run(words) == 0
     shown = capsys.readouterr().out
@@ -108,10 +111,20 @@ def test_a_companion_begins_in_other_ways_and_is_taken_up_again(tmp_path, capsys
     assert Run.load(tmp_path / "run-agree").id == companion.id
 
 
-def test_a_mixed_run_is_asked_itself(tmp_path):
-    store = data(tmp_path, mixture)
+def test_a_mixed_run_is_asked_itself_and_for_axes_of_its_support_where_independence_tells_none(tmp_path, monkeypatch):
+    store, asked = data(tmp_path, normal), []
+
+    def known(codes):
+        asked.append(codes.shape)
+        return SupportAxes(20.0, 0.1, 0.1, Verdict(False, "they move"))
+
+    monkeypatch.setattr("beable.analysis.agree.support_axes", known)
     run = train(store, tmp_path / "run", settings(members=3))
-    assert agree(run, store, tmp_path / "companion").agreement.starts == ["ica", "pca", "random"]
+    found = agree(run, store, tmp_path / "companion")
+    assert found.agreement.starts == ["ica", "pca", "random"]
+    assert asked == [(240, 2)]
+    assert found.as_json()["support"]["identified"]["reason"] == "they move"
+    assert found.summary()["axes in their support"] == "no: they move"
     assert not (tmp_path / "companion").exists()
 
 

@@ -264,6 +264,13 @@ def test_cite_names_the_methods_that_a_run_uses(beable, folder):
         ({"model": {"network": "points"}}, "zaheer2017deep"),
         ({"representation": {"kind": "modes"}}, "sirovich1987turbulence"),
         ({"model": {"variance": "closed"}}, "rybkin2021simple"),
+        ({"training": {"start": "support"}}, "roth2023disentanglement"),
+        ({"model": {"prior": "vamp"}}, "tomczak2018vae"),
+        ({"model": {"quantised": 5}}, "hsu2023disentanglement"),
+        ({"objective": {"regulariser": {"kind": "mmd"}}}, "zhao2019infovae"),
+        ({"objective": {"regulariser": {"kind": "factor"}}}, "kim2018disentangling"),
+        ({"objective": {"regulariser": {"kind": "total-correlation"}}}, "chen2018isolating"),
+        ({"objective": {"regulariser": {"kind": "hausdorff"}}}, "roth2023disentanglement"),
     ],
 )
 def test_each_method_is_cited_where_it_is_used(tree, key):

@@ -16,9 +16,11 @@ from beable.analysis.agreement import Agreement, agreement
 from beable.analysis.axes import FEWEST_ROWS, independent_axes
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.analysis.rotation import Rotation, rotation_test
+from beable.analysis.support_axes import FEWEST_ROWS as FEWEST_SUPPORT_ROWS
+from beable.analysis.support_axes import SupportAxes, support_axes
 from beable.analysis.trust import Trust, trust
 from beable.console.numbers import latent_name
-from beable.console.progress import Progress
+from beable.console.progress import Progress, told
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
@@ -44,12 +46,15 @@ class Agreed(NamedTuple):
         rotation: whether the objective holds their axes.
         trust: how far latents may be trusted to be factors.
         rows: how many held-out rows were asked.
+        support: whether the codes have axes along which their support is a product, which dependent factors may have
+            too; None where independence tells the axes, with fewer than 100 rows or 2 active latents, and unasked.
     """
 
     agreement: Agreement
     rotation: Rotation
     trust: Trust
     rows: int
+    support: SupportAxes | None = None
 
     @property
     def objective(self) -> Verdict:
@@ -63,7 +68,9 @@ class Agreed(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Every number, ready for JSON."""
-        parts = {"agreement": self.agreement, "rotation": self.rotation, "trust": self.trust}
+        parts: dict[str, Any] = {"agreement": self.agreement, "rotation": self.rotation, "trust": self.trust}
+        if self.support is not None:
+            parts["support"] = self.support._asdict()
         return dict(plain({"rows": self.rows, "objective": self.objective.as_json(), **parts}))
 
     def summary(self) -> dict[str, Any]:
@@ -77,6 +84,7 @@ class Agreed(NamedTuple):
             "the same plane": str(a.plane),
             "the same axes": str(a.axes),
             "axes in the codes": str(t.identified),
+            **({} if self.support is None else {"axes in their support": str(self.support.identified)}),
             "axes held by the objective": str(self.objective),
             "found": [f"{latent_name(s.latent)} of member {s.member}: {s.agreed}" for s in a.shared],
             "trust in the run": run,
@@ -159,7 +167,17 @@ def agree(
         settings = companion_settings(run.settings, members)
         _check_enough(len(run.held_rows), members)
         run = train(store, path, settings, progress=progress, threads=threads)
-    return agreed(run, read(store, run.variables, run.held_rows[:ROWS], run.conditions))
+    few = read(store, run.variables, run.held_rows[:ROWS], run.conditions)
+    found = agreed(run, few)
+    told(progress).begin("measuring")
+    return found if found.trust.identified.answer else found._replace(support=_support(run, few, found.agreement))
+
+
+def _support(run: Run, snapshots: Mapping[str, FloatArray], found: Agreement) -> SupportAxes | None:
+    """The axes of the support of one member's codes; other members of the same plane have the same."""
+    member = found.shared[0].member if found.shared else 0
+    z = run.encode(snapshots).mean[member][:, found.active[member]]
+    return support_axes(z) if len(z) >= FEWEST_SUPPORT_ROWS and z.shape[1] > 1 else None
 
 
 def is_mixed(run: Run) -> bool:

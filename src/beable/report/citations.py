@@ -111,6 +111,37 @@ IRS = _paper(
     "Robustly disentangled causal mechanisms: validating deep representations for interventional robustness", 2019,
     "International Conference on Machine Learning",
 )  # fmt: skip
+SUPPORT = _paper(
+    "roth2023disentanglement",
+    "Roth, Karsten and Ibrahim, Mark and Akata, Zeynep and Vincent, Pascal and Bouchacourt, Diane",
+    "Disentanglement of correlated factors via Hausdorff factorized support", 2023,
+    "International Conference on Learning Representations",
+)  # fmt: skip
+BOUNDED = _paper(
+    "erdogan2013class", "Erdogan, Alper T.",
+    "A class of bounded component analysis algorithms for the separation of both independent and dependent sources",
+    2013, journal="IEEE Transactions on Signal Processing", volume="61",
+)  # fmt: skip
+INFO_VAE = _paper(
+    "zhao2019infovae", "Zhao, Shengjia and Song, Jiaming and Ermon, Stefano",
+    "InfoVAE: balancing learning and inference in variational autoencoders", 2019,
+    "AAAI Conference on Artificial Intelligence",
+)  # fmt: skip
+VAMP = _paper(
+    "tomczak2018vae", "Tomczak, Jakub M. and Welling, Max", "VAE with a VampPrior", 2018,
+    "International Conference on Artificial Intelligence and Statistics",
+)  # fmt: skip
+QUANTISED = _paper(
+    "hsu2023disentanglement",
+    "Hsu, Kyle and Dorrell, William and Whittington, James C. R. and Wu, Jiajun and Finn, Chelsea",
+    "Disentanglement via latent quantization", 2023, "Advances in Neural Information Processing Systems",
+)  # fmt: skip
+REGULARISERS: Mapping[str, Reference] = {
+    "total-correlation": MIG,
+    "factor": FACTOR_VAE,
+    "mmd": INFO_VAE,
+    "hausdorff": SUPPORT,
+}
 
 #: measures by the beginning of their names, as they stand in a file of results
 MEASURES: Mapping[str, Reference] = {
@@ -177,8 +208,13 @@ def methods(settings: RunSettings) -> list[Reference]:
         POD: settings.representation.kind == "modes",
         DEEP_SETS: model.network == "points",
         MATCHING: objective.particles is not None and objective.particles.matching > 0,
+        SUPPORT: model.linear and training.start == "support",
+        BOUNDED: model.linear and training.start == "support",
+        VAMP: model.prior == "vamp",
+        QUANTISED: model.quantised is not None,
     }
-    return [reference for reference, applies in used.items() if applies]
+    found = [reference for reference, applies in used.items() if applies]
+    return found if objective.regulariser is None else [*found, REGULARISERS[objective.regulariser.kind]]
 
 
 def measures_in(results: Any) -> list[str]:

@@ -16,8 +16,8 @@ with p_i a kernel density of z_i. Normal factors, dependent or not, have no such
 of white rows.
 
 Sources: Roth, Ibrahim, Akata, Vincent and Bouchacourt, Disentanglement of correlated factors via Hausdorff factorized
-support (ICLR 2023), for the idea; Erdogan, IEEE Trans. Signal Process. 61, 5750 (2013), for bounded components that
-depend on each other; Vrins, Pham and Verleysen, IEEE Trans. Inf. Theory 53, 1030 (2007), for Rényi entropies.
+support (ICLR 2023), for the idea; Erdogan, IEEE Trans. Signal Process. 61 (2013), for bounded components that depend
+on each other; Vrins, Pham and Verleysen, IEEE Trans. Inf. Theory 53, 1030 (2007), for Rényi entropies.
 """
 
 from functools import cache

@@ -17,7 +17,7 @@ def _font() -> Any:
     return font_manager.get_font(font_manager.findfont("DejaVu Sans"))
 
 
-def words(text: str, longest: int = 56) -> str:
+def words(text: str, longest: int = 64) -> str:
     """Text as it is, shortened; nothing is read as mathematics, what the font lacks becomes the replacement sign."""
     short = text if len(text) <= longest else text[: longest - 1] + "…"
     drawable = (c if c == "\n" or _font().get_char_index(ord(c)) else "\ufffd" for c in short)
