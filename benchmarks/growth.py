@@ -87,7 +87,19 @@ def fit(folder: Path, steps: int) -> None:
 
 def measured(name: str, kind: str, rows: int, folder: Path, steps: int) -> str:
     """CPU seconds and peak memory of a step in a process of its own."""
-    asked = [sys.executable, "-P", __file__, kind, str(rows), "--steps", str(steps), "--folder", str(folder), "--step", name]
+    asked = [
+        sys.executable,
+        "-P",
+        __file__,
+        kind,
+        str(rows),
+        "--steps",
+        str(steps),
+        "--folder",
+        str(folder),
+        "--step",
+        name,
+    ]
     told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
     seconds, peak = map(float, told[-1].split())
     return f"{name} {seconds:.1f} CPU-s, {peak:.2f} GB" + "".join(f" ({line})" for line in told[:-1])

@@ -6,6 +6,7 @@ from pathlib import Path
 import field_files as files
 import numpy as np
 import pytest
+import vtk_stand_in
 
 from beable import cli
 from beable.datasets.store import Store
@@ -57,6 +58,11 @@ def kle2(path):
         file["output"] = np.random.default_rng(0).normal(size=(3, 3, 5, 5))
 
 
+def empty(path):
+    for i in range(3):
+        path.with_name(path.name.replace("*", str(i))).touch()
+
+
 MADE = {
     "waves.npz": (waves, files.TIMES),
     "height.npy": (lambda path: np.save(path, files.PRESSURE[0]), files.TIMES),
@@ -72,6 +78,8 @@ MADE = {
     "kle2.hdf5": (kle2, 3),
     "part_*.npz": (parts, 3 * files.TIMES),
     "step_*.npz": (steps, 3),
+    "wake_*.vti": (empty, 3),
+    "wake.pvd": (empty, 2),
 }
 
 
@@ -85,6 +93,8 @@ def test_the_command_of_a_row_makes_the_data_set(tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     name = command.split()[2]
     write, rows = MADE[name]
+    if name.endswith((".vti", ".pvd")):
+        vtk_stand_in.install(monkeypatch)
     write(tmp_path / name)
     assert cli.run(command.split()[1:]) == 0, capsys.readouterr().err
     assert Store.open(tmp_path / "a.zarr").rows == rows

@@ -109,9 +109,7 @@ class Stream:
 
     def run(self, steps):
         """Go on; the transverse velocity behind the cylinder after each step, in velocities of the free stream."""
-        self.f, self.g, seen = advance(
-            self.f, self.g, self.solid, self.viscosity, self.u0, self.v0, steps, self.probe
-        )
+        self.f, self.g, seen = advance(self.f, self.g, self.solid, self.viscosity, self.u0, self.v0, steps, self.probe)
         return seen / self.speed
 
     def fields(self):

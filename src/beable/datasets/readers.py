@@ -24,6 +24,7 @@ from beable.datasets.labelled import Labelled, groups_in_doubt, is_number, joine
 from beable.datasets.names import plain_dim
 from beable.datasets.published import published
 from beable.datasets.sources import PIECE_BYTES, UNKNOWN, Array, Contents, Loader, Source, fixed
+from beable.datasets.vtk import KINDS, vtk
 from beable.errors import DataError
 
 MEMORY_SHARE = 0.5
@@ -296,6 +297,7 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".zarr": labelled,
     ".csv": columns,
     ".tsv": columns,
+    **dict.fromkeys(KINDS, vtk),
 }
 
 
