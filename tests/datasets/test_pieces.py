@@ -1,4 +1,4 @@
-"""Files are read piece by piece: the same data set whatever the size of a piece, and no piece larger than it has to be."""
+"""Files are read piece by piece: the same data set whatever the size of a piece, and no more than is asked for."""
 
 import zipfile
 

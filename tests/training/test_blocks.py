@@ -7,7 +7,7 @@ from beable.analysis.evaluation import evaluate
 from beable.datasets.store import Store
 from beable.representations.representation import Representation
 from beable.training import blocks
-from beable.training.blocks import StorePasses, StoredRows, in_blocks, rows_in_block, stored
+from beable.training.blocks import StoredRows, StorePasses, in_blocks, rows_in_block, stored
 from beable.training.run import train
 from beable.training.settings import RunSettings
 

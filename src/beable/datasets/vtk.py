@@ -44,7 +44,7 @@ def _times(pyvista: Any, path: Path) -> Contents:
     arrays, coordinates = fields_of(series.mesh(0))
     sources = {name: series.source(name, a, axes) for name, (a, axes) in arrays.items()}
     clock = {"time": fixed(times, ("time",))}
-    left = {name: "data of the file, which may change with time" for name in _constants(series.mesh(0))}
+    left = dict.fromkeys(_constants(series.mesh(0)), "data of the file, which may change with time")
     return Contents(sources | coordinates | clock, left=left, time="time", rows=("time",))
 
 
