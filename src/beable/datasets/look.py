@@ -24,6 +24,8 @@ from beable.simulator import Variable
 Floats = NDArray[np.float64]
 #: rows that decide the centre, and bytes of a block of rows
 SAMPLE, BLOCK_BYTES = 32, 1 << 25
+#: sizes of rows by channel that are kept in double precision; more are kept in single
+MOST_DOUBLE, LARGEST_SINGLE = 1 << 22, 1e30
 #: a row sticks out from so many medians on, if no more than this share of the rows do
 STICKS, FEW_ROWS = 100.0, 0.1
 #: size of a row, in medians, from which float32 loses the squares of the others beside its own: the root of 2^24
@@ -109,14 +111,14 @@ class Seen(NamedTuple):
 
 
 def look(
-    store: Store, names: Sequence[str] | None = None, note: Callable[[str], None] = lambda words: None
+    store: Store, names: Sequence[str] | None = None, say: Callable[[str], None] = lambda words: None
 ) -> list[Finding]:
     """What there is to know of the rows of a data set that succeeded, before a model sees them.
 
     Args:
         store: the data set.
         names: the variables to look at; by default all but diagnostics.
-        note: is told how many rows have been looked at.
+        say: is told how many rows have been looked at.
 
     >>> import tempfile
     >>> heat = np.random.default_rng(0).normal(size=(40, 8, 8))
@@ -130,7 +132,7 @@ def look(
     notes = _components(variables, store)
     if len(rows) < 2 or not variables:
         return notes
-    seen = _pass(store, variables, rows, note)
+    seen = _pass(store, variables, rows, say)
     return [*notes, *_rows(seen), *_channels(seen, variables), *_zeros(seen), *_jumps(seen), *_repeats(seen)]
 
 
@@ -184,15 +186,19 @@ class _Lens:
         return np.asarray((squares / self.typical**2).mean(1))
 
 
-def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64], note: Callable[[str], None]) -> Seen:
+def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64], say: Callable[[str], None]) -> Seen:
     axes = component_axes(variables, store.coordinates)
     sample = rows[np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).round().astype(int)]
     lenses = [_Lens(store, v, axes.get(v.name), sample) for v in variables]
     alike = _alike(store, variables, sample)
-    found = []
+    few = len(rows) * sum(len(lens.names) for lens in lenses) <= MOST_DOUBLE or any(
+        lens.unit.max() > LARGEST_SINGLE for lens in lenses
+    )
+    found, kind = [], np.float64 if few else np.float32
     for part in _parts(variables, rows):
-        found.append(_block(store, lenses, part, alike))
-        note(f"looking at the data: {part[-1] + 1:,} of {store.rows:,} rows")
+        reach, size, *others = _block(store, lenses, part, alike)
+        found.append((reach.astype(kind), size.astype(kind), *others))
+        say(f"looking at the data: {part[-1] + 1:,} of {store.rows:,} rows")
     reach, size, zero, steps, digests = (np.concatenate(part) for part in zip(*(f[:5] for f in found), strict=True))
     owners = [(name, lens) for lens in lenses for name in lens.names]
     levels = [float(level) for lens in lenses for level in np.abs(lens.centre).max(1) * lens.unit]

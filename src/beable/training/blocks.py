@@ -95,4 +95,4 @@ class StorePasses:
         for start in range(0, len(some), self.size):
             part = some[start : start + self.size]
             yield {name: self.store.read(name, part) for name in self.names}
-            self.say.note(f"{words}: {start + len(part):,} of {len(some):,} rows")
+            self.say.begin(f"{words}: {start + len(part):,} of {len(some):,} rows")

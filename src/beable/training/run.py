@@ -66,6 +66,8 @@ PAGES = ("report.html", "report.pdf")
 #: what else may lie there without being a part of the run
 BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
+#: bytes of evenly spaced training codes that starts are made of
+START_BYTES = 1 << 27
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
 
@@ -422,7 +424,7 @@ def train(
         started = process_time()
         choice = representation_choice(settings)
         say("looking at the data")
-        seen = _looked_at(store, request["variables"], settings, told(progress).note)
+        seen = _looked_at(store, request["variables"], settings, say)
         say(f"fitting {choice[0]}")
         known = settings.model.conditions
         data = prepare(store, request["variables"], *choice, settings.training, known, told(progress))
@@ -477,15 +479,13 @@ def settled(settings: RunSettings, store: Store) -> RunSettings:
     return settings.model_copy(update={"representation": chosen})
 
 
-def _looked_at(
-    store: Store, names: Sequence[str], settings: RunSettings, note: Callable[[str], None]
-) -> dict[str, Any]:
+def _looked_at(store: Store, names: Sequence[str], settings: RunSettings, say: Callable[[str], None]) -> dict[str, Any]:
     """What a look at the data finds, said and for the record; refused where one row hides the others.
 
     A table has scales and logarithms of its own for each column, in which a large number need not hide others. Of
     variables that are constant the representation speaks.
     """
-    found = look(store, names, note)
+    found = look(store, names, say)
     if settings.representation.kind != "table":
         refuse_hidden(found)
     for finding in found:
@@ -572,6 +572,7 @@ def untrained(
     noise = Noise(t.seed, members, "start", 1 + 2 * attempt)  # even ones are those of bootstrap draws
     vae = VAE(code, settings.model, noise)
     codes = train.values.reshape(len(train.values), -1)
+    codes = codes[:: -(-8 * codes.size // START_BYTES)]  # starts are made of copies in double precision
     vae.fit_scaler(as_tensors(train).conditions)
     vae.prior.settle(as_tensors(train).values, noise)
     initialise(vae, linear_starts(t.start, codes.astype(np.float64), settings.model.latents, members, t.seed, attempt))
