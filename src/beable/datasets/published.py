@@ -109,9 +109,9 @@ def _well_field(source: Source, order: int, spatial: Sequence[str], attributes: 
     short = (*head, *(d for d, v in zip(spatial, varying, strict=False) if v))
     places = whole if len(source.shape) - order == len(whole) else short
     if order == 2:
-        head = len(source.shape) - 2
+        kept = {i: i for i in range(len(source.shape) - 2)}
         shape = (*source.shape[:-2], source.shape[-2] * source.shape[-1])
-        load = ranged(source.load).then(lambda a: a.reshape(*a.shape[:-2], shape[-1]), {i: i for i in range(head)})
+        load = ranged(source.load).then(lambda a: a.reshape(*a.shape[:-2], shape[-1]), kept)
         source = replace(source, shape=shape, load=load, said="tensor, as its components")
     return replace(source, axes=(*places, *(("component",) if order else ())))
 

@@ -204,6 +204,7 @@ class Sums:
 
     def __init__(self, centre: bool = True) -> None:
         self.centre, self.rows = centre, 0
+        self.size: NDArray[np.float64] = np.zeros(0)
 
     def add(self, stored: FloatArray) -> None:
         """A block of rows (rows, channels, pixels)."""

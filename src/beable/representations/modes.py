@@ -162,7 +162,9 @@ class Modes(Representation):
 
     def _scaled(self, snapshots: Snapshots) -> list[FloatArray]:
         stored = self.channels.stored(snapshots)
-        scaled = self.standard.apply_narrow(stored) if self._narrow else self.standard.apply(stored)
+        scaled = (
+            self.standard.apply_narrow(stored) if self._narrow else self.standard.apply(np.asarray(stored, np.float64))
+        )
         return self._blocks(scaled)
 
     def _kept_above_noise(self, found: Ritz, outputs: int) -> int:

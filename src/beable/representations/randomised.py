@@ -53,8 +53,8 @@ class Span:
     """
 
     def __init__(self, outputs: int, columns: int, place: int = 0) -> None:
-        self.test = generator(0, "modes", place).standard_normal((outputs, columns))
-        self.turned = np.zeros((outputs, columns))
+        self.test: NDArray[np.float64] = generator(0, "modes", place).standard_normal((outputs, columns))
+        self.turned: NDArray[np.float64] = np.zeros((outputs, columns))
 
     def add(self, rows: Floats) -> None:
         """A block of rows (rows, D)."""
@@ -62,7 +62,8 @@ class Span:
 
     def orthonormal(self) -> NDArray[np.float64]:
         """Q, (D, columns)."""
-        found, self.turned, self.test = self.turned, np.empty(0), np.empty(0)
+        found = self.turned
+        del self.turned, self.test  # as large as the answer
         return np.asarray(np.linalg.qr(found)[0])
 
 
@@ -106,12 +107,12 @@ class Ritz(NamedTuple):
 
     def sure(self, outputs: int) -> int:
         """How many modes there may be: the last columns of a test matrix are there to make the others exact."""
-        rows, columns = self.coefficients.shape
+        rows, columns = map(int, self.coefficients.shape)
         return columns if columns == min(rows, outputs) else columns - MORE
 
     def above_noise(self, outputs: int) -> int:
         """How many modes stand above the edge of noise, whose variance is that of all that is below the edge."""
-        rows, columns = self.coefficients.shape
+        rows, columns = map(int, self.coefficients.shape)
         if columns >= min(rows // FEWEST_TIMES, outputs):  # so many columns hold noise and all
             return columns
         beyond = self.left.mean(dtype=np.float64) + np.append(np.cumsum(self.energies[::-1])[::-1], 0.0)

@@ -1,6 +1,6 @@
 """Passes over many rows of a store, block by block, so that memory does not grow with their number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -65,7 +65,7 @@ def stored(store: Store, names: Sequence[str], rows: Integers) -> dict[str, Floa
 
 def in_blocks(snapshots: Snapshots) -> Iterator[Snapshots]:
     """Snapshots as they are where they are in memory, block by block where they are not."""
-    lazy = [values for values in snapshots.values() if isinstance(values, StoredRows)]
+    lazy = [v for v in cast(Mapping[str, object], snapshots).values() if isinstance(v, StoredRows)]
     if not lazy:
         yield snapshots
         return
