@@ -48,6 +48,8 @@ def fields(rows: int, folder: Path) -> Path:
     modes = np.array(waves, np.float32).reshape(8, -1)
     with h5py.File(path, "w") as file:
         data = file.create_dataset("u", (rows, 2, SIDE, SIDE), "f4", chunks=(64, 2, SIDE, SIDE))
+        for dimension, label in zip(data.dims, ("row", "component", "x", "y"), strict=True):
+            dimension.label = label
         for start in range(0, rows, PIECE):
             z = rng.uniform(-1, 1, (min(PIECE, rows - start), 4))
             clean = np.hstack([z, 0.5 * z**2]).astype(np.float32) @ modes
@@ -100,7 +102,7 @@ def measured(name: str, kind: str, rows: int, folder: Path, steps: int) -> str:
         "--step",
         name,
     ]
-    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
+    told = subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     seconds, peak = map(float, told[-1].split())
     return f"{name} {seconds:.1f} CPU-s, {peak:.2f} GB" + "".join(f" ({line})" for line in told[:-1])
 
