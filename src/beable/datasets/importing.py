@@ -227,7 +227,7 @@ def _made(
         components={name: s.components for name, s in chosen.sources.items() if s.components},
         long_names={name: s.long_name for name, s in chosen.sources.items() if s.long_name},
     )
-    columns = {n: np.asarray(a) for n, a in {**chosen.arrays, **chosen.factors}.items() if a.ndim == 1}
+    columns = {n: np.asarray(a) for n, a in chosen.arrays.items() if a.ndim == 1} | dict(chosen.factors)
     quantities = {n: a for n, a in columns.items() if not _has_classes(chosen, n)}
     return Imported(store, chosen.taken, [*chosen.notes, *suspects(quantities)])
 

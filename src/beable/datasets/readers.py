@@ -9,7 +9,7 @@ import math
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,24 +66,24 @@ def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
 @contextmanager
 def npz(path: Path) -> Iterator[Contents]:
     """Arrays of NumPy's archive."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as archive, ExitStack() as open_:
         members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
         names = [m.filename.removesuffix(".npy") for m in members]
         if twice := named_twice(names):
             raise DataError(f"{path}: two arrays are named {twice!r}: rename one")
         refuse_many(path, len(names), most=MOST_PARTS)
         stored, found = inputs.stored(path), zip(names, members, strict=True)
-        yield Contents({name: held_back(path, name, _member(archive, m), stored) for name, m in found})
+        yield Contents({name: held_back(path, name, _member(archive, m, open_), stored) for name, m in found})
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, stack: ExitStack) -> Source:
     """An array of an archive, whose header must describe exactly the bytes that there are."""
     with archive.open(member) as file:
         shape, by_columns, dtype = inputs.npy_header(file)
         size = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and file.tell() + size != member.file_size:
             raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
-    load = Loader(_Member(archive, member, shape, by_columns, dtype).part)
+    load = Loader(_Member(archive, member, stack, shape, by_columns, dtype).part)
     return Source(shape, dtype, load, axes=_nameless(shape))
 
 
@@ -92,6 +92,7 @@ class _Member:
 
     Args:
         archive, member: where it lies.
+        stack: closes it.
         shape, dtype: what its header says.
         by_columns: whether its first axis runs fastest, so that it is read as a whole.
     """
@@ -100,13 +101,14 @@ class _Member:
         self,
         archive: zipfile.ZipFile,
         member: zipfile.ZipInfo,
+        stack: ExitStack,
         shape: tuple[int, ...],
         by_columns: bool,
         dtype: np.dtype[Any],
     ) -> None:
         self.archive, self.member, self.shape, self.by_columns, self.dtype = archive, member, shape, by_columns, dtype
+        self.stack, self.row = stack, 0
         self.file: IO[bytes] | None = None
-        self.row = 0
 
     def part(self, places: Mapping[int, slice]) -> Array:
         if not self.shape or 0 not in places or self.by_columns:
@@ -121,7 +123,9 @@ class _Member:
         """Rows that follow each other; those before the last ones read make it begin again."""
         width = math.prod(self.shape[1:]) * self.dtype.itemsize
         if self.file is None or start < self.row:
-            self.file, self.row = self.archive.open(self.member), 0
+            if self.file is not None:
+                self.file.close()
+            self.file, self.row = self.stack.enter_context(self.archive.open(self.member)), 0
             inputs.npy_header(self.file)
         while self.row < start:
             skipped = min(start - self.row, max(1, PIECE_BYTES // max(1, width)))
