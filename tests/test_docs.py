@@ -72,8 +72,8 @@ def test_the_commands_of_a_page_run(page, blank, tmp_path, monkeypatch, capsys):
         (tmp_path / "mine.toml").write_text(re.findall(r"```toml\n(# mine.*?)```", (ROOT / page).read_text(), re.S)[0])
     ran = 0
     for words in map(short, commands(page)):
-        if {"study", "design", "pack", "packing", "powders.zarr", "packing-fraction.csv"} & set(words):
-            continue  # a study, powders, and the table of others have pages and tests of their own
+        if {"study", "design", "pack", "packing", "powders.zarr", "packing-fraction.csv", "adk.zarr"} & set(words):
+            continue  # a study, powders, the table and the trajectory of others have pages and tests of their own
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # so short a training may learn nothing
             assert cli.run(words[1:]) == 0, (words, capsys.readouterr().err)

@@ -117,7 +117,9 @@ def drawn(streams):
 SCALES = some.floats(-6, 6).map(lambda power: 10**power)
 
 
-@given(SEEDS, some.integers(1, 4), some.sampled_from(["deviation", "range", "maximum", "none"]), SCALES, SCALES)
+@given(
+    SEEDS, some.integers(1, 4), some.sampled_from(["deviation", "range", "maximum", "overall", "none"]), SCALES, SCALES
+)
 def test_columns_of_any_scale_come_back_from_their_code(seed, width, scaling, scale, shift):
     """To single precision of the largest number in the column."""
     y = np.random.default_rng(seed).normal(size=(12, width)) * scale + shift

@@ -94,7 +94,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     hint = f"did you mean {found!r}? " if found else ""
     named = ", ".join(sorted(names))
     if len(names) > MOST_NAMED:
-        alike = difflib.get_close_matches(name, names, n=MOST_LISTED, cutoff=0.0)
+        alike = sorted(sorted(names), key=lambda k: -difflib.SequenceMatcher(None, k, name).ratio())[:MOST_LISTED]
         named = f"{', '.join(sorted(alike))} and {len(names) - len(alike)} more"
     return UsageError(f"unknown {kind} {name!r}: {hint}known: {named}")
 

@@ -46,6 +46,12 @@ def with_nan(rows):
     return values
 
 
+def with_infinity(row):
+    values = field()
+    values[row, 0, 0] = np.inf
+    return values
+
+
 STORES = {
     "good": {"pressure": field()},
     "one": {"pressure": field(1)},
@@ -172,12 +178,12 @@ CASES = [
     (
         "fit good.zarr -o new --representation mode",
         USAGE,
-        "did you mean 'modes'? known: auto, coordinates, density, distances, fields, joint, modes, table",
+        "did you mean 'modes'? known: auto, coordinates, density, distances, fields, internal, joint, modes, ",
     ),
     (
         "fit good.zarr -o new --scaling chanel",
         USAGE,
-        "did you mean 'channel'? known: box, channel, deviation, diagonal, maximum, none, range",
+        "did you mean 'channel'? known: box, channel, deviation, diagonal, maximum, none, overall, range",
     ),
     ("fit good.zarr -o new --config misspelt.toml", USAGE, "did you mean 'training.steps'? known: "),
     (
@@ -331,7 +337,7 @@ PYTHON = {
     ),
     "snapshots of another grid": (lambda t, r: r.encode({"pressure": field(side=5)}), DataError, "(9, 9)"),
     "snapshots of another name": (lambda t, r: r.encode({"heat": field()}), DataError, "give pressure too"),
-    "snapshots with NaN": (lambda t, r: r.encode({"pressure": with_nan([7])}), DataError, "first row 7"),
+    "snapshots with infinities": (lambda t, r: r.encode({"pressure": with_infinity(7)}), DataError, "first row 7"),
     "negative rows": (lambda t, r: generate(Darcy(grid=SIDE), t / "s", -1), UsageError, "rows must be"),
     "half a row": (lambda t, r: generate(Darcy(grid=SIDE), t / "s", 1.5), UsageError, "rows must be"),
     "a negative seed": (lambda t, r: generate(Darcy(grid=SIDE), t / "s", 3, seed=-1), UsageError, "seed must be"),

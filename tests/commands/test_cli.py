@@ -134,7 +134,10 @@ ERRORS = [error for error in vars(errors).values() if inspect.isclass(error) and
             ["simulate", "darcy", "--rows", "3", "-o", "x", "--factors", "mixtrue"],
             "unknown factors 'mixtrue': did you mean 'mixture'",
         ),
-        (["simulate", "darcy", "--rows", "three", "-o", "x"], "--rows must be a whole number, not 'three'"),
+        (
+            ["simulate", "darcy", "--rows", "three", "-o", "x"],
+            "must be a whole number of at least 1, not 'three'",
+        ),
         (["simulate", "darcy", "--rows", "3"], "--output"),
         (["data", "info"], "PATH"),
         (["data", "info", "a", "b"], "b"),
@@ -343,12 +346,12 @@ def test_matrix_of_other_things_is_refused(tmp_path, content):
 
 def test_a_matrix_that_carries_code_is_refused(tmp_path):
     np.save(tmp_path / "t.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(errors.DataError, match="rows of numbers"):
+    with pytest.raises(errors.DataError, match="not an array in NumPy's format"):
         matrix("table", str(tmp_path / "t.npy"))
 
 
 def test_a_matrix_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(errors.UsageError, match="No such file"):
+    with pytest.raises(errors.UsageError, match="no such file"):
         matrix("table", str(tmp_path / "t.npy"))
 
 

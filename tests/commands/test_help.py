@@ -128,7 +128,7 @@ def test_no_help_imports_what_computes():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("study run lj", "unknown study 'lj': did you mean 'lj-fluid'? known: darcy-b29, "),
+        ("study run lj", "unknown study 'lj': did you mean 'lj-fluid'? known: lj-anomaly, "),
         ("study show darcy", "unknown study 'darcy': did you mean 'darcy-mixture'? known: "),
         ("study run fluid", "unknown study 'fluid': did you mean 'lj-fluid'? known: "),
         ("verson", "unknown verb 'verson': did you mean 'version'? known: "),

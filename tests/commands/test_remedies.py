@@ -122,7 +122,13 @@ def said(path):
 @pytest.fixture(scope="module")
 def options():
     """Long options of all verbs."""
-    words = {"--help", "--version", "--debug", *(name for names in cli.FORMER.values() for name in names)}
+    words = {
+        "--help",
+        "--version",
+        "--debug",
+        "--max-memory",
+        *(name for names in cli.FORMER.values() for name in names),
+    }
     for verb in [*verbs(cli.app), cli.app["--install-completion"]]:
         words |= set(verb.name)
         words |= {name for argument in verb.assemble_argument_collection() for name in argument.names}
@@ -200,7 +206,7 @@ def test_names_that_do_not_exist_are_noticed(options):
 def test_every_value_that_is_named_can_be_set():
     """Such as model.network = 'mlp': the value is among those of the setting."""
     named = {found for _, text in texts() for found in re.findall(r"(\w+\.\w+) = '([\w-]+)'", text)}
-    assert ("representation.simplex", "rescale") in named
+    assert ("representation.simplex", "closed") in named
     for place, value in named:
         first, name = place.split(".")
         if place == "representation.kind":

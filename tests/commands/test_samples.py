@@ -113,10 +113,10 @@ def test_samples_can_be_scored_and_read_by_people(beable, folder, tmp_path):
         ("told", "--conditions gravity=much", "each must be a name, =, and a number"),
         ("told", "--conditions gravity", "each must be a name, =, and a number"),
         ("untold", "--conditions gravity=0.4", "the model is conditioned on none, not gravity=0.4"),
-        ("told", "--conditions gravity=0.4 --rows 0", "rows must be at least 1"),
-        ("told", "--conditions gravity=0.4 --seed -1", "seed at least 0, not 1000 and -1"),
+        ("told", "--conditions gravity=0.4 --rows 0", "rows must be a whole number of at least 1"),
+        ("told", "--conditions gravity=0.4 --seed -1", "seed must be a whole number of at least 0"),
         ("told", "--conditions gravity=0.4 --member 2", "member must be from 0 to 1, not 2"),
-        ("told", "--conditions gravity=0.4 --member -1", "member must be from 0 to 1, not -1"),
+        ("told", "--conditions gravity=0.4 --member -1", "member must be a whole number of at least 0"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(beable, folder, tmp_path, run, words, told):

@@ -251,6 +251,12 @@ def test_a_search_keeps_its_constraints():
         ({"size_1/size_2/share_1": (1.0, 2.0)}, UsageError, "ratio of two"),
         ({"share_1": 0.7, "share_2": 0.7}, UsageError, "together at most 1"),
         ({"share_1": 0.1, "share_2": 0.1, "share_3": 0.1}, UsageError, "must add up to 1"),
+        ({"2*share_1 + x*share_2": (0.0, 1.0)}, UsageError, "x is no weight: give a sum such as"),
+        ({"2*share_1 + share_1": (0.0, 1.0)}, UsageError, "a factor twice"),
+        ({"2*share_9": (0.0, 1.0)}, UsageError, "did you mean"),
+        ({"2*share_1 + share_2": 1.0}, UsageError, "cannot be fixed"),
+        ({"share_1": (-np.inf, np.inf)}, UsageError, "neither a lowest nor a highest"),
+        ({"2*share_1 + 3*share_2 + 4*share_3": (-np.inf, 1.0)}, DataError, r"share_3=:1: designs have .* 2\.0"),
         ({"size_1": 50.0}, DataError, r"no design keeps size_1=50: designs have size_1 1\.0"),
         ({"size_1": (12.0, 15.0)}, DataError, "loosen a constraint"),
         ({"share_1": (0.7, 1.0), "share_2": (0.7, 1.0)}, DataError, "no design keeps share_1=0.7:1 share_2=0.7:1"),
@@ -381,6 +387,68 @@ def test_rows_beyond_what_an_emulator_takes_are_the_nearest_and_any():
     assert abs(emulator.predict(np.array([[0.5, 0.5]])).mean[0] - 0.25) < 1e-3
 
 
+class Coated(Powder):
+    """A second outcome beside the density: the surface, of the first size alone."""
+
+    @property
+    def variables(self):
+        return (*super().variables, Variable("surface", (), (), dtype="float64"))
+
+    def simulate(self, values, streams):
+        return super().simulate(values, streams) | {"surface": 1 / values[:, 0]}
+
+
+def both():
+    surface = Target(Outcome.of(Coated(), "surface"), 0.2, 0.3)
+    return Target.all_of([target(0.68, 0.015, Coated()), surface])
+
+
+def test_two_outcomes_are_met_at_once():
+    aim = both()
+    d = found(Coated(), aim, confirm=True)
+    assert d.outcome.shape == d.again.shape == (40, 2)
+    assert (d.found == (aim.each[0].holds(d.outcome[:, 0]) & (np.abs(d.outcome[:, 1] - 0.25) <= 0.05))).all()
+    one = found(Coated(), aim.each[0])
+    met = (1 / one.values[one.found, 0] >= 0.2) & (1 / one.values[one.found, 0] <= 0.3)
+    assert d.share > 0.6 > met.mean() + 0.2
+    assert d.confirmed > 0.7
+    assert {"density", "surface", "error of density", "again of surface"} <= set(d.as_json()["calls"][0])
+    json.dumps(d.as_json(), allow_nan=False)
+
+
+def test_a_target_of_one_outcome_is_that_outcome():
+    one = target(0.7)
+    assert Target.all_of([one]) == one
+    assert "others" not in one.as_json()
+    assert one.numbers(np.array([[0.5], [0.7]])).tolist() == [0.5, 0.7]
+    with pytest.raises(UsageError, match="density is asked for twice"):
+        Target.all_of([one, one])
+    with pytest.raises(UsageError, match="at least one outcome"):
+        Target.all_of([])
+
+
+def test_a_search_for_two_outcomes_goes_on_where_it_was(tmp_path):
+    whole = found(Coated(), both(), calls=14)
+    found(Coated(), both(), calls=10, folder=tmp_path / "out")
+    same(whole, found(Coated(), both(), calls=14, folder=tmp_path / "out"))
+    with pytest.raises(OutputError, match="another search"):
+        found(Coated(), both().each[0], calls=8, folder=tmp_path / "out")
+
+
+def test_a_cost_is_a_constraint():
+    cost, limit = "20*share_1 + 5*share_2 + share_3", 4.0
+    prices = np.array([20, 5, 1])
+    space = DesignSpace(Powder(), {cost: (-np.inf, limit), "share_2": (0.1, 0.4)})
+    v = space.candidates(100, 0).values
+    assert (v[:, 2:] @ prices <= limit).all()
+    assert (v[:, 2:] @ prices).max() > 0.9 * limit
+    free = DesignSpace(Powder()).candidates(100, 0).values
+    assert (free[:, 2:] @ prices <= limit).mean() < 0.5
+    d = found(Powder(), target(0.62), constraints={cost: (-np.inf, limit)}, designs=2)
+    assert d.found.sum() == 2
+    assert (d.values[:, 2:] @ prices <= limit).all()
+
+
 DARCY = Darcy(grid=9)
 THETA = np.array([[0.7, -0.4]])
 
@@ -451,7 +519,7 @@ def verb(tmp_path, **options):
 
 
 def test_the_verb_prints_a_table_and_writes_its_designs(tmp_path, capsys):
-    verb(tmp_path, target="pressure.max=0.3", within=["theta_1=-1:1"], designs=3, confirm=True)
+    verb(tmp_path, target=["pressure.max=0.3"], within=["theta_1=-1:1"], designs=3, confirm=True)
     printed = capsys.readouterr().out.splitlines()
     table = [line.split() for line in printed[-4:]]
     assert table[0] == ["theta_1", "theta_2", "pressure.max"]
@@ -478,24 +546,38 @@ def test_the_verb_learns_from_a_data_set_and_matches_a_field(tmp_path, capsys, s
     assert json.loads((tmp_path / "out" / "designs.json").read_text())["settings"]["factors"] == "uniform"
 
 
+def test_the_verb_asks_for_two_outcomes_and_keeps_a_cost(tmp_path, capsys):
+    row = DARCY.simulate(THETA, RowStreams(0, 0, 1))
+    wanted = {w: float(Outcome.of(DARCY, w).parts(row)[0, 0]) for w in ("pressure.max", "permeability.mean")}
+    asked = [f"{name}={0.97 * value}:{1.03 * value}" for name, value in wanted.items()]
+    verb(tmp_path, target=asked, within=["theta_1 + 2*theta_2=:3"], designs=1)
+    head, line = (row.split() for row in capsys.readouterr().out.splitlines()[-2:])
+    assert head == ["theta_1", "theta_2", *wanted]
+    for cell, value in zip(line[2:], wanted.values(), strict=True):
+        assert abs(float(cell) / value - 1) < 0.031
+    with (tmp_path / "out" / "designs.csv").open() as lines:
+        (found,) = csv.DictReader(lines)
+    assert float(found["theta_1"]) + 2 * float(found["theta_2"]) <= 3
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
         (
-            {"target": "pressure.max=9", "calls": 15},
+            {"target": ["pressure.max=9"], "calls": 15},
             DataError,
             r"no design .* in 15 calls, which reached 0\.\d+ to 0\.",
         ),
         ({}, UsageError, "--target NAME=VALUE or --match"),
-        ({"target": "pressure.max"}, UsageError, "give a name, =, and a value"),
-        ({"target": "pressure.max=high"}, UsageError, "give a number, or a range"),
-        ({"target": "pressure.max=1:2:3"}, UsageError, "give a number, or a range"),
-        ({"target": "pressure.max=0.3", "within": ["theta_1"]}, UsageError, "--within theta_1"),
-        ({"target": "pressure.max=0.3", "within": ["theta_1=80:90"]}, DataError, "no design keeps theta_1=80:90"),
-        ({"target": "pressure.max=0.3", "set": ["gird=9"]}, UsageError, "gird"),
-        ({"target": "pressure.max=0.3", "config": "none.toml"}, UsageError, "give a TOML file"),
-        ({"match": "none.npy"}, UsageError, "give a .npy file"),
-        ({"target": "pressure.max=0.3", "tolerance": -1}, UsageError, "tolerance must be greater than 0"),
+        ({"target": ["pressure.max"]}, UsageError, "give a name, =, and a value"),
+        ({"target": ["pressure.max=high"]}, UsageError, "give a number, or a range"),
+        ({"target": ["pressure.max=1:2:3"]}, UsageError, "give a number, or a range"),
+        ({"target": ["pressure.max=0.3"], "within": ["theta_1"]}, UsageError, "--within theta_1"),
+        ({"target": ["pressure.max=0.3"], "within": ["theta_1=80:90"]}, DataError, "no design keeps theta_1=80:90"),
+        ({"target": ["pressure.max=0.3"], "set": ["gird=9"]}, UsageError, "gird"),
+        ({"target": ["pressure.max=0.3"], "config": "none.toml"}, UsageError, "no such file"),
+        ({"match": "none.npy"}, UsageError, "no such file"),
+        ({"target": ["pressure.max=0.3"], "tolerance": -1}, UsageError, "tolerance must be greater than 0"),
     ],
 )
 def test_what_the_verb_cannot_do_is_one_line(options, error, words, tmp_path, monkeypatch):
@@ -510,11 +592,11 @@ def test_what_the_verb_cannot_do_is_one_line(options, error, words, tmp_path, mo
 
 def test_settings_come_from_a_file_and_words_win(tmp_path, capsys):
     (tmp_path / "settings.toml").write_text('grid = 17\nfactors = "uniform"\n')
-    verb(tmp_path, target="pressure.max=0.3", config=tmp_path / "settings.toml", set=["grid=9"], designs=1, json=True)
+    verb(tmp_path, target=["pressure.max=0.3"], config=tmp_path / "settings.toml", set=["grid=9"], designs=1, json=True)
     assert json.loads(capsys.readouterr().out)["found"] == 1
     assert json.loads((tmp_path / "out" / "designs.json").read_text())["settings"]["grid"] == 9
     with pytest.raises(UsageError, match="unknown simulator"):
-        design("darci", output=tmp_path / "x", target="pressure.max=0.3")
+        design("darci", output=tmp_path / "x", target=["pressure.max=0.3"])
 
 
 def test_data_of_other_factors_are_refused(store):

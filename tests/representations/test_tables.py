@@ -14,6 +14,7 @@ VARIANTS = [
     {},
     {"scaling": "range"},
     {"scaling": "maximum"},
+    {"scaling": "overall"},
     {"scaling": "none"},
     {"groups": "variable"},
     {"groups": "all"},
@@ -207,7 +208,7 @@ def from_free(numbers):
     return {"size": numbers[None, :3], "mass_fraction": shares[None], "packing_fraction": numbers[5:]}
 
 
-@pytest.mark.parametrize("scaling", ["deviation", "range", "maximum", "none"])
+@pytest.mark.parametrize("scaling", ["deviation", "range", "maximum", "overall", "none"])
 def test_the_log_volume_is_that_of_finite_differences(scaling):
     data = {name: values.astype(float) for name, values in powders().items() if name != "shift"}
     options = {"log": "size", "composition": "mass_fraction", "bounded": "packing_fraction=0:1", "smallest": 1e-9}

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import entr
 
 from beable.analysis.evaluation import evaluate
+from beable.analysis.imputation import impute
 from beable.analysis.levels import level_of
 from beable.commands.samples import sample
 from beable.datasets.store import Store
@@ -110,3 +111,9 @@ def test_several_classes_are_no_condition(tmp_path):
     settings = RunSettings.model_validate({"model": {"conditions": ["kind"]}, "training": {"steps": 1}})
     with pytest.raises(UsageError, match="kind is one of 3 classes"):
         train(store, tmp_path / "run", settings)
+
+
+def test_numbers_beside_learned_classes_are_not_filled_and_that_is_said(made):
+    store, run = made
+    with pytest.raises(UsageError, match="learned the classes of kind"):
+        impute(run, store)

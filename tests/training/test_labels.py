@@ -180,7 +180,7 @@ def test_labels_are_drawn_where_they_are_known(store):
             r"labelled factors .* are more than model.latents, 2",
         ),
         ({"number": 5}, UsageError, r"labels.names is missing: .* \(--labels\)"),
-        ({"names": ["a", "a"], "number": 5}, UsageError, "has a factor twice"),
+        ({"names": ["a", "a"], "number": 5}, UsageError, "'a' stands there twice"),
         ({"names": ["a"]}, UsageError, "objective.labels.number is missing"),
         ({"names": ["a"], "number": [2, 3, 4]}, UsageError, "set training.members to 3"),
         ({"names": ["a"], "number": 5, "centre": [0.0, 1.0]}, UsageError, "2 numbers for 1 labelled factors"),

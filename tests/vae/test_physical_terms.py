@@ -237,7 +237,7 @@ def small_vae(members=2, **settings):
 
 
 def of_batch(vae, made, rows, location, moment=True, moved=0.0):
-    batch = Rows(*(t.expand(2, *t.shape) for t in rows))
+    batch = Rows(*(None if t is None else t.expand(2, *t.shape) for t in rows))
     before = vae.decoder.location
     vae.decoder.location = lambda z, known: before(z, known) + moved
     found = made.of_batch(vae, location, batch, Noise(1, range(2)), moment)

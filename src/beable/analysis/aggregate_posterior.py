@@ -116,7 +116,7 @@ class Aggregate:
 
     def _given(self, rows: int, condition: ArrayLike | None) -> _Conditioned:
         n, s = self.latents, self.covariances
-        c = _known(rows, condition, self.conditions)
+        c = refuse_conditions(rows, condition, self.conditions)
         gain = np.linalg.solve(s[:, n:, n:], s[:, n:, :n]).swapaxes(1, 2)
         off = c[:, None] - self.means[:, n:]
         mean = self.means[:, :n] + np.einsum("kij,rkj->rki", gain, off)
@@ -130,7 +130,8 @@ class Aggregate:
         return {name: getattr(self, name) for name in ("components", "held_out", "prior", "gain")}
 
 
-def _known(rows: int, condition: ArrayLike | None, conditions: int) -> Floats:
+def refuse_conditions(rows: int, condition: ArrayLike | None, conditions: int) -> Floats:
+    """Conditions of rows, (rows, m); those that are missing, of another shape or no numbers are refused."""
     if condition is None:
         if conditions:
             raise DataError(f"the mixture depends on {conditions} conditions: give them")
@@ -171,8 +172,8 @@ def fit_aggregate(
     (2, True, (3, 1))
     """
     draw = np.random.default_rng(rng)
-    z = _draws(mean, std, draw)
-    c = _known(len(z), condition, np.shape(condition)[-1] if condition is not None else 0)
+    z = posterior_draws(mean, std, draw)
+    c = refuse_conditions(len(z), condition, np.shape(condition)[-1] if condition is not None else 0)
     _check(components, len(z))
     both = np.column_stack([z, _blurred(c, draw)])
     order = draw.permutation(len(z))
@@ -185,7 +186,8 @@ def fit_aggregate(
     return Aggregate(best.weights, best.means, best.covariances, best.latents, tried, prior)
 
 
-def _draws(mean: ArrayLike, std: ArrayLike, draw: np.random.Generator) -> Floats:
+def posterior_draws(mean: ArrayLike, std: ArrayLike, draw: np.random.Generator) -> Floats:
+    """One draw z ~ q(z|x) a row, (rows, n)."""
     m, s = columns(mean, "posterior means", 8), columns(std, "posterior deviations", 8)
     if m.shape != s.shape:
         raise DataError(f"posterior means {m.shape} and deviations {s.shape} must have one shape")

@@ -16,7 +16,8 @@ Where rows claim a known factor, such as their gravity, median and covariance ar
 nearest claim.
 
 Judged beside the model, on the same rows: the Mahalanobis distance of the code with a shrunk covariance, an isolation
-forest, what principal components leave, and the physical scores that a system gives.
+forest, what principal components leave, the distance to the nearest ordinary rows, the likelihood of a mixture of
+normals, and the physical scores that a system gives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -126,10 +127,45 @@ def _principal_components(codes: Floats, latents: int, seed: int) -> CodeScore:
     return error
 
 
+def _neighbours(codes: Floats, latents: int, seed: int) -> CodeScore:
+    """Mean distance to the nearest ordinary rows (Ramaswamy, Rastogi & Shim 2000)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    fitted = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(codes))).fit(codes)
+    return lambda x: np.asarray(fitted.kneighbors(x)[0].mean(axis=1), np.float64)
+
+
+def _mixture(codes: Floats, latents: int, seed: int) -> CodeScore:
+    """Negative log density, up to a constant: a mixture of normals of the leading principal components, and of what
+    they leave a normal of one variance."""
+    from sklearn.mixture import GaussianMixture
+
+    centre = codes.mean(axis=0)
+    count = min(latents, len(codes) - 1, codes.shape[1])
+    kept = np.linalg.svd(codes - centre, full_matrices=False)[2][:count]
+    places = (codes - centre) @ kept.T
+    left = not_zero(np.square(codes - centre).sum(axis=1) - np.square(places).sum(axis=1))
+    components = max(1, min(COMPONENTS, len(codes) // (4 * count)))
+    fitted = GaussianMixture(components, reg_covar=1e-6 * float(places.var()), random_state=seed).fit(places)
+    variance = left.mean() / max(codes.shape[1] - count, 1)
+
+    def loss(x: Floats) -> Floats:
+        y = x - centre
+        z = y @ kept.T
+        rest: Floats = np.maximum(np.square(y).sum(axis=1) - np.square(z).sum(axis=1), 0.0)
+        found: Floats = rest / (2 * variance) - np.asarray(fitted.score_samples(z), np.float64)
+        return found
+
+    return loss
+
+
+NEIGHBOURS, COMPONENTS = 10, 8
 FITTED: dict[str, Callable[[Floats, int, int], CodeScore]] = {
     "mahalanobis": _mahalanobis,
     "isolation_forest": _isolation_forest,
     "pca_error": _principal_components,
+    "neighbours": _neighbours,
+    "mixture": _mixture,
 }
 MODEL = ("distortion", "rate", "loss")
 TWO_SIDED = ("distortion", "rate", "loss", "residual")

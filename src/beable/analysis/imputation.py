@@ -22,7 +22,7 @@ from torch import Tensor
 
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.errors import DataError
+from beable.errors import DataError, UsageError
 from beable.representations.gaps import MOST_NUMBERS, mean_there, normal_law
 from beable.representations.tables import Table
 from beable.streams import generator
@@ -94,6 +94,7 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
 
     Raises:
         DataError: nothing is missing.
+        UsageError: the run learned classes.
 
     Reference: P.-A. Mattei and J. Frellsen, MIWAE, Proc. ICML 97, 4413 (2019).
 
@@ -110,6 +111,11 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
     (True, 1)
     """
     store = check_declared(run, store)
+    if run.classes:
+        raise UsageError(
+            f"the run learned the classes of {', '.join(run.classes)}, beside which numbers are not filled: train a "
+            "run on the numbers alone (variables, --variables)"
+        )
     good = np.asarray(store.valid_rows)
     snapshots = read(store, run.variables, good, run.conditions)
     gaps = {name: np.isnan(snapshots[name]) & ~_masked(store, name, snapshots[name]) for name in run.variables}

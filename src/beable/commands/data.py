@@ -81,9 +81,9 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
         for f, values in zip(store.factors, store.factor_values.T, strict=True)
     ]
     table(["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"], cells, left=6)
-    if store.simulator is None:
+    if store.simulator is None and (readings := store.info()["taken_for"]):
         tell("taken for:")
-        for name, reading in store.info()["taken_for"].items():
+        for name, reading in readings.items():
             tell(f"  {name}: {reading}")
     for row, reason in sorted(store.failures.items())[:FAILURES_SHOWN]:
         tell(f"  failed: row {row}: {reason}")

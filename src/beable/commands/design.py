@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +33,7 @@ def design(
     /,
     *,
     output: Output,
-    target: Annotated[str | None, Parameter(metavar="NAME=RANGE")] = None,
+    target: Ranges = [],  # noqa: B006
     match: Annotated[str | None, Parameter(metavar="FIELD")] = None,
     tolerance: Number = 0.01,
     designs: Count = 8,
@@ -58,9 +59,10 @@ def design(
     output
         Folder for every call, designs.json and designs.csv.
     target
-        Outcome and value or range, such as packing_fraction=0.65, packing_fraction=0.6:0.65 or pressure.max=0.3.
+        Outcome and value or range, such as packing_fraction=0.65, packing_fraction=0.6:0.65 or pressure.max=0.3;
+        several are asked for at once.
     match
-        Field to match instead, such as pressure.npy or pressure=field.npy.
+        Field to match, instead or too, such as pressure.npy or pressure=field.npy.
     tolerance
         How far from a value is near enough; for a field the relative misfit.
     designs
@@ -68,7 +70,8 @@ def design(
     calls
         Simulations at most.
     within
-        Constraints on factors, such as median_1=1:2, mass_fraction_3=0.2 or median_3/median_1=1:4.
+        Constraints on factors, such as median_1=1:2, mass_fraction_3=0.2, median_3/median_1=1:4, or a cost:
+        20*mass_fraction_1+5*mass_fraction_2=:9.
     config
         TOML file with settings of the simulator.
     set
@@ -155,31 +158,42 @@ def _constraints(words: list[str]) -> dict[str, float | tuple[float, float]]:
 
 def _constraint(word: str) -> tuple[str, float | tuple[float, float]]:
     name, value = _pair("--within", word)
-    return name, _numbers("--within", word, value)
+    return name, _numbers("--within", word, value, (-math.inf, math.inf))
 
 
-def _numbers(option: str, word: str, value: str) -> float | tuple[float, float]:
-    """A number, or two with a colon between."""
+def _numbers(
+    option: str, word: str, value: str, absent: tuple[float, float] | None = None
+) -> float | tuple[float, float]:
+    """A number, or two with a colon between, of which one may be left out where that has a meaning."""
+    words = value.split(":")
     try:
-        ends = [float(end) for end in value.split(":")]
-    except ValueError:
+        ends = [float(end) if end or absent is None else absent[i] for i, end in enumerate(words)]
+    except (ValueError, IndexError):
         ends = []
     if len(ends) not in (1, 2):
         raise UsageError(f"{option} {word}: give a number, or a range such as 0.6:0.65")
     return ends[0] if len(ends) == 1 else (ends[0], ends[1])
 
 
-def _target(simulator: "Simulator", target: str | None, match: str | None, tolerance: Number) -> "Target":
+def _target(simulator: "Simulator", targets: list[str], match: str | None, tolerance: Number) -> "Target":
+    """What is asked for, all of it at once."""
     from beable.design.outcomes import Outcome, Target
 
-    if (target is None) == (match is None):
-        raise UsageError("give --target NAME=VALUE or --match FIELD.npy, one of the two")
+    if not targets and match is None:
+        raise UsageError("give --target NAME=VALUE or --match FIELD.npy")
+    found = [_asked(simulator, word, tolerance) for word in targets]
     if match is not None:
         variable, _, file = match.rpartition("=")
-        return Target.around(Outcome.of(simulator, variable or Path(file).stem, _field(Path(file))), 0.0, tolerance)
-    assert target is not None
-    name, value = _pair("--target", target)
-    outcome, ends = Outcome.of(simulator, name), _numbers("--target", target, value)
+        field = Outcome.of(simulator, variable or Path(file).stem, _field(Path(file)))
+        found.insert(0, Target.around(field, 0.0, tolerance))
+    return Target.all_of(found)
+
+
+def _asked(simulator: "Simulator", word: str, tolerance: Number) -> "Target":
+    from beable.design.outcomes import Outcome, Target
+
+    name, value = _pair("--target", word)
+    outcome, ends = Outcome.of(simulator, name), _numbers("--target", word, value)
     return Target(outcome, *ends) if isinstance(ends, tuple) else Target.around(outcome, ends, tolerance)
 
 
@@ -218,34 +232,36 @@ def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:
 
 def _refuse_nothing(found: "Designs") -> None:
     if not found.found.any():
-        low, high = found.reached
-        target = found.target
+        each = found.target.each
+        reached = [
+            (f"{t.outcome.name} " if len(each) > 1 else "") + "{:.4g} to {:.4g}".format(*found.reached_by(i))
+            for i, t in enumerate(each)
+        ]
         raise DataError(
-            f"no design with {target.outcome.name} from {target.low:.4g} to {target.high:.4g} in {len(found)} calls, "
-            f"which reached {low:.4g} to {high:.4g}: choose a target in there, loosen --within, or allow more --calls"
+            f"no design with {found.target} in {len(found)} calls, which reached {', '.join(reached)}: choose a target "
+            "in there, loosen --within, or allow more --calls"
         )
 
 
 def _say(folder: Path, found: "Designs", wanted: int) -> None:
-    about, target = found.as_json(), found.target
-    low, high = typed(target.low), typed(target.high)
+    about = found.as_json()
     tell(
-        f"Found {about['found']} of {many(wanted, 'design')} with {target.outcome.name} from {low} to {high} in "
-        f"{many(len(found), 'simulation')}, each of them simulated."
+        f"Found {about['found']} of {many(wanted, 'design')} with {found.target} in {many(len(found), 'simulation')}, "
+        "each of them simulated."
     )
     told = {"share of proposals within": number(about["share"]), "designs": str(folder / "designs.csv")}
     if about["confirmed"] is not None:
         told["share that a second simulation confirms"] = number(about["confirmed"])
     facts(told | {"every call": str(folder / "designs.json")})
-    _table(about["calls"], target.outcome.name)
+    _table(found)
 
 
-def _table(calls: list[Mapping[str, Any]], outcome: str) -> None:
+def _table(found: "Designs") -> None:
     """The designs found, one a line."""
-    own = ("call", "outcome", "error", "again", "proposed", "found")
-    factors = [name for name in calls[0] if name not in own]
+    names = [t.outcome.name for t in found.target.each]
+    outcome, error = (numbers.reshape(len(found), -1) for numbers in (found.outcome, found.error))
     rows = []
-    for call in filter(lambda c: c["found"], calls):
-        error = f" ± {call['error']:.2g}" if call["error"] else ""
-        rows.append([*(typed(call[name]) for name in factors), f"{call['outcome']:.4g}{error}"])
-    table([*factors, outcome], rows, left=0)
+    for call in found.found.nonzero()[0].tolist():
+        made = [f"{y:.4g}" + (f" ± {e:.2g}" if e else "") for y, e in zip(outcome[call], error[call], strict=True)]
+        rows.append([*map(typed, found.values[call].tolist()), *made])
+    table([*found.factors, *names], rows, left=0)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from beable.commands.answers import many
 from beable.commands.opened import run_and_store
 from beable.console.numbers import number
 from beable.console.output import show
-from beable.console.parameters import Output
+from beable.console.parameters import Count, Index, Output
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import OutputError, UsageError
@@ -30,8 +31,8 @@ def impute(
     /,
     *,
     output: Output,
-    samples: int = 32,
-    seed: int = 0,
+    samples: Count = 32,
+    seed: Index = 0,
     json: bool = False,
 ) -> None:
     """Fill what is missing of a data set with what a run expects, and say how sure it is of each number.
@@ -119,15 +120,17 @@ def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.files import atomic_write
 
     columns: dict[str, list[str]] = {}
+    classes = {v.name: v.classes for v in store.variables} | {f.name: f.classes for f in store.factors}
     for name, values in _all(store, found).items():
         deviation = found.deviation.get(name)
         for i, column in enumerate(values.reshape(store.rows, -1).T):
             label = name if values.ndim == 1 else f"{name}_{i + 1}"
-            columns[label] = [_cell(x) for x in column]
+            columns[label] = [_cell(x, classes.get(name, ())) for x in column]
             if deviation is not None:
                 spread = deviation.reshape(store.rows, -1)[:, i]
                 columns[f"{label}{DEVIATION}"] = [_cell(x) if x > 0 else "" for x in spread]
-    columns |= {f.name: [_cell(x) for x in v] for f, v in zip(store.factors, store.factor_values.T, strict=True)}
+    for factor, values in zip(store.factors, store.factor_values.T, strict=True):
+        columns[factor.name] = [_cell(x, factor.classes) for x in values]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -135,13 +138,15 @@ def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
     atomic_write(output, text.getvalue().encode())
 
 
-def _cell(x: Any) -> str:
-    """A number as the shortest text that is read as the same; nothing for none.
+def _cell(x: Any, classes: Sequence[str] = ()) -> str:
+    """A number as the shortest text that is read as the same, the name of a class, or nothing for none.
 
-    >>> _cell(0.1), _cell(float("nan"))
-    ('0.1', '')
+    >>> _cell(0.1), _cell(1.0, ["solid", "gas"]), _cell(float("nan"))
+    ('0.1', 'gas', '')
     """
-    return "" if x != x else repr(x.item() if hasattr(x, "item") else x)
+    if x != x:
+        return ""
+    return classes[int(x)] if classes else repr(x.item() if hasattr(x, "item") else x)
 
 
 def _say(run: Path, output: Path, store: "Store", found: "Imputed") -> None:

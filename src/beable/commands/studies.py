@@ -13,7 +13,6 @@ from beable.console.parameters import Outputs, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.errors import UsageError
-from beable.inputs import refuse_special
 from beable.studies import study as pages
 
 if TYPE_CHECKING:
@@ -202,5 +201,4 @@ def _named_file(words: str) -> tuple[str, Path]:
     name, sign, path = words.partition("=")
     if not (name and sign and path):
         raise UsageError(f"file {words!r}: give a name and a path, such as table=mine.csv")
-    refuse_special(Path(path), f"--file {name}")
     return name, Path(path)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from beable import files
-from beable.design.outcomes import Floats, Outcome
+from beable.design.outcomes import Floats, Target
 from beable.design.space import Candidates
 from beable.errors import CorruptError
 from beable.simulator import Simulator
@@ -32,12 +32,12 @@ class CallResult(NamedTuple):
     """What one simulation gives.
 
     Args:
-        parts: of the outcome, (parts,); NaN where the simulation failed.
-        error: its standard error.
+        parts: of the outcomes, (parts,); NaN where the simulation failed.
+        error: standard error of the outcome; (outcomes,) of several.
     """
 
     parts: Floats
-    error: float
+    error: Floats
 
 
 class Task(NamedTuple):
@@ -48,20 +48,20 @@ class Task(NamedTuple):
         values: θ, (factors,).
         row: whose random streams it draws from.
         seed: of the streams.
-        outcome: what is asked of it.
+        target: what is asked of it.
     """
 
     number: int
     values: Floats
     row: int
     seed: int
-    outcome: Outcome
+    target: Target
 
     def answer(self, simulator: Simulator) -> CallResult:
         """Simulate the design as a row of its own."""
         with threadpool_limits(1):
             snapshots = simulator.simulate(self.values[None], RowStreams(self.seed, self.row, 1))
-        return CallResult(self.outcome.parts(snapshots)[0], float(self.outcome.errors(snapshots)[0]))
+        return CallResult(self.target.parts(snapshots)[0], np.asarray(self.target.errors(snapshots)[0]))
 
 
 Make = Callable[[list[Task]], Iterator[tuple[int, CallResult]]]
@@ -224,4 +224,4 @@ def _answers(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[int, CallRes
     if f"{name}_call" not in arrays:
         return {}
     columns = (arrays[f"{name}_{part}"] for part in ("call", "parts", "error"))
-    return {int(call): CallResult(parts, float(error)) for call, parts, error in zip(*columns, strict=True)}
+    return {int(call): CallResult(parts, np.asarray(error)) for call, parts, error in zip(*columns, strict=True)}

@@ -6,17 +6,21 @@ r"""What is asked of a simulation: one number of each snapshot, and the interval
 with a variable q of the snapshot, a reduction R (its mean, largest or smallest value) or a field q* to be matched. A
 misfit keeps its parts, (q − q*)/‖q*‖: an emulator learns the field, which is smooth in θ, and not the norm, which has
 a kink exactly where the search wants to go.
+
+Several outcomes may be asked for at once. Each has an emulator of its own, and the chance that all lie in their
+intervals is the product of their chances, as if what the emulators do not know of one said nothing of another.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beable.checks import array, number, positive
+from beable.console.numbers import typed
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Simulator, Variable
 
@@ -99,6 +103,11 @@ class Outcome:
             return np.zeros(rows)
         return np.asarray(snapshots[self.error], dtype=np.float64).reshape(rows)
 
+    @property
+    def width(self) -> int:
+        """How many parts a row has."""
+        return 1 if self.reference is None else self.reference.size
+
     def number(self, parts: Floats) -> Floats:
         """The number of each row of parts, (rows,)."""
         return parts[:, 0] if self.reference is None else np.linalg.norm(parts, axis=1)
@@ -127,25 +136,31 @@ def _check_reduction(variable: Variable, reduction: str) -> None:
 
 @dataclass(frozen=True)
 class Target:
-    """The interval in which an outcome should lie.
+    """The interval in which an outcome should lie, and those of others that should lie in theirs at once.
 
     Args:
         outcome: which number.
         low, high: a and b, in its unit.
+        others: further outcomes with their intervals.
 
     Raises:
-        UsageError: bounds that are not finite, or the wrong way round.
+        UsageError: bounds that are not finite, or the wrong way round; an outcome that is asked for twice.
     """
 
     outcome: Outcome
     low: float
     high: float
+    others: tuple["Target", ...] = ()
 
     def __post_init__(self) -> None:
         number("low end of the target", self.low)
         number("high end of the target", self.high)
         if self.low >= self.high:
             raise UsageError(f"target must go from a lower to a higher value, not from {self.low:g} to {self.high:g}")
+        names = [other.outcome.name for other in self.others]
+        for name in names:
+            if [self.outcome.name, *names].count(name) > 1:
+                raise UsageError(f"{name} is asked for twice: give each outcome one target")
 
     @classmethod
     def around(cls, outcome: Outcome, value: float, tolerance: float = TOLERANCE) -> "Target":
@@ -158,20 +173,76 @@ class Target:
         half = positive("tolerance", tolerance)
         return cls(outcome, number("target", value) - half, value + half)
 
+    @classmethod
+    def all_of(cls, targets: Sequence["Target"]) -> "Target":
+        """One target of several outcomes.
+
+        Raises:
+            UsageError: none, or an outcome that is asked for twice.
+
+        >>> both = Target.all_of([Target(Outcome("a"), 0, 1), Target(Outcome("b"), 5, 6)])
+        >>> both.holds(np.array([[0.5, 5.5], [0.5, 7.0]])).tolist()
+        [True, False]
+        """
+        if not targets:
+            raise UsageError("no target: give at least one outcome with its value or range")
+        return replace(targets[0], others=tuple(targets[1:]))
+
+    @property
+    def each(self) -> tuple["Target", ...]:
+        """Every outcome with its interval, for itself."""
+        return (replace(self, others=()), *self.others)
+
     @property
     def middle(self) -> float:
         return (self.low + self.high) / 2
 
+    def parts(self, snapshots: Mapping[str, NDArray[Any]]) -> Floats:
+        """Of all outcomes beside each other, (rows, parts); see `Outcome.parts`."""
+        return np.hstack([target.outcome.parts(snapshots) for target in self.each])
+
+    def errors(self, snapshots: Mapping[str, NDArray[Any]]) -> Floats:
+        """Standard errors, (rows,) of one outcome, (rows, outcomes) of several."""
+        return _alone([target.outcome.errors(snapshots) for target in self.each])
+
+    def numbers(self, parts: Floats) -> Floats:
+        """The numbers of each row of parts, (rows,) of one outcome, (rows, outcomes) of several."""
+        pieces = zip(self.each, self.split(parts), strict=True)
+        return _alone([target.outcome.number(own) for target, own in pieces])
+
+    def split(self, parts: Floats) -> list[Floats]:
+        """The parts of each outcome, (rows, parts) each."""
+        ends = np.cumsum([target.outcome.width for target in self.each])[:-1]
+        return np.split(parts, ends, axis=1) if len(ends) else [parts]
+
     def holds(self, numbers: Floats) -> NDArray[np.bool_]:
-        """Whether each number lies within; one that is not a number does not."""
+        """Whether the numbers of each row lie within, (rows,); those that are not numbers do not."""
+        if self.others:
+            return np.asarray(np.all([t.holds(own) for t, own in zip(self.each, numbers.T, strict=True)], axis=0))
         return (numbers >= self.low) & (numbers <= self.high)
 
     def distance(self, numbers: Floats) -> Floats:
-        """How far each number lies from the middle, or from the better end of a misfit."""
+        """How far each row lies from the middle, or from the better end of a misfit, (rows,).
+
+        Of several outcomes that of the farthest, each in halves of its interval.
+        """
+        if self.others:
+            pairs = zip(self.each, numbers.T, strict=True)
+            return np.asarray(np.max([2 * t.distance(own) / (t.high - t.low) for t, own in pairs], axis=0))
         centre = 0.0 if self.outcome.reference is not None else self.middle
         distance: Floats = np.abs(numbers - centre)
         return distance
 
     def as_json(self) -> dict[str, Any]:
         """Name and bounds."""
-        return {"outcome": self.outcome.name, "low": self.low, "high": self.high}
+        own = {"outcome": self.outcome.name, "low": self.low, "high": self.high}
+        return own | ({"others": [other.as_json() for other in self.others]} if self.others else {})
+
+    def __str__(self) -> str:
+        said = [f"{t.outcome.name} from {typed(t.low)} to {typed(t.high)}" for t in self.each]
+        return " and ".join(said)
+
+
+def _alone(columns: Sequence[Floats]) -> Floats:
+    """Columns (rows,) beside each other; a single one as it is."""
+    return columns[0] if len(columns) == 1 else np.column_stack(columns)

@@ -45,7 +45,7 @@ class Known(NamedTuple):
     Args:
         values: θ, (rows, factors).
         parts: of the outcome, (rows, parts).
-        errors: standard errors, (rows,).
+        errors: standard errors, (rows,) of one outcome, (rows, outcomes) of several.
     """
 
     values: Floats
@@ -62,17 +62,19 @@ class Known(NamedTuple):
         names = [f.name for f in store.factors]
         if sorted(names) != sorted(factors):
             raise DataError(f"{store.path}: factors are {', '.join(names) or 'unknown'}, not {', '.join(factors)}")
-        variables, name = [v.name for v in store.variables], target.outcome.variable
-        if name not in variables:
-            raise DataError(f"{store.path}: holds {', '.join(variables)}, not {name}: choose a data set that does")
+        variables = [v.name for v in store.variables]
+        for name in (each.outcome.variable for each in target.each):
+            if name not in variables:
+                raise DataError(f"{store.path}: holds {', '.join(variables)}, not {name}: choose a data set that does")
         rows = store.valid_rows
-        snapshots = {n: store.read(n, rows) for n in variables if n in (name, target.outcome.error)}
+        wanted = {n for each in target.each for n in (each.outcome.variable, each.outcome.error)}
+        snapshots = {n: store.read(n, rows) for n in variables if n in wanted}
         values = store.factor_values[rows][:, [names.index(factor) for factor in factors]]
-        return cls(np.asarray(values, dtype=float), target.outcome.parts(snapshots), target.outcome.errors(snapshots))
+        return cls(np.asarray(values, dtype=float), target.parts(snapshots), target.errors(snapshots))
 
     def nearest(self, target: Target) -> "Known":
         """The rows that an emulator can use."""
-        rows = leading(len(self.values), target.distance(target.outcome.number(self.parts)))
+        rows = leading(len(self.values), target.distance(target.numbers(self.parts)))
         return Known(self.values[rows], self.parts[rows], self.errors[rows])
 
 
@@ -82,7 +84,7 @@ class Evidence(NamedTuple):
     Args:
         features: descriptors of simulations that succeeded, (rows, p).
         parts: of the outcome, (rows, parts).
-        errors: standard errors, (rows,).
+        errors: standard errors, (rows,) of one outcome, (rows, outcomes) of several.
         calls: descriptors of all calls, failed ones too, (calls, p).
         good: which of them succeeded, (calls,).
     """
@@ -92,6 +94,32 @@ class Evidence(NamedTuple):
     errors: Floats
     calls: Floats
     good: Bools
+
+
+class Emulators:
+    """An emulator of each outcome of a target, from all simulations so far.
+
+    Args:
+        target: the outcomes.
+        evidence: of simulations.
+    """
+
+    def __init__(self, target: Target, evidence: Evidence) -> None:
+        self.target, e = target, evidence
+        distance, errors = target.distance(target.numbers(e.parts)), e.errors.reshape(len(e.parts), -1)
+        parts = target.split(e.parts)
+        self._each = [Surrogate(e.features, own, errors[:, i], distance) for i, own in enumerate(parts)]
+
+    def log_chance(self, features: Floats) -> Floats:
+        """Log chance that a simulation of descriptors (rows, p) gives all outcomes within their intervals, (rows,)."""
+        pairs = zip(self._each, self.target.each, strict=True)
+        chances = [emulator.predict(features).log_chance(t.low, t.high) for emulator, t in pairs]
+        return np.asarray(sum(chances[1:], chances[0]))
+
+    def distance(self, features: Floats) -> Floats:
+        """How far the numbers that are expected lie from the target, (rows,)."""
+        means = [emulator.predict(features).mean for emulator in self._each]
+        return self.target.distance(means[0] if len(means) == 1 else np.column_stack(means))
 
 
 class Proposer:
@@ -146,10 +174,9 @@ class Proposer:
             raise DataError(f"{len(made)} simulations, nearly all failed: look at the settings, or narrow the designs")
         return self.pool.take(slice(len(made), len(made) + rows))
 
-    def emulator(self, made: Calls) -> Surrogate:
-        """The emulator of all simulations so far."""
-        e = self._evidence(made)
-        return Surrogate(e.features, e.parts, e.errors, self.target.distance(self.target.outcome.number(e.parts)))
+    def emulator(self, made: Calls) -> Emulators:
+        """The emulators of all simulations so far."""
+        return Emulators(self.target, self._evidence(made))
 
     def proposed(self, made: Calls, rows: int) -> Candidates:
         """Likely and different designs."""
@@ -158,7 +185,7 @@ class Proposer:
         more = self._around(made, chance)
         features = np.concatenate([self._features, self.space.features(more.values)])
         chance = np.concatenate([chance, self._chance(emulator, evidence, features[len(chance) :])])
-        found = self.target.holds(self.target.outcome.number(made.parts)) if len(made) else np.empty(0, dtype=bool)
+        found = self.target.holds(self.target.numbers(made.parts)) if len(made) else np.empty(0, dtype=bool)
         chance[self._nearest(features, evidence.calls) < APART] = -np.inf
         chosen = self._different(features, chance, evidence.calls[found], rows)
         return self._candidates.joined(more).take(chosen)
@@ -177,9 +204,9 @@ class Proposer:
         errors = np.concatenate([self._known.errors, errors])
         return Evidence(np.concatenate([self._known_features, features]), parts, errors, calls, good)
 
-    def _chance(self, emulator: Surrogate, evidence: Evidence, features: Floats) -> Floats:
+    def _chance(self, emulator: Emulators, evidence: Evidence, features: Floats) -> Floats:
         """Log chance of each candidate, (rows,)."""
-        chance = emulator.predict(features).log_chance(self.target.low, self.target.high)
+        chance = emulator.log_chance(features)
         if evidence.good.all():
             return chance
         order = np.argsort(self._distances(features, evidence.calls), axis=1, kind="stable")[:, :NEIGHBOURS]
@@ -191,7 +218,7 @@ class Proposer:
         best = self._candidates.units[np.argsort(-chance, kind="stable")[:CENTRES]]
         units = best
         if len(made):
-            distance = np.nan_to_num(self.target.distance(self.target.outcome.number(made.parts)), nan=np.inf)
+            distance = np.nan_to_num(self.target.distance(self.target.numbers(made.parts)), nan=np.inf)
             units = np.concatenate([best, made.units[np.argsort(distance, kind="stable")[:CENTRES]]])
         units = np.tile(units[np.isfinite(units).all(1)], (REPEATS, 1))
         return self.space.near(units, self._extent, np.random.default_rng([self.seed, 2, len(made)]))
@@ -229,7 +256,7 @@ class Inversion(Proposer):
 
     def proposed(self, made: Calls, rows: int) -> Candidates:
         survey = made.first(self.survey)
-        distance = self.target.distance(self.emulator(survey).predict(self._features).mean)
+        distance = self.emulator(survey).distance(self._features)
         distance[self._nearest(self._features, self._evidence(survey).calls) < APART] = np.inf
         begun = len(made) - self.survey
         return self._candidates.take(np.argsort(distance, kind="stable")[begun : begun + rows])

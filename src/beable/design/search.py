@@ -32,7 +32,7 @@ from scipy.spatial.distance import cdist
 from beable.checks import choice, count
 from beable.console.records import readable
 from beable.design.calls import AGAIN, CallResult, Calls, Folder, Make, Task, calling
-from beable.design.outcomes import Floats, Outcome, Target
+from beable.design.outcomes import Floats, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
 from beable.design.space import DesignSpace, Range
 from beable.design.surrogate import LEAST_ROWS
@@ -51,10 +51,10 @@ class Designs:
         factors: names.
         target: what was asked for.
         values: θ, (calls, factors).
-        outcome: y, (calls,); NaN where a simulation failed.
-        error: its standard error, (calls,); zero where the simulator knows none.
+        outcome: y, (calls,), or (calls, outcomes) of several; NaN where a simulation failed.
+        error: its standard error, of the same shape; zero where the simulator knows none.
         proposed: whether a call was proposed by what had been learned, or belongs to the survey, (calls,).
-        again: y of second, independent simulations, (calls,); NaN where there is none.
+        again: y of second, independent simulations, of the same shape; NaN where there is none.
         ranks: factors on a scale that all have, (calls, factors); see `DesignSpace.ranks`.
     """
 
@@ -83,13 +83,22 @@ class Designs:
     @property
     def confirmed(self) -> float:
         """Share of the designs found whose second simulation lies in the interval too; NaN without any."""
-        seen = self.again[self.found & np.isfinite(self.again)]
+        seen = self.again[self.found & np.isfinite(self._columns(self.again)).all(1)]
         return float(self.target.holds(seen).mean()) if len(seen) else float("nan")
+
+    def _columns(self, numbers: Floats) -> Floats:
+        """Numbers of the outcomes, (calls, outcomes)."""
+        return numbers.reshape(len(self), -1)
 
     @property
     def reached(self) -> tuple[float, float]:
-        """Least and greatest outcome of any call; NaN without any that succeeded."""
-        good = self.outcome[np.isfinite(self.outcome)]
+        """Least and greatest outcome of any call, the first one of several; NaN without any that succeeded."""
+        return self.reached_by(0)
+
+    def reached_by(self, outcome: int) -> tuple[float, float]:
+        """Least and greatest number of an outcome of any call; NaN without any that succeeded."""
+        column = self._columns(self.outcome)[:, outcome]
+        good = column[np.isfinite(column)]
         return (float(good.min()), float(good.max())) if len(good) else (float("nan"), float("nan"))
 
     def distance(self, most: int | None = None) -> float:
@@ -105,13 +114,25 @@ class Designs:
             {
                 "call": call,
                 **dict(zip(self.factors, self.values[call], strict=True)),
-                **{name: getattr(self, name)[call] for name in ("outcome", "error", "again", "proposed", "found")},
+                **self._told(call),
+                **{name: getattr(self, name)[call] for name in ("proposed", "found")},
             }
             for call in range(len(self))
         ]
         numbers: dict[str, object] = {"found": self.found.sum(), "reached": self.reached, "calls": calls}
         numbers |= {"share": self.share, "confirmed": self.confirmed, "distance": self.distance()}
         return plain({"target": self.target} | numbers)
+
+    def _told(self, call: int) -> dict[str, Any]:
+        """Numbers of a call; of several outcomes each under its own name."""
+        kinds = ("outcome", "error", "again")
+        if not self.target.others:
+            return {name: getattr(self, name)[call] for name in kinds}
+        return {
+            each.outcome.name if kind == "outcome" else f"{kind} of {each.outcome.name}": getattr(self, kind)[call, i]
+            for i, each in enumerate(self.target.each)
+            for kind in kinds
+        }
 
 
 def find_designs(
@@ -139,8 +160,9 @@ def find_designs(
 
     Args:
         simulator: with a cube of designs.
-        target: outcome and interval.
-        constraints: by name of a factor, or "a/b" for a ratio, a value or a pair (low, high); all designs keep them.
+        target: outcome and interval, or several (`Target.all_of`).
+        constraints: by name of a factor, "a/b" for a ratio, or a sum such as "20*a + 5*b", a value or a pair (low,
+            high), with an infinite end for none; all designs keep them.
         designs: how many to find; None spends all calls.
         calls: of the simulator, at most; second simulations come on top.
         survey: calls spread over the design space to begin with [dimensions + 2, less what is known].
@@ -182,7 +204,7 @@ def find_designs(
     empty = Calls.none(space.dimensions, len(simulator.factors))
     making = nullcontext(make) if make else calling(simulator, workers, executor)
     with where.open(empty) as made, making as run:
-        keeper = _Keeper(where, made, run, target.outcome, seed, calls, progress or (lambda done, total: None))
+        keeper = _Keeper(where, made, run, target, seed, calls, progress or (lambda done, total: None))
         keeper.answer()
         while len(made) < calls and (missing := wanted - int(_found(made, target).sum())) > 0:
             chosen, learned = proposer.next(made, min(batch, calls - len(made), missing))
@@ -197,18 +219,19 @@ def find_designs(
 
 def _found(made: Calls, target: Target) -> NDArray[np.bool_]:
     """Which calls lie in the interval, (calls,)."""
-    return target.holds(target.outcome.number(made.parts)) if len(made) else np.empty(0, dtype=bool)
+    return target.holds(target.numbers(made.parts)) if len(made) else np.empty(0, dtype=bool)
 
 
 def _designs(made: Calls, target: Target, space: DesignSpace) -> Designs:
-    again = np.full(len(made), np.nan)
+    outcome = target.numbers(made.parts)
+    again = np.full(outcome.shape, np.nan)
     for call, answer in made.again.items():
-        again[call] = target.outcome.number(answer.parts[None])[0]
+        again[call] = target.numbers(answer.parts[None])[0]
     return Designs(
         tuple(space.names),
         target,
         made.values,
-        target.outcome.number(made.parts),
+        outcome,
         made.errors,
         made.proposed,
         again,
@@ -232,12 +255,15 @@ def _request(
 ) -> dict[str, Any]:
     """What was asked for: calls of the same request belong together."""
     rows = None if known is None else np.column_stack([known.values, known.parts])
-    arrays = {"known": rows, "latent": latent, "match": target.outcome.reference}
+    match = next((each.outcome.reference for each in target.each if each.outcome.reference is not None), None)
+    arrays = {"known": rows, "latent": latent, "match": match}
     return {
         "simulator": simulator.name,
         "settings": simulator.settings.model_dump(mode="json"),
         "target": target.as_json(),
-        "constraints": {k: list(v) if isinstance(v, tuple) else v for k, v in sorted((constraints or {}).items())},
+        "constraints": plain(
+            {k: list(v) if isinstance(v, tuple) else v for k, v in sorted((constraints or {}).items())}
+        ),
         **{n: None if a is None else sha256(np.ascontiguousarray(a).tobytes()) for n, a in arrays.items()},
     }
 
@@ -249,7 +275,7 @@ class _Keeper:
     where: Folder
     made: Calls
     make: Make
-    outcome: Outcome
+    target: Target
     seed: int
     calls: int
     progress: Progress
@@ -264,7 +290,7 @@ class _Keeper:
         """Answers of calls; call i draws from the streams of row ``first`` + i."""
         if calls:
             self.where.keep(self.made)
-        tasks = [Task(call, self.made.values[call], first + call, self.seed, self.outcome) for call in calls]
+        tasks = [Task(call, self.made.values[call], first + call, self.seed, self.target) for call in calls]
         for call, answer in self.make(tasks):
             answers[call] = answer
             self.where.keep(self.made)

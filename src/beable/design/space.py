@@ -46,18 +46,20 @@ ROUNDING = 1e-12
 
 
 class Bound(NamedTuple):
-    """One constraint: a factor, or the ratio of two, between two values; equal ones fix a factor.
+    """One constraint: a factor, the ratio of two, or a weighted sum, between two values; equal ones fix a factor.
 
     Args:
-        name: in words, such as "median_1" or "median_1/median_3".
-        columns: number of the factor, and of the one it is divided by.
-        low, high: both included.
+        name: in words, such as "median_1", "median_1/median_3" or "20*mass_fraction_1 + 5*mass_fraction_2".
+        columns: number of the factor, and of the one it is divided by, or of those that are summed.
+        low, high: both included; infinite for no end.
+        weights: of a sum; none for a factor or a ratio.
     """
 
     name: str
     columns: tuple[int, ...]
     low: float
     high: float
+    weights: tuple[float, ...] = ()
 
     @property
     def fixed(self) -> bool:
@@ -65,12 +67,16 @@ class Bound(NamedTuple):
 
     def quantity(self, values: Floats) -> Floats:
         """What is bounded, (rows,), of factor values (rows, factors)."""
+        if self.weights:
+            return np.asarray(values[:, list(self.columns)] @ np.array(self.weights))
         first = values[:, self.columns[0]]
         with np.errstate(divide="ignore", invalid="ignore"):
             return first if len(self.columns) == 1 else first / values[:, self.columns[1]]
 
     def __str__(self) -> str:
-        return f"{self.name}={self.low:g}" if self.fixed else f"{self.name}={self.low:g}:{self.high:g}"
+        if self.fixed:
+            return f"{self.name}={self.low:g}"
+        return f"{self.name}=" + ":".join(f"{end:g}" if np.isfinite(end) else "" for end in (self.low, self.high))
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ class DesignSpace:
 
     Args:
         simulator: with a cube of designs.
-        constraints: by name of a factor, or "a/b" for the ratio of two, a value or a pair (low, high).
+        constraints: by name of a factor, "a/b" for the ratio of two, or a sum such as "20*a + 5*b", a value or a pair
+            (low, high), with an infinite end for none.
         seed: of the candidates.
 
     Raises:
@@ -304,20 +311,51 @@ def bound(names: Sequence[str], name: str, limits: Range) -> Bound:
     >>> bound(["median_1", "median_2"], "median_1/median_2", (1, 4)).columns
     (0, 1)
     """
-    parts = name.split("/")
-    for part in parts:
-        if part not in names:
-            raise unknown("factor", part, names)
-    if len(parts) > 2:
-        raise UsageError(f"{name}: give one factor, or the ratio of two")
+    columns, weights = _quantity(names, name)
     low, high = limits if isinstance(limits, tuple) else (limits, limits)
-    number(f"low end of {name}", low)
-    number(f"high end of {name}", high)
+    for end, value, none in (("low", low, -np.inf), ("high", high, np.inf)):
+        if value != none:
+            number(f"{end} end of {name}", value)
     if low > high:
         raise UsageError(f"{name} must go from a lower to a higher value, not from {low:g} to {high:g}")
-    if low == high and len(parts) == 2:
-        raise UsageError(f"{name} cannot be fixed: give a range, or fix its two factors")
-    return Bound(name, tuple(names.index(part) for part in parts), float(low), float(high))
+    if not (np.isfinite(low) or np.isfinite(high)):
+        raise UsageError(f"{name} has neither a lowest nor a highest value: give one")
+    if low == high and (len(columns) > 1 or weights):
+        raise UsageError(f"{name} cannot be fixed: give a range, or fix its factors")
+    return Bound(name, columns, float(low), float(high), weights)
+
+
+def _quantity(names: Sequence[str], name: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Columns of a factor, or of the ratio of two; with weights those of a sum.
+
+    >>> _quantity(["a", "b"], "20*a + b")
+    ((0, 1), (20.0, 1.0))
+    """
+    if not any(sign in name for sign in "+*"):
+        parts = name.split("/")
+        if len(parts) > 2:
+            raise UsageError(f"{name}: give one factor, or the ratio of two")
+        return tuple(_column(names, part) for part in parts), ()
+    terms = [term.rpartition("*") for term in name.split("+")]
+    columns = [_column(names, factor.strip()) for _, _, factor in terms]
+    if len(set(columns)) < len(columns):
+        raise UsageError(f"{name} has a factor twice: give each one weight")
+    return tuple(columns), tuple(_weight(name, weight) if star else 1.0 for weight, star, _ in terms)
+
+
+def _column(names: Sequence[str], name: str) -> int:
+    if name not in names:
+        raise unknown("factor", name, names)
+    return names.index(name)
+
+
+def _weight(name: str, word: str) -> float:
+    try:
+        return number(f"weight in {name}", float(word))
+    except ValueError:
+        raise UsageError(
+            f"{name}: {word.strip() or 'nothing'} is no weight: give a sum such as 20*NAME + 5*NAME"
+        ) from None
 
 
 def shifted_sobol(rows: int, dimensions: int, seed: int) -> Floats:

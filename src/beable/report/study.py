@@ -172,7 +172,7 @@ def _index_row(claim: Claim) -> list[Cell | Text]:
     """What the source says with its number, ours with the evidence, and how they compare."""
     said = claim.claim if claim.source == UNSAID else f"{claim.claim}: {claim.source}"
     ours = claim.evidence if claim.ours == UNSAID else f"{claim.ours}: {claim.evidence}"
-    return [claim.figure, symbols(said), symbols(ours), _claim_cell(claim)]
+    return [claim.figure or "–", symbols(said), symbols(ours), _claim_cell(claim)]
 
 
 def _told(claims: Sequence[Claim]) -> str:

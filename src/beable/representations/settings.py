@@ -118,8 +118,8 @@ class TableSettings(RepresentationModel):
     """Numbers and short vectors, each on a scale of its own."""
 
     kind: Literal["table"] = "table"
-    scaling: Literal["deviation", "range", "maximum", "none"] = Field(
-        default="deviation", description="Scale of each column."
+    scaling: Literal["deviation", "range", "maximum", "overall", "none"] = Field(
+        default="deviation", description="Scale of each column, or one of all."
     )
     log: str = Field(default="", description="Variables taken as logarithms, with commas between.")
     composition: str = Field(default="", description="Vectors that are shares of a whole, with commas between.")

@@ -44,7 +44,7 @@ from beable.representations.representation import (
 )
 
 Floats = NDArray[np.float64]
-SCALINGS = ("deviation", "range", "maximum", "none")
+SCALINGS = ("deviation", "range", "maximum", "overall", "none")
 SIMPLICES = ("ilr", "closed", "rescale", "none")
 CONSTANTS = ("refuse", "keep")
 GROUPS = ("column", "variable", "all")
@@ -252,7 +252,7 @@ class Table(Representation):
 
     Args:
         scaling: "deviation" (less the mean, over the standard deviation), "range" (to [0, 1]), "maximum" (over the
-            largest absolute value) or "none", of each column.
+            largest absolute value) or "none", of each column; "overall" (over the largest absolute value of all).
         log: names of variables that are taken as logarithms, with commas between.
         composition: names of vectors that are shares of a whole, with commas between.
         simplex: how shares are coded: "ilr" (k - 1 isometric log-ratios, with a density on the simplex), "closed" (the
@@ -286,15 +286,15 @@ class Table(Representation):
 
     def __init__(
         self,
-        scaling: Literal["deviation", "range", "maximum", "none"] = "deviation",
+        scaling: Literal["deviation", "range", "maximum", "overall", "none"] = "deviation",
         log: str = "",
         composition: str = "",
         simplex: Literal["ilr", "closed", "rescale", "none"] = "ilr",
         bounded: str = "",
+        classes: str = "",
         constant: Literal["refuse", "keep"] = "refuse",
         smallest: float = 1e-4,
         groups: Literal["column", "variable", "all"] = "column",
-        classes: str = "",
     ) -> None:
         _check_choice("scaling", scaling, SCALINGS)
         _check_choice("simplex", simplex, SIMPLICES)
@@ -582,7 +582,10 @@ def _affine(whole: _Summary, scaling: str) -> tuple[Floats, Floats]:
         return whole.mean.copy(), whole.deviation.copy()
     if scaling == "range":
         return whole.low.copy(), whole.high - whole.low
-    return nothing, np.maximum(np.abs(whole.low), np.abs(whole.high)) if scaling == "maximum" else one
+    largest = np.fmax(np.abs(whole.low), np.abs(whole.high))
+    if scaling == "overall":
+        return nothing, one * largest.max()
+    return nothing, largest if scaling == "maximum" else one
 
 
 def _check_choice(kind: str, name: str, known: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from beable.errors import UsageError, unknown
+from beable.inputs import refuse_special
 from beable.studies.part import Part, part_of
 from beable.studies.source import Source
 from beable.studies.study import Data, PartSettings, PublishedNumber, Study, first_problem
@@ -35,8 +36,7 @@ def check_files(study: Study, given: Mapping[str, Path]) -> None:
     for name, path in given.items():
         if name not in study.files:
             raise unknown(f"file of study {study.name}", name, study.files)
-        if not path.is_file():
-            raise UsageError(f"{path}: no such file: check the name")
+        refuse_special(path, f"--file {name}")
 
 
 def source_of(study: Study, data: Data) -> Source:

@@ -272,9 +272,10 @@ def train_arms(study: Study, out: Path, workers: int, progress: Progress | None)
 
 
 def cost(settings: RunSettings) -> int:
-    """What a training costs beside another, very roughly: numbers in all its batches."""
-    t = settings.training
-    return t.steps * t.members * (t.batch or 1000)
+    """What a training costs beside another, very roughly: rows in all its batches, more for grids that stay fine."""
+    t, m = settings.training, settings.model
+    fine = m.network == "conv" and m.stride == 1
+    return t.steps * t.members * (t.batch or 1000) * (m.channels[0] * m.channels[-1] if fine else 1)
 
 
 _steps: "SynchronizedArray[int] | None" = None

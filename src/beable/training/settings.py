@@ -21,6 +21,8 @@ class TrainingSettings(SettingsModel):
         steps: number of gradient steps.
         batch: rows in a batch; none takes all.
         learning_rate: learning rate of Adam; a list gives each member its own.
+        records: how often the terms are noted on rows of either side, at most; a network that is slow beside its number
+            of steps takes longer to record than to train.
         decay: "cosine" lowers it to a hundredth along half a cosine, "none" keeps it.
         drops: steps at which the learning rate drops, each with the share of the first rate from there on, such as
             [[47200, 0.2]]; with decay "none".
@@ -42,7 +44,7 @@ class TrainingSettings(SettingsModel):
             together or not at all.
         blocks: number of blocks of neighbours that the rows are cut into, in their order; whole blocks are held out.
         rows: how many of the training rows each member sees; None for all.
-        patience: records, fifty in all, for which every member's held-out loss may fail to improve while its training
+        patience: records for which every member's held-out loss may fail to improve while its training
             loss goes on falling, over 200 steps at least; then training stops. none goes to the last step.
         restarts: times that a member which the rate keeps from learning is started again with other first weights.
         restart_after: regularised steps after which members are judged for that; none judges at the last step.
@@ -54,6 +56,7 @@ class TrainingSettings(SettingsModel):
     steps: int = Field(default=4000, ge=1)
     batch: int | None = Field(default=128, ge=1)
     learning_rate: Positive | tuple[Positive, ...] = 3e-3
+    records: int = Field(default=RECORDS, ge=1)
     decay: Literal["cosine", "none"] = "cosine"
     drops: tuple[tuple[Step, Positive], ...] = ()
     clip: float | None = Field(default=None, gt=0)
@@ -122,8 +125,12 @@ class TrainingSettings(SettingsModel):
 
     @property
     def record_every(self) -> int:
-        """Steps between two records of the history."""
-        return max(1, self.steps // RECORDS)
+        """Steps between two records of the history.
+
+        >>> TrainingSettings(steps=1000).record_every, TrainingSettings(steps=1000, records=4).record_every
+        (20, 250)
+        """
+        return max(1, self.steps // self.records)
 
 
 class RunSettings(SettingsModel):

@@ -8,6 +8,7 @@ latents is a product, which finds those of dependent factors that come in all co
 Members differ by bootstrap draws of the rows.
 ``tica`` to the directions that remember themselves longest over a lag (training/slow.py), the slowest first:
 of all rows for every member, because rows drawn again break most of the few slow passages that a trajectory holds.
+A network of rectified convolutions holds the path itself where it has none beside it (training/carried.py).
 ``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from, so members of one
 start agree because of it: ``mixed`` gives members ICA, PCA and random weights in turn, and what they agree on then does
 not come from the start.
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.modes import RESOLVED, largest
 from beable.streams import generator
+from beable.training.carried import carries, carry
 from beable.training.ensemble import drawn
 from beable.training.slow import Pairs, slow_directions
 from beable.training.support import support_turn
@@ -251,9 +253,13 @@ def initialise(vae: VAE, linear: Sequence[LinearPath | None]) -> None:
         return
     encoder, decoder = vae.encoder, vae.decoder
     if encoder.linear is None or decoder.linear is None:
-        raise UsageError(
-            "this start needs a linear path, the model has none: set model.linear = true or training.start = 'random'"
-        )
+        if not carries(decoder.settings):
+            raise UsageError(
+                "this start needs a linear path, the model has none: set model.linear = true or "
+                "training.start = 'random'"
+            )
+        carry(vae, [None if path is None else path[:3] for path in linear])
+        return
     scale_in, scale_out = encoder.scale.numpy(), decoder.scale.numpy()
     for k, path in enumerate(linear):
         if path is None:

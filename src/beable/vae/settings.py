@@ -54,6 +54,7 @@ class ModelSettings(SettingsModel):
             number), "fixed".
         sigma: standard deviation of the outputs, in the code's units: where the variance is fixed, or where a learned
             one starts.
+        squashed: whether the means of a normal likelihood pass a logistic function, for codes from 0 to 1.
         floor: standard deviation added to that of the outputs, in squares and in the code's units, unless it is fixed.
         linear: whether encoder and decoder have a linear path.
         scaled: whether networks see the code in units of its typical size, each number in its own; "alike" takes the
@@ -86,6 +87,7 @@ class ModelSettings(SettingsModel):
     likelihood: Literal["normal", "bernoulli"] = "normal"
     variance: Literal["closed", "closed-channel", "scalar", "channel", "pixel", "output", "fixed"] = "closed"
     sigma: float = Field(default=1.0, gt=0)
+    squashed: bool = False
     floor: float = Field(default=0.0, ge=0)
     linear: bool = True
     scaled: bool | Literal["alike"] = True

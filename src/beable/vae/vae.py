@@ -257,6 +257,8 @@ class Decoder(nn.Module):
         x: Tensor = self.network(self.conditions(z, conditions))
         if self.linear is not None:
             x = x + self.linear(z)
+        if self.settings.squashed and self.settings.likelihood == "normal":
+            return x.sigmoid()
         return x * self.scale if self.settings.likelihood == "normal" else x
 
     def means(self, location: Tensor) -> Tensor:

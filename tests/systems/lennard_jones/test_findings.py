@@ -1,5 +1,7 @@
 """What the fluid's page says of made-up results: the words follow the outcome, the numbers are those of the results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up import numbers_in, numbers_of, value_of
@@ -9,15 +11,20 @@ from beable.report.page import Figure, Table, plain
 from beable.systems.lennard_jones import findings, page
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
 from beable.systems.lennard_jones.generation import Estimate, Generation, Look, Relaxed
+from beable.systems.lennard_jones.gravity_map import Accuracy
 from beable.systems.lennard_jones.latent_moves import Pace
+from beable.systems.lennard_jones.parts import matrices
+from beable.systems.lennard_jones.parts.conditional import Conditional, Level
 from beable.systems.lennard_jones.parts.exact import Exact, Walk
 from beable.systems.lennard_jones.parts.generation import Drawn, Generated
+from beable.systems.lennard_jones.parts.patterns import Patterns
 from beable.systems.lennard_jones.parts.representations import Line, Representations
 from beable.systems.lennard_jones.parts.size_beta import SizeBeta
 
 #: of the code: core of a particle, weight of the rate in the source, least change that is called one, nats of a latent
-#: that is active, largest Jensen-Shannon distance, level of intervals
-CONSTANTS = (0.8, 0.00035, 0.02, 0.05, 0.833, 0.95)
+#: that is active, largest Jensen-Shannon distance, level of intervals, error of a distance in the source,
+#: its latents, its epochs and what a probe of the matrices gets, its rows
+CONSTANTS = (0.8, 0.00035, 0.02, 0.05, 0.833, 0.95, 0.295, 40.0, 100.0, 32000.0)
 
 
 def keys_of(tree):
@@ -103,9 +110,38 @@ def auc(value, reach=0.03):
     return {"distortion": {"auc": value, "low": value - reach, "high": value + reach}}
 
 
-def anomalies(unseen=0.176, soft=0.51, energy=3):
+def anomalies(unseen=0.176, soft=0.51, energy=3, model=0.9, physics=0.95):
     kinds = {"γ = 3": auc(unseen), "fake potential": auc(soft), "uniform": auc(0.95)}
-    return {"main": "detail", "arms": {"detail": {"auc": kinds}}, "energy_better": energy}
+    chosen = {"model": ("loss", model), "baseline": ("neighbours", 0.83), "physics": ("overlap", physics)}
+    worth = {name: {"score": score, "mean": mean} for name, (score, mean) in chosen.items()}
+    return {"main": "detail", "arms": {"detail": {"auc": kinds}}, "energy_better": energy, "worth": worth}
+
+
+def of_matrices(error=0.21, order="assignment", linear=0.27):
+    other = {"order": "origin", "error": 0.9, "linear": 0.87, "spread": 1.36, "gravity": {"score": 0.66}}
+    best = {"order": order, "error": error, "linear": linear, "spread": 1.04, "gravity": {"score": 0.78}}
+    told = {"origin": 0.7, "assignment": 0.8}
+    return {"arms": {"best": best, "other": other}, "best": "best", "told_best": told, "ceiling": 0.825}
+
+
+def patterns():
+    return {
+        "together": 0.15,
+        "leading": 5,
+        "origin_off": 0.31,
+        "spread": 2.4,
+        "latents": 40,
+        "cosine": 0.12,
+        "apart": 0.02,
+    }
+
+
+def levels(count=3):
+    found = [
+        {"gravity": g, "trained": g == 0.4, "off": [off, 0.2]} for g, off in ((0.25, 0.4), (0.4, 9.0), (2.0, -3.1))
+    ]
+    near = {"between": {"count": count, "levels": 3}, "beyond": {"count": 0, "levels": 3}}
+    return {"levels": found, "near": near, "sweeps": 10}
 
 
 def probes(count=1, association=-0.86):
@@ -149,11 +185,20 @@ OUTCOMES = [
     (findings.representations, representations(0.9, answer="no"), ["No: of the samples"]),
     (findings.representations, representations(0.5, answer="cannot be told"), ["Cannot be told: of the samples"]),
     (findings.representations, representations(count=0), ["Cannot be told: no arm of one kind was trained"]),
-    (findings.reconstruction, ways(), ["few come back: rows", "in place of that of", "most come back: 76.5"]),
+    (findings.reconstruction, ways(), ["few come back: rows", "fewer steps", "most come back: 76.5"]),
     (findings.reconstruction, ways(0.8, 0.1), ["it depends on the model", "few come back: 10.0"]),
-    (findings.reconstruction_short, ways(), ["0.0\u00a0% without overlap", "smaller network"]),
+    (findings.reconstruction_short, ways(), ["0.0\u00a0% without overlap", "as LCP-B group 9"]),
+    (findings.matrices, of_matrices(), ["The order, first", "by 0.21 σ in a distance, less than", "by 0.90 σ", "80.0"]),
+    (findings.matrices, of_matrices(0.5), ["by 0.50 σ in a distance, more than there"]),
+    (findings.matrices, of_matrices(linear=0.8), ["Not the order: principal"]),
+    (findings.matrices, of_matrices(0.21, "origin"), ["Cannot be told: all models have one order. The network"]),
+    (findings.patterns, patterns(), ["0.31 σ off", "15.0\u00a0% of the variance of 40", "above 0.12"]),
+    (findings.conditional, levels(), ["at 3 of 3 between", "at 0 of 3 beyond", "γ = 2, by −3.1 ± 0.2"]),
     (findings.anomaly, anomalies(), ["Not every kind", "γ = 3 (0.176) lies below them", "(0.510) lies among"]),
     (findings.anomaly, anomalies(0.9, 0.8), ["Yes: by the AUC", "γ = 3 (0.900), softer potential (0.800) and uniform"]),
+    (findings.worth, anomalies(), ["of the nearest neighbours 0.830", "where no physics"]),
+    (findings.worth, anomalies(model=0.835), ["no VAE need be trained"]),
+    (findings.worth, anomalies(physics=0.85), ["here a VAE is worth"]),
     (findings.probing, probes(), ["Of 10 latents 1 moves", "mean height z₁ (−0.86)", "contacts z₁₀ (0.12)"]),
     (findings.probing, probes(0), ["Of 10 latents none move something"]),
     (findings.probing, probes(3), ["Of 10 latents 3 move something"]),
@@ -234,10 +279,39 @@ def generated(apart=0.98, inside=0.95, off=0.2, members=2):
     shown, judged = (dict.fromkeys((0.1, 0.4), v) for v in (x, [Generation(look, known, relaxed)] * members))
     drawn = Drawn(judged, pairs, heights, shown)
     aggregate = type("Mixture", (), {"as_json": lambda self: {"components": 4, "gain": 0.87}})()
-    return Generated({"told, prior": drawn, "plain, prior": drawn}, aggregate, pairs, heights, shown, 10.0)
+    return Generated({"told, prior": drawn, "plain, prior": drawn}, aggregate, None, pairs, heights, shown, 10.0)
+
+
+def models(error=0.21):
+    told = Accuracy(0.66, 0.64, 0.68, 2000)
+    best = matrices.Line(
+        "full network", "assignment", "pca", "nats", (3_627_730, 1_895_151), 76_800, 812.0, error, 0.22, 0.05, 0.04,
+        1.04, 0.27, 95.2, 40, told,
+    )  # fmt: skip
+    other = best._replace(label="as stated", order="origin", start="random", error=1.31, spread=1.36, linear=0.87)
+    probes = {order: {"logistic": told} for order in ("assignment", "origin")}
+    return matrices.Matrices({"best": best, "deck": other}, probes, 0.825, "best")
+
+
+def directions(apart=0.02, cosine=0.12, off=0.31):
+    square = np.random.default_rng(0).uniform(0, 9, (5, 6, 6))
+    return Patterns(
+        "full network", 40, square[0] * off, square[0], 2.4, square, square[:, 0, 1], np.full(5, 0.05), cosine, square,
+        square[:4], apart, (0.31, 0.12),
+    )  # fmt: skip
+
+
+def other_gravities(off=0.2):
+    made = generated(off=off, members=2).drawn["told, prior"].judged[0.4]
+    known = {0.25: False, 0.4: True, 2.0: False}
+    found = [Level(g, trained, g < 1, made) for g, trained in known.items()]
+    return Conditional(found, np.random.default_rng(0).uniform(0, 10, (3, 8, 2)), 10.0)
 
 
 MADE = {
+    "matrices": (page.matrices, models()),
+    "patterns": (page.patterns, directions()),
+    "other gravities": (page.conditional, other_gravities()),
     "exact": (page.exact, exact()),
     "exact, too short": (page.exact, exact(reliable=False)),
     "sizes": (page.size_beta, size_beta()),
@@ -262,6 +336,28 @@ def test_evidence_is_a_figure_and_a_small_table_and_every_number_of_its_prose_is
     folded = [text for fold in found.folds for text in fold.text]
     for text in (found.answer, found.short, *alts, *folded, *(item.caption for item in items)):
         assert foreign(plain(text), numbers) == []
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(0.21, "differs"), (1.5, "reproduced")])
+def test_order_and_size_of_the_network_are_claims_with_verdicts(error, verdict):
+    size, order = models(error).claims
+    assert (size.verdict, size.ours) == ("reproduced", "3,627,730 + 1,895,151")
+    assert order.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdicts"),
+    [(directions(), ["reproduced"] * 3), (directions(0.9, 0.8, 5.0), ["differs"] * 3)],
+)
+def test_what_latents_decode_to_is_claims_with_verdicts(answer, verdicts):
+    changed = replace(answer, origin=answer.mean) if verdicts[0] == "reproduced" else answer
+    assert [claim.verdict for claim in changed.claims] == verdicts
+
+
+@pytest.mark.parametrize(("off", "near"), [(0.2, 1), (40.0, 0)])
+def test_samples_at_other_gravities_count_where_they_are_near(off, near):
+    counts = other_gravities(off).as_json()["near"]
+    assert counts == {"between": {"count": near, "levels": 1}, "beyond": {"count": near, "levels": 1}}
 
 
 @pytest.mark.parametrize(

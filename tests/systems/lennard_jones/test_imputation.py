@@ -29,7 +29,8 @@ def fluid(rows, seed):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "fluid.zarr"
-    return Store.from_arrays(path, fluid(500, 0), dims={"positions": ("particle", "dimension")})
+    dims = {"positions": ("particle", "dimension")}
+    return Store.from_arrays(path, fluid(500, 0), dims=dims, particles="identical")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The measures of the packing study on tables small enough to train in seconds, with a physics of our own."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,14 +15,18 @@ from beable.studies.codec import decode, encode
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
 from beable.studies.study import Data, parse
 from beable.system import SYSTEMS
+from beable.systems.packing.mi_readings import readings
 from beable.systems.packing.parts.cells import by_function, by_simulator, summary
-from beable.systems.packing.parts.ensembles import Decoded, Members, members_of, picked
-from beable.systems.packing.parts.oracles import simulated, surrogate
+from beable.systems.packing.parts.cross_entropy import _collapse
+from beable.systems.packing.parts.ensembles import Decoded, Members, decoded, drawn_rows, members_of, picked
+from beable.systems.packing.parts.oracles import _description, simulated, surrogate, within_ranges
 from beable.systems.packing.parts.planes import plane
 from beable.systems.packing.parts.rows import inputs, size_names, some, whole_of
 from beable.systems.packing.parts.trends import PAIRINGS, explained, trends
 from beable.systems.packing.study import PARTS as MEASURED
+from beable.systems.packing.tables_of_study import coarsest_first
 from beable.training.run import Run, train
+from beable.training.settings import RunSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:rows .* repeat an earlier row")
 
@@ -92,6 +97,13 @@ measure = "calibrated"
 arms = { judged = ["range"] }
 options = { rows = 80, trees = 10, repeats = 9 }
 [[parts]]
+name = "zero"
+title = "readings"
+question = "?"
+measure = "at-zero"
+arms = { read = ["range"], along = ["range"] }
+options = { rows = 200, trees = 10 }
+[[parts]]
 name = "chance"
 title = "chance"
 question = "?"
@@ -124,7 +136,7 @@ def settings(study, arm, own=True, **model):
         "objective": {"beta": {"kind": "constant", "beta": every}},
         "training": {"members": len(every), "steps": 200, "batch": 100, "start": "random", "learning_rate": 1e-2},
     }  # fmt: skip
-    return type(study.settings(study.arms[0])).model_validate(tree)
+    return RunSettings.model_validate(tree)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -362,6 +374,134 @@ def test_a_calibrated_arm_is_judged_on_rows_it_never_saw(contexts):
     for path in ("arms.range.r2_of_row", "arms.range.generated.mae", "arms.range.regenerated.cells", "arms.range.elbo"):
         assert isinstance(number_at(numbers, path), int | float), path
     assert found.best == "range"
+
+
+class Blind(Packings):
+    """A simulator that knows that the order of components means nothing."""
+
+    def features(self, values):
+        return blind(values)[:, None]
+
+
+def blind(x):
+    """A packing fraction of sizes in any order."""
+    return 0.5 + 0.05 * np.ptp(x[:, 0:6:2], axis=1)
+
+
+def test_a_judge_that_sees_features_needs_fewer_rows():
+    x, others = (inputs(table(rows, seed)) for rows, seed in ((80, 1), (200, 2)))
+    plain, told = (surrogate(x, blind(x), trees=30, describe=seen) for seen in (np.asarray, _description(Blind())))
+    assert plain.trust.r2 < 0.7 < 0.97 < told.trust.r2
+    error = [np.square(judge.predict(others) - blind(others)).mean() / blind(others).var() for judge in (plain, told)]
+    assert error[1] < 0.05 < 0.2 < error[0]
+    far = others * np.array([100.0, 1, 1, 1, 1, 1, 1, 1, 1])
+    assert np.abs(told.predict(far) - blind(within_ranges(Blind(), far))).max() < 0.02
+    assert _description(Packings()) is np.asarray
+
+
+@pytest.fixture(scope="module")
+def calibrated_both_ways(known, tmp_path_factory):
+    """Trainings with a variance for each column on powders in any order, and with the coarsest component first."""
+    out, found = tmp_path_factory.mktemp("order"), {}
+    given = table(400, 3) | {"spread": np.full((400, PARTS), 0.2)}
+    given["packing_fraction"] = blind(inputs(given)) + np.random.default_rng(0).normal(0, 0.001, 400)
+    made = {"any": given, "first": turned(given)}
+    for name, rows in made.items():
+        tree = settings(None, "deviation", variance="closed-channel").model_dump(mode="json")
+        tree["representation"] |= {"groups": "column", "constant": "keep", "simplex": "ilr"}
+        tree["objective"]["beta"] = {"kind": "constant", "beta": 1.0}
+        tree["training"] |= {"members": 2, "steps": 600, "learning_rate": 5e-3, "keep": "last", "patience": None}
+        found[name] = train(stored(out / f"{name}.zarr", rows), out / name, RunSettings.model_validate(tree)), rows
+    return found
+
+
+def turned(rows):
+    """Components of each row in order, coarsest first."""
+    order = coarsest_first(rows)
+    return {n: np.take_along_axis(v, order, 1) if v.shape == order.shape else v for n, v in rows.items()}
+
+
+def r2(truth, predicted):
+    return 1 - np.square(truth - predicted).mean() / truth.var()
+
+
+def test_the_mean_of_powders_in_any_order_is_no_powder_of_theirs(calibrated_both_ways):
+    """Only with the components in order does a powder pack as the number that is decoded, or drawn, beside it."""
+    seen = {}
+    for name, (run, rows) in calibrated_both_ways.items():
+        z = run.encode(rows).mean
+        made = zip(decoded(run, z), drawn_rows(run, z, 0), strict=True)
+        seen[name] = np.array([[r2(blind(d.inputs), d.packing_fraction) for d in each] for each in made])
+    assert seen["first"].min() > 0.85
+    assert seen["first"][:, 0].min() > 0.95
+    assert seen["any"].max() < 0.75
+    assert seen["any"][:, 1].max() < 0.4
+
+
+# Readings
+
+
+def test_every_reading_of_the_score_is_taken_of_the_same_pairs(contexts):
+    answer = MEASURED["at-zero"].measure(contexts["zero"])
+    arm = answer.arms["range"]
+    assert arm.scores.shape == (len(readings()), len(BETAS) * SEEDS)
+    assert (answer.cells, answer.rates) == (len(BETAS) * SEEDS, [1e-2])
+    first = answer.along[0]
+    assert first.largest <= 1 <= answer.along[1].largest
+    assert first.at_zero == {}
+    assert answer.best.name in answer.names
+    assert {claim.verdict for claim in answer.claims} <= {"reproduced", "differs", "cannot be told apart"}
+    json.dumps(plain(answer), allow_nan=False)
+
+
+def test_readings_of_known_pairs():
+    known = {reading.name: reading for reading in readings()}
+    x = np.arange(25.0) / 25
+    other = np.tile(np.arange(5.0), 5)
+    assert known["5 bins, bits"].score(x, x) == pytest.approx(np.log2(5))
+    assert known["5 bins, normalised"].score(x, x) == pytest.approx(1)
+    assert known["5 bins, bits"].score(x, other) == pytest.approx(0, abs=1e-12)
+    assert known["3 decimals, bits"].score(x, x) == pytest.approx(np.log2(25))
+    assert all(reading.score(np.full(25, 0.65), x) == 0 for reading in known.values())
+    assert known["neighbours, bits"].score(x, x) == pytest.approx(known["neighbours, nats"].score(x, x) / np.log(2))
+
+
+@pytest.fixture(scope="module")
+def crossed(known, tmp_path_factory):
+    """The cross entropy on columns as they are and from 0 to 1, and the squared error."""
+    out = tmp_path_factory.mktemp("crossed")
+    text = STUDY.replace('measure = "packing-beta"', 'measure = "cross-entropy"').replace(
+        '{ judged = ["range", "deviation"], pictured = "range" }', '{ judged = ["none", "range"], squared = "squared" }'
+    )
+    text = text.replace('name = "deviation"', 'name = "none"') + '[[arms]]\nname = "squared"\nlabel = "squared"\n'
+    study = parse(re.sub(r"options = \{ rows = 200, trees = 10, repeats.*", "options = { rows = 200 }", text), "small")
+    store = stored(data_path(out), table(300, 0))
+    (out / "runs").mkdir()
+    for arm, scaling in (("none", "none"), ("range", "range"), ("squared", "range")):
+        more = {} if arm == "squared" else {"likelihood": "bernoulli"}
+        train(store, run_path(out, arm), settings(study, scaling, linear=False, **more))
+    return MEASURED["cross-entropy"].measure(Context(study, study.parts[0], out))
+
+
+def test_the_cross_entropy_is_bounded_where_columns_are_shares(crossed):
+    free, bounded = crossed.arms["none"], crossed.arms["range"]
+    assert free.negative.answer is True
+    assert (free.falling > 0).all()
+    assert np.isnan(free.floor)
+    assert bounded.negative.answer is False
+    assert bounded.last.min() > bounded.floor > 0
+    assert crossed.ratio > 2
+    assert [claim.verdict for claim in crossed.claims] == ["artefact", "reproduced", "artefact"]
+    json.dumps(plain(crossed), allow_nan=False)
+
+
+def test_models_of_cross_entropy_lose_their_latents_where_predicted(crossed):
+    bounded, squared = crossed.arms["range"], crossed.squared
+    assert bounded.alive < bounded.collapse < bounded.dead
+    assert squared.collapse < bounded.collapse / 1.5
+    codes = np.random.default_rng(0).uniform(0, 1, (4000, 2))
+    assert _collapse(codes, crossed=False) == pytest.approx(2 / 12, rel=0.1)
+    assert _collapse(codes, crossed=True) == pytest.approx(4 / 12, rel=0.1)
 
 
 def test_the_artefact_needs_no_model(contexts):

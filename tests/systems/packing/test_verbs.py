@@ -139,7 +139,7 @@ WRONG = {
     "pack d=1,volume=.5 d=-2,volume=.5": (USAGE, "component 2: median must be greater than 0, not -2"),
     "pack d=1,s=-0.1": (USAGE, "component 1: spread must lie between 0 and 3"),
     "pack d=1,s=4": (USAGE, "component 1: spread must lie between 0 and 3"),
-    "pack d=1,s=1.5": (DATA, "narrow the sizes, or use close_packing_estimate"),
+    "pack d=1,s=1.5": (DATA, "narrow the sizes, use close_packing_estimate"),
     "pack d=1,mass=.5 d=2,mass=.5": (USAGE, "component 1: density is missing"),
     "pack d=1,mass=.5,density=1 d=2,mass=.5,density=0": (USAGE, "component 2: density must be greater than 0"),
     "pack d=1,volume=.5 d=2,volume=.6": (USAGE, "must sum to 1, not 1.1: divide each by 1.1"),
@@ -153,8 +153,8 @@ WRONG = {
     "pack d=1 --spheres 3000 --box 2": (DATA, "too narrow for spheres of diameter 1: give at least 3"),
     "pack d=1 --spheres 3000 --box 60": (DATA, "give a side of at most"),
     "pack d=1 --box -1": (USAGE, "box must be greater than 0"),
-    "pack d=1 --beds 0": (USAGE, "beds must be at least 1"),
-    "pack d=1 --seed -1": (USAGE, "seed at least 0"),
+    "pack d=1 --beds 0": (USAGE, "beds must be a whole number of at least 1"),
+    "pack d=1 --seed -1": (USAGE, "seed must be a whole number of at least 0"),
     "pack d=1 -o bed.txt": (OUTPUT, "bed.txt: the name must end in .xyz"),
     "pack d=1 --picture bed.jpg": (OUTPUT, "bed.jpg: the name must end in .png"),
     "pack d=1 -o nowhere/bed.xyz": (OUTPUT, "its folder does not exist: make it first"),
@@ -237,7 +237,7 @@ WRONG_TABLES = {
     "--components 1 --table 1,0,1;2,0,1": (USAGE, "the table has 2 rows, not 3: ask for less"),
     "--components 2 --table 1,0,1": (USAGE, "rows of 6 columns"),
     "--components 1 --table a,b,c": (DATA, "expected rows of numbers"),
-    "--table nothere.csv": (USAGE, "No such file"),
+    "--table nothere.csv": (USAGE, "no such file"),
     "--median 2 1": (USAGE, "median must be a lowest and a highest value"),
     "--spread 0 4": (USAGE, "spread must lie between 0 and 3"),
     "--spread 2 3": (DATA, "narrow the sizes"),
@@ -413,7 +413,7 @@ CHECK = Variable("residual", (), (), diagnostic=True)
     ],
 )
 def test_what_is_learned_by_default_and_how(variables, learned, kind):
-    store = SimpleNamespace(variables=variables)
+    store = SimpleNamespace(variables=variables, constants={}, settings={}, simulator=None)
     assert learnable(store) == learned
     assert natural_representation(store) == kind
 

@@ -122,6 +122,38 @@ def design_success(
 
 
 @styled
+def design_tradeoff(curves: Mapping[str, tuple[FloatArray, FloatArray, Sequence[str]]], *, x_label: str) -> Figure:
+    """Share of proposals that hit, against what they were asked to be besides, a point a search with its setting.
+
+    Args:
+        curves: for each name what was got and the share of hits ``(points,)``, and a word for each point.
+        x_label: what was got.
+
+    Raises:
+        DataError: numbers that are not finite.
+
+    >>> figure = design_tradeoff({"": (np.array([0.1, 0.3]), np.array([0.9, 0.5]), ["0", "1"])}, x_label="distance")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0', '1']
+    """
+    figure, panels = panel_grid(1, 1, 3.3, 5.4)
+    axes = panels[0, 0]
+    handles: dict[str, Any] = {}
+    for place, (name, (got, share, said)) in enumerate(curves.items()):
+        x, y = finite(f"what was got by {name}", got, 1), finite(f"shares of {name}", share, 1)
+        (line,) = axes.plot(x, y, marker="o", markersize=4, linewidth=1.2, **line_style(place))
+        for at, word in zip(zip(x, y, strict=True), said, strict=True):
+            axes.annotate(words(word), at, (5, 4), textcoords="offset points", fontsize=7, color=SOFT)
+        handles |= {words(name): line} if name else {}
+    axes.set_ylim(0, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.set_xlabel(words(x_label))
+    axes.set_ylabel("proposals that hit")
+    legend(figure, handles)
+    return figure
+
+
+@styled
 def design_diversity(
     mixtures: Mapping[str, Mixtures],
     names: Sequence[str],

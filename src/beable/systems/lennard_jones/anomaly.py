@@ -34,19 +34,20 @@ CUTOFF = 3.0
 LARGEST = 1e300
 
 
-def pair_energies(positions: ArrayLike, cutoff: float = CUTOFF) -> Floats:
+def pair_energies(positions: ArrayLike, cutoff: float = CUTOFF, core: float = 0.0) -> Floats:
     r"""Lennard-Jones energy by particle, :math:`e_i = \tfrac12 \sum_j u(r_{ij})`, (rows, particles): its sum is U.
 
     Args:
         positions: X, (rows, N, d), in units of σ.
         cutoff: truncated, not shifted.
+        core: pairs nearer than that count nothing, as in the source's histogram of energies; 1 there.
 
     >>> pair_energies([[[0, 0], [2 ** (1 / 6), 0]]]).round(6).tolist()
     [[-0.5, -0.5]]
     """
     squared = distances_of(positions) ** 2
     squared[:, np.arange(squared.shape[1]), np.arange(squared.shape[1])] = np.inf
-    near = squared <= cutoff**2
+    near = (squared <= cutoff**2) & (squared >= core**2)
     u = np.where(near, pair_potential("lennard-jones").energy(np.where(near, squared, 1.0)), 0.0)
     each: Floats = np.clip(u.sum(axis=2) / 2, -LARGEST, LARGEST)
     return each

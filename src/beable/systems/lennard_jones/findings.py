@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from beable.console.numbers import latent_name, number
+from beable.systems.lennard_jones.parts.matrices import SOURCE_ERROR
 from beable.systems.lennard_jones.parts.size_beta import SOURCE_LAMBDA
 
 Numbers = Mapping[str, Any]
 GROUP = "LCP-B group 9"
-STAND_IN = f"smaller network in place of that of {GROUP}"
+NETWORK = f"the network of {GROUP}, trained for fewer steps"
 #: kinds of anomalous rows by the words of figures and tables
 KINDS = {"fake potential": "softer potential", "uniform": "uniform points"}
 #: quantities of configurations likewise
@@ -81,7 +82,7 @@ def way(name: str) -> str:
     'γ given, physical terms; latents from a mixture'
     """
     arm, _, latents = name.partition(", ")
-    return ARMS.get(arm, arm) + ("; latents from a mixture" if latents == "mixture" else "")
+    return ARMS.get(arm, arm) + (f"; latents from a {latents}" if latents in ("mixture", "flow") else "")
 
 
 def quantity(name: str) -> str:
@@ -157,6 +158,42 @@ def _others(rest: Sequence[Numbers]) -> str:
     return f", from those of {many(len(rest), 'other model')} in {percents(low, high)}"
 
 
+# Matrices
+
+
+def matrices(n: Numbers) -> str:
+    """What the order of the particles does to the error of a distance, and whether that of the source is reached."""
+    arms = n["arms"]
+    best = arms[n["best"]]
+    others = [line for line in arms.values() if line["order"] != best["order"]]
+    nearest = min(others, key=lambda line: line["error"], default=best)
+    reached = "more" if best["error"] > SOURCE_ERROR else "less"
+    own = f"errs by {best['error']:.2f} σ in a distance, {reached} than there ({SOURCE_ERROR:g} σ)"
+    if nearest is best:
+        return f"Cannot be told: all models have one order. {NETWORK[0].upper()}{NETWORK[1:]}, {own}."
+    head = "The order, first" if best["linear"] < FIRST * nearest["linear"] else "Not the order"
+    return (
+        f"{head}: principal components of matrices in the order of the source leave {nearest['linear']:.2f} σ, in "
+        f"the order “{best['order']}” {best['linear']:.2f} σ (distances vary by {nearest['spread']:.2f} σ and "
+        f"{best['spread']:.2f} σ). {NETWORK[0].upper()}{NETWORK[1:]}, {own}, and in the order of the source by "
+        f"{nearest['error']:.2f} σ at best of {many(len(others), 'training')}. {_told(n, best, nearest)}"
+    )
+
+
+#: share of the error of principal components below which an order is called what matters
+FIRST = 0.75
+
+
+def _told(n: Numbers, best: Numbers, nearest: Numbers) -> str:
+    """What matrices and latents say of γ."""
+    of_matrices = listed(percent(n["told_best"][line["order"]]) for line in (nearest, best))
+    of_latents = listed(percent(line["gravity"]["score"]) for line in (nearest, best))
+    return (
+        f"γ is told from matrices themselves in {of_matrices} of the rows, from the latents in {of_latents}; with all "
+        f"heights known in {percent(n['ceiling'])} at best."
+    )
+
+
 # Size and β
 
 
@@ -219,7 +256,7 @@ def reconstruction(n: Numbers) -> str:
     from_matrices, decoded = _by_origin(n)
     geometry = listed(f"{percent(w['apart'])} by {name}" for name, w in from_matrices.items())
     text = (
-        f"From decoded distance matrices {_verb(from_matrices)}: rows without overlap are {geometry} ({STAND_IN}, "
+        f"From decoded distance matrices {_verb(from_matrices)}: rows without overlap are {geometry} ({NETWORK}, "
         f"error of a distance {number(n['matrix_error'])} σ)."
     )
     if not decoded:
@@ -231,7 +268,7 @@ def reconstruction(n: Numbers) -> str:
 def reconstruction_short(n: Numbers) -> str:
     """The way of the source, for the answer to the title."""
     found = n["ways"]["classical scaling"]["apart"]
-    return f"By distance matrices of a smaller network than that of {GROUP}: {percent(found)} without overlap."
+    return f"By distance matrices, as {GROUP}: {percent(found)} without overlap."
 
 
 def _by_origin(n: Numbers) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
@@ -263,7 +300,33 @@ def anomaly(n: Numbers) -> str:
         if group
     ]
     energy = f"The energy alone has the larger AUC for {n['energy_better']} of {many(len(auc), 'kind')}."
-    return f"{verdict}: by the AUC of its reconstruction error {'; '.join(said)}. {energy}"
+    return f"{verdict}: by the AUC of its reconstruction error {'; '.join(said)}. {energy} {worth(n)}"
+
+
+def worth(n: Numbers) -> str:
+    """When a VAE is worth its training, by one score of each family for all kinds of odd rows."""
+    model, usual, physics = (n["worth"][name] for name in ("model", "baseline", "physics"))
+    told = (
+        f"the VAE's best has a mean AUC of {model['mean']:.3f}, that of {BASELINES[usual['score']]} {usual['mean']:.3f}"
+    )
+    head = f"Of scores that are chosen before the kind is known {told}, that of the physics {physics['mean']:.3f}"
+    gain = model["mean"] - usual["mean"]
+    if gain < LITTLE_GAIN:
+        return f"{head}: to find odd rows alone, no VAE need be trained."
+    if physics["mean"] >= model["mean"]:
+        return f"{head}: a VAE is worth training where no physics is at hand."
+    return f"{head}: here a VAE is worth training."
+
+
+#: gain in mean AUC below which a score that needs no training is as good
+LITTLE_GAIN = 0.01
+BASELINES = {
+    "mahalanobis": "a covariance",
+    "isolation_forest": "an isolation forest",
+    "pca_error": "principal components",
+    "neighbours": "the nearest neighbours",
+    "mixture": "a mixture of normals",
+}
 
 
 def _auc(name: str, found: Numbers) -> str:
@@ -302,6 +365,17 @@ def _signed(value: float) -> str:
     return minus(f"{value:.2f}")
 
 
+def patterns(n: Numbers) -> str:
+    """What latents of matrices decode to at zero, along their leading directions, and at random along these."""
+    return (
+        f"At z = 0 the model of distance matrices answers with the mean matrix, {n['origin_off']:.2f} σ off it in a "
+        f"distance, where rows are {n['spread']:.2f} σ off. Its {n['leading']} leading directions have "
+        f"{percent(n['together'])} of the variance of {n['latents']} latents and change distances in patterns of their "
+        f"own, no two with a cosine above {n['cosine']:.2f}; of samples along them {percent(n['apart'])} are free of "
+        "overlap."
+    )
+
+
 # Samples
 
 
@@ -320,6 +394,19 @@ def generation_short(n: Numbers) -> str:
         f"{percent(worst['inside'])} lie in the box{asked}"
     )
     return f"{said}. {_energies(worst)}"
+
+
+def conditional(n: Numbers) -> str:
+    """Whether samples at γ that training never saw are those of runs there."""
+    between, beyond = n["near"]["between"], n["near"]["beyond"]
+    new = [level for level in n["levels"] if not level["trained"]]
+    worst = max(new, key=lambda level: abs(level["off"][0]))
+    return (
+        f"At γ that training never saw samples are as good as asked at {between['count']} of "
+        f"{between['levels']} between those that it saw and at {beyond['count']} of {beyond['levels']} beyond them: "
+        f"valid as decoded, and near equilibrium in energy after {n['sweeps']} sweeps. Furthest off is γ = "
+        f"{worst['gravity']:g}, by {number(worst['off'][0])} ± {number(worst['off'][1])} ε."
+    )
 
 
 def _energies(worst: Numbers) -> str:

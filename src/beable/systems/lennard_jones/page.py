@@ -12,19 +12,28 @@ from beable.report.figures.style import FloatArray
 from beable.report.page import Evidence, Figure, Fold, Item
 from beable.systems.lennard_jones import findings
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
-from beable.systems.lennard_jones.figures.anomalies import attribution, auc_by_size, roc_curves
+from beable.systems.lennard_jones.figures.anomalies import (
+    attribution,
+    auc_by_size,
+    error_histograms,
+    odd_maps,
+    roc_curves,
+)
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
 from beable.systems.lennard_jones.figures.latents import accuracies, latent_maps
-from beable.systems.lennard_jones.figures.matrices import distance_matrices
+from beable.systems.lennard_jones.figures.matrices import distance_matrices, errors_beside, matrix_tiles
 from beable.systems.lennard_jones.figures.sizes import chain_paces, error_and_rate
 from beable.systems.lennard_jones.figures.structure import height_profiles, radial_distributions
 from beable.systems.lennard_jones.figures.ways_back import small_boxes, ways_back
-from beable.systems.lennard_jones.findings import GROUP, STAND_IN, kind, percent, way
+from beable.systems.lennard_jones.findings import GROUP, NETWORK, kind, minus, percent, way
 from beable.systems.lennard_jones.parts.anomaly import CURVES, Anomaly
-from beable.systems.lennard_jones.parts.equilibrium import Equilibrium
+from beable.systems.lennard_jones.parts.conditional import Conditional
+from beable.systems.lennard_jones.parts.equilibrium import TIMES, Equilibrium
 from beable.systems.lennard_jones.parts.exact import Exact
 from beable.systems.lennard_jones.parts.generation import Drawn, Generated
 from beable.systems.lennard_jones.parts.latent import Latent
+from beable.systems.lennard_jones.parts.matrices import SOURCE_ERROR, Matrices
+from beable.systems.lennard_jones.parts.patterns import WALK, Patterns
 from beable.systems.lennard_jones.parts.probing import Probing
 from beable.systems.lennard_jones.parts.reconstruction import SWEEPS, Reconstruction
 from beable.systems.lennard_jones.parts.representations import Representations
@@ -36,6 +45,8 @@ from beable.systems.lennard_jones.tables.models import OVERLAP, SCORES
 WALKS, STEPS, FIRST_WALKS = 4, 5, 2
 FIRST_CONFIGURATIONS = 2
 SHOWN_SCORES = ("distortion", "rate", "energy")
+#: ways that answer with a picture, by the words above it
+HIDDEN_SHORT = {"zeroed": "decoded", "latent": "best latent"}
 THEIRS = f"protocol of {GROUP}"
 
 
@@ -56,6 +67,7 @@ def equilibrium(a: Equilibrium) -> Evidence:
     n = a.as_json()
     folds = [
         Fold("Means and every check of equilibrium", _refused(a), [fluid.energies_by_protocol(a), fluid.checks(a)]),
+        Fold("Energy against time", [], [_falls(a)]),
         Fold("Configurations, heights and pairs", [], _structure(a)),
     ]
     return Evidence(findings.equilibrium(n), [_energies(a)], folds)
@@ -76,6 +88,21 @@ def _energies(a: Equilibrium) -> Figure:
         energies(both, reference="long runs"),
         f"Distributions of energies; the area is the long runs, the line the {THEIRS}.",
         f"Energies of both protocols at each γ; their means differ{at}.",
+    )
+
+
+def _falls(a: Equilibrium) -> Figure:
+    off = ", ".join(f"{number(a.still_off(g))} ε at γ = {g:g}" for g in a.gravities)
+    return Figure(
+        relaxations(
+            {gravity(g): a.falls[g] for g in a.gravities},
+            np.array(TIMES, dtype=float),
+            equilibrium={gravity(g): a.energies[g] for g in a.gravities},
+        ),
+        f"Energy of {a.as_json()['followed']} chains from random positions: median and middle half; the band is that "
+        "of the long runs. "
+        f"{GROUP} takes small steps and stops after 2,500 sweeps; tuned moves are longer and go anywhere too.",
+        f"Energy against sweeps; after 2,500 sweeps of small steps its mean is off by {off}.",
     )
 
 
@@ -101,13 +128,30 @@ def _structure(a: Equilibrium) -> list[Item]:
     ]
 
 
+# Matrices
+
+
+def matrices(a: Matrices) -> Evidence:
+    """Errors of all models of matrices; symmetry and γ folded."""
+    n = a.as_json()
+    bars = {line.label: (line.error, line.linear) for line in a.lines.values()}
+    figure = Figure(
+        errors_beside(bars, SOURCE_ERROR, ("network", "40 principal components"), f"error of {GROUP}"),
+        "Error of a distance on held-out rows: of the trained networks, and of as many principal components of the "
+        "same matrices.",
+        findings.matrices(n),
+    )
+    tables: list[Item] = [models.matrices_table(a), models.entries_table(a), models.told_table(a)]
+    return Evidence(findings.matrices(n), [figure], [Fold("Every training, symmetry, and γ", [], tables)])
+
+
 # Latents
 
 
 def latent(a: Latent) -> Evidence:
     """Accuracies between chance and what is possible; maps of all arms."""
     n = a.as_json()
-    folds = [Fold("Numbers and maps of the latents", [], [models.latent_table(a), _maps(a)])]
+    folds = [Fold("Maps and numbers of the latents", [], [_maps(a), models.latent_table(a)])]
     return Evidence(findings.latents(n), [_accuracies(a)], folds)
 
 
@@ -123,7 +167,7 @@ def _accuracies(a: Latent) -> Figure:
     return Figure(
         accuracies(bars, ceiling=first.ceiling.accuracy.score, chance=first.chance, ceiling_name="best possible"),
         f"Held-out rows whose γ a probe tells from the latents, {whose}; at best by the sum of heights Σy. Distance "
-        f"images: {STAND_IN}.",
+        f"images: {NETWORK}.",
         findings.latents(a.as_json()),
     )
 
@@ -137,7 +181,7 @@ def _maps(a: Latent) -> Figure:
         latent_maps(maps, some.gamma, "γ", {name: f"first component\n({share})" for name, share in shares.items()}),
         "Latents of the first training on their two principal components, in units of their spread; below each, the "
         f"shares of the variance on the two. If no direction stood out each would have: {even}. Distance images: "
-        f"{STAND_IN}.",
+        f"{NETWORK}.",
         "Latents by γ; shares of the two components: " + ", ".join(f"{name} {words}" for name, words in shares.items()),
     )
 
@@ -194,6 +238,7 @@ def reconstruction(a: Reconstruction) -> Evidence:
     n, first = a.as_json(), slice(0, FIRST_CONFIGURATIONS)
     folds = [
         Fold("More configurations", [], [_ways(a, slice(FIRST_CONFIGURATIONS, None))]),
+        Fold("Energies without near pairs, and as they are", [], [_histograms(a), models.cut_table(a)]),
         Fold("Energies during relaxation", [], [_relaxation(a), models.energies_table(a)]),
         Fold("A decoded distance matrix", [_matrix_words(n)], [_matrix(a)]),
     ]
@@ -207,8 +252,24 @@ def _ways(a: Reconstruction, rows: slice) -> Figure:
     return Figure(
         ways_back(a.originals[rows], made, a.box),
         "The first held-out configurations and what comes back, with lines from each particle to its match and their "
-        f"root mean square. Classical scaling and SMACOF: {STAND_IN}.",
+        f"root mean square. Classical scaling and SMACOF: {NETWORK}.",
         f"Median error of a particle by way: {errors}.",
+    )
+
+
+def _histograms(a: Reconstruction) -> Figure:
+    shown = {name: a.ways[name] for name in ("classical scaling", "SMACOF") if name in a.ways}
+    panels = {
+        "pairs nearer than 1 σ left out": {"originals": a.cut} | {name: w.cut for name, w in shown.items()},
+        "all pairs": {"originals": a.energy} | {name: w.energy[0] for name, w in shown.items()},
+    }
+    distances = ", ".join(
+        f"{name} {w.cut_distance.distance:.2f} and {w.distance[0].distance:.2f}" for name, w in shown.items()
+    )
+    return Figure(
+        energies(panels, reference="originals"),
+        f"Energies as decoded: left as {GROUP} draws them, right with every pair. The area is the originals.",
+        f"Distances of energies from the originals, without near pairs and with all: {distances}.",
     )
 
 
@@ -235,7 +296,7 @@ def _matrix(a: Reconstruction) -> Figure:
     return Figure(
         distance_matrices(a.matrices[:1], a.matrices[1:]),
         f"The first held-out distance matrix and its decoding; error over all rows {number(a.matrix_error)} σ "
-        f"({STAND_IN}).",
+        f"({NETWORK}).",
         f"A distance matrix, its decoding and the error, {number(a.matrix_error)} σ over all rows.",
     )
 
@@ -247,12 +308,57 @@ def anomaly(a: Anomaly) -> Evidence:
     """ROC curves and scores; what odd rows look like, every interval, the size that is noticed, hidden distances."""
     n = a.as_json()
     folds = [
-        Fold("What odd configurations look like", [], [_kinds(a)]),
+        Fold("What odd configurations look like, and where their latents lie", [], [_kinds(a), _odd_maps(a)]),
+        Fold(
+            "Error curves, and errors beside those of the source",
+            [],
+            [models.errors_table(a), _roc(a), models.scores_table(a)],
+        ),
         Fold("Every score with its interval", [], [models.intervals_table(a, arm) for arm in a.tables]),
         Fold("How far particles must be moved, and which one it was", [findings.attributed(n)], _moved(a)),
-        Fold("Hidden blocks of distances", [], [models.hidden_table(a)]),
+        Fold("Hidden blocks of distances", [], [_inpainted(a), models.hidden_table(a)]),
     ]
-    return Evidence(findings.anomaly(n), [_roc(a), models.scores_table(a)], folds)
+    return Evidence(findings.anomaly(n), [_errors(a), models.worth_table(a)], folds)
+
+
+def _errors(a: Anomaly) -> Figure:
+    medians = ", ".join(f"{kind(name)} {number(np.median(e))} σ" for name, e in a.errors.items())
+    return Figure(
+        error_histograms({kind(name): e for name, e in a.errors.items()}, "ordinary"),
+        f"Error of a row's distances: {a.labels['matrices']}. The area is ordinary rows.",
+        f"Median error of a row: {medians}.",
+    )
+
+
+def _odd_maps(a: Anomaly) -> Figure:
+    maps = {model: {kind(name): z for name, z in by.items()} for model, by in a.maps.items()}
+    spreads = "; ".join(
+        f"{model}: " + ", ".join(f"{name} {number(float(np.sqrt(np.square(z).mean())))}" for name, z in by.items())
+        for model, by in maps.items()
+    )
+    return Figure(
+        odd_maps(maps, "ordinary"),
+        "Latents of odd rows on the two principal components of ordinary ones, in units of these rows' spread; grey "
+        "are ordinary rows.",
+        f"Root-mean-square places of rows in units of ordinary rows' spread: {spreads}.",
+    )
+
+
+def _inpainted(a: Anomaly) -> Figure:
+    shown: dict[str, FloatArray] = {}
+    for (first, length), mask in a.pictures.hidden.items():
+        name = f"{first + 1}–{first + length}"
+        shown[f"{name}: given"] = np.where(mask, 0.0, a.pictures.truth)
+        shown |= {
+            f"{name}: {HIDDEN_SHORT[m]}": x for m, x in a.pictures.found[first, length].items() if m in HIDDEN_SHORT
+        }
+        shown[f"{name}: true"] = a.pictures.truth
+    return Figure(
+        matrix_tiles(shown, columns=len(HIDDEN_SHORT) + 2),
+        f"One held-out matrix with the blocks that {GROUP} blacks out, by particles: as given, decoded as if zeros "
+        f"were data, by the latent that explains the rest best, and true; {a.labels['matrices']}.",
+        f"Matrices with hidden blocks of {findings.listed(str(length) for _, length in a.pictures.hidden)} particles.",
+    )
 
 
 def _kinds(a: Anomaly) -> Figure:
@@ -320,6 +426,38 @@ def _walks(a: Probing, most: int) -> Figure:
         "latent.",
         f"Share of the code's variance along each latent: {explained}.",
     )
+
+
+def patterns(a: Patterns) -> Evidence:
+    """Patterns of the leading directions; the walk, z = 0 and samples folded."""
+    n = a.as_json()
+    changes = {
+        f"direction {i + 1}: {percent(float(share))}": change
+        for i, (share, change) in enumerate(zip(a.share, a.changes, strict=True))
+    }
+    figure = Figure(
+        matrix_tiles(changes, signed=True, label="change (σ)"),
+        "Change of each distance from −2 to 2 standard deviations along the five leading directions of the latents, "
+        f"with their share of the variance: {a.label}.",
+        findings.patterns(n),
+    )
+    steps = {f"{minus(f'{step:g}')} sd": matrix for step, matrix in zip(WALK, a.walk, strict=True)}
+    middle = {"z = 0": a.origin, "mean of rows": a.mean}
+    samples = {f"sample {i + 1}": matrix for i, matrix in enumerate(a.samples)}
+    words = f"third eigenvalue over second {number(a.third[0])}, of decoded rows {number(a.third[1])}"
+    folded: list[Item] = [
+        Figure(
+            matrix_tiles(steps),
+            "Matrices along the first direction.",
+            f"A walk along the first direction, {len(steps)} steps.",
+        ),
+        Figure(
+            matrix_tiles(middle | samples, columns=3),
+            f"Decoded at z = 0, the mean matrix, and samples along the five leading directions; {words}.",
+            f"Matrices at z = 0, {number(a.origin_off)} σ off the mean, and samples along the leading directions.",
+        ),
+    ]
+    return Evidence(findings.patterns(n), [figure], [Fold("A walk, z = 0, and samples", [], folded)])
 
 
 # Samples
@@ -390,6 +528,18 @@ def _pairs(drawn: Mapping[str, Drawn], gravity: float) -> dict[str, Any]:
 
 def _profiles(drawn: Mapping[str, Drawn], gravity: float) -> dict[str, HeightProfile]:
     return {way(name): d.profiles[gravity] for name, d in drawn.items()}
+
+
+def conditional(a: Conditional) -> Evidence:
+    """One sample at each γ, and the table."""
+    n = a.as_json()
+    titles = [f"{gravity(level.gravity)}{'' if level.trained else ', new'}" for level in a.levels]
+    figure = Figure(
+        configurations(a.shown, a.box, titles=titles, columns=5),
+        "The first sample of the first training at each γ, nothing repaired; “new” are γ that training never saw.",
+        findings.conditional(n),
+    )
+    return Evidence(findings.conditional(n), [figure, models.conditional_table(a)], [])
 
 
 # Exact averages

@@ -10,7 +10,9 @@ from beable.settings import Number, Positive, Positives, SettingsModel, Share, T
 NotNegative = Annotated[Number, Field(ge=0)]
 
 #: how far from 1 a temperature, a box, or the energy of a particle that falls through it beside kT, may be
-LARGEST = 1e6
+LARGEST, COLDEST = 1e6, 1e-9
+#: weight of a particle over the height of the box, in units of the temperature
+DEEPEST = 1e9
 
 #: how the Padova study sampled: restart from a random configuration, short, small steps
 SOURCE_PROTOCOL: dict[str, Any] = {"protocol": "restart", "sweeps": 2500, "step": 0.2, "teleport": 0.0}
@@ -123,12 +125,12 @@ class LennardJonesSettings(SettingsModel):
 
     def _refuse_absurd(self) -> None:
         """Refuse numbers at which nothing but rounding is left of the fluid."""
-        for name in ("box", "temperature"):
-            if not all(1 / LARGEST <= level <= LARGEST for level in getattr(self, name)):
-                raise ValueError(f"{name} must be from {1 / LARGEST:g} to {LARGEST:g} in reduced units")
+        for name, least in {"box": 1 / LARGEST, "temperature": COLDEST}.items():
+            if not all(least <= level <= LARGEST for level in getattr(self, name)):
+                raise ValueError(f"{name} must be from {least:g} to {LARGEST:g} in reduced units")
         strongest = self.gravity.high if isinstance(self.gravity, GravityRange) else max(self.gravity)
-        if strongest * max(self.box) > LARGEST * min(self.temperature):
-            most = LARGEST * min(self.temperature) / max(self.box)
+        if strongest * max(self.box) > DEEPEST * min(self.temperature):
+            most = DEEPEST * min(self.temperature) / max(self.box)
             raise ValueError(
                 f"gravity {strongest:g} leaves all particles on the floor at temperature {min(self.temperature):g}: "
                 f"give at most {most:g}"

@@ -3,17 +3,26 @@
 from beable.studies.part import Part
 from beable.systems.lennard_jones import page
 from beable.systems.lennard_jones.parts.anomaly import anomaly
+from beable.systems.lennard_jones.parts.conditional import conditional
 from beable.systems.lennard_jones.parts.equilibrium import equilibrium
 from beable.systems.lennard_jones.parts.exact import exact
 from beable.systems.lennard_jones.parts.generation import generation
 from beable.systems.lennard_jones.parts.latent import latent
+from beable.systems.lennard_jones.parts.matrices import matrices
+from beable.systems.lennard_jones.parts.patterns import patterns
 from beable.systems.lennard_jones.parts.probing import probing
 from beable.systems.lennard_jones.parts.reconstruction import reconstruction
 from beable.systems.lennard_jones.parts.representations import representations
 from beable.systems.lennard_jones.parts.size_beta import size_beta
 
 PARTS = {
-    "equilibrium": Part(equilibrium, page.equilibrium, datasets=("source-protocol",)),
+    "equilibrium": Part(equilibrium, page.equilibrium, options={"followed": 64}, datasets=("source-protocol",)),
+    "matrices": Part(
+        matrices,
+        page.matrices,
+        roles={"best": "one", "others": "many"},
+        options={"rows": 1000, "probed_rows": 4000, "probes": ["logistic"]},
+    ),
     "latent": Part(latent, page.latent, roles={"judged": "many"}, options={"rows": 4000, "probes": ["logistic"]}),
     "size-beta": Part(size_beta, page.size_beta, roles={"sizes": "many"}, options={"rows": 2000}),
     "representations": Part(
@@ -31,16 +40,24 @@ PARTS = {
     "anomaly": Part(
         anomaly,
         page.anomaly,
-        roles={"main": "one", "others": "many", "matrices": "one"},
+        roles={"main": "one", "others": "many", "matrices": "one", "images": "one"},
         options={"rows": 2000, "hidden_rows": 200},
         datasets=("unseen", "fake"),
     ),
+    "patterns": Part(patterns, page.patterns, roles={"probed": "one"}, options={"rows": 1000, "samples": 200}),
     "probing": Part(probing, page.probing, roles={"probed": "one"}, options={"rows": 2000}),
     "generation": Part(
         generation,
         page.generation,
         roles={"main": "one", "others": "many"},
-        options={"samples": 1000, "reference": 8000, "mixture_rows": 8000},
+        options={"samples": 1000, "reference": 8000, "mixture_rows": 8000, "flow_steps": 600},
+    ),
+    "conditional": Part(
+        conditional,
+        page.conditional,
+        roles={"main": "one"},
+        options={"samples": 1000, "reference": 16000},
+        datasets=("other-gravities",),
     ),
     "exact": Part(
         exact,

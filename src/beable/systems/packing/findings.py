@@ -136,6 +136,21 @@ def published(n: Numbers) -> str:
     return f"Published runs of the packing code of Hall & Sparks have {ends[0]}{below}, and {ends[1]}."
 
 
+def wide(n: Numbers) -> str:
+    """Whether the law in 1/R can be trusted, and what it says."""
+    each, held = n["mixtures"], n["held"]
+    rungs, ratio, last = each[0]["rungs"], each[0]["held"]["ratio"], each[0]["wide"][-1]
+    met = of_all(held, len(each), "mixtures") if len(each) > 1 else "the mixture tried" if held else "no mixture"
+    widest = [(m["found"][-1], percent(m["fine"])) for m in each]
+    said = listed([f"{bracketed(f['value'], f['standard_error'])} ({fine} fine)" for f, fine in widest])
+    over = [percent(m["fine"]) for m in each if not m["below_furnas"]]
+    limit = f"lies above that of Furnas with {listed(over)} fine" if over else "lies below that of Furnas"
+    return (
+        f"A law in 1/R, fitted to beds of 1:{rungs[0]['ratio']:g} to 1:{rungs[-1]['ratio']:g}, finds beds of "
+        f"1:{ratio:g} within two standard errors in {met}. At 1:{last:g} it gives {said}; its limit {limit}."
+    )
+
+
 # β
 
 
@@ -268,6 +283,42 @@ def planes(n: Numbers) -> str:
     )
 
 
+# Readings
+
+
+def at_zero(n: Numbers) -> str:
+    """Which readings give the score at β = 0, and whether one gives all that is said of it."""
+    low, high = n["reported"]
+    fits = n["fits"]
+    tried = f"{len(n['models'])} models, {len(n['rates'])} rates and {n['readings']} scores"
+    of = f"{n['combinations']} combinations of {tried}"
+    if not fits:
+        first = f"No one of {of} has a mutual information of {low:g} to {high:g} at β = 0 in all tables."
+    else:
+        scores = listed(list(dict.fromkeys(fit["score"] for fit in fits))[:4])
+        first = (
+            f"{len(fits)} of {of} have a mutual information of {low:g} to {high:g} at β = 0 in all tables, "
+            f"among them by {scores}."
+        )
+    held = f"{n['best_holds']} of the {n['statements']} statements on it"
+    return f"{first} By no reading do more hold than {held}: {n['best']}."
+
+
+def cross_entropy(n: Numbers) -> str:
+    """Whether the cross entropy is driven negative, and why."""
+    arms = n["arms"].values()
+    below = [arm for arm in arms if arm["negative"]["answer"] == "yes"]
+    above = [arm["label"] for arm in arms if arm["negative"]["answer"] == "no"]
+    if not below:
+        return "No: the cross entropy stays above 0 on every scaling."
+    each = listed([f"{arm['label']} ({percent(arm['outside'])} outside 0 to 1)" for arm in below])
+    stays = f" It stays above 0 with {listed(above)}." if above else ""
+    return (
+        f"Yes, wherever columns leave 0 to 1: it falls below 0 with {each}, and has no lower bound there.{stays} "
+        f"At β = {n['plain']:g} it is {number(n['ratio'])} times the squared error, most of which no model can avoid."
+    )
+
+
 # Scores of unrelated numbers
 
 
@@ -369,7 +420,8 @@ def _packs(arm: Numbers, good: bool) -> str:
     powder, r2 = "the powder decoded beside it", arm["r2_of_oracle"]
     if r2 is None:
         return f"and whether {powder} packs so cannot be told: all pack alike"
-    said = f"(R² {fixed(r2, 2)})"
+    narrow = f", decoded powders differ by {percent(arm['spread'])} of what rows do" if r2 < 0 else ""
+    said = f"(R² {fixed(r2, 2)}{narrow})"
     if _or_least(arm["surrogate_r2"]) < TRUSTED:
         return f"and whether {powder} packs so cannot be told {said}"
     if r2 >= SUCCESS:
@@ -435,3 +487,30 @@ def apart(n: Numbers) -> str:
     if ours is None:
         return "Too few powders were found to say how different they are."
     return f"The mean distance of a powder from its nearest neighbour is {fixed(ours, 2)}, with factors as ranks."
+
+
+def design_limits(n: Numbers) -> str:
+    """What a search pays for different powders, cheap ones, and a second outcome."""
+    seen = [s for s in n["diversity"] if s["distance"] is not None]
+    both = n["both"]
+    first = "Too few powders were found to say what diversity costs."
+    if seen:
+        least, most = (pick(seen, key=lambda s: s["distance"]) for pick in (min, max))
+        first = (
+            f"Powders {fixed(most['distance'], 2)} apart instead of {fixed(least['distance'], 2)} cost hits: "
+            f"{percent(most['share'])} of the proposals instead of {percent(least['share'])}."
+            if most["share"] < least["share"]
+            else f"Powders {fixed(most['distance'], 2)} apart cost no hits ({percent(most['share'])} of the proposals)."
+        )
+    cheap = [s for s in n["costs"] if s["hits"]]
+    second = "Under no limit of the cost is a powder found."
+    if cheap:
+        last = min(cheap, key=lambda s: s["asked"])
+        second = (
+            f"A limit of the cost is kept down to {last['asked']:g} ({percent(last['share'])} of the proposals hit)."
+        )
+    return (
+        f"{first} {second} Asked for {both['words']}, {both['hits']} of {both['proposed']} proposed powders do both; "
+        f"{both['alone']} of {both['of_alone']} that were found for the first alone, and {both['random']} of "
+        f"{both['of_random']} random ones."
+    )

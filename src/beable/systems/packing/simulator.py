@@ -161,7 +161,8 @@ def least_spheres(powder: Powder, coarse: int = COARSE) -> int:
     if needed > MOST:
         raise DataError(
             f"sizes from {powder.smallest:.4g} to {powder.largest:.4g} would need {needed:.1e} spheres, more than "
-            f"{MOST:.0e}: narrow the sizes, or use close_packing_estimate"
+            f"{MOST:.0e}: narrow the sizes, use close_packing_estimate, or take two components far apart from beds of "
+            "closer sizes (pack_wide, --extrapolate)"
         )
     return needed
 

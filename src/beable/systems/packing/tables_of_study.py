@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from beable.datasets.recognised import Layout
@@ -12,6 +13,7 @@ from beable.datasets.store import Store
 from beable.settings import SettingsModel
 from beable.studies.source import Request, Source
 from beable.systems.packing.hall_sparks_table import import_packing_table, is_packing_table, subset
+from beable.systems.packing.parts.rows import size_names
 from beable.training.data import factors, learnable, read
 
 Kind = Literal["gaussian", "uniform", "top"]
@@ -23,6 +25,9 @@ class SubsetSettings(SettingsModel):
     kind: Kind = Field("gaussian", description="Distribution of packing fractions; gaussian takes all rows.")
     densest: float | None = Field(
         None, gt=0, le=1, description="Share of the rows of which top is drawn; by default that of Hall & Sparks."
+    )
+    ordered: bool = Field(
+        False, description="Put the components of each row in order, coarsest first: a powder has no order of its own."
     )
 
 
@@ -50,15 +55,41 @@ def make_subset(request: Request) -> Store:
     rows = good[subset(phi, asked.kind, request.seed, request.rows, threshold=threshold)]
     names = learnable(source)
     variables = {v.name: v for v in source.variables}
+    snapshots, known = read(source, names, rows), factors(source, [f.name for f in source.factors], rows)
+    if asked.ordered:
+        order = coarsest_first(snapshots)
+        snapshots = {name: _turned(values, order) for name, values in snapshots.items()}
+        known = _factors_of(snapshots, known)
     return Store.from_arrays(
         request.path,
-        read(source, names, rows),
-        factors(source, [f.name for f in source.factors], rows),
+        snapshots,
+        known,
         units={name: variables[name].unit for name in names} | {f.name: f.unit for f in source.factors},
         dims={name: variables[name].dims for name in names},
         symbols={f.name: f.symbol for f in source.factors},
         title=f"{len(rows)} rows, {asked.kind}, of {source.name}",
     )
+
+
+def coarsest_first(snapshots: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
+    """Numbers of the components of each row by falling size, (rows, components).
+
+    >>> rows = {"median": np.array([[1.0, 5.0, 2.0]]), "spread": np.zeros((1, 3)), "mass_fraction": np.ones((1, 3)) / 3}
+    >>> coarsest_first(rows).tolist()
+    [[1, 2, 0]]
+    """
+    return np.argsort(-np.asarray(snapshots[size_names(snapshots)[0]]), axis=1, kind="stable")
+
+
+def _turned(values: NDArray[Any], order: NDArray[np.intp]) -> NDArray[Any]:
+    """Numbers of components in another order; numbers of the whole powder as they are."""
+    return np.take_along_axis(values, order, axis=1) if values.shape == order.shape else values
+
+
+def _factors_of(snapshots: Mapping[str, NDArray[Any]], known: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The factors by their names, such as ``median_2``, from the variables that they are columns of."""
+    parts = ((name, name.rpartition("_")) for name in known)
+    return {name: np.asarray(snapshots[stem][:, int(number) - 1]) for name, (stem, _, number) in parts}
 
 
 def make_table(request: Request) -> Store:

@@ -34,6 +34,7 @@ SHORT = {
 def pack(
     *components: Annotated[str, Parameter(metavar="median=20,spread=0.3")],
     beds: Count = 1,
+    extrapolate: bool = False,
     seed: Index = 0,
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
@@ -54,6 +55,9 @@ def pack(
         s, mass, volume, number); fractions sum to 1.
     beds
         Beds with seeds of their own; the standard error is then that of their spread.
+    extrapolate
+        Find the packing fraction of two components too far apart to be dropped, up to 1:200, from beds of the same
+        powder with the fine component enlarged.
     seed
         Seed of all random numbers.
     config
@@ -78,6 +82,9 @@ def pack(
     if beds < 1 or seed < 0:
         raise UsageError(f"beds must be at least 1 and seed at least 0, not {beds} and {seed}")
     _check_names(output, picture, force)
+    if extrapolate:
+        _beyond(settings, beds, seed, output or picture, json)
+        return
     with progress("beds", quiet=json, first="compiling the simulator") as report:
         from beable.systems.packing.packed_beds import coordination, packing_fraction_of_beds
         from beable.systems.packing.powders import Powder
@@ -127,6 +134,30 @@ def _say(found: dict[str, Any], beds: int, written: dict[str, str]) -> None:
         | written
     )
     next_step((["simulate", "packing", "--rows", 256, "-o", "powders.zarr"], "a table of many powders"))
+
+
+def _beyond(settings: PackSettings, beds: int, seed: int, pictured: Path | None, json: bool) -> None:
+    """The packing fraction of sizes too far apart, and the beds it comes from."""
+    if pictured is not None or settings.spheres is not None or settings.box is not None:
+        raise UsageError("--extrapolate drops beds of other sizes: leave out --output, --picture, --spheres and --box")
+    with progress("beds", quiet=json, first="compiling the simulator"):
+        from beable.systems.packing.powders import Powder
+        from beable.systems.packing.wide_sizes import pack_wide
+
+        found = pack_wide(Powder(settings.components), seed, beds=max(beds, 2))
+    if json:
+        show(found._asdict() | {"rungs": [rung._asdict() for rung in found.rungs]}, json=True)
+        return
+    tell(
+        f"Packing fraction {found.packing_fraction:.3f} ± {found.standard_error:.3f} at 1:{number(found.ratio)}, by a "
+        f"law in 1/R through beds of 1:{found.rungs[0].ratio:g} to 1:{found.rungs[-1].ratio:g}."
+    )
+    beds_told = {
+        f"dropped at 1:{r.ratio:g}": f"{r.packing_fraction:.4f} ± {r.standard_error:.4f} ({r.spheres:,} spheres)"
+        for r in found.rungs
+    }
+    limit = f"{found.limit.value:.3f} ± {found.limit.standard_error:.3f}"
+    facts(beds_told | {"infinitely far apart": limit, "at most, by Furnas, for one size each": number(found.furnas)})
 
 
 with_options(pack, OPTIONS)

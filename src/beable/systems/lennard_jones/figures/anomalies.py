@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from beable.metrics.anomaly import roc_auc
 from beable.report.figures.checks import finite
 from beable.report.figures.groups import places
-from beable.report.figures.histograms import sample
+from beable.report.figures.histograms import Span, histogram, sample
 from beable.report.figures.particles import configurations
 from beable.report.figures.scales import axis_scale
 from beable.report.figures.style import GREY, WIDTH, FloatArray, legend, legend_entries, line_style, panel_grid, styled
@@ -20,6 +21,72 @@ from beable.report.figures.words import panel_title, words
 
 Ranks = NDArray[np.intp]
 Scores = Mapping[str, Mapping[str, FloatArray]]
+
+
+@styled
+def error_histograms(errors: Mapping[str, FloatArray], normal: str, label: str = "error of a distance (σ)") -> Figure:
+    """Histograms of the rows' errors by kind on a logarithmic scale, ordinary rows as an area.
+
+    Args:
+        errors: of each row, ``(rows,)``, above 0.
+        normal: the kind that is ordinary.
+        label: what is on the axis, with its unit.
+
+    Raises:
+        DataError: numbers that are not numbers.
+
+    >>> figure = error_histograms({"ordinary": np.full(9, 0.2), "odd": np.full(9, 0.5)}, "ordinary")
+    >>> figure.axes[0].get_xscale()
+    'log'
+    """
+    found = {name: sample(f"errors of {name}", values) for name, values in errors.items()}
+    every = np.concatenate(list(found.values()))
+    figure, panels = panel_grid(1, 1, 2.9, 5.4)
+    span = Span(float(every.min()) * 0.95, float(every.max()) * 1.05, log=True)
+    handles = histogram(panels[0, 0], found, places({"": found}, normal), span)
+    panels[0, 0].set_xlabel(words(label))
+    panels[0, 0].set_ylabel("share of rows")
+    legend(figure, handles)
+    return figure
+
+
+@styled
+def odd_maps(maps: Mapping[str, Mapping[str, FloatArray]], normal: str) -> Figure:
+    """Rows of several kinds on two principal components, a panel a model; ordinary rows grey and behind.
+
+    Args:
+        maps: places by model and kind, ``(rows, 2)``.
+        normal: the kind that is ordinary.
+
+    Raises:
+        DataError: numbers that are not finite.
+
+    >>> z = np.random.default_rng(0).normal(size=(30, 2))
+    >>> figure = odd_maps({"model": {"ordinary": z, "odd": 3 * z}}, "ordinary")
+    >>> figure.axes[0].get_title()
+    'model'
+    """
+    found = {
+        model: {name: finite(f"latents of {name}", z, 2)[:MOST_ODD] for name, z in by.items()}
+        for model, by in maps.items()
+    }
+    order = places(found, normal)
+    figure, panels = panel_grid(1, len(found), 0.7 + WIDTH / max(len(found), 2))
+    handles: dict[str, Any] = {}
+    for axes, (model, by) in zip(panels[0], found.items(), strict=True):
+        for name, z in by.items():
+            colour = line_style(order[name])["color"] if name in order else GREY
+            axes.scatter(z[:, 0], z[:, 1], s=5, linewidths=0, alpha=0.6, color=colour, rasterized=True)
+            handles[words(name)] = Line2D([], [], linestyle="", marker="o", markersize=5, color=colour)
+        axes.set_title(panel_title(model, len(found)))
+        axes.set_xlabel("first component")
+        axes.set_aspect("equal", adjustable="datalim")
+    panels[0, 0].set_ylabel("second component")
+    legend(figure, handles)
+    return figure
+
+
+MOST_ODD = 600
 
 
 def _scores(scores: Scores) -> dict[str, dict[str, FloatArray]]:

@@ -1,6 +1,6 @@
 r"""Figures of what else a configuration is turned into: matrices of distances, grids of densities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from beable.console.numbers import number
 from beable.report.figures.checks import finite
 from beable.report.figures.scales import Colour, colour_bar, colour_scale
-from beable.report.figures.style import ORANGE, WIDTH, FloatArray, panel_grid, styled
+from beable.report.figures.style import BLUE, GREY, ORANGE, SOFT, WIDTH, FloatArray, legend, panel_grid, styled
 from beable.report.figures.words import panel_title, words
 
 
@@ -58,6 +58,75 @@ def distance_matrices(
         axes.set_title(panel_title(title, 3))
     colour_bar(list(panels[:, :2].flat), panels[0, 0].images[0], words(label), 30, 0.5)
     colour_bar(list(panels[:, 2]), panels[0, 2].images[0], words(label), 15, 1.0)
+    return figure
+
+
+@styled
+def matrix_tiles(
+    matrices: Mapping[str, FloatArray], *, signed: bool = False, columns: int = 5, label: str = "distance (σ)"
+) -> Figure:
+    """Matrices in tiles on one scale of colour.
+
+    Args:
+        matrices: ``(N, N)`` by title.
+        signed: whether they are changes, in a colour for either sign.
+        columns: tiles side by side.
+        label: what the entries are, with their unit.
+
+    Raises:
+        DataError: numbers that are not finite.
+
+    >>> figure = matrix_tiles({"a": np.eye(3), "b": 2 * np.eye(3)}, columns=2)
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['a', 'b']
+    """
+    found = {name: finite(name, values, 2) for name, values in matrices.items()}
+    rows = -(-len(found) // columns)
+    figure, panels = panel_grid(rows, columns, 0.6 + rows * (WIDTH / columns + 0.25))
+    every = np.stack(list(found.values()))
+    colour = colour_scale("signed", every) if signed else colour_scale("magnitude", every.clip(0))
+    for axes, (name, values) in zip(panels.flat, found.items(), strict=False):
+        _matrix(axes, values, colour, None)
+        axes.set_title(panel_title(name, columns))
+    for axes in list(panels.flat)[len(found) :]:
+        axes.set_axis_off()
+    colour_bar(list(panels.flat), panels[0, 0].images[0], words(label), 30, 0.5)
+    return figure
+
+
+@styled
+def errors_beside(
+    found: Mapping[str, tuple[float, float]], reference: float, names: tuple[str, str], reference_name: str
+) -> Figure:
+    """Two errors of each model as dots in a row, and a reference as a line.
+
+    Args:
+        found: both errors by model, in σ.
+        reference: the error of the source.
+        names: of the two.
+        reference_name: of the reference.
+
+    Raises:
+        DataError: numbers that are not finite.
+
+    >>> figure = errors_beside({"a": (0.3, 0.4)}, 0.29, ("network", "linear"), "source")
+    >>> figure.axes[0].get_xlabel()
+    'error of a distance (σ)'
+    """
+    table = finite("errors", [list(pair) for pair in found.values()], 2)
+    figure, panels = panel_grid(1, 1, 1.0 + 0.3 * len(table))
+    axes, rows = panels[0, 0], np.arange(len(table))
+    axes.hlines(rows, table.min(1), table.max(1), color=GREY, linewidth=1.0)
+    looks: list[dict[str, Any]] = [{"color": BLUE, "marker": "o"}, {"color": SOFT, "marker": "D", "fillstyle": "none"}]
+    handles: dict[str, Any] = {}
+    for name, values, look in zip(names, table.T, looks, strict=True):
+        (handles[words(name)],) = axes.plot(values, rows, linestyle="", markersize=6, **look)
+    handles[words(reference_name)] = axes.axvline(reference, color=ORANGE, linewidth=1.2)
+    axes.set_yticks(rows, [words(name, 48) for name in found])
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("error of a distance (σ)")
+    legend(figure, handles)
     return figure
 
 

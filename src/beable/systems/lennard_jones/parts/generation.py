@@ -1,12 +1,15 @@
 """Valid coordinates straight from the latent space."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from beable.analysis.aggregate_flow import Flow, flow_of_run
 from beable.analysis.aggregate_posterior import Aggregate, of_run
 from beable.files import plain
 from beable.streams import generator
@@ -120,12 +123,14 @@ class Generated:
     Args:
         drawn: by arm and way.
         aggregate: the mixture fitted to the main arm's first member.
+        flow: what a normalising flow of the same latents is worth; None where zuko is not installed.
         equilibrium_pairs, equilibrium_profiles, equilibrium_shown: of the data, by γ.
         box: L.
     """
 
     drawn: dict[str, Drawn]
     aggregate: Aggregate
+    flow: dict[str, float] | None
     equilibrium_pairs: dict[float, RadialDistribution]
     equilibrium_profiles: dict[float, HeightProfile]
     equilibrium_shown: dict[float, FloatArray]
@@ -147,7 +152,9 @@ class Generated:
         }
         worst: dict[str, object] = {name: d.worst for name, d in self.drawn.items()}
         asked = {"main": self.main, "asked": ASKED, "valid": self.valid}
-        return plain({"drawn": drawn, "least": least, "aggregate": self.aggregate, "worst": worst, **asked})
+        return plain(
+            {"drawn": drawn, "least": least, "aggregate": self.aggregate, "flow": self.flow, "worst": worst, **asked}
+        )
 
     @property
     def main(self) -> str:
@@ -170,6 +177,9 @@ def generation(context: Context) -> Generated:
     mixtures = of_run(run, trained(context, run, context.option("mixture_rows")))
     drawn[f"{main.name}, prior"] = _drawn(context, run, run.sample(count), None, reference)
     drawn[f"{main.name}, mixture"] = _drawn(context, run, None, mixtures, reference)
+    flows = _flows(context, run)
+    if flows:
+        drawn[f"{main.name}, flow"] = _drawn(context, run, None, flows, reference)
     for arm in context.arms("others"):
         run = context.run(arm)
         drawn[f"{arm.name}, prior"] = _drawn(context, run, run.sample(count), None, reference)
@@ -177,6 +187,7 @@ def generation(context: Context) -> Generated:
     return Generated(
         drawn,
         mixtures[0],
+        flows[0].as_json() if flows else None,
         {g: radial_distribution(x, system.boxes[0], EDGES) for g, x in by_gravity.items()},
         {g: height_profile(x, system.boxes[0], BINS) for g, x in by_gravity.items()},
         {g: x[:SHOWN] for g, x in by_gravity.items()},
@@ -184,11 +195,19 @@ def generation(context: Context) -> Generated:
     )
 
 
+def _flows(context: Context, run: Run) -> list[Flow]:
+    """Flows of the latents of each member; none without zuko."""
+    if find_spec("zuko") is None:
+        return []
+    known = trained(context, run, context.option("mixture_rows"))
+    return flow_of_run(run, known, steps=context.option("flow_steps"), seed=context.study.data.seed)
+
+
 def _drawn(
     context: Context,
     run: Run,
     z: FloatArray | None,
-    mixtures: list[Aggregate] | None,
+    mixtures: Sequence[Aggregate | Flow] | None,
     reference: dict[str, FloatArray],
 ) -> Drawn:
     system, count = fluid(context), context.option("samples")
@@ -207,6 +226,6 @@ def _drawn(
     )
 
 
-def _mixed(mixtures: list[Aggregate], rows: int, known: FloatArray, seed: int) -> FloatArray:
+def _mixed(mixtures: Sequence[Aggregate | Flow], rows: int, known: FloatArray, seed: int) -> FloatArray:
     draws = [m.sample(rows, known, generator(seed, "evaluation", k)) for k, m in enumerate(mixtures)]
     return np.stack(draws).astype(np.float32)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from beable.datasets.superposed import align
 from beable.files import fields, plain
-from beable.representations.distance_geometry import classical_scaling, distances_of, refine
+from beable.representations.distance_geometry import classical_scaling, refine
 from beable.representations.orientation import settle
 from beable.representations.particles import DistanceMatrix
 from beable.streams import generator
 from beable.studies.context import Context
+from beable.systems.lennard_jones.anomaly import pair_energies
 from beable.systems.lennard_jones.configurations import JensenShannon, jensen_shannon, matched_error, smallest_distance
+from beable.systems.lennard_jones.matrix_models import decoded
 from beable.systems.lennard_jones.parts.rows import factor_values, fluid, held
 from beable.systems.lennard_jones.simulator import LennardJones
 from beable.training.run import Run
@@ -38,6 +40,8 @@ class Way(NamedTuple):
         matched: median over rows of the root-mean-square distance of a particle from its place, order-free.
         shape: the same after the best rotation, reflection and shift, where particles keep their order.
         energy: U of each row, by sweeps of relaxation, 0 among them.
+        cut: U of each row as decoded, without pairs nearer than 1 σ, as the source has it.
+        cut_distance: of these from those of the originals, cut likewise.
         difference: mean U after each relaxation less that of the originals.
         distance: of the energies from those of the originals, by sweeps.
     """
@@ -47,13 +51,16 @@ class Way(NamedTuple):
     matched: float
     shape: float | None
     energy: dict[int, FloatArray]
+    cut: FloatArray
+    cut_distance: JensenShannon
     difference: dict[int, float]
     distance: dict[int, JensenShannon]
 
     def as_json(self) -> dict[str, Any]:
         """Every number but those of single rows."""
         return {
-            **fields(self, "positions", "energy", "distance"),
+            **fields(self, "positions", "energy", "distance", "cut", "cut_distance"),
+            "cut_jsd": {"distance": self.cut_distance.distance, "floor": self.cut_distance.floor},
             "median_energy": {s: np.median(e) for s, e in self.energy.items()},
             "jsd": {s: {"distance": j.distance, "floor": j.floor} for s, j in self.distance.items()},
         }
@@ -67,6 +74,7 @@ class Reconstruction:
         ways: by name.
         originals: of the rows shown.
         energy: U of the originals.
+        cut: the same without pairs nearer than 1 σ.
         box: L.
         matrix_error: root-mean-square error of a decoded distance, in σ.
         asymmetry: root-mean-square difference of the two entries of a pair, in σ.
@@ -78,6 +86,7 @@ class Reconstruction:
     ways: dict[str, Way]
     originals: FloatArray
     energy: FloatArray
+    cut: FloatArray
     box: float
     matrix_error: float
     asymmetry: float
@@ -103,9 +112,9 @@ def reconstruction(context: Context) -> Reconstruction:
     matrix = context.run(context.arm("matrices"))
     rows = held(context, matrix, context.option("rows"))
     judge = _Judge(system, rows["positions"], rows["gravity"], context.study.data.seed)
-    truth, decoded = _matrices(matrix, rows)
-    scaled = classical_scaling(decoded, system.dimensions)
-    refined = refine(decoded, scaled.positions).positions
+    found = decoded(matrix, rows)
+    scaled = classical_scaling(found.made, system.dimensions)
+    refined = refine(found.made, scaled.positions).positions
     ways = {
         "classical scaling": judge.way(settle(scaled.positions, system.boxes[0]), matrix, scaled.positions),
         "SMACOF": judge.way(settle(refined, system.boxes[0]), matrix, refined),
@@ -114,27 +123,18 @@ def reconstruction(context: Context) -> Reconstruction:
         ways[arm.label] = judge.way(_decoded(context.run(arm), rows), None, None)
     labels = generator(0, "evaluation").permutation(rows["gravity"])
     wrong = system.energy(rows["positions"], factor_values(system, labels))
-    upper = np.triu(np.ones(truth.shape[1:], bool), 1)
     return Reconstruction(
         ways,
         rows["positions"][:SHOWN],
         judge.energy,
+        judge.cut,
         system.boxes[0],
-        float(np.sqrt(np.square(decoded - truth)[:, upper].mean())),
-        float(np.sqrt(np.square(decoded - decoded.swapaxes(1, 2))[:, upper].mean())),
+        found.error,
+        found.asymmetry,
         (float(np.median(scaled.negative_mass)), float(np.median(scaled.third_ratio))),
-        np.stack([truth[0], decoded[0]]),
+        np.stack([found.truth[0], found.made[0]]),
         jensen_shannon(wrong, judge.energy),
     )
-
-
-def _matrices(run: Run, rows: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Distances of rows in the order of a run, and decoded from the posterior mean of its first member."""
-    if not isinstance(run.representation, DistanceMatrix):
-        raise TypeError("the arm of matrices must learn distances")
-    locations = run.locations(run.encode(rows).mean, run.conditions_of(rows))[0]
-    ordered = run.representation.order.apply(rows["positions"])
-    return distances_of(ordered), run.representation.matrices(locations)
 
 
 def _decoded(run: Run, rows: dict[str, FloatArray]) -> FloatArray:
@@ -147,7 +147,12 @@ class _Judge:
     def __init__(self, system: LennardJones, originals: FloatArray, gravity: FloatArray, seed: int) -> None:
         self.system, self.originals, self.seed = system, originals, seed
         self.values = factor_values(system, gravity)
-        self.energy = system.energy(originals, self.values)
+        self.energy, self.cut = system.energy(originals, self.values), self._cut(originals)
+
+    def _cut(self, positions: FloatArray) -> FloatArray:
+        """U without pairs nearer than 1 σ."""
+        pairs = pair_energies(positions, core=1.0).sum(axis=1)
+        return np.asarray(pairs + self.values[:, 0] * positions[..., -1].sum(axis=1))
 
     def way(self, positions: FloatArray, run: Run | None, unsettled: FloatArray | None) -> Way:
         """Judge positions; with the run of distances and positions before turning, their shape too."""
@@ -160,12 +165,15 @@ class _Judge:
         if run is not None and unsettled is not None and isinstance(run.representation, DistanceMatrix):
             ordered = run.representation.order.apply(self.originals).astype(np.float64)
             shape = float(np.median(align(unsettled, ordered).error))
+        cut = self._cut(positions)
         return Way(
             _matched(positions[:SHOWN], self.originals[:SHOWN]),
             float((smallest_distance(positions) > CORE).mean()),
             float(np.median(matched_error(positions, self.originals))),
             shape,
             energies,
+            cut,
+            jensen_shannon(cut, self.cut),
             {s: float(e.mean() - self.energy.mean()) for s, e in energies.items()},
             {s: jensen_shannon(e, self.energy) for s, e in energies.items()},
         )

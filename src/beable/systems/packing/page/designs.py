@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from beable.console.columns import percent
-from beable.report.figures.designs import design_diversity, design_success, design_targets
-from beable.report.page import Evidence, Figure, Fold, Table
+from beable.console.columns import fixed, percent
+from beable.report.figures.designs import design_diversity, design_success, design_targets, design_tradeoff
+from beable.report.page import Evidence, Figure, Fold, Item, Table
 from beable.systems.packing import findings
 from beable.systems.packing.figures.spheres import packings
 from beable.systems.packing.parts.design import Designed
+from beable.systems.packing.parts.design_limits import Limits, Searched
 
 PANELS = 4
 FACTORS = 9
@@ -102,3 +103,36 @@ def _pictures(a: Designed) -> Figure:
         "cubes. Bars are lengths in the unit of the medians.",
         f"Beds of {len(a.shown)} different powders that pack to {values}.",
     )
+
+
+def design_limits(a: Limits) -> Evidence:
+    """Hits against diversity, against a limit of the cost, and for a second outcome."""
+    n = a.as_json()
+    middle, tolerance = a.target
+    diverse = [s for s in a.diversity if np.isfinite(s.distance) and s.proposed]
+    curve = (np.array([s.distance for s in diverse]), np.array([s.share for s in diverse]), _weights(diverse))
+    figure = design_tradeoff({"": curve}, x_label="mean distance of a powder from the nearest other, factors as ranks")
+    caption = (
+        f"Proposed powders within {tolerance:g} of a packing fraction of {middle:g}, against how far those found are "
+        f"apart; each point is a weight of distance (--diversity), {findings.counted(a.seeds, 'search', 'searches')} "
+        f"of {a.calls} calls each."
+    )
+    items: list[Item] = [Figure(figure, caption, findings.design_limits(n))] if diverse else []
+    return Evidence(findings.design_limits(n), [*items, _limits(a)])
+
+
+def _weights(diverse: list[Searched]) -> list[str]:
+    return [f"{s.asked:g}" for s in diverse]
+
+
+def _limits(a: Limits) -> Table:
+    rows = []
+    for s in a.costs:
+        low, high = (fixed(end, 2) for end in s.cost)
+        rows.append([f"{s.asked:g}", f"{s.proposed}", percent(s.share), f"{low} to {high}" if s.hits else "none found"])
+    prices = ", ".join(f"{price:g}" for price in a.prices)
+    caption = (
+        f"The same packing fraction under a limit of the cost, where a mass of the coarsest, middle and finest "
+        f"component costs {prices}: powders proposed, how many of them hit, and what those found cost."
+    )
+    return Table(caption, ["limit of the cost", "powders proposed", "of these within", "cost"], rows, "rrrl")

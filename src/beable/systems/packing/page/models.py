@@ -128,11 +128,13 @@ def _judges(arms: Sequence[findings.Numbers]) -> Table:
     rows: list[Row] = []
     for arm in arms:
         r2 = [fixed(arm[name].get("r2"), 2) for name in names]
-        rows.append([unbroken(arm["label"]), *r2, fixed(arm["distance"], 2)])
+        more = [percent(arm["spread"]), fixed(arm["r2_of_draws"], 2), fixed(arm["distance"], 2)]
+        rows.append([unbroken(arm["label"]), *r2, *more])
     caption = (
         "R² of decoded packing fractions about those of the powders decoded beside them, on the rows of a cell: by a "
-        "forest, the median of all members, and by the simulator, the first member. Distance: that of Kolmogorov and "
-        "Smirnov between packing fractions of samples and of rows."
+        "forest, the median of all members, and by the simulator, the first member. Spread: how much packing fractions "
+        "of decoded powders vary, beside those of the rows. Drawn: R² of rows drawn around the decoded ones. Distance: "
+        "that of Kolmogorov and Smirnov between packing fractions of samples and of rows."
     )
     columns = [
         "model",
@@ -140,6 +142,8 @@ def _judges(arms: Sequence[findings.Numbers]) -> Table:
         "samples, forest",
         "held-out, simulator",
         "samples, simulator",
+        "spread",
+        "drawn, forest",
         "distance",
     ]
-    return Table(caption, columns, rows, "lrrrrr")
+    return Table(caption, columns, rows, "lrrrrrrr")

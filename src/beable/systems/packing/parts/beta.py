@@ -38,6 +38,7 @@ from beable.systems.packing.parts.ensembles import (
     members_of,
     of_picked,
     picked,
+    squared_errors,
 )
 from beable.systems.packing.parts.oracles import Forest, Trust, oracle_of
 from beable.systems.packing.parts.planes import Plane, plane
@@ -357,13 +358,9 @@ def _true_mig(trained: Judged, rows: Snapshots, seed: int) -> Floats:
 
 
 def _history(run: Run, members: Members) -> History:
-    """Squared error from the distortion, which holds a constant and 1/2σ² beside it."""
-    variance, outputs = run.settings.model.sigma**2, float(run.representation.code.dimension.sum())
-    constant = 0.5 * outputs * np.log(2 * np.pi * variance)
-    error = (np.asarray(run.history["train/distortion"], np.float64) - constant) * 2 * variance
     rates = [np.asarray(v, np.float64) for name, v in run.history.items() if name.startswith("train/rate")]
     rate = np.sum(rates, axis=0)
-    return History(np.asarray(run.history["step"], np.float64), error + members.betas * rate, rate)
+    return History(np.asarray(run.history["step"], np.float64), squared_errors(run) + members.betas * rate, rate)
 
 
 def _trends(arms: dict[str, BetaArm], within: Sequence[float] | None, repeats: int) -> dict[str, dict[str, Trend]]:

@@ -4,6 +4,13 @@ An output variance that is learned, or follows the errors, sets the exchange rat
 of by hand, and each column may have its own (Rybkin, Daniilidis and Levine, ICML 2021). Judged on held-out rows: does
 the decoded packing fraction agree with that of the row, and with that of the inputs decoded beside it; and do rows that
 are decoded from the prior agree with themselves?
+
+Two things make a model fail that last test however well it reconstructs. A variance for each column can shrink to
+nothing for one of them (Heywood, Proc. R. Soc. A 134, 486 (1931), in factor analysis): a latent that is the packing
+fraction itself costs as many nats as it saves, and says nothing of the powder. And a decoded powder is the *mean* of
+those that share its latents; of three components in any order that is one of three like components, whose packing
+fraction is always the same. R² about what hardly varies is hugely negative: `CalibratedArm.spread` tells by how little
+it varies.
 """
 
 from dataclasses import dataclass
@@ -19,7 +26,7 @@ from beable.streams import generator
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.packing.parts.cells import ParityCell, by_function, by_simulator, summary
-from beable.systems.packing.parts.ensembles import Members, decoded, first
+from beable.systems.packing.parts.ensembles import Members, decoded, drawn_rows, first
 from beable.systems.packing.parts.oracles import Forest, oracle_of
 from beable.systems.packing.parts.rows import SIZES, FloatArray, Floats, read_rows, size_names, some, target
 from beable.training.run import Run
@@ -36,6 +43,8 @@ class CalibratedArm(NamedTuple):
             are of the same numbers.
         r2_of_row: of the decoded packing fraction about that of the row, (members).
         r2_of_oracle: about what the surrogate makes of the decoded inputs, (members).
+        r2_of_draws: the same of rows drawn around the decoded ones with the model's output variance, (members).
+        spread: deviation of what the surrogate makes of decoded inputs, over that of the rows, (members).
         surrogate_r2: how far to trust that.
         reconstructed, generated: cells of held-out rows and of samples of the prior, by the surrogate, a cell a member.
         resimulated, regenerated: the same by the simulator, of the first member; none for a table from elsewhere.
@@ -51,6 +60,8 @@ class CalibratedArm(NamedTuple):
     elbo: Floats
     r2_of_row: Floats
     r2_of_oracle: Floats
+    r2_of_draws: Floats
+    spread: Floats
     surrogate_r2: float
     reconstructed: list[ParityCell]
     generated: list[ParityCell]
@@ -77,6 +88,8 @@ class CalibratedArm(NamedTuple):
             "elbo": self.elbo,
             "r2_of_row": self.r2_of_row,
             "r2_of_oracle": self.r2_of_oracle,
+            "r2_of_draws": self.r2_of_draws,
+            "spread": self.spread,
             "distance": self.distance,
         }
         cells = {name: summary(getattr(self, name)) for name in CELLS}
@@ -129,7 +142,8 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> CalibratedAr
     oracle = oracle_of(context, arm, oracles)
     scores, truth = run.score(rows, seed), target(rows)
     z, prior = run.encode(rows).mean, run.sample(len(truth), seed)
-    made, generated = decoded(run, z), decoded(run, prior)
+    made, generated, around = decoded(run, z), decoded(run, prior), drawn_rows(run, z, seed)
+    packs = np.array([oracle.predict(d.inputs) for d in made])
     cells = [_cells(context, run, latents, oracle) for latents in (z, prior)]
     return CalibratedArm(
         arm.label,
@@ -137,7 +151,9 @@ def _arm(context: Context, arm: Arm, oracles: dict[str, Forest]) -> CalibratedAr
         np.asarray(scores.rate.mean(1), np.float64),
         np.asarray(-scores.distortion.mean(1) - scores.rate.sum(2).mean(1), np.float64),
         np.array([parity(truth, d.packing_fraction).score for d in made]),
-        np.array([_about(oracle.predict(d.inputs), d.packing_fraction) for d in made]),
+        np.array([_about(truly, d.packing_fraction) for truly, d in zip(packs, made, strict=True)]),
+        np.array([_about(oracle.predict(d.inputs), d.packing_fraction) for d in around]),
+        packs.std(1) / truth.std(),
         oracle.trust.r2,
         cells[0][0],
         cells[1][0],

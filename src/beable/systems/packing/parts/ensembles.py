@@ -64,6 +64,14 @@ def judged(run: Run, snapshots: Snapshots, seed: int) -> Judged:
     return Judged(codes, np.asarray(rate, np.float64), np.asarray(error, np.float64))
 
 
+def squared_errors(run: Run) -> Floats:
+    """Summed squared error of training rows at every record, (records, members): the distortion of a fixed variance
+    less its constant, times 2σ²."""
+    variance, outputs = run.settings.model.sigma**2, float(run.representation.code.dimension.sum())
+    constant = 0.5 * outputs * np.log(2 * np.pi * variance)
+    return np.asarray((np.asarray(run.history["train/distortion"], np.float64) - constant) * 2 * variance)
+
+
 def drawn(codes: Posterior, seed: int) -> NDArray[np.float32]:
     """One sample of the latents of each member and row."""
     noise = generator(seed, "noise").normal(size=codes.mean.shape)
@@ -85,6 +93,19 @@ class Decoded(NamedTuple):
 def decoded(run: Run, z: NDArray[np.floating]) -> list[Decoded]:
     """Rows of latents (members, rows, latents), member by member."""
     return [Decoded(inputs(rows), target(rows)) for rows in run.decode(z)]
+
+
+def drawn_rows(run: Run, z: NDArray[np.floating], seed: int) -> list[Decoded]:
+    """Rows drawn around the decoded ones of latents (members, rows, latents), with the output variance of the model.
+
+    A decoded row is the mean of the powders that share its latents, and the mean of some powders is none of them: what
+    a calibrated model holds likely are the rows drawn here.
+    """
+    decoder, noise = run.vae.decoder, generator(seed, "noise", 1)
+    std = np.exp(0.5 * decoder.output_log_variance.detach().numpy())[:, None, decoder.group.numpy()]
+    locations = run.locations(z)
+    rows = map(run.representation.inverse, locations + std * noise.normal(size=locations.shape))
+    return [Decoded(inputs(each), target(each)) for each in rows]
 
 
 def first(rows: Sequence[Decoded], count: int) -> list[Decoded]:
