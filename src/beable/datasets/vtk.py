@@ -1,5 +1,6 @@
 """Files of VTK and cases of OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from beable import inputs
 from beable.checks import library
 from beable.datasets.sources import Array, Contents, Loader, Source, fixed
+from beable.errors import DataError
 
 #: kinds of file that hold many times
 SERIES = (".pvd", ".foam")
+#: kinds of file that name others
+LISTS = (".pvd", ".vtm")
 KINDS = (".vti", ".vtr", ".vts", ".vtu", ".vtp", ".vtk", ".vtm", *SERIES)
 #: the mesh of a case of OpenFOAM without its boundaries
 INSIDE = "internalMesh"
@@ -22,7 +27,30 @@ POINTS, CELLS = ("x", "y", "z"), ("xc", "yc", "zc")
 def vtk(path: Path) -> Iterator[Contents]:
     """One snapshot, or those of all times; data of the file that are one number belong to all its rows."""
     pyvista = library("pyvista", "vtk")
+    refuse_parts_elsewhere(path)
     yield _times(pyvista, path) if path.suffix.lower() in SERIES else _snapshot(pyvista.read(path))
+
+
+def refuse_parts_elsewhere(path: Path) -> None:
+    """Refuse a list of files, .pvd or .vtm, of which one lies outside the folder of the list.
+
+    Raises:
+        DataError: naming the part.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "run.pvd"
+    >>> _ = path.write_text('<DataSet timestep="0" file="../other/secret.vtu"/>')
+    >>> refuse_parts_elsewhere(path)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    beable.errors.DataError: .../run.pvd: its part '../other/secret.vtu' lies outside its folder: copy it there
+    """
+    if path.suffix.lower() not in LISTS:
+        return
+    folder = path.resolve().parent
+    for name in re.findall(r'file\s*=\s*["\']([^"\']+)', inputs.read(path, inputs.LARGEST).decode("utf-8", "replace")):
+        if not (folder / name).resolve().is_relative_to(folder):
+            raise DataError(f"{path}: its part {name!r} lies outside its folder: copy it there")
 
 
 def _snapshot(read: Any) -> Contents:
