@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
-STREAMS = {"factors": 0, "simulation": 1, "split": 2, "start": 3, "order": 4, "noise": 5, "evaluation": 6, "labels": 7}
+STREAMS = {
+    "factors": 0,
+    "simulation": 1,
+    "split": 2,
+    "start": 3,
+    "order": 4,
+    "noise": 5,
+    "evaluation": 6,
+    "labels": 7,
+    "modes": 8,
+}
 
 
 def sequence(seed: int, stream: str, row: int = 0, attempt: int = 0) -> np.random.SeedSequence:

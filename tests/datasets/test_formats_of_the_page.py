@@ -8,6 +8,7 @@ from pathlib import Path
 import field_files as files
 import numpy as np
 import pytest
+import vtk_stand_in
 
 from beable import cli
 from beable.datasets.store import Store
@@ -138,6 +139,11 @@ def argon(path):
         file["particles/argon/position/value"] = PARTICLES
 
 
+def empty(path):
+    for i in range(3):
+        path.with_name(path.name.replace("*", str(i))).touch()
+
+
 MADE = {
     "continental.csv": (continental, 6),
     "probes.dat": (lines("# probes of the inlet\n#  p  T  k\n#  Pa  K  1\n", "  "), 6),
@@ -166,6 +172,8 @@ MADE = {
     "kle2.hdf5": (kle2, 3),
     "part_*.npz": (parts, 3 * files.TIMES),
     "step_*.npz": (steps, 3),
+    "wake_*.vti": (empty, 3),
+    "wake.pvd": (empty, 2),
 }
 
 
@@ -180,6 +188,8 @@ def test_the_command_of_a_row_makes_the_data_set(tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     name = command.split()[2]
     write, rows = MADE[name]
+    if name.endswith((".vti", ".pvd")):
+        vtk_stand_in.install(monkeypatch)
     write(tmp_path / name)
     assert cli.run(shlex.split(command)[1:]) == 0, capsys.readouterr().err
     assert Store.open(tmp_path / "a.zarr").rows == rows

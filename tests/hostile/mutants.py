@@ -17,7 +17,7 @@ from corpus import HEAD, PLAIN, npy, zarr3, zipped
 from beable import files
 from beable.console.options import matrix
 from beable.console.settings import given
-from beable.datasets.importing import Wish, _all_chosen
+from beable.datasets.importing import Wish, _all_chosen, _Files
 from beable.datasets.layout import ArrayLayout
 from beable.errors import BeableError
 from beable.settings import validated
@@ -48,7 +48,9 @@ class Kind(NamedTuple):
 
 
 def _imported(path: Path) -> None:
-    _all_chosen([path], Wish())
+    with _Files(Wish(), path.with_name("out.zarr"), several=False) as opened:
+        for values in _all_chosen([path], opened).arrays.values():
+            np.asarray(values)
 
 
 def _zarr(path: Path) -> None:

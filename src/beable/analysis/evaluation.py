@@ -27,7 +27,7 @@ from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.separation import separation
 from beable.streams import generator
-from beable.training.data import Prepared, read
+from beable.training.data import Prepared, held, read
 from beable.training.declared import check_declared
 from beable.training.run import Posterior, Run
 from beable.training.start import LinearPath
@@ -191,10 +191,10 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
     """
     store = check_declared(run, store)
     rows = run.held_rows if rows is None else rows
-    snapshots = read(store, run.variables, rows, run.conditions)
+    snapshots = held(store, run.variables, rows, run.conditions)
     codes = run.encode(snapshots)
     fields = {name: snapshots[name] for name in run.variables}
-    coded = run.representation.transform(fields)
+    coded = run.coded(fields)
     scores = run.score(snapshots)
     noise = generator(0, "evaluation").normal(size=codes.mean.shape)
     found = Reconstructions(coded, run.locations(codes.mean, run.conditions_of(snapshots)), run.representation)

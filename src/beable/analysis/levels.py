@@ -42,7 +42,7 @@ def code_level(run: Run, snapshots: Mapping[str, FloatArray], coded: Coded | Non
         run, snapshots, coded: as in `level_of`.
     """
     fields = {name: snapshots[name] for name in run.variables}
-    coded = run.representation.transform(fields) if coded is None else coded
+    coded = run.coded(fields) if coded is None else coded
     values = coded.values.reshape(len(coded.values), -1).astype(np.float64)
     return _level(run, values, coded)
 

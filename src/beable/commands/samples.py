@@ -161,9 +161,9 @@ def _scores(run: "Run", store: "Store", rows: "NDArray[Any]") -> "tuple[NDArray[
     """Distortion and rate of rows, medians over members, in nats."""
     import numpy as np
 
-    from beable.training.data import read
+    from beable.training.data import held
 
-    scores = run.score(read(store, run.variables, rows, run.conditions))
+    scores = run.score(held(store, run.variables, rows, run.conditions))
     return np.median(scores.distortion, axis=0), np.median(scores.rate.sum(2), axis=0)
 
 

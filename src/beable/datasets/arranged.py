@@ -1,7 +1,7 @@
 """The arrays of a file while their axes are found out, and with their rows first when they are."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from beable.datasets.axis_names import is_time
 from beable.datasets.layout import in_order
 from beable.datasets.names import plain, plain_dim
 from beable.datasets.readings import AXES, NUMBERS
-from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed
+from beable.datasets.sources import UNKNOWN, Array, Contents, Loader, Source, fixed, ranged
 
 
 class Choice(NamedTuple):
@@ -190,13 +190,13 @@ def _arranged(file: File, source: Source) -> Source:
     order = [*(kept.index(a) for a in rows), *tail]
     held = [n for a, n in zip(axes, source.shape, strict=True) if not isinstance(file.picks.get(a), int)]
     lengths = [_picked(file, a, n) for a, n in zip(kept, held, strict=True)]
-    shape = (math.prod(_length(file, row) for row in file.rows), *(lengths[i] for i in tail))
-    grid = [_length(file, row) if row in rows else 1 for row in file.rows]
     full = [_length(file, row) for row in file.rows]
-    index = tuple(file.picks.get(axis, slice(None)) for axis in axes)
+    shape = (math.prod(full), *(lengths[i] for i in tail))
     names = [kept[i] for i in tail]
     dims = tuple(map(plain_dim, _filled(names))) if any(names) else ()
-    load = _loader(source.load, index, order, (*grid, *shape[1:]), (*full, *shape[1:]), shape)
+    picks = [file.picks.get(axis, slice(None)) for axis in axes]
+    places = [axes.index(row) if row in rows else None for row in file.rows]
+    load = _loader(ranged(source.load), source.shape, picks, order, places, full)
     return replace(source, shape=shape, dims=dims, axes=None, load=load)
 
 
@@ -207,13 +207,77 @@ def _filled(names: Sequence[str]) -> list[str]:
 
 
 def _loader(
-    load: Callable[[], Array], index: Any, order: Sequence[int], grid: Any, full: Any, shape: Any
-) -> Callable[[], Array]:
-    def loaded() -> Array:
-        array = load()[index].transpose(order)
-        return np.broadcast_to(array.reshape(grid), full).reshape(shape)
+    load: Loader,
+    shape: Sequence[int],
+    picks: Sequence[Any],
+    order: Sequence[int],
+    places: Sequence[int | None],
+    full: Sequence[int],
+) -> Loader:
+    """The loader of an array with its rows first, which reads ranges of rows.
 
-    return loaded
+    Args:
+        load: of the array as the file has it.
+        shape: of that.
+        picks: what is taken of each of its axes: a slice, or one place.
+        order: of the axes that are left.
+        places: for each axis of rows, which of the array it is; None where the array does not vary along it.
+        full: lengths of the axes of rows.
+    """
+
+    def box(ranges: Sequence[slice]) -> Array:
+        """The rows of a range of each axis of rows."""
+        wanted = {axis: _range(pick, shape[axis]) for axis, pick in enumerate(picks) if pick != slice(None)}
+        for place, among in zip(places, ranges, strict=True):
+            if place is not None:
+                wanted[place] = _among(picks[place], shape[place], among)
+        read = load.part(wanted)
+        array = read[tuple(0 if isinstance(pick, int) else slice(None) for pick in picks)].transpose(order)
+        counts = [len(range(n)[among]) for n, among in zip(full, ranges, strict=True)]
+        grid = [1 if place is None else n for place, n in zip(places, counts, strict=True)]
+        tail = array.shape[sum(place is not None for place in places) :]
+        return np.broadcast_to(array.reshape(*grid, *tail), (*counts, *tail)).reshape(-1, *tail)
+
+    def part(places: Mapping[int, slice]) -> Array:
+        start, stop, _ = places.get(0, slice(None)).indices(math.prod(full))
+        found = [box(ranges) for ranges in boxes(start, stop, full)] or [box([slice(0, 0)] * len(full))]
+        rows = found[0] if len(found) == 1 else np.concatenate(found)
+        return rows[tuple(places.get(axis, slice(None)) if axis else slice(None) for axis in range(rows.ndim))]
+
+    return Loader(part, load.whole)
+
+
+def _range(pick: Any, length: int) -> slice:
+    """What is taken of an axis, as a range."""
+    place = range(length)[pick]
+    return slice(place, place + 1) if isinstance(place, int) else pick
+
+
+def _among(pick: slice, length: int, among: slice) -> slice:
+    """A range of what is taken of an axis, as a range of the axis."""
+    found = range(length)[pick][among]
+    return slice(found.start, found.stop, found.step)
+
+
+def boxes(start: int, stop: int, lengths: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+    """A range of rows of several axes as ranges of each of them, in the order of the rows.
+
+    >>> [[(s.start, s.stop) for s in ranges] for ranges in boxes(2, 9, (3, 4))]
+    [[(0, 1), (2, 4)], [(1, 2), (0, 4)], [(2, 3), (0, 1)]]
+    """
+    if not lengths:
+        yield ()
+        return
+    inner = math.prod(lengths[1:])
+    while start < stop:
+        place, begun = divmod(start, inner)
+        whole = 0 if begun else (stop - start) // inner
+        if whole:
+            yield (slice(place, place + whole), *(slice(0, n) for n in lengths[1:]))
+        else:
+            left = min(stop - start, inner - begun)
+            yield from ((slice(place, place + 1), *rest) for rest in boxes(begun, begun + left, lengths[1:]))
+        start += whole * inner or left
 
 
 def _labels(file: File) -> dict[str, Source]:

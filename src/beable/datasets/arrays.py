@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.datasets.layout import DTYPES, PARTICLES, Plan, block_rows
 from beable.datasets.readings import axes_of, is_particles
+from beable.datasets.sources import LazyRows
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Factor, Variable
 
 Array = NDArray[Any]
+Rows = Array | LazyRows
 
 
 class Snapshots(NamedTuple):
@@ -25,12 +27,12 @@ class Snapshots(NamedTuple):
     """
 
     plan: Plan
-    variables: dict[str, Array]
+    variables: dict[str, Rows]
     values: NDArray[np.float64]
 
 
 def snapshots_of(
-    arrays: Mapping[str, ArrayLike],
+    arrays: Mapping[str, ArrayLike | LazyRows],
     factors: Mapping[str, ArrayLike],
     *,
     units: Mapping[str, str],
@@ -68,7 +70,7 @@ def snapshots_of(
         DataError: arrays that cannot be snapshots.
         UsageError: names that do not fit together.
     """
-    numbers = {name: _numbers(name, array) for name, array in arrays.items()}
+    numbers = {name: _rows_of_numbers(name, array) for name, array in arrays.items()}
     causes = {name: _numbers(name, array).astype(np.float64) for name, array in factors.items()}
     rows = _rows(numbers, causes)
     kinds, told = classes or {}, long_names or {}
@@ -97,13 +99,16 @@ def snapshots_of(
     return Snapshots(plan, numbers, values)
 
 
-def _classes(name: str, values: Array, given: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def _classes(name: str, values: Rows, given: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Names of the classes of a variable or factor, whose values are their places among them."""
     names = tuple(map(str, given.get(name, ())))
-    known = values[np.isfinite(values)] if names else values[:0]
-    if names and (values.ndim != 1 or not np.isin(known, np.arange(len(names))).all()):
+    if names and (values.ndim != 1 or not np.isin(_finite(np.asarray(values)), np.arange(len(names))).all()):
         raise DataError(f"{name}: values that are no whole numbers from 0 to {len(names) - 1}: one for each class")
     return names
+
+
+def _finite(values: Array) -> Array:
+    return values[np.isfinite(values)]
 
 
 def _declared(variables: tuple[Variable, ...], particles: str, diagnostics: Sequence[str]) -> tuple[Variable, ...]:
@@ -121,11 +126,27 @@ def _declared(variables: tuple[Variable, ...], particles: str, diagnostics: Sequ
     return tuple(replace(v, particles=particles) if is_particles(v) else v for v in kept)
 
 
+def _rows_of_numbers(name: str, array: "ArrayLike | LazyRows") -> Rows:
+    """Rows of real floating-point numbers, equal to those given."""
+    if not isinstance(array, LazyRows):
+        return _numbers(name, array)
+    _refuse_kind(name, array.dtype)
+    if array.dtype.kind == "f":
+        dtype = np.dtype(f"float{max(32, 8 * array.dtype.itemsize)}")
+    else:
+        dtype = np.result_type(*{_numbers(name, piece).dtype for piece in array.pieces()})
+    return array.changed(lambda piece: piece.astype(dtype, copy=False), dtype)
+
+
+def _refuse_kind(name: str, dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+        raise DataError(f"{name}: {dtype} numbers where real ones of at most 64 bits are expected: convert them")
+
+
 def _numbers(name: str, array: ArrayLike) -> Array:
     """Real floating-point numbers, equal to those given."""
     given = np.asarray(array)
-    if given.dtype.kind not in "fiub" or given.dtype.itemsize > 8:
-        raise DataError(f"{name}: {given.dtype} numbers where real ones of at most 64 bits are expected: convert them")
+    _refuse_kind(name, given.dtype)
     if given.dtype.kind == "f":
         return given.astype(f"float{max(32, 8 * given.dtype.itemsize)}", copy=False)
     for dtype in ("float32", "float64"):
@@ -152,7 +173,7 @@ def _check_words(name: str, words: Array) -> None:
         raise DataError(f"constant {name}: {bad!r} is not one word without blanks: rename it")
 
 
-def _rows(variables: Mapping[str, Array], factors: Mapping[str, Array]) -> int:
+def _rows(variables: Mapping[str, Rows], factors: Mapping[str, Array]) -> int:
     """Number of rows, the same in all arrays."""
     if not variables:
         raise DataError("no arrays: give at least one variable (rows, ...)")
@@ -170,7 +191,7 @@ def _rows(variables: Mapping[str, Array], factors: Mapping[str, Array]) -> int:
 
 
 def _variables(
-    arrays: Mapping[str, Array],
+    arrays: Mapping[str, Rows],
     dims: Mapping[str, Sequence[str]],
     units: Mapping[str, str],
     coordinates: Mapping[str, int],

@@ -7,7 +7,7 @@ from beable.datasets.arranged import File, find, has_rows, sizes, tail_of
 from beable.datasets.axis_names import BODIES, CHANNELS, PLACES, words_of
 from beable.datasets.names import plain
 from beable.datasets.readings import AXES, FEW, LONG, NUMBERS, PARTICLES, POSITIONS, SPACE
-from beable.datasets.sources import Source
+from beable.datasets.sources import Source, ranged
 from beable.errors import UsageError, unknown
 
 
@@ -39,8 +39,10 @@ def _without_ones(file: File, source: Source, said: bool) -> Source:
     ones = ones[1:] if len(ones) == len(tail) else ones
     shape = tuple(n for i, n in enumerate(source.shape) if i not in ones)
     axes = tuple(axis for i, axis in enumerate(source.axes or ()) if i not in ones)
-    load, told = source.load, f"{source.said}, without its axis of length 1".removeprefix(", ")
-    return replace(source, shape=shape, axes=axes, load=lambda: load().reshape(shape), said=told)
+    kept = [i for i in range(len(source.shape)) if i not in ones]
+    load = ranged(source.load).then(lambda array: array.squeeze(tuple(ones)), dict(enumerate(kept)))
+    told = f"{source.said}, without its axis of length 1".removeprefix(", ")
+    return replace(source, shape=shape, axes=axes, load=load, said=told)
 
 
 def _channel(file: File, name: str, source: Source, tail: Mapping[int, int], asked: bool) -> int | None:

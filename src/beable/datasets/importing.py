@@ -1,14 +1,14 @@
 """From users' own files to a data set: which of their arrays are variables, factors and constants, row after row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from beable import inputs
+from beable import inputs, memory
 from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
 from beable.datasets.columns import Reading
@@ -19,13 +19,24 @@ from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_
 from beable.datasets.missing import Choice as Missing
 from beable.datasets.missing import check_choice, is_nothing
 from beable.datasets.names import plain
-from beable.datasets.readers import READERS, TABLES, check_room, labelled, named_twice, refuse_many
+from beable.datasets.readers import (
+    READERS,
+    TABLES,
+    check_disk,
+    check_room,
+    labelled,
+    named_twice,
+    refuse_many,
+)
 from beable.datasets.shaped import Shaping, refuse_words, shaped, suspects, together, without
-from beable.datasets.sources import Array, Contents, Source
+from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows
 from beable.datasets.store import Store
+from beable.datasets.vtk import SERIES
 from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
 
 WILD = "*?["
+#: what is read of several files stays in memory up to so many bytes
+KEPT_BYTES = 1 << 27
 NOTHING = Choice()
 ALL, PLAIN = Shaping(), Reading()
 
@@ -181,7 +192,19 @@ def import_as(
     paths, output = files_of(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
-    chosen = _all_chosen(paths, wish)
+    with _Files(wish, output, len(paths) > 1) as opened:
+        return _made(paths, output, _all_chosen(paths, opened), wish, units, missing, drop)
+
+
+def _made(
+    paths: Sequence[Path],
+    output: Path,
+    chosen: "_Chosen",
+    wish: Wish,
+    units: Mapping[str, str],
+    missing: Missing,
+    drop: bool,
+) -> Imported:
     check_choice(missing)
     refuse_words(paths[0], chosen.sources)
     if not drop:
@@ -204,7 +227,8 @@ def import_as(
         components={name: s.components for name, s in chosen.sources.items() if s.components},
         long_names={name: s.long_name for name, s in chosen.sources.items() if s.long_name},
     )
-    quantities = {n: a for n, a in {**chosen.arrays, **chosen.factors}.items() if not _has_classes(chosen, n)}
+    columns = {n: np.asarray(a) for n, a in chosen.arrays.items() if a.ndim == 1} | dict(chosen.factors)
+    quantities = {n: a for n, a in columns.items() if not _has_classes(chosen, n)}
     return Imported(store, chosen.taken, [*chosen.notes, *suspects(quantities)])
 
 
@@ -252,8 +276,8 @@ def taken_for(
 def described(path: Paths, wish: Wish) -> list[Taken]:
     """`taken_for` with what the user says in one record."""
     paths, wish = files_of(path), replace(wish, broken=True)
-    found: list[Taken] = _opened(paths[0], wish, partial(_described, wish=wish, several=len(paths) > 1))
-    return found
+    with _told(paths[0]), _reader(paths[0], wish.reading) as contents:
+        return _described(paths[0], contents, wish=wish, several=len(paths) > 1)
 
 
 def wish_of(
@@ -348,10 +372,10 @@ def _refuse_bad(path: Path, sources: Mapping[str, Source], keep: bool) -> None:
 
 
 class _Chosen(NamedTuple):
-    """Arrays that were asked for, read."""
+    """Arrays that were asked for: those of variables are read when they are needed, all others have been."""
 
     sources: Mapping[str, Source]
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, LazyRows]
     factors: Mapping[str, Array]
     coordinates: Mapping[str, tuple[Array, str]]
     constants: Mapping[str, Array]
@@ -361,25 +385,79 @@ class _Chosen(NamedTuple):
     aliases: Mapping[str, str] = {}
 
 
-def _all_chosen(paths: Sequence[Path], wish: Wish) -> _Chosen:
+class _Files:
+    """The files of an import, of which one is open at a time.
+
+    Args:
+        wish: what the user says of them.
+        output: where the data set will lie.
+        several: whether there are more than one.
+    """
+
+    def __init__(self, wish: Wish, output: Path, several: bool) -> None:
+        self.wish, self.output, self.several = wish, output, several
+        self.stack, self.kept = ExitStack(), 0
+        self.at: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stack.close()
+
+    def part(self, path: Path) -> _Chosen:
+        """What a file holds; of several small ones the numbers as well, so that each is opened once.
+
+        Of several files, numbers of a row are read at once in any case: they are looked at one column after another.
+        """
+        found = self._open(path)
+        lazy = {name: self._rows(path, name, rows) for name, rows in found.arrays.items()}
+        few = self.kept + sum(rows.nbytes for rows in lazy.values()) < KEPT_BYTES
+        held = [name for name, rows in lazy.items() if self.several and (few or rows.ndim == 1)]
+        self.kept += sum(lazy[name].nbytes for name in held)
+        return found._replace(arrays=lazy | {name: LazyRows.over(np.asarray(lazy[name])) for name in held})
+
+    def _open(self, path: Path) -> _Chosen:
+        if path != self.at:
+            self.stack.close()
+            with _told(path):
+                contents = self.stack.enter_context(_reader(path, self.wish.reading))
+                self.found = self._read(path, contents)
+            self.at = path
+        return self.found
+
+    def _read(self, path: Path, contents: Contents) -> _Chosen:
+        return _read(path, contents, wish=self.wish, several=self.several, output=self.output, before=self.kept)
+
+    def _rows(self, path: Path, name: str, rows: LazyRows) -> LazyRows:
+        def read(start: int, stop: int) -> Array:
+            found = self._open(path)
+            with _told(path):
+                return found.arrays[name].read(start, stop)
+
+        return LazyRows(rows.shape, rows.dtype, read)
+
+
+def _all_chosen(paths: Sequence[Path], opened: _Files) -> _Chosen:
     """What was asked for of one file, or of all of them, row after row."""
-    parts: list[_Chosen] = []
-    for path in paths:
-        asked = sum(a.nbytes for part in parts for a in part.arrays.values())
-        parts.append(_opened(path, wish, partial(_read, wish=wish, several=len(paths) > 1, asked=asked)))
+    parts, wish = [opened.part(path) for path in paths], opened.wish
     chosen = parts[0] if len(parts) == 1 else _joined(paths, parts, wish.factors)
     return _without_constant_factors(chosen) if wish.factors is None else chosen
 
 
-def _opened(path: Path, wish: Wish, use: Callable[[Path, Contents], Any]) -> Any:
-    """Open a file and use its contents; whatever is wrong with the file becomes one line."""
+def _reader(path: Path, reading: Reading) -> AbstractContextManager[Contents]:
     inputs.stored(path)  # of plain files, none of which leads elsewhere
     kind = path.suffix.lower()
-    if kind not in TABLES and wish.reading.form != TableFormat():
+    if kind not in TABLES and reading.form != TableFormat():
         raise UsageError(f"{path}: no table of text and no workbook: leave out --table-format")
+    return TABLES[kind](path, reading) if kind in TABLES else READERS.get(kind, labelled)(path)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file becomes one line."""
     try:
-        with TABLES[kind](path, wish.reading) if kind in TABLES else READERS.get(kind, labelled)(path) as contents:
-            return use(path, contents)
+        yield
     except (BeableError, MemoryError):
         raise
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
@@ -463,7 +541,7 @@ def _find(path: Path, name: str, found: Arranged) -> str:
     raise unknown(f"array in {path.name}", name, map(plain, found.sources))
 
 
-def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: int) -> _Chosen:
+def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: Path, before: int) -> _Chosen:
     wish = wish.called(contents.aliases)
     found = _arranged(path, contents, wish, several)
     fields, causes = _names(path, found, wish, several)
@@ -474,12 +552,12 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, asked: i
         if source.refused:
             raise DataError(f"{path}: {name} {source.refused}")
     constants = {plain(n): s for n, s in found.constants.items() if s.numeric and s.bytes and NAME.fullmatch(plain(n))}
-    _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, asked)
+    _check(path, {**constants, **{plain(name): s for name, s in sources.items()}}, output, before)
     columns = {n: a for name in causes for n, a in _columns(plain(name), sources[name].load()).items()}
     dims = {dim for name in fields for dim in sources[name].dims}
     named = all(sources[name].dims or len(sources[name].shape) < 2 for name in fields)
     coordinates = {dim: c for dim, c in found.coordinates.items() if dim in dims or not named}
-    arrays = {plain(name): sources[name].load() for name in fields}
+    arrays = {plain(name): LazyRows.of(sources[name]) for name in fields}
     kept = {plain(n): s for n, s in sources.items() if n in fields or plain(n) in columns}
     return _Chosen(
         _apart(kept),
@@ -538,7 +616,7 @@ def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[st
     taken = [t for t in first.taken if plain(t.name) not in (*left, *named)]
     taken += [Taken(n, "left out", "", "", "differs between files") for n in left]
     taken += [Taken(n, "factor", "one number a file") for n in named]
-    arrays = {n: np.concatenate([part.arrays[n] for part in parts]) for n in first.arrays}
+    arrays = {n: joined_rows([part.arrays[n] for part in parts]) for n in first.arrays}
     rows = sum(part.rows for part in parts)
     return first._replace(arrays=arrays, factors=factors, constants=constants, rows=rows, taken=taken)
 
@@ -546,7 +624,7 @@ def _joined(paths: Sequence[Path], parts: Sequence[_Chosen], wanted: Sequence[st
 def _recoded(part: _Chosen, field: str, name: str, source: Source, codes: Array) -> _Chosen:
     part = part._replace(sources={**part.sources, name: source})
     if field == "arrays":
-        return part._replace(arrays={**part.arrays, name: codes})
+        return part._replace(arrays={**part.arrays, name: LazyRows.over(codes)})
     return part._replace(factors={**part.factors, name: codes})
 
 
@@ -606,8 +684,15 @@ def _without_constant_factors(chosen: _Chosen) -> _Chosen:
     return chosen._replace(factors=factors, constants={**chosen.constants, **constants})
 
 
-def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
-    """Refuse what is not numbers, and what memory cannot hold, before a number is read."""
+def _check(path: Path, sources: Mapping[str, Source], output: Path, before: int) -> None:
+    """Refuse what is not numbers, and what memory or disk cannot hold, before a number is read.
+
+    Args:
+        path: the file.
+        sources: its arrays.
+        output: where the data set will lie.
+        before: bytes of numbers of other files that are held already.
+    """
     for name, source in sources.items():
         if source.dtype.kind == "c":
             raise DataError(
@@ -619,7 +704,16 @@ def _check(path: Path, sources: Mapping[str, Source], asked: int = 0) -> None:
                 f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, "
                 "--variables), or say that its words are classes (classes, --classes)"
             )
-    check_room(path, sum(source.bytes for source in sources.values()), asked)
+    every, whole = (sum(s.bytes for s in some) for some in (sources.values(), filter(_is_whole, sources.values())))
+    if path.suffix.lower() not in SERIES:  # which name other files
+        memory.refuse_growth(path, every, inputs.stored(path))
+    check_room(path, whole, before, grown=False)
+    check_disk(path, every, output)
+
+
+def _is_whole(source: Source) -> bool:
+    """Whether an array is in memory as a whole when some of it is read."""
+    return not isinstance(source.load, Loader) or source.load.whole
 
 
 def _columns(name: str, array: Array) -> dict[str, Array]:

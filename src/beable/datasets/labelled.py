@@ -7,7 +7,7 @@ attributes; what these attributes mean is decided once for all of them, by the C
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ import numpy as np
 
 from beable import inputs
 from beable.checks import library
-from beable.datasets.sources import UNKNOWN, Array, Source, fixed, held_back
+from beable.datasets.sources import UNKNOWN, Array, Loader, Source, fixed, held_back, ranged
 from beable.errors import DataError, UsageError
 from beable.files import MANIFEST
 
@@ -73,7 +73,7 @@ class Raw:
         dtype: number format in the file.
         axes: names, "" for one without.
         attributes: of the array.
-        load: reads the numbers as they are.
+        load: reads the numbers as they are, or ranges of them.
         refused: why it cannot be read.
         fill: of the format, where the array names none.
     """
@@ -82,7 +82,7 @@ class Raw:
     dtype: np.dtype[Any]
     axes: tuple[str, ...]
     attributes: Mapping[str, Any]
-    load: Callable[[], Array]
+    load: Loader
     refused: str = ""
     fill: Any = None
 
@@ -154,7 +154,7 @@ def _source(name: str, raw: Raw) -> Source:
     return Source(
         raw.shape,
         dtype,
-        lambda: decode(raw.load()),
+        raw.load.then(decode),
         unit=unit if isinstance(unit, str) else "",
         axes=axes,
         refused=raw.refused,
@@ -297,7 +297,7 @@ def crumbled(shape: tuple[int, ...], chunks: tuple[int, ...] | None, itemsize: i
 
 
 def _foreign(what: str, file: str) -> Raw:
-    return Raw((), np.dtype("f8"), (), {}, lambda: np.zeros(()), f"{what}: import that file instead")
+    return Raw((), np.dtype("f8"), (), {}, Loader.of(np.zeros(())), f"{what}: import that file instead")
 
 
 def _note_dataset(name: str, item: Any, found: _Walk) -> None:
@@ -312,7 +312,7 @@ def _note_dataset(name: str, item: Any, found: _Walk) -> None:
     fill = fill if fill is not None and item.fillvalue == np.asarray(fill, item.dtype) else None
     axes = _hdf5_axes(name, item)
     refused = _elsewhere(item) or crumbled(shape, item.chunks, item.dtype.itemsize)
-    found.raws[name] = Raw(shape, item.dtype, axes, attributes, lambda: np.asarray(item[()]), refused, fill)
+    found.raws[name] = Raw(shape, item.dtype, axes, attributes, Loader.of(item), refused, fill)
 
 
 def _hdf5_name(item: Any) -> Any:
@@ -376,7 +376,12 @@ def _of_xarray(variable: Any) -> Raw:
     dims = tuple(map(str, variable.dims))
     dtype = np.dtype(variable.dtype).newbyteorder("=")
     fill = DEFAULT_FILL.get(dtype.str[1:])
-    return Raw(variable.shape, dtype, dims, attributes, lambda: variable.to_numpy().astype(dtype, copy=False), "", fill)
+    load = Loader(
+        lambda places: (
+            variable[tuple(places.get(i, slice(None)) for i in range(len(dims)))].to_numpy().astype(dtype, copy=False)
+        )
+    )
+    return Raw(variable.shape, dtype, dims, attributes, load, "", fill)
 
 
 # Zarr
@@ -417,7 +422,7 @@ def _zarr_array(item: Any) -> Raw:
         attributes["_FillValue"] = _zarr_fill(attributes["_FillValue"], item.dtype)
     shape, dtype = tuple(item.shape), np.dtype(item.dtype)
     refused = crumbled(shape, tuple(item.chunks), dtype.itemsize)
-    return Raw(shape, dtype, axes, attributes, lambda: np.asarray(item[...]), refused)
+    return Raw(shape, dtype, axes, attributes, Loader.of(item), refused)
 
 
 def _zarr_fill(text: str, dtype: np.dtype[Any]) -> Any:
@@ -567,6 +572,17 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating | np.bool_)
 
 
+def stacked(parts: Sequence[Source]) -> Loader:
+    """The loader of arrays of one shape, with an axis before theirs along which they lie."""
+    loads = [ranged(p.load) for p in parts]
+
+    def part(places: Mapping[int, slice]) -> Array:
+        inner = {axis - 1: p for axis, p in places.items() if axis}
+        return np.stack([load.part(inner) for load in loads[places.get(0, slice(None))]])
+
+    return Loader(part, any(load.whole for load in loads))
+
+
 def _stacked(parts: list[Source], axis: str) -> Source:
     """Arrays of groups as one; coordinates that are the same in all groups stay one array."""
     first = parts[0]
@@ -579,7 +595,7 @@ def _stacked(parts: list[Source], axis: str) -> Source:
         first,
         shape=(len(parts), *first.shape),
         axes=(axis, *(first.axes or ())),
-        load=lambda: np.stack([p.load() for p in parts]),
+        load=stacked(parts),
         refused=refused,
         said=f"{len(parts)} groups in the order of their numbers",
     )

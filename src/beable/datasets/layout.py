@@ -41,6 +41,7 @@ Array = NDArray[Any]
 KIND, VERSION = "beable-store", 1
 CHUNK_BYTES = 4 * 2**20
 FEWEST_ROWS, MOST_ROWS, BLOCKS = 64, 256, 16
+MANY_ROWS = 1 << 17
 SUM_BYTES = 4
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -170,11 +171,14 @@ def _chunk_shape(metadata: Any) -> Any:
 def block_rows(variables: Sequence[Variable], rows: int) -> int:
     """Rows in a block: a power of two from 64 to 256 that gives sixteen blocks, fewer where a chunk would exceed 4 MiB.
 
+    From ``MANY_ROWS`` on it is as many as give some 128 blocks: a table of a million rows is to be no 100,000 files.
+
     >>> block_rows([Variable("flux", ("component", "x", "y"), (2, 65, 65))], 1024)
     64
     """
     row_bytes = max((math.prod(v.shape) * int(np.dtype(v.dtype).itemsize) for v in variables), default=1)
-    fitting = max(1, min(MOST_ROWS, max(FEWEST_ROWS, rows // BLOCKS), CHUNK_BYTES // row_bytes))
+    most = MOST_ROWS if rows < MANY_ROWS else rows // 128
+    fitting = max(1, min(most, max(FEWEST_ROWS, rows // BLOCKS), CHUNK_BYTES // row_bytes))
     return min(1 << (fitting.bit_length() - 1), rows)
 
 

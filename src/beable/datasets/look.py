@@ -11,7 +11,7 @@ than rows far apart; a jump is a neighbour that differs much more than neighbour
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ from beable.simulator import Variable
 Floats = NDArray[np.float64]
 #: rows that decide the centre, and bytes of a block of rows
 SAMPLE, BLOCK_BYTES = 32, 1 << 25
+#: sizes of rows by channel that are kept in double precision; more are kept in single
+MOST_DOUBLE, LARGEST_SINGLE = 1 << 22, 1e30
 #: a row sticks out from so many medians on, if no more than this share of the rows do
 STICKS, FEW_ROWS = 100.0, 0.1
 #: size of a row, in medians, from which float32 loses the squares of the others beside its own: the root of 2^24
@@ -109,12 +111,15 @@ class Seen(NamedTuple):
     twins: list[tuple[str, str]]
 
 
-def look(store: Store, names: Sequence[str] | None = None) -> list[Finding]:
+def look(
+    store: Store, names: Sequence[str] | None = None, say: Callable[[str], None] = lambda words: None
+) -> list[Finding]:
     """What there is to know of the rows of a data set that succeeded, before a model sees them.
 
     Args:
         store: the data set.
         names: the variables to look at; by default all but diagnostics.
+        say: is told how many rows have been looked at.
 
     >>> import tempfile
     >>> heat = np.random.default_rng(0).normal(size=(40, 8, 8))
@@ -128,7 +133,7 @@ def look(store: Store, names: Sequence[str] | None = None) -> list[Finding]:
     notes = _components(variables, store)
     if len(rows) < 2 or not variables:
         return notes
-    seen = _pass(store, variables, rows)
+    seen = _pass(store, variables, rows, say)
     return [*notes, *_rows(seen), *_channels(seen, variables), *_zeros(seen), *_jumps(seen), *_repeats(seen)]
 
 
@@ -188,12 +193,19 @@ class _Lens:
         return np.asarray((squares / self.typical**2).mean(1))
 
 
-def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64]) -> Seen:
+def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64], say: Callable[[str], None]) -> Seen:
     axes = component_axes(variables, store.coordinates)
     sample = rows[np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).round().astype(int)]
     lenses = [_Lens(store, v, axes.get(v.name), sample) for v in variables]
     alike = _alike(store, variables, sample)
-    found = [_block(store, lenses, part, alike) for part in _parts(variables, rows)]
+    few = len(rows) * sum(len(lens.names) for lens in lenses) <= MOST_DOUBLE or any(
+        lens.unit.max() > LARGEST_SINGLE for lens in lenses
+    )
+    found, kind = [], np.float64 if few else np.float32
+    for part in _parts(variables, rows):
+        reach, size, *others = _block(store, lenses, part, alike)
+        found.append((reach.astype(kind), size.astype(kind), *others))
+        say(f"looking at the data: {part[-1] + 1:,} of {store.rows:,} rows")
     reach, size, zero, steps, digests = (np.concatenate(part) for part in zip(*(f[:5] for f in found), strict=True))
     owners = [(name, lens) for lens in lenses for name in lens.names]
     levels = [float(x) for lens in lenses for x in np.abs(np.nan_to_num(lens.centre)).max(1) * lens.unit]
@@ -248,13 +260,11 @@ def _seen(lens: _Lens, values: Floats) -> tuple[Floats, Floats, NDArray[np.bool_
 
 def _digests(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """A fingerprint of each row over all variables."""
-    found = []
-    for row in zip(*arrays, strict=True):
-        sums = hashlib.blake2b(digest_size=16)
-        for values in row:
-            sums.update(np.ascontiguousarray(values).tobytes())
-        found.append(sums.digest().hex())
-    return np.array(found)
+    rows = len(arrays[0])
+    plain = [np.ascontiguousarray(values).reshape(rows, -1).view(np.uint8) for values in arrays]
+    packed = np.concatenate(plain, axis=1) if len(plain) > 1 else plain[0]
+    sums = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in packed)
+    return np.frombuffer(sums, np.uint64)
 
 
 def _alike(store: Store, variables: Sequence[Variable], sample: NDArray[np.int64]) -> dict[tuple[str, str], bool]:

@@ -2,18 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from beable.datasets.arranged import Choice
 from beable.datasets.axis_names import PLACES, is_row
-from beable.datasets.labelled import numbers_in
+from beable.datasets.labelled import numbers_in, stacked
 from beable.datasets.names import plain
-from beable.datasets.sources import UNKNOWN, Array, Contents, Source
+from beable.datasets.sources import UNKNOWN, Contents, Source, ranged
 from beable.errors import UsageError
 
 
@@ -65,8 +62,8 @@ def _row(name: str, source: Source) -> Source:
         return source
     if len(source.shape) == 1 and word.lower() in PLACES and source.axes == (UNKNOWN,):
         return source
-    load = source.load
-    return replace(source, shape=(1, *source.shape), axes=("file", *source.axes), load=lambda: load()[None])
+    load = ranged(source.load).then(lambda array: array[None], {i + 1: i for i in range(len(source.shape))})
+    return replace(source, shape=(1, *source.shape), axes=("file", *source.axes), load=load)
 
 
 def numbers_in_doubt(contents: Contents) -> str:
@@ -90,10 +87,6 @@ def _numbered(contents: Contents) -> dict[str, list[str]]:
     return {stem: names for stem, names in found.items() if len(names) > 2}
 
 
-def _stacked(parts: Sequence[Source]) -> Array:
-    return np.stack([part.load() for part in parts])
-
-
 def joined_numbers(contents: Contents) -> Contents:
     """Contents whose numbered arrays are one array, with an axis along which they lie."""
     sources = dict(contents.sources)
@@ -105,7 +98,7 @@ def joined_numbers(contents: Contents) -> Contents:
             parts[0],
             shape=(len(parts), *parts[0].shape),
             axes=("group", *(parts[0].axes or ())),
-            load=partial(_stacked, parts),
+            load=stacked(parts),
             said=f"{len(parts)} arrays in the order of their numbers",
         )
     return contents._replace(sources=sources)

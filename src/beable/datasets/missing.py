@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.datasets.readings import is_particles
+from beable.datasets.sources import LazyRows, pieces_of
 from beable.errors import DataError, unknown
 from beable.simulator import Variable
 
 Array = NDArray[Any]
+Rows = Array | LazyRows
 Flags = NDArray[np.bool_]
 Choice = Literal["refuse", "drop", "keep"]
 CHOICES = get_args(Choice)
@@ -73,7 +75,7 @@ def check_choice(missing: str) -> Choice:
     return missing  # type: ignore[return-value]
 
 
-def masks(arrays: Mapping[str, Array]) -> dict[str, Flags]:
+def masks(arrays: Mapping[str, Rows]) -> dict[str, Flags]:
     """Which places of a row are NaN in every row, by name, for arrays (rows, ...) that have such places and others.
 
     >>> u = np.array([[1.0, np.nan, np.nan], [2.0, np.nan, 0.0]])
@@ -82,9 +84,9 @@ def masks(arrays: Mapping[str, Array]) -> dict[str, Flags]:
     """
     found = {}
     for name, array in arrays.items():
-        if array.ndim < 2 or array.dtype.kind != "f" or not len(array) or not np.isnan(array[0]).any():
+        if array.ndim < 2 or array.dtype.kind != "f" or not len(array) or not np.isnan(array[0:1]).any():
             continue
-        never = np.asarray(np.isnan(array).all(axis=0))
+        never = np.asarray(np.logical_and.reduce([np.isnan(piece).all(axis=0) for piece in pieces_of(array)]))
         if never.any() and not never.all():
             found[name] = never
     return found
@@ -95,7 +97,7 @@ def noted(found: Mapping[str, Flags], constants: Mapping[str, Any]) -> dict[str,
     return {f"{n}{MASK}": np.asarray(~m, np.uint8) for n, m in found.items() if f"{n}{MASK}" not in constants}
 
 
-def refuse_ragged(variables: Sequence[Variable], arrays: Mapping[str, Array]) -> None:
+def refuse_ragged(variables: Sequence[Variable], arrays: Mapping[str, Rows]) -> None:
     """Refuse particles that are missing in some rows: no representation takes rows of different numbers of them.
 
     Raises:
@@ -104,7 +106,8 @@ def refuse_ragged(variables: Sequence[Variable], arrays: Mapping[str, Array]) ->
     for v in variables:
         if not is_particles(v):
             continue
-        gone = np.asarray(np.isnan(arrays[v.name]).any(axis=tuple(range(2, 1 + len(v.shape)))))
+        inner = tuple(range(2, 1 + len(v.shape)))
+        gone = np.concatenate([np.isnan(piece).any(axis=inner) for piece in pieces_of(arrays[v.name])])
         rows = np.asarray(gone.any(axis=1))
         if (gone != gone[:1]).any():
             few, many = (v.shape[0] - int(f) for f in (gone.sum(1).max(), gone.sum(1).min()))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from beable.datasets.labelled import Labelled, is_number
-from beable.datasets.sources import Contents, Source, fixed
+from beable.datasets.sources import Contents, Source, fixed, ranged
 
 JACOBSEN = frozenset({"generative_params", "permeability", "output"})
 WELL, PDEBENCH = "The Well", "PDEBench"
@@ -44,13 +44,16 @@ def _jacobsen(held: Labelled) -> Contents | None:
     if output.shape != (rows, 3, n, n) or permeability.shape != (rows, 1, n, n) or theta.shape[:1] != (rows,):
         return None
     grid, axes = (rows, n, n), ("row", *SPATIAL[:2])
+    channels, same = ranged(output.load), {0: 0}
     sources = {
-        "permeability": replace(permeability, shape=grid, load=lambda: permeability.load()[:, 0, :, ::-1], axes=axes),
-        "pressure": replace(output, shape=grid, load=lambda: output.load()[:, 0, :, ::-1], axes=axes),
+        "permeability": replace(
+            permeability, shape=grid, load=ranged(permeability.load).then(lambda a: a[:, 0, :, ::-1], same), axes=axes
+        ),
+        "pressure": replace(output, shape=grid, load=channels.then(lambda a: a[:, 0, :, ::-1], same), axes=axes),
         "flux": replace(
             output,
             shape=(rows, 2, n, n),
-            load=lambda: output.load()[:, 1:, :, ::-1],
+            load=channels.then(lambda a: a[:, 1:, :, ::-1], same),
             axes=("row", "component", *SPATIAL[:2]),
         ),
         "theta": replace(theta, axes=("row", "factor")[: len(theta.shape)], role="factor"),
@@ -106,8 +109,10 @@ def _well_field(source: Source, order: int, spatial: Sequence[str], attributes: 
     short = (*head, *(d for d, v in zip(spatial, varying, strict=False) if v))
     places = whole if len(source.shape) - order == len(whole) else short
     if order == 2:
-        shape, load = (*source.shape[:-2], source.shape[-2] * source.shape[-1]), source.load
-        source = replace(source, shape=shape, load=lambda: load().reshape(shape), said="tensor, as its components")
+        kept = {i: i for i in range(len(source.shape) - 2)}
+        shape = (*source.shape[:-2], source.shape[-2] * source.shape[-1])
+        load = ranged(source.load).then(lambda a: a.reshape(*a.shape[:-2], shape[-1]), kept)
+        source = replace(source, shape=shape, load=load, said="tensor, as its components")
     return replace(source, axes=(*places, *(("component",) if order else ())))
 
 

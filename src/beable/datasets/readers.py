@@ -6,13 +6,14 @@ larger than its file can hold or than memory, no numbers from another file than 
 """
 
 import math
+import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -29,7 +30,8 @@ from beable.datasets.labelled import (
 )
 from beable.datasets.other_tables import frame
 from beable.datasets.published import published
-from beable.datasets.sources import UNKNOWN, Array, Contents, Source, fixed, held_back
+from beable.datasets.sources import PIECE_BYTES, UNKNOWN, Array, Contents, Loader, Source, fixed, held_back
+from beable.datasets.vtk import KINDS, vtk
 from beable.errors import DataError, UsageError
 
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
@@ -44,15 +46,17 @@ def npy(path: Path) -> Iterator[Contents]:
         begin, length = file.tell(), path.stat().st_size
     if not dtype.hasobject and begin + math.prod(shape) * dtype.itemsize != length:
         raise ValueError(f"shape {shape} of {dtype} does not fit its {length} bytes")
-    load = partial(_load_file, path, shape, dtype, begin, "F" if by_columns else "C")
+    load = Loader(partial(_part_of_file, path, shape, dtype, begin, "F" if by_columns else "C"))
     source = Source(shape, dtype, load, axes=_nameless(shape))
     yield Contents({path.stem: held_back(path, path.stem, source, inputs.stored(path))})
 
 
-def _load_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], begin: int, order: Any) -> Array:
-    if not math.prod(shape):
-        return np.empty(shape, dtype)
-    return np.array(np.memmap(path, dtype, "r", begin, shape, order))
+def _part_of_file(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], begin: int, order: Any, places: Mapping[int, slice]
+) -> Array:
+    """Numbers of a file, which takes memory only for what is read."""
+    whole = np.memmap(path, dtype, "r", begin, shape, order) if math.prod(shape) else np.empty(shape, dtype)
+    return np.array(Loader.of(whole).part(places))
 
 
 def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
@@ -62,30 +66,74 @@ def _nameless(shape: Sequence[int]) -> tuple[str, ...]:
 @contextmanager
 def npz(path: Path) -> Iterator[Contents]:
     """Arrays of NumPy's archive."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as archive, ExitStack() as open_:
         members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
         names = [m.filename.removesuffix(".npy") for m in members]
         if twice := named_twice(names):
             raise DataError(f"{path}: two arrays are named {twice!r}: rename one")
         refuse_many(path, len(names), most=MOST_PARTS)
         stored, found = inputs.stored(path), zip(names, members, strict=True)
-        yield Contents({name: held_back(path, name, _member(archive, m), stored) for name, m in found})
+        yield Contents({name: held_back(path, name, _member(archive, m, open_), stored) for name, m in found})
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Source:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, stack: ExitStack) -> Source:
     """An array of an archive, whose header must describe exactly the bytes that there are."""
     with archive.open(member) as file:
-        shape, _, dtype = inputs.npy_header(file)
+        shape, by_columns, dtype = inputs.npy_header(file)
         size = math.prod(shape) * dtype.itemsize
         if not dtype.hasobject and file.tell() + size != member.file_size:
             raise ValueError(f"{member.filename}: shape {shape} of {dtype} does not fit its {member.file_size} bytes")
-    return Source(shape, dtype, partial(_load_member, archive, member), axes=_nameless(shape))
+    load = Loader(_Member(archive, member, stack, shape, by_columns, dtype).part)
+    return Source(shape, dtype, load, axes=_nameless(shape))
 
 
-def _load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
-    with archive.open(member) as file:
-        array: Array = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+class _Member:
+    """An array of an archive, read from front to back, so that its checksum is taken when all of it has been read.
+
+    Args:
+        archive, member: where it lies.
+        stack: closes it.
+        shape, dtype: what its header says.
+        by_columns: whether its first axis runs fastest, so that it is read as a whole.
+    """
+
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        member: zipfile.ZipInfo,
+        stack: ExitStack,
+        shape: tuple[int, ...],
+        by_columns: bool,
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.archive, self.member, self.shape, self.by_columns, self.dtype = archive, member, shape, by_columns, dtype
+        self.stack, self.row = stack, 0
+        self.file: IO[bytes] | None = None
+
+    def part(self, places: Mapping[int, slice]) -> Array:
+        if not self.shape or 0 not in places or self.by_columns:
+            with self.archive.open(self.member) as file:
+                whole: Array = np.lib.format.read_array(file, allow_pickle=False)
+            return Loader.of(whole).part(places)
+        start, stop, step = places[0].indices(self.shape[0])
+        rest = {axis: place for axis, place in places.items() if axis} | {0: slice(None, None, step)}
+        return Loader.of(self._rows(start, max(start, stop))).part(rest)
+
+    def _rows(self, start: int, stop: int) -> Array:
+        """Rows that follow each other; those before the last ones read make it begin again."""
+        width = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if self.file is None or start < self.row:
+            if self.file is not None:
+                self.file.close()
+            self.file, self.row = self.stack.enter_context(self.archive.open(self.member)), 0
+            inputs.npy_header(self.file)
+        while self.row < start:
+            skipped = min(start - self.row, max(1, PIECE_BYTES // max(1, width)))
+            self.file.read(skipped * width)
+            self.row += skipped
+        found = self.file.read((stop - start) * width)
+        self.row = stop
+        return np.frombuffer(found, self.dtype).reshape(stop - start, *self.shape[1:])
 
 
 @contextmanager
@@ -198,6 +246,7 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".nc4": labelled,
     ".cdf": labelled,
     ".zarr": labelled,
+    **dict.fromkeys(KINDS, vtk),
 }
 #: readers of tables, which take a `Reading` as well
 TABLES: dict[str, Callable[..., AbstractContextManager[Contents]]] = {
@@ -230,3 +279,22 @@ def check_room(path: Path, asked: int, before: int = 0, *, grown: bool = True) -
         memory.refuse(f"{path}: its numbers", before + asked, "name fewer arrays to take (variables, --variables)")
     except UsageError as error:
         raise DataError(str(error)) from None
+
+
+def check_disk(path: Path, asked: int, place: Path) -> None:
+    """Refuse numbers that the disk does not hold where they are written to.
+
+    Args:
+        path: the file.
+        asked: bytes of its numbers.
+        place: where they are written to, which need not exist.
+
+    Raises:
+        DataError: it does not.
+    """
+    there = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    if asked > (room := shutil.disk_usage(there).free):
+        raise DataError(
+            f"{path}: {memory.in_gb(asked)} of numbers, the disk allows {memory.in_gb(room)}: name fewer arrays to "
+            "take (variables, --variables)"
+        )

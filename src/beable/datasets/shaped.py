@@ -3,7 +3,7 @@
 All of it is done to arrays whose rows are first, whatever file they come from.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from beable.datasets.dialects import EMPTY
 from beable.datasets.layout import NAME
 from beable.datasets.names import plain
 from beable.datasets.readings import NUMBERS
-from beable.datasets.sources import Array, Source
+from beable.datasets.sources import Array, Source, ranged
 from beable.errors import DataError, UsageError, listed, unknown
 
 MOST_CLASSES = 64
@@ -267,11 +267,11 @@ def together(parts: Sequence[tuple[Sequence[str], Array]]) -> tuple[tuple[str, .
 
 def _with_nan(source: Source, values: Sequence[float]) -> Source:
     """An array with NaN where one of the values stands."""
-    return replace(source, load=partial(_replaced, source.load, values))
+    dtype = source.dtype if source.dtype.kind == "f" else np.dtype(np.float64)
+    return replace(source, dtype=dtype, load=ranged(source.load).then(partial(_replaced, values=values)))
 
 
-def _replaced(load: Callable[[], Array], values: Sequence[float]) -> Array:
-    array = np.asarray(load())
+def _replaced(array: Array, values: Sequence[float]) -> Array:
     given = array.astype(np.float64) if array.dtype.kind != "f" else array
     return np.where(np.isin(given, np.asarray(values, given.dtype)), np.nan, given).astype(given.dtype)
 

@@ -1,7 +1,7 @@
 """What a reader finds in a file: arrays that are not read yet, with all that the file says of them."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,153 @@ from beable.errors import DataError
 
 Array = NDArray[Any]
 UNKNOWN = ""
+#: rows are read in pieces of so many bytes, which hold several blocks of a store: files are cut another way than stores
+PIECE_BYTES = 1 << 25
+
+
+class Loader:
+    """Reads an array, or ranges of it along some of its axes.
+
+    Args:
+        part: reads the range of each axis that is named, (axis: slice), and all of the others.
+        whole: whether all of it is in memory, whatever is asked for.
+
+    >>> load = Loader.of(np.arange(12).reshape(4, 3))
+    >>> load.part({0: slice(1, 3)}).tolist(), load().shape
+    ([[3, 4, 5], [6, 7, 8]], (4, 3))
+    """
+
+    def __init__(self, part: Callable[[Mapping[int, slice]], Array], whole: bool = False) -> None:
+        self.part, self.whole = part, whole
+
+    def __call__(self) -> Array:
+        return self.part({})
+
+    @classmethod
+    def of(cls, array: Any) -> "Loader":
+        """The loader of anything that is indexed as an array, such as one of h5py or zarr."""
+        return cls(lambda places: np.asarray(array[_index(len(array.shape), places)]))
+
+    def then(self, change: Callable[[Array], Array], axes: Mapping[int, int] | None = None) -> "Loader":
+        """The loader of the changed array.
+
+        Args:
+            change: what becomes of the array, and of a range of it.
+            axes: for axes of the changed array, the axis before along which a range is the same; all by default.
+        """
+
+        def part(places: Mapping[int, slice]) -> Array:
+            known = {axis: p for axis, p in places.items() if axes is None or axis in axes}
+            found = change(self.part(known if axes is None else {axes[axis]: p for axis, p in known.items()}))
+            rest = {axis: p for axis, p in places.items() if axis not in known}
+            return found[_index(found.ndim, rest)] if rest else found
+
+        return Loader(part, self.whole)
+
+
+def _index(dimensions: int, places: Mapping[int, slice]) -> tuple[slice, ...]:
+    return tuple(places.get(axis, slice(None)) for axis in range(dimensions))
+
+
+def ranged(load: Callable[[], Array]) -> Loader:
+    """A way to read ranges; where there is none, the whole array is read once and kept."""
+    return load if isinstance(load, Loader) else Loader(_kept(load), whole=True)
+
+
+def _kept(load: Callable[[], Array]) -> Callable[[Mapping[int, slice]], Array]:
+    held: list[Array] = []
+
+    def part(places: Mapping[int, slice]) -> Array:
+        if not held:
+            held.append(load())
+        return held[0][_index(held[0].ndim, places)] if places else held[0]
+
+    return part
+
+
+class LazyRows:
+    """Rows of an array that are read when they are asked for.
+
+    Args:
+        shape: of the array, (rows, ...).
+        dtype: its number format.
+        read: the rows from one number to another.
+
+    >>> rows = LazyRows((4, 3), np.dtype(float), lambda start, stop: np.ones((stop - start, 3)))
+    >>> rows[1:3].shape, len(rows)
+    ((2, 3), 4)
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int, int], Array]) -> None:
+        self.shape, self.dtype, self.read = shape, np.dtype(dtype), read
+        self._first, self._piece = 0, np.empty((0, *shape[1:]), dtype)
+
+    @classmethod
+    def of(cls, source: "Source") -> "LazyRows":
+        """Rows of an array of a file."""
+        load = ranged(source.load)
+        return cls(source.shape, source.dtype, lambda start, stop: load.part({0: slice(start, stop)}))
+
+    @classmethod
+    def over(cls, array: Array) -> "LazyRows":
+        """Rows of an array in memory."""
+        return cls(array.shape, array.dtype, lambda start, stop: array[start:stop])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    @property
+    def piece(self) -> int:
+        """Rows that are read at once."""
+        return max(1, PIECE_BYTES // max(1, self.nbytes // max(1, len(self))))
+
+    def __getitem__(self, places: slice) -> Array:
+        start, stop, _ = places.indices(len(self))
+        if not (self._first <= start and stop <= self._first + len(self._piece)):
+            self._piece = np.empty((0, *self.shape[1:]), self.dtype)  # not two pieces at a time
+            self._first, self._piece = start, self.read(start, min(len(self), max(stop, start + self.piece)))
+        return self._piece[start - self._first : stop - self._first]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.read(0, len(self)), dtype)
+
+    def pieces(self) -> Iterator[Array]:
+        """All rows, one piece after the other."""
+        return (self[i : i + self.piece] for i in range(0, len(self), self.piece))
+
+    def changed(self, change: Callable[[Array], Array], dtype: np.dtype[Any]) -> "LazyRows":
+        """The rows after a change of each number by itself."""
+        return LazyRows(self.shape, dtype, lambda start, stop: change(self.read(start, stop)))
+
+
+def pieces_of(array: Array | LazyRows) -> Iterator[Array]:
+    """All rows of an array: at once, or one piece after the other where they are read when they are needed."""
+    return array.pieces() if isinstance(array, LazyRows) else iter([array])
+
+
+def joined_rows(parts: Sequence[LazyRows]) -> LazyRows:
+    """Rows after each other, each part with the shape of a row of the first."""
+    ends = np.cumsum([len(part) for part in parts]).tolist()
+
+    def read(start: int, stop: int) -> Array:
+        spans = zip(parts, [0, *ends], ends, strict=False)
+        found = [p.read(max(start, a) - a, min(stop, b) - a) for p, a, b in spans if a < stop and b > start]
+        return np.concatenate(found) if len(found) > 1 else found[0]
+
+    dtype = np.result_type(*(part.dtype for part in parts))
+    return LazyRows((ends[-1], *parts[0].shape[1:]), dtype, read)
 
 
 @dataclass(frozen=True)
@@ -23,7 +170,7 @@ class Source:
     Args:
         shape: its lengths; (rows, ...) once its axes are arranged.
         dtype: number format after decoding.
-        load: reads it.
+        load: reads it; a `Loader` reads ranges of it as well.
         dims: names of its dimensions after the rows; empty where nobody named them.
         unit: UDUNITS string; empty where the file has none.
         bad: its first entry that is no finite number, in words; empty where none is known.
@@ -114,14 +261,14 @@ def held_back(path: Path, name: str, source: Source, stored: int) -> Source:
     except DataError as error:
         why = f"declares {str(error).partition(': ')[2]}"
 
-        def refuse() -> Array:
+        def refuse(places: Mapping[int, slice]) -> Array:
             raise DataError(f"{path}: {name} {why}")
 
-        return replace(source, load=refuse, refused=source.refused or why)
+        return replace(source, load=Loader(refuse), refused=source.refused or why)
     return source
 
 
 def fixed(values: Any, axes: tuple[str, ...] | None = None, **more: Any) -> Source:
     """An array in memory as a source."""
     array = np.asarray(values)
-    return Source(array.shape, array.dtype, lambda: array, axes=axes, **more)
+    return Source(array.shape, array.dtype, Loader.of(array), axes=axes, **more)

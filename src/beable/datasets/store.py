@@ -23,6 +23,7 @@ from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Pla
 from beable.datasets.missing import Choice, Flags, Missing, check_choice, masks, noted, refuse_ragged, refused
 from beable.datasets.readings import readings, taken_for
 from beable.datasets.shaped import given_in_memory
+from beable.datasets.sources import LazyRows
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
 from beable.simulator import Factor, Variable
 
@@ -362,7 +363,7 @@ class Store:
     def from_arrays(
         cls,
         path: Path | str,
-        arrays: Mapping[str, ArrayLike],
+        arrays: Mapping[str, ArrayLike | LazyRows],
         factors: Mapping[str, ArrayLike] | None = None,
         *,
         units: Mapping[str, str] | None = None,
@@ -388,6 +389,7 @@ class Store:
         Args:
             path: folder to make; must not exist.
             arrays: each variable (rows, ...), by name, or a data frame; names may state units, such as "flow [m/s]".
+                Rows that are read when they are needed are taken, too.
             factors: known generative factors (rows,), by name; words are classes.
             units: UDUNITS strings of variables and factors, "1" where none is given.
             dims: names of a variable's dimensions after the rows; by default x, y, z, and component before a grid

@@ -8,6 +8,7 @@ from beable.datasets.store import Store
 from beable.report.citations import citations
 from beable.report.labels import label_rows, label_words
 from beable.report.page import Cell, Item, Page, Section, Table, Text, symbols
+from beable.report.pod import pod_section
 from beable.report.sections import (
     chosen_members,
     data_section,
@@ -29,7 +30,9 @@ def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command
     shown = [int(row) for row in evaluation.rows[:2]]
     reconstruction = reconstruction_section(run, store, evaluation)
     latents = latent_section(run, store, evaluation)
-    alone = agreement_section(run, store, evaluation, chosen_members(evaluation).middle)
+    chosen = chosen_members(evaluation)
+    alone = agreement_section(run, store, evaluation, chosen.middle)
+    pod = pod_section(run, store, evaluation, chosen.middle, chosen.words[chosen.middle])
     opening: list[Item] = [*(latents.items[:1] or reconstruction.items[:1]), _numbers(run, evaluation)]
     return Page(
         title,
@@ -39,6 +42,7 @@ def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command
         [
             _without(reconstruction, opening),
             _without(latents, opening),
+            *([pod] if pod else []),
             alone,
             history_section(run),
             data_section(store, shown, data_words(run, evaluation)),

@@ -130,7 +130,8 @@ def mean_there(values: NDArray[np.floating], axis: int | tuple[int, ...]) -> Flo
 
 def size_there(values: NDArray[np.floating], axis: int | tuple[int, ...]) -> Floats:
     """Largest size of the numbers that are there; NaN where none is."""
-    return np.asarray(np.fmax.reduce(np.abs(values), axis=axis))
+    high, low = np.fmax.reduce(values, axis=axis), np.fmin.reduce(values, axis=axis)  # no copy of all of them
+    return np.asarray(np.maximum(np.abs(high), np.abs(low)))
 
 
 # A normal law of incomplete rows

@@ -7,18 +7,20 @@ computed from the rest itself, not as that difference, which would cancel. Sirov
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import DataError, UsageError
-from beable.representations.fields import Channels, Standardisation, check_scaling
+from beable.representations.fields import Channels, Standardisation, Sums, check_scaling
 from beable.representations.gaps import Gaps, Read, filled_by_modes, read_modes
+from beable.representations.randomised import Ritz, Span, coefficients_of, directions, ritz
 from beable.representations.representation import (
     Coded,
     CodeSpec,
     FloatArray,
+    Passes,
     Representation,
     Shapes,
     Snapshots,
@@ -76,6 +78,8 @@ class Modes(Representation):
     (2,)
     """
 
+    #: whether modes are in single precision, as the fields are
+    _narrow = False
     forgets = "what lies outside the kept modes, whose energy is kept for the likelihood"
     lacking = frozenset({"mean"})
 
@@ -102,10 +106,86 @@ class Modes(Representation):
         self._check_rows(len(stacked))
         self.standard = Standardisation.of(stacked, self.scaling, self.channels, apart=self.separate)
         scaled = self.standard.apply(stacked)
+        del stacked  # as large as all that follows
         fits = [self._pod(block) for block in self._blocks(self._whole(scaled))]
         self.bases = [basis for basis, _ in fits]
         self.energies = [energies for _, energies in fits]
         return self
+
+    def fit_passes(self, passes: Passes) -> Coded:
+        """Modes by a randomised decomposition of all training rows; see `randomised`."""
+        self._check_rows(passes.rows)
+        self._learn_scales(passes)
+        bases = self._spanned(passes)
+        found = self._solved(passes, bases)
+        kept = [self._kept_above_noise(one, len(basis)) for one, basis in zip(found, bases, strict=True)]
+        codes = []
+        self.bases, self.energies = [], []
+        for one, basis, count in zip(found, bases, kept, strict=True):
+            modes = basis @ one.turn[:, :count]
+            sign = np.sign(modes[largest(modes), np.arange(count)])
+            self.bases.append((modes * sign).astype(basis.dtype))
+            self.energies.append(one.energies[:count])
+            values, left = one.codes(count)
+            codes.append((values * sign, left))
+        values, left = (np.concatenate([c[0] for c in codes], axis=1), np.stack([c[1] for c in codes], axis=1))
+        return Coded(values.astype(np.float32), left.astype(np.float32))
+
+    def _learn_scales(self, passes: Passes) -> None:
+        sums, kinds = Sums(), set()
+        for snapshots in passes("scales of the fields"):
+            self.channels = Channels({name: values.shape[1:] for name, values in snapshots.items()}, self.components)
+            stored = self.channels.stored(snapshots)
+            kinds.add(stored.dtype)
+            sums.add(stored)
+        self.standard = Standardisation.of_moments(
+            sums.moments(), sums.rows, self.scaling, self.channels, apart=self.separate
+        )
+        self._narrow = kinds == {np.dtype(np.float32)} and self.scaling == "channel"
+
+    def _spanned(self, passes: Passes) -> list[FloatArray]:
+        """A basis for each group of channels that holds its leading modes, from as many rows as `fit` takes."""
+        groups = self.channels.number if self.separate else 1
+        outputs = self.channels.number * self.channels.pixels // groups
+        columns = directions(passes.rows, outputs, self.modes)
+        spans = [Span(outputs, columns, i) for i in range(groups)]
+        for snapshots in passes("leading modes, first pass", max(self.fit_rows or 0, 2 * columns)):
+            scaled = self.standard.apply(self.channels.stack(snapshots))
+            for span, block in zip(spans, self._blocks(scaled), strict=True):
+                span.add(block)
+        return [span.orthonormal().astype(np.float32 if self._narrow else np.float64) for span in spans]
+
+    def _solved(self, passes: Passes, bases: list[FloatArray]) -> list[Ritz]:
+        parts = [
+            [coefficients_of(block, basis) for block, basis in zip(self._scaled(snapshots), bases, strict=True)]
+            for snapshots in passes("leading modes, second pass")
+        ]
+        return [ritz([part[i][0] for part in parts], [part[i][1] for part in parts]) for i in range(len(bases))]
+
+    def _scaled(self, snapshots: Snapshots) -> list[FloatArray]:
+        stored = self.channels.stored(snapshots)
+        scaled = (
+            self.standard.apply_narrow(stored) if self._narrow else self.standard.apply(np.asarray(stored, np.float64))
+        )
+        return self._blocks(scaled)
+
+    def _kept_above_noise(self, found: Ritz, outputs: int) -> int:
+        """Modes that leave out no more energy than is allowed, without those that noise alone would give."""
+        counts = found.counted(FEW_ROWS, MOST_ENERGY)
+        resolvable = int((found.energies > RESOLVED * found.energies[0]).sum())
+        if self.modes is not None:
+            return self._asked(resolvable)
+        beyond = found.left.mean(dtype=np.float64) + np.append(np.cumsum(counts[::-1])[::-1], 0.0)
+        enough = int((beyond > (1 - self.energy) * beyond[0]).sum())
+        noise = found.above_noise(outputs) if self.energy < 1 else len(counts)
+        return max(1, min(enough, resolvable, noise, found.sure(outputs)))
+
+    def _asked(self, resolvable: int) -> int:
+        if self.modes is not None and self.modes > resolvable:
+            raise DataError(
+                f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes"
+            )
+        return self.modes or resolvable
 
     def _check_rows(self, rows: int) -> None:
         wanted = max(2, (self.modes or 1) + 1)
@@ -115,7 +195,7 @@ class Modes(Representation):
                 "lower representation.modes"
             )
 
-    def _blocks(self, scaled: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def _blocks(self, scaled: NDArray[Any]) -> list[NDArray[Any]]:
         """Groups of channels that share a basis, each (rows, outputs)."""
         rows = len(scaled)
         return [scaled[:, i] for i in range(self.channels.number)] if self.separate else [scaled.reshape(rows, -1)]
@@ -157,11 +237,7 @@ class Modes(Representation):
     def _kept(self, energies: NDArray[np.float64], counted: NDArray[np.float64]) -> int:
         resolvable = int((energies > RESOLVED * energies[0]).sum())
         if self.modes is not None:
-            if self.modes > resolvable:
-                raise DataError(
-                    f"{self.modes} modes asked, the training rows hold only {resolvable}: lower representation.modes"
-                )
-            return self.modes
+            return self._asked(resolvable)
         share = np.cumsum(counted) / counted.sum()
         return min(int(np.searchsorted(share, self.energy)) + 1, resolvable)
 
@@ -174,6 +250,10 @@ class Modes(Representation):
         return CodeSpec((sum(counts),), group, dimension, scale, self.channels.pixels, self.standard.log_volume)
 
     def transform(self, snapshots: Snapshots) -> Coded:
+        if self._narrow and not any(np.isnan(snapshots[name]).any() for name in self.channels.shapes):
+            pairs = zip(self._scaled(snapshots), self.bases, strict=True)
+            found = [coefficients_of(block, basis) for block, basis in pairs]
+            return Coded(np.concatenate([c for c, _ in found], axis=1), np.stack([left for _, left in found], axis=1))
         blocks = self._blocks(self._unmasked(self.standard.apply(self.channels.stack(snapshots))))
         if any(np.isnan(block).any() for block in blocks):
             return self._partly(blocks)
@@ -243,4 +323,5 @@ class Modes(Representation):
         count = self.channels.number if self.separate else 1
         self.bases = [np.asarray(state[f"basis.{i}"]) for i in range(count)]
         self.energies = [np.asarray(state[f"energies.{i}"]) for i in range(count)]
+        self._narrow = self.bases[0].dtype == np.float32
         return self

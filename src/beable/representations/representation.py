@@ -10,9 +10,9 @@ with s the scale of each channel; a density over c and r becomes one over y by s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,24 @@ class CodeSpec(NamedTuple):
     classes: tuple[tuple[int, int], ...] = ()
 
 
+class Passes(Protocol):
+    """Training rows that are read block by block, as often as is needed.
+
+    Args:
+        rows: how many there are.
+    """
+
+    rows: int
+
+    def __call__(self, words: str, most: int | None = None) -> Iterator[Snapshots]:
+        """The blocks of one pass.
+
+        Args:
+            words: what it is for, shown while it goes on.
+            most: evenly spaced rows, at most so many; all by default.
+        """
+
+
 class Representation(ABC):
     """A map from snapshots to arrays and back, fitted on training rows."""
 
@@ -74,6 +92,8 @@ class Representation(ABC):
     fit_rows: int | None = 2048
     #: fitted arrays that are NaN where training rows never had a number
     lacking: frozenset[str] = frozenset()
+    #: bytes of these rows, in double precision, up to which they are read all at once
+    whole_bytes = 1 << 28
     #: the axis of one row along which a variable's components lie, by variable; only fields on a grid ask for it
     components: Mapping[str, int] = {}
 
@@ -84,6 +104,15 @@ class Representation(ABC):
     @abstractmethod
     def fit(self, snapshots: Snapshots) -> Self:
         """Learn what must be learned from training rows; variables are those in the mapping, in its order."""
+
+    def fit_passes(self, passes: Passes) -> Coded | None:
+        """Learn what `fit` learns from rows that do not fit into memory.
+
+        Where the last pass gives their codes, it answers with them. Here all rows that decide are read at once.
+        """
+        parts = list(passes("reading rows", self.fit_rows))
+        self.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        return None
 
     @property
     @abstractmethod

@@ -14,7 +14,7 @@ respect to Lebesgue measure on the first k - 1 shares.
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import scipy.linalg
@@ -30,12 +30,12 @@ from beable.representations.gaps import (
     expected,
     mean_there,
     normal_law,
-    size_there,
 )
 from beable.representations.representation import (
     Coded,
     CodeSpec,
     FloatArray,
+    Passes,
     Representation,
     Shapes,
     Snapshots,
@@ -282,6 +282,7 @@ class Table(Representation):
     fit_rows = None
     #: mean (first row) and covariance of codes, where training rows lack some numbers
     law: Floats | None = None
+    whole_bytes = 1 << 26
 
     def __init__(
         self,
@@ -334,24 +335,39 @@ class Table(Representation):
     def fit(self, snapshots: Snapshots) -> Self:
         self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
         coordinates = self._coordinates(self._settled(snapshots))
-        constant = self._constant(coordinates)
-        self.offset, self.scale = _affine(coordinates, self.scaling)
-        self.offset[self._is_class], self.scale[self._is_class] = 0.0, 1.0
-        self._check_constant(constant, len(coordinates))
-        first = np.where(np.isnan(coordinates[0]), np.fmin.reduce(coordinates, axis=0), coordinates[0])
-        self.offset[constant], self.scale[constant] = first[constant], 0.0  # no scale: no part of the code
+        self._settle_scales(_summary(coordinates), coordinates[0])
         scaled = self._scaled(coordinates)
         self._size = np.sqrt(mean_there(scaled**2, 0))
         partly = np.isnan(scaled).any() and scaled.shape[1] <= MOST_NUMBERS
         self.law = np.stack([(law := normal_law(scaled))[0], *law[1]]) if partly else None
         return self
 
-    def _constant(self, coordinates: Floats) -> NDArray[np.bool_]:
+    def fit_passes(self, passes: Passes) -> None:
+        blocks, firsts = [], []
+        for snapshots in passes("scales of the columns"):
+            self._lay_out({name: values.shape[1:] for name, values in snapshots.items()})
+            coordinates = self._coordinates(self._settled(snapshots))
+            blocks.append(_summary(coordinates))
+            firsts.append(coordinates[0])
+        whole = _together(blocks)
+        self._settle_scales(whole, firsts[0])
+        kept = self._varies
+        self._size = np.hypot(whole.deviation, whole.mean - self.offset)[kept] / self.scale[kept]
+
+    def _settle_scales(self, whole: "_Summary", first: Floats) -> None:
+        constant = self._constant(whole)
+        self.offset, self.scale = _affine(whole, self.scaling)
+        self.offset[self._is_class], self.scale[self._is_class] = 0.0, 1.0
+        self._check_constant(constant, whole.rows)
+        first = np.where(np.isnan(first), whole.low, first)
+        self.offset[constant], self.scale[constant] = first[constant], 0.0  # no scale: no part of the code
+
+    def _constant(self, whole: "_Summary") -> NDArray[np.bool_]:
         """Columns that never change but for rounding."""
         units = np.array([column.unit for column in self.columns.values() for _ in column.names])
-        self._refuse_nothing(np.asarray(np.isnan(coordinates).all(axis=0)), len(coordinates))
-        low, high = np.fmin.reduce(coordinates, axis=0), np.fmax.reduce(coordinates, axis=0)
-        still = np.asarray(high - low <= 1e-12 * np.maximum(np.maximum(np.abs(low), np.abs(high)), units))
+        self._refuse_nothing(np.isnan(whole.low), whole.rows)
+        size = np.maximum(np.abs(whole.low), np.abs(whole.high))
+        still = np.asarray(whole.high - whole.low <= 1e-12 * np.maximum(size, units))
         for start, stop in self._blocks:
             still[start:stop] = still[start:stop].all()
         return still
@@ -527,19 +543,49 @@ class Table(Representation):
         return self
 
 
-def _affine(coordinates: Floats, scaling: str) -> tuple[Floats, Floats]:
+class _Summary(NamedTuple):
+    """What scales are made of: number of rows; mean, standard deviation, least and largest of each column.
+
+    Of a column these are of the numbers that are there, NaN where none is.
+    """
+
+    rows: int
+    mean: Floats
+    deviation: Floats
+    low: Floats
+    high: Floats
+
+
+def _summary(coordinates: Floats) -> _Summary:
+    """The summary of rows (rows, columns)."""
+    mean = mean_there(coordinates, 0)
+    whole = not np.isnan(coordinates).any()
+    deviation = coordinates.std(0) if whole else np.sqrt(mean_there((coordinates - mean) ** 2, 0))
+    low, high = np.fmin.reduce(coordinates, axis=0), np.fmax.reduce(coordinates, axis=0)
+    return _Summary(len(coordinates), mean, deviation, low, high)
+
+
+def _together(blocks: Sequence[_Summary]) -> _Summary:
+    """The summary of the rows of all blocks; their squares are taken about the mean of all."""
+    weights = np.array([block.rows for block in blocks]) / sum(block.rows for block in blocks)
+    mean = np.einsum("b,bc->c", weights, np.stack([block.mean for block in blocks]))
+    spread = np.stack([np.hypot(block.deviation, block.mean - mean) for block in blocks])
+    deviation = np.sqrt(np.einsum("b,bc->c", weights, spread**2))
+    low, high = np.min([block.low for block in blocks], axis=0), np.max([block.high for block in blocks], axis=0)
+    return _Summary(sum(block.rows for block in blocks), mean, deviation, low, high)
+
+
+def _affine(whole: _Summary, scaling: str) -> tuple[Floats, Floats]:
     """Offset and scale of each column of training rows."""
-    nothing, one = np.zeros(coordinates.shape[1]), np.ones(coordinates.shape[1])
+    nothing, one = np.zeros(len(whole.mean)), np.ones(len(whole.mean))
     if scaling == "deviation":
-        mean = mean_there(coordinates, 0)
-        whole = not np.isnan(coordinates).any()
-        return mean, coordinates.std(0) if whole else np.sqrt(mean_there((coordinates - mean) ** 2, 0))
+        return whole.mean.copy(), whole.deviation.copy()
     if scaling == "range":
-        low = np.fmin.reduce(coordinates, axis=0)
-        return low, np.fmax.reduce(coordinates, axis=0) - low
+        return whole.low.copy(), whole.high - whole.low
+    largest = np.fmax(np.abs(whole.low), np.abs(whole.high))
     if scaling == "overall":
-        return nothing, one * size_there(coordinates, 0).max()
-    return nothing, size_there(coordinates, 0) if scaling == "maximum" else one
+        return nothing, one * largest.max()
+    return nothing, largest if scaling == "maximum" else one
 
 
 def _check_choice(kind: str, name: str, known: Sequence[str]) -> None:

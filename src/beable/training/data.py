@@ -1,23 +1,24 @@
 """From a store to what a training needs: variables, rows, a fitted representation and coded rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.console.progress import Teller
 from beable.datasets.readings import component_axes, is_number, is_particles
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError, listed, unknown
 from beable.representations import Coded, Representation, make
 from beable.representations.gaps import joined
 from beable.representations.representation import Snapshots
+from beable.training.blocks import BLOCK_ROWS, StorePasses, is_whole, rows_in_block, stored
 from beable.training.ensemble import blocks_of, groups_of, split
 from beable.training.particles import repeats
 from beable.training.settings import TrainingSettings
 from beable.training.slow import Pairs, pairs_apart
 
-BLOCK_ROWS = 1024
 FloatArray = NDArray[np.floating]
 
 
@@ -114,6 +115,13 @@ def read(
     return {name: store.read(name, rows) for name in names} | factors(store, known, rows)
 
 
+def held(
+    store: Store, names: Sequence[str], rows: NDArray[np.int64], known: Sequence[str] = ()
+) -> dict[str, NDArray[np.floating]]:
+    """`read`, where many rows are read when they are asked for, block by block."""
+    return stored(store, names, rows) | factors(store, known, rows)
+
+
 def factors(store: Store, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
     """Factors of rows of a store by name, (rows) each.
 
@@ -164,11 +172,20 @@ def code_rows(
     known: Sequence[str] = (),
 ) -> Coded:
     """Coded rows of a store, block by block."""
-    starts = range(0, len(rows), BLOCK_ROWS)
-    blocks = [representation.transform(read(store, names, rows[i : i + BLOCK_ROWS])) for i in starts]
-    values, residual_energy = (np.concatenate(part) for part in zip(*(b[:2] for b in blocks), strict=True))
-    gaps = joined([b.values for b in blocks], [b.gaps for b in blocks], representation.code.dimension)
-    return Coded(values, residual_energy, conditions(factors(store, known, rows), known), gaps)
+    size = rows_in_block(store, names)
+    starts = range(0, len(rows), size)
+    coded = coded_blocks(representation, (read(store, names, rows[i : i + size]) for i in starts))
+    return coded._replace(conditions=conditions(factors(store, known, rows), known))
+
+
+def coded_blocks(representation: Representation, blocks: Iterable[Snapshots]) -> Coded:
+    """Blocks of rows coded after each other."""
+    parts = [representation.transform(block) for block in blocks]
+    if len(parts) == 1:
+        return parts[0]
+    values, residual_energy = (np.concatenate(part) for part in zip(*(p[:2] for p in parts), strict=True))
+    gaps = joined([p.values for p in parts], [p.gaps for p in parts], representation.code.dimension)
+    return Coded(values, residual_energy, gaps=gaps)
 
 
 def prepare(
@@ -178,6 +195,7 @@ def prepare(
     options: dict[str, object],
     settings: TrainingSettings,
     known: Sequence[str] = (),
+    say: Teller | None = None,
 ) -> Prepared:
     """Split the rows that succeeded, fit the representation on training rows, code all.
 
@@ -190,6 +208,7 @@ def prepare(
         options: the representation's own settings.
         settings: seed, held-out share and order of the split.
         known: factors that the model is conditioned on.
+        say: is told how far passes over many rows have come.
     """
     good = with_something(store, names)
     if len(good) < 3:
@@ -199,15 +218,22 @@ def prepare(
     train, held = (good[part] for part in chosen)
     unfitted = make(kind, **options)
     unfitted.components = component_axes([v for v in store.variables if v.name in names], store.coordinates)
-    few = train[:: -(-len(train) // (unfitted.fit_rows or len(train)))]
-    snapshots = read(store, names, few)
-    shapes = {name: list(values.shape[1:]) for name, values in snapshots.items()}
-    representation = unfitted.fit(snapshots)
-    coded = [code_rows(store, names, rows, representation, known) for rows in (train, held)]
+    representation, coded = _fitted(unfitted, StorePasses(store, names, train, say or Teller()))
+    coded = code_rows(store, names, train, representation) if coded is None else coded
+    coded = coded._replace(conditions=conditions(factors(store, known, train), known))
+    shapes = {name: list(next(v.shape for v in store.variables if v.name == name)) for name in names}
+    others = code_rows(store, names, held, representation, known)
     pairs = None if settings.lag is None else pairs_apart(store, train, settings.lag, settings.group)
-    return Prepared(
-        representation, coded[0], coded[1], train, held, shapes, _held_out(parts, chosen[1], settings), pairs
-    )
+    told = _held_out(parts, chosen[1], settings)
+    return Prepared(representation, coded, others, train, held, shapes, told, pairs)
+
+
+def _fitted(unfitted: Representation, passes: StorePasses) -> tuple[Representation, Coded | None]:
+    """A representation fitted on rows, and their codes where it gives them."""
+    few = passes.numbers[:: -(-passes.rows // (unfitted.fit_rows or passes.rows))]
+    if is_whole(passes.store, passes.names, len(few), unfitted):
+        return unfitted.fit(read(passes.store, passes.names, few)), None
+    return unfitted, unfitted.fit_passes(passes)
 
 
 def with_something(store: Store, names: Sequence[str]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ The manifest makes the run: a folder without one is a training under way, which 
 import json
 import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -41,8 +41,17 @@ from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, 
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import CodeSpec
 from beable.settings import validated
+from beable.training.blocks import in_blocks
 from beable.training.checkpoint import Saver, arrays, history_arrays, restore
-from beable.training.data import Prepared, conditions, learnable, left_out, natural_representation, prepare
+from beable.training.data import (
+    Prepared,
+    coded_blocks,
+    conditions,
+    learnable,
+    left_out,
+    natural_representation,
+    prepare,
+)
 from beable.training.declared import declared
 from beable.training.ensemble import Batches, as_tensors, batched, per_member
 from beable.training.fit import Fit
@@ -71,6 +80,8 @@ PAGES = ("report.html", "report.pdf")
 BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
 MOST_THREADS = 1024
+#: bytes of evenly spaced training codes that starts are made of
+START_BYTES = 1 << 27
 FloatArray = NDArray[np.floating]
 Given = Mapping[str, FloatArray] | FloatArray
 
@@ -229,8 +240,13 @@ class Run:
         missing = [name for name in wanted if name not in snapshots]
         if missing:
             raise DataError(f"the run learned from {', '.join(wanted)}, not all given: give {', '.join(missing)} too")
-        coded = self.representation.transform({name: snapshots[name] for name in self.variables})
+        coded = self.coded(snapshots)
         return per_member(as_tensors(coded._replace(conditions=self.conditions_of(snapshots))), self.members)
+
+    def coded(self, snapshots: Mapping[str, FloatArray]) -> Coded:
+        """Snapshots as the representation codes them, block by block where they are not in memory."""
+        own = {name: snapshots[name] for name in self.variables}
+        return coded_blocks(self.representation, in_blocks(own))
 
     def conditions_of(self, snapshots: Mapping[str, FloatArray]) -> FloatArray | None:
         """The conditions of snapshots, (rows, conditions); None where the model has none."""
@@ -306,7 +322,8 @@ class Run:
 
     def log_volume(self, snapshots: Mapping[str, FloatArray]) -> torch.Tensor:
         """What a distortion in code space lacks to one in physical units, (rows)."""
-        own = self.representation.log_jacobian({name: snapshots[name] for name in self.variables})
+        fields = {name: snapshots[name] for name in self.variables}
+        own = np.concatenate([self.representation.log_jacobian(part) for part in in_blocks(fields)])
         return _tensor(own + self.representation.code.log_volume)
 
     @torch.no_grad()
@@ -411,9 +428,10 @@ def train(
         started = process_time()
         choice = representation_choice(settings)
         say("looking at the data")
-        seen = _looked_at(store, request["variables"], settings)
+        seen = _looked_at(store, request["variables"], settings, say)
         say(f"fitting {choice[0]}")
-        data = prepare(store, request["variables"], *choice, settings.training, settings.model.conditions)
+        known = settings.model.conditions
+        data = prepare(store, request["variables"], *choice, settings.training, known, told(progress))
         refuse_too_large(settings, len(data.train_rows), data.representation.width)
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
@@ -475,13 +493,13 @@ def _classes(store: Store, names: Sequence[str], kind: str, given: Mapping[str, 
     return {"classes": ", ".join(told)} if told and kind == "table" and "classes" not in given else {}
 
 
-def _looked_at(store: Store, names: Sequence[str], settings: RunSettings) -> dict[str, Any]:
+def _looked_at(store: Store, names: Sequence[str], settings: RunSettings, say: Callable[[str], None]) -> dict[str, Any]:
     """What a look at the data finds, said and for the record; refused where one row hides the others.
 
     A table has scales and logarithms of its own for each column, in which a large number need not hide others. Of
     variables that are constant the representation speaks.
     """
-    found = look(store, names)
+    found = look(store, names, say)
     if settings.representation.kind != "table":
         refuse_hidden(found)
     for finding in found:
@@ -573,6 +591,8 @@ def untrained(
     noise = Noise(t.seed, members, "start", 1 + 2 * attempt)  # even ones are those of bootstrap draws
     vae = VAE(code, settings.model, noise)
     codes = train.values.reshape(len(train.values), -1)
+    if pairs is None:  # which are places among all of them
+        codes = codes[:: -(-8 * codes.size // START_BYTES)]  # starts are made of copies in double precision
     vae.fit_scaler(as_tensors(train).conditions)
     vae.prior.settle(as_tensors(train).values, noise)
     latents = settings.model.latents

@@ -306,3 +306,33 @@ def clouds(rows: Mapping[str, Clouds], factor_symbols: Sequence[str]) -> Figure:
         axes.set_title("")
     figure.supxlabel(f"colour: {symbols[0]} of the row", fontsize=8, color="#5B626B")
     return figure
+
+
+@styled
+def phase_portraits(
+    codes: FloatArray, names: Sequence[str], colours: FloatArray | None = None, symbol: str = ""
+) -> Figure:
+    """The first of some latents against each of the others.
+
+    Args:
+        codes: latents, (rows, latents).
+        names: of the latents.
+        colours: a number for each row, such as a factor.
+        symbol: of that number, LaTeX without dollar signs.
+
+    >>> phase_portraits(np.eye(3), ["a", "b", "c"]).axes[1].get_ylabel()
+    'c'
+    """
+    values = finite("latents", codes, 2)
+    same_length("names of latents", values.shape[1], len(names))
+    side = WIDTH / max(3, len(names) - 1)
+    figure, panels = panel_grid(1, len(names) - 1, 0.4 + side, side * (len(names) - 1))
+    for axes, j in zip(panels[0], range(1, len(names)), strict=True):
+        _cloud(axes, _Cloud("", values[:, [0, j]], [names[0], names[j]], colours), _reach(values[:, [0, j]]))
+    if colours is not None:
+        figure.supxlabel(f"colour: {printed_symbol(symbol)} of the row", fontsize=8, color="#5B626B")
+    return figure
+
+
+def _reach(points: FloatArray) -> float:
+    return 1.08 * float(np.abs(points).max()) or 1.0

@@ -1,0 +1,108 @@
+"""The section of a report that sets the latents of a run beside POD modes of equal rank."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beable.analysis.evaluation import Evaluation
+from beable.analysis.pod import BesidePod, beside_pod
+from beable.console.numbers import latent_name, number
+from beable.datasets.store import Store
+from beable.report.figures.codes import phase_portraits
+from beable.report.figures.fields import fields
+from beable.report.page import Figure, Item, Section, Table
+from beable.report.sections import SHOWN_CODES, drawn_axes, is_drawable, spread
+from beable.training.run import Run
+
+FloatArray = NDArray[np.floating]
+SHOWN_MODES = 4
+
+
+def pod_section(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> Section | None:
+    """Energies, spatial modes and phase portraits; None for a run that has not learned modes of fields."""
+    drawn = [v for v in store.variables if v.name in run.variables and is_drawable(v)]
+    found = beside_pod(run, store, evaluation.rows) if drawn else None
+    if found is None:
+        return None
+    items: list[Item] = [_energies(run, found, member, who)]
+    if not run.conditions:
+        items.append(_spatial_modes(run, store, evaluation, found, member, who))
+    if found.order.shape[1] > 1:
+        items.append(_portraits(store, evaluation, found, member, who))
+    return Section("Beside POD", [_words(run, found)], items, [])
+
+
+def _words(run: Run, found: BesidePod) -> str:
+    k, middle = run.settings.model.latents, float(np.median(found.energy))
+    as_good = int(np.median(found.modes))
+    most = run.representation.width
+    there = f"it takes {as_good:,} modes to capture as much" if as_good <= most else f"all {most:,} modes capture less"
+    return (
+        f"{k} latent{'s' * (k > 1)} capture {_percent(middle)} of the energy of {found.rows:,} held-out rows about "
+        f"their mean, {k} POD mode{'s' * (k > 1)} of the training rows {_percent(found.pod)}; {there}."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{number(100 * share)} %"
+
+
+def _energies(run: Run, found: BesidePod, member: int, who: str) -> Table:
+    names = [latent_name(int(i)) for i in found.order[member]]
+    rows = [
+        [f"{'with ' * (i > 0)}{name}", _percent(float(e))]
+        for i, (name, e) in enumerate(zip(names, found.ranked[member], strict=True))
+    ]
+    rows += [
+        ["all latents, median over members", spread(100 * found.energy) + " %"],
+        [f"{run.settings.model.latents} POD modes", _percent(found.pod)],
+        ["determinant of the latents' correlations", spread(found.determinant)],
+    ]
+    caption = (
+        f"Energy captured, latents of {who} ranked by what each adds while the others rest at their mean "
+        "(Solera-Rico et al. 2024). A determinant of 1 is that of latents without correlation."
+    )
+    return Table(caption, ["latents", "energy"], rows, "lr")
+
+
+def _spatial_modes(run: Run, store: Store, evaluation: Evaluation, found: BesidePod, member: int, who: str) -> Figure:
+    """Half of the difference that one standard deviation of a latent to either side makes, others at their mean."""
+    latents = found.order[member][:SHOWN_MODES]
+    codes = evaluation.codes
+    centre, size = codes.mean(1), codes.std(1)
+    z = np.repeat(centre[:, None], 2 * len(latents), axis=1)
+    for i, latent in enumerate(latents):
+        z[:, 2 * i, latent] += size[:, latent]
+        z[:, 2 * i + 1, latent] -= size[:, latent]
+    decoded = next(d for k, d in enumerate(run.decode(z)) if k == member)
+    drawn = [v for v in store.variables if v.name in run.variables and is_drawable(v)]
+    x, y = drawn_axes(store, drawn[0])
+    same = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
+    arrays = [(decoded[v.name][::2] - decoded[v.name][1::2]) / 2 for v in same]
+    names = [latent_name(int(latent)) for latent in latents]
+    figure = fields(
+        arrays,
+        [v.name for v in same],
+        [v.unit for v in same],
+        x,
+        y,
+        scales=["signed" if a.ndim == 3 else "linear" for a in arrays],
+        rows=names,
+    )
+    caption = (
+        f"Spatial modes of {who}: what one standard deviation of a latent changes, others at their mean, the latents "
+        "that capture most first."
+    )
+    largest = ", ".join(f"{v.name} {number(float(np.abs(a).max()))}" for v, a in zip(same, arrays, strict=True))
+    return Figure(figure, caption, f"Changes by {', '.join(names)}, at most: {largest}.")
+
+
+def _portraits(store: Store, evaluation: Evaluation, found: BesidePod, member: int, who: str) -> Figure:
+    order = found.order[member][:SHOWN_MODES]
+    codes = evaluation.codes[member][:SHOWN_CODES][:, order]
+    names = [latent_name(int(i)) for i in order]
+    known = store.factors[0] if store.factors else None
+    colours = store.factor_values[evaluation.rows[:SHOWN_CODES], 0] if known else None
+    figure = phase_portraits(codes, names, colours, known.symbol if known else "")
+    caption = f"Phase portraits of {who}: the leading latents of held-out rows against each other."
+    r = np.corrcoef(codes[:, :2].T)[0, 1] if np.ptp(codes[:, :2], axis=0).all() else 0.0
+    return Figure(figure, caption, f"Correlation of {names[0]} and {names[1]}: {number(float(r))}.")

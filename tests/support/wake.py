@@ -1,0 +1,195 @@
+"""The wake of a cylinder by a lattice Boltzmann method of our own, and the files in which people publish such wakes.
+
+D2Q9 with one relaxation time (Qian, d'Humieres & Lallemand 1992), bounce-back on the cylinder, the free stream on three
+edges and a free outflow. Lengths are in diameters, velocities in those of the free stream.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+STEP_X = np.array([0, 1, -1, 0, 0, 1, -1, 1, -1])
+STEP_Y = np.array([0, 0, 0, 1, -1, 1, -1, -1, 1])  # 1 and 2, 3 and 4, ... are opposite to each other
+WEIGHT = np.array([4 / 9, *[1 / 9] * 4, *[1 / 36] * 4])
+
+
+class Wakes(NamedTuple):
+    """Runs of a Reynolds number and an angle of the free stream, each at a few times.
+
+    Args:
+        velocity: (runs, times, x, y, 2).
+        pressure: (p - p0) / (rho U^2), (runs, times, x, y).
+        reynolds, angle: of the runs, (runs); the angle in degrees.
+        x, y: places in diameters from the cylinder.
+        time: in diameters over the velocity of the free stream, (times).
+    """
+
+    velocity: np.ndarray
+    pressure: np.ndarray
+    reynolds: np.ndarray
+    angle: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    time: np.ndarray
+
+
+@njit
+def equilibrium(i, rho, u, v):
+    along = STEP_X[i] * u + STEP_Y[i] * v
+    return WEIGHT[i] * rho * (1 + 3 * along + 4.5 * along * along - 1.5 * (u * u + v * v))
+
+
+@njit
+def advance(f, g, solid, viscosity, u0, v0, steps, probe):
+    """So many steps; the transverse velocity at a place after each of them."""
+    n, m = solid.shape
+    seen = np.zeros(steps)
+    rate = 1 / (3 * viscosity + 0.5)
+    for step in range(steps):
+        for x in range(1, n - 1):
+            for y in range(1, m - 1):
+                if solid[x, y]:
+                    for i in range(1, 9, 2):
+                        f[i, x, y], f[i + 1, x, y] = f[i + 1, x, y], f[i, x, y]
+                    continue
+                rho, u, v = 0.0, 0.0, 0.0
+                for i in range(9):
+                    rho += f[i, x, y]
+                    u += STEP_X[i] * f[i, x, y]
+                    v += STEP_Y[i] * f[i, x, y]
+                u /= rho
+                v /= rho
+                for i in range(9):
+                    f[i, x, y] -= rate * (f[i, x, y] - equilibrium(i, rho, u, v))
+        for i in range(9):
+            for x in range(1, n - 1):
+                for y in range(1, m - 1):
+                    g[i, x, y] = f[i, x - STEP_X[i], y - STEP_Y[i]]
+            g[i, 0, :] = equilibrium(i, 1.0, u0, v0)
+            g[i, :, 0] = equilibrium(i, 1.0, u0, v0)
+            g[i, :, m - 1] = equilibrium(i, 1.0, u0, v0)
+            g[i, n - 1, 1 : m - 1] = g[i, n - 2, 1 : m - 1]
+        f, g = g, f
+        rho, v = 0.0, 0.0
+        for i in range(9):
+            rho += f[i, probe[0], probe[1]]
+            v += STEP_Y[i] * f[i, probe[0], probe[1]]
+        seen[step] = v / rho
+    return f, g, seen
+
+
+class Stream:
+    """One flow around a cylinder.
+
+    Args:
+        reynolds: Reynolds number of the diameter.
+        angle: of the free stream, in degrees.
+        size: nodes along x and y.
+        diameter: of the cylinder in nodes; it stands at a quarter of x, in the middle of y.
+        speed: of the free stream, in nodes a step.
+    """
+
+    def __init__(self, reynolds, angle=0.0, size=(100, 60), diameter=10.0, speed=0.1):
+        self.diameter, self.speed = diameter, speed
+        self.viscosity = speed * diameter / reynolds
+        turn = np.deg2rad(angle)
+        self.u0, self.v0 = speed * np.cos(turn), speed * np.sin(turn)
+        self.x, self.y = (np.arange(n) - place for n, place in zip(size, (size[0] / 4, (size[1] - 1) / 2), strict=True))
+        self.solid = np.hypot(self.x[:, None], self.y) <= diameter / 2
+        self.probe = np.array([size[0] // 4 + int(2.5 * diameter), size[1] // 2])
+        kick = self.speed * 0.1 * np.exp(-((self.x - 2 * diameter) ** 2) / diameter**2)[:, None] * np.ones(size)
+        self.f = np.stack([equilibrium.py_func(i, np.ones(size), self.u0, self.v0 + kick) for i in range(9)])
+        self.g = self.f.copy()
+
+    def run(self, steps):
+        """Go on; the transverse velocity behind the cylinder after each step, in velocities of the free stream."""
+        self.f, self.g, seen = advance(self.f, self.g, self.solid, self.viscosity, self.u0, self.v0, steps, self.probe)
+        return seen / self.speed
+
+    def fields(self):
+        """Velocity (x, y, 2) and pressure (x, y); at rest within the cylinder."""
+        rho = self.f.sum(0)
+        velocity = np.stack([np.tensordot(c, self.f, 1) / rho for c in (STEP_X, STEP_Y)], axis=-1) / self.speed
+        pressure = (rho - 1) / 3 / self.speed**2
+        return np.where(self.solid[..., None], 0, velocity), np.where(self.solid, 0, pressure)
+
+
+def strouhal(reynolds, size, diameter, speed=0.1, times=120):
+    """Strouhal number f D / U from the last half of so many diameters over U."""
+    stream = Stream(reynolds, 0.0, size, diameter, speed)
+    seen = stream.run(int(times * diameter / speed))
+    seen = seen[len(seen) // 2 :] - seen[len(seen) // 2 :].mean()
+    rises = np.flatnonzero((seen[:-1] < 0) & (seen[1:] >= 0))
+    return diameter / speed / np.diff(rises).mean()
+
+
+def wakes(runs=5, times=16, size=(100, 60), diameter=10.0, speed=0.1, before=100.0):
+    """runs x runs wakes of Re 60 to 140 and angles of -8 to 8 degrees, after so many diameters over U."""
+    reynolds, angle = (a.ravel() for a in np.meshgrid(np.linspace(60, 140, runs), np.linspace(-8, 8, runs)))
+    every = int(0.75 * diameter / speed)
+    found = []
+    for re, degrees in zip(reynolds, angle, strict=True):
+        stream = Stream(re, degrees, size, diameter, speed)
+        stream.run(int(before * diameter / speed))
+        found.append([(stream.run(every), *stream.fields())[1:] for _ in range(times)])
+    velocity, pressure = (np.array([[snap[i] for snap in run] for run in found], np.float32) for i in (0, 1))
+    x, y = stream.x / diameter, stream.y / diameter
+    return Wakes(velocity, pressure, reynolds, angle, x, y, np.arange(times) * every * speed / diameter)
+
+
+def well(path, w):
+    """The layout of The Well."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["n_spatial_dims"] = 2
+        file.create_group("dimensions").attrs["spatial_dims"] = ["x", "y"]
+        for name, values in {"time": w.time, "x": w.x, "y": w.y}.items():
+            file[f"dimensions/{name}"] = values.astype("f4")
+            file[f"dimensions/{name}"].attrs.update(sample_varying=False, time_varying=False)
+        for name, values in {"Re": w.reynolds, "angle": w.angle}.items():
+            file[f"scalars/{name}"] = values
+            file[f"scalars/{name}"].attrs.update(sample_varying=True, time_varying=False)
+        for name, values in {"t0_fields/pressure": w.pressure, "t1_fields/velocity": w.velocity}.items():
+            file[name] = values
+            file[name].attrs.update(sample_varying=True, time_varying=True, dim_varying=[True, True])
+
+
+def pdebench(path, w):
+    """An array a variable beside coordinates, as PDEBench; parameters of the runs beside them."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["pressure"], file["Vx"], file["Vy"] = w.pressure, w.velocity[..., 0], w.velocity[..., 1]
+        file["x-coordinate"], file["y-coordinate"], file["t-coordinate"] = w.x, w.y, w.time
+        file["Re"], file["angle"] = w.reynolds, w.angle
+        for name in ("Re", "angle"):
+            file[name].dims[0].label = "sample"
+
+
+def netcdf(path, w):
+    """NetCDF by the CF conventions, with axes (run, time, y, x) and parameters as coordinates of the runs."""
+    import xarray
+
+    fields = {"u": w.velocity[..., 0], "v": w.velocity[..., 1], "p": w.pressure}
+    turned = {name: (("run", "time", "y", "x"), np.swapaxes(values, 2, 3)) for name, values in fields.items()}
+    known = {"Re": ("run", w.reynolds), "angle": ("run", w.angle, {"units": "degree"})}
+    xarray.Dataset(turned, {"x": w.x, "y": w.y, "time": w.time, **known}).to_netcdf(path)
+
+
+def npz(path, w):
+    """Arrays with the rows first."""
+    rows = {"velocity": np.moveaxis(w.velocity, -1, 2), "pressure": w.pressure}
+    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in rows.items()}
+    known = {name: np.repeat(values, len(w.time)) for name, values in (("Re", w.reynolds), ("angle", w.angle))}
+    np.savez(path, x=w.x, y=w.y, **flat, **known)
+
+
+#: a file of each layout: how it is written, and what is said of it when it is imported
+LAYOUTS = {
+    "well.hdf5": (well, {}),
+    "pdebench.hdf5": (pdebench, {}),
+    "cf.nc": (netcdf, {"rows": ["run", "time"]}),
+    "flat.npz": (npz, {"factors": ["Re", "angle"]}),
+}
