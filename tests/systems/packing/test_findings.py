@@ -137,7 +137,7 @@ DESIGN = {
 
 def mixture(fine, value, limit):
     rungs = [{"ratio": 7.0}, {"ratio": 28.0}]
-    found = [[value - 0.01, 0.004], [value, 0.005]]
+    found = [{"value": v, "standard_error": e} for v, e in ((value - 0.01, 0.004), (value, 0.005))]
     below = {"below_furnas": limit < 0.79, "limit": [limit, 0.006], "furnas": 0.79}
     return {"fine": fine, "rungs": rungs, "held": {"ratio": 40.0}, "wide": [60.0, 200.0], "found": found} | below
 
