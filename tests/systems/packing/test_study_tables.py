@@ -376,7 +376,7 @@ def test_parts_without_their_file_are_left_out_and_made_up_for_later(quickly, tm
 GIVEN = {
     "of another name": ({"tabel": "theirs.csv"}, "unknown file of study small 'tabel': did you mean 'table'"),
     "not there": ({"table": "nowhere.csv"}, "nowhere.csv: no such file: check the name"),
-    "a folder": ({"table": "."}, "no such file"),
+    "a folder": ({"table": "."}, "is a folder: name a file"),
 }
 
 
