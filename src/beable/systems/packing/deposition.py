@@ -223,13 +223,13 @@ def _among(name: int, names: Any, count: int) -> bool:
 def _next(normals: Any, count: int, angle: float, velocity: Any) -> tuple[int, int, int]:
     """What the contacts allow: kind of motion and its active contacts; the unit velocity is written."""
     velocity[0], velocity[1], velocity[2] = 0.0, 0.0, -1.0
-    nobody: Any = np.int64(-1)  # for a number that is written out, Numba would compile once more
-    if _allowed(normals, count, velocity, nobody, nobody):
+    no_contact: Any = np.int64(-1)  # for a number that is written out, Numba would compile once more
+    if _allowed(normals, count, velocity, no_contact, no_contact):
         return FALL, -1, -1
     for i in range(count):
         if normals[i, 2] > 0:
             _down_one(normals[i], angle, velocity)
-            if _allowed(normals, count, velocity, i, nobody):
+            if _allowed(normals, count, velocity, i, no_contact):
                 return ROLL, i, -1
     for i in range(count):
         for j in range(i + 1, count):
@@ -453,9 +453,9 @@ def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> An
     names, slack = np.empty(CONTACTS, np.int64), NOTHING if guard else UNGUARDED
     c, work, summit, overlap = np.empty(3), np.empty((4, 3)), 0.0, -1.0
     nothing: Any = np.int64(0)  # for numbers that are written out, Numba would compile once more
-    nobody: Any = np.int64(-1)
+    no_contact: Any = np.int64(-1)
     for sphere in range(len(radii)):
-        r, contacts, motion, i, j, done = radii[sphere], nothing, FALL, nobody, nobody, 0
+        r, contacts, motion, i, j, done = radii[sphere], nothing, FALL, no_contact, no_contact, 0
         c[0], c[1], c[2] = draws[sphere, 0], draws[sphere, 1], summit + 1.5 * r
         while motion != REST and done < limit:
             done += 1

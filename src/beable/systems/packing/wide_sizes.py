@@ -101,14 +101,17 @@ def extrapolated(rungs: Sequence[Rung], ratio: float) -> Measured:
 
 def _fit(rungs: Sequence[Rung], degree: int, at: float) -> Measured:
     """A polynomial in 1/R at one place, and its error by those of the rungs, larger where they scatter more."""
-    x, y, s = (np.array([getattr(r, name) for r in rungs]) for name in ("ratio", "packing_fraction", "standard_error"))
+    x, y, s = (
+        np.array([getattr(rung, name) for rung in rungs]) for name in ("ratio", "packing_fraction", "standard_error")
+    )
     powers = np.vander(1 / x, degree + 1, increasing=True) / s[:, None]
-    solution = np.linalg.lstsq(powers, y / s, rcond=None)[0]
+    q, r = np.linalg.qr(powers)  # of full rank: the ratios differ
+    solution = np.linalg.solve(r, q.T @ (y / s))
     left = powers @ solution - y / s
     scatter = max(1.0, float(left @ left) / max(len(rungs) - degree - 1, 1))
     place = at ** np.arange(degree + 1)
-    variance = place @ np.linalg.inv(powers.T @ powers) @ place
-    return Measured(float(place @ solution), float(np.sqrt(scatter * variance)))
+    spread = np.linalg.solve(r.T, place)
+    return Measured(float(place @ solution), float(np.sqrt(scatter * (spread @ spread))))
 
 
 def pack_wide(
