@@ -1,5 +1,8 @@
 """Tables as solvers, spreadsheets and people write them, each read as it is meant, or refused with what settles it."""
 
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -234,6 +237,28 @@ def test_too_many_classes_are_no_classes(tmp_path):
         import_file(tmp_path / "a.csv", tmp_path / "a.zarr", factors=["id"])
 
 
+@pytest.mark.parametrize("sign", ["", "#N/A", "-nan", "unknown"])
+def test_a_class_that_is_missing_is_kept_whatever_stands_for_it(tmp_path, sign):
+    (tmp_path / "a.csv").write_text(f"p,kind\n1,gas\n2,{sign}\n3,ice\n")
+    wish = {"missing_values": ["unknown"], "missing": "keep"}
+    for place in ("factors", "classes"):
+        store = import_file(tmp_path / "a.csv", tmp_path / f"{place}.zarr", **{place: ["kind"]}, **wish)
+        found = store.factor_values[:, 0] if place == "factors" else store.read("kind")
+        np.testing.assert_array_equal(found, [0, np.nan, 1])
+
+
+@pytest.mark.parametrize("word", ["inf", "-Infinity", "+INF"])
+def test_an_infinity_is_a_number_that_went_wrong_and_no_word(tmp_path, word):
+    (tmp_path / "a.csv").write_text(f"p,T\n1,2\n2,{word}\n3,4\n")
+    for missing in ("refuse", "keep"):
+        with pytest.raises(
+            DataError, match=r"T is '.*' in row 1 \(line 3\), a finite number .*--drop-invalid"
+        ) as caught:
+            import_file(tmp_path / "a.csv", tmp_path / "a.zarr", missing=missing)
+        assert ("--missing keep" in str(caught.value)) == (missing == "refuse")
+    assert import_file(tmp_path / "a.csv", tmp_path / "a.zarr", missing="drop").valid_rows.tolist() == [0, 2]
+
+
 def test_words_of_an_archive_are_classes_too(tmp_path):
     phase = np.where(A > 0, "gas", "liquid")
     np.savez(tmp_path / "a.npz", u=NUMBERS, phase=phase, solver=np.arange(ROWS) % 3)
@@ -281,6 +306,14 @@ def test_what_is_missing_is_suspected_and_taken_when_it_is_said(tmp_path, capsys
     )
 
 
+def test_numbers_that_stand_for_missing_ones_are_counted_in_every_row(tmp_path):
+    (tmp_path / "a.csv").write_text("p,T\n1,-999\n2,3\n,-999\n4,-999\n")
+    with columns(tmp_path / "a.csv", Reading(missing=frozenset({"-999"}))) as contents:
+        notes = "; ".join(contents.notes)
+    assert "1 empty entries ('') in p" in notes
+    assert "3 entries (-999) in T stand for missing values, as said" in notes
+
+
 def test_signs_of_an_empty_entry_are_said(tmp_path):
     contents = read(tmp_path, "a.csv", "a,b\n1,NA\n-,2\n3,?\n4,n/a\n5,NaN\n6,null\n7,8\n8,9\n")
     assert any("6 empty entries ('-', '?', 'NA', 'NaN', 'n/a', 'null')" in note for note in contents.notes)
@@ -309,6 +342,31 @@ def test_tables_of_other_programs(tmp_path, suffix):
     assert np.array_equal(store.read("p"), NUMBERS[:, 0])
     assert store.factors[0].classes == ("a", "b")
     assert store.factor_values[1].tolist() == [1, 18263]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
+def test_every_door_reads_the_same_content_alike(tmp_path, suffix):
+    """Decimal numbers, dates without a time, numbers that were written as text."""
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip({".parquet": "pyarrow", ".xlsx": "openpyxl"}.get(suffix, "csv"))
+    days = [date(2020, 1, i + 1) for i in range(3)]
+    data = pandas.DataFrame({"dec": [*map(Decimal, ("1.25", "2.5", "3"))], "day": days, "text": ["1.5", "2.5", "NA"]})
+    path = tmp_path / f"a{suffix}"
+    {".csv": data.to_csv, ".xlsx": data.to_excel}.get(suffix, data.to_parquet)(path, index=False)
+    store = import_file(path, tmp_path / "a.zarr", missing="keep")
+    assert [v.name for v in store.variables] == ["dec", "text"]
+    np.testing.assert_array_equal(store.read("dec"), [1.25, 2.5, 3])
+    np.testing.assert_array_equal(store.read("text"), [1.5, 2.5, np.nan])
+    store = import_file(path, tmp_path / "b.zarr", variables=["dec"], factors=["day"])
+    assert store.factor_values[:, 0].tolist() == [18262, 18263, 18264]
+    assert store.factors[0].unit == "days since 1970-01-01"
+
+
+def test_names_of_rows_of_a_frame_are_said_to_be_left_out(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({"p": [1.0, 2.0]}, index=["first", "second"]).to_parquet(tmp_path / "a.parquet")
+    assert "left out" in "; ".join(t.why for t in taken_for(tmp_path / "a.parquet") if t.kind == "read as")
 
 
 def test_a_frame_is_taken_with_its_names(tmp_path):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.datasets.dialects import EMPTY, Dialect, Line, TableFormat, recognised, split, text_lines
+from beable.datasets.dialects import EMPTY, PLAIN, Dialect, Line, Numbers, TableFormat, recognised, split, text_lines
 from beable.datasets.heads import with_heads
 from beable.datasets.labelled import MOST_ARRAYS
 from beable.datasets.names import plain_dim
@@ -31,6 +31,7 @@ from beable.errors import DataError, listed
 Floats = NDArray[np.float64]
 MOST_QUOTED, MOST_WORDS = 40, 1000
 TRUTH = {"true": 1.0, "false": 0.0}
+INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 DAYS = "days since 1970-01-01"
 #: names of columns that may number the rows
 COUNTERS = frozenset({"", "index", "id", "row", "rows", "no", "no.", "nr", "nr.", "#", "rownames", "idx"})
@@ -65,6 +66,31 @@ class Entries:
         if self.dates:
             return "dates"
         return "truth" if {w.lower() for w in self.words} <= TRUTH.keys() else "words"
+
+    def value(self, cell: str, place: str, numbers: Numbers, missing: Collection[str]) -> float:
+        """The number of an entry; of one that is no finite number it is noted what it is.
+
+        Args:
+            cell: the entry, without blanks around it.
+            place: where it stands, in words.
+            numbers: how numbers are written.
+            missing: what stands for an empty entry, beside ``EMPTY``.
+        """
+        if numbers.is_number(cell):
+            self.fortran = self.fortran or "d" in cell.lower()
+            return numbers.value(cell)
+        told = f"{cell[:MOST_QUOTED]!r} in {place}"
+        self.first = self.first or told
+        if cell in EMPTY or cell in missing:
+            self.empty[cell] += 1
+            return math.nan
+        self.word = self.word or told
+        if INFINITE.fullmatch(cell):
+            return -math.inf if cell[0] == "-" else math.inf
+        self.dates = self.dates and day(cell) is not None
+        if cell in self.words or len(self.words) < MOST_WORDS:
+            self.words[cell] += 1
+        return math.nan
 
 
 class Columns(NamedTuple):
@@ -154,23 +180,8 @@ def _numbers(
     cells: Sequence[str], dialect: Dialect, told: Sequence[Entries], place: str, missing: Collection[str]
 ) -> list[float]:
     """Entries one by one; of those that are no numbers it is noted what they are."""
-    found = []
-    for cell, about in zip(map(str.strip, cells), told, strict=True):
-        value = math.nan
-        if cell in EMPTY or cell in missing:
-            about.empty[cell] += 1
-        elif dialect.numbers.is_number(cell):
-            value = dialect.numbers.value(cell)
-            about.fortran = about.fortran or "d" in cell.lower()
-        else:
-            about.word = about.word or f"{cell[:MOST_QUOTED]!r} in {place}"
-            about.dates = about.dates and _day(cell) is not None
-            if cell in about.words or len(about.words) < MOST_WORDS:
-                about.words[cell] += 1
-        if not math.isfinite(value):
-            about.first = about.first or f"{cell[:MOST_QUOTED]!r} in {place}"
-        found.append(value)
-    return found
+    both = zip(map(str.strip, cells), told, strict=True)
+    return [about.value(cell, place, dialect.numbers, missing) for cell, about in both]
 
 
 def _distinct(path: Path, dialect: Dialect, form: TableFormat) -> list[str]:
@@ -205,10 +216,10 @@ def _word(line: Line, place: int, width: int) -> str:
     return line.cells[place].strip() if fits else ""
 
 
-def _day(word: str) -> float | None:
+def day(word: str) -> float | None:
     """Days since 1970 of a date in ISO 8601; None for any other word.
 
-    >>> _day("1970-01-02T12:00"), _day("2/1/1970")
+    >>> day("1970-01-02T12:00"), day("2/1/1970")
     (1.5, None)
     """
     if len(word) < 8 or not word[:4].isdigit():
@@ -395,8 +406,8 @@ def numbers_rows(name: str, place: int, values: Floats, entries: Entries) -> boo
 
 
 def _days(words: Callable[[], Array]) -> Array:
-    found = [_day(str(word)) for word in words()]
-    return np.array([math.nan if day is None else day for day in found])
+    found = [day(str(word)) for word in words()]
+    return np.array([math.nan if one is None else one for one in found])
 
 
 def _truths(words: Callable[[], Array]) -> Array:
@@ -419,3 +430,11 @@ def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator
         count = sum(e.empty.total() for e in empty.values())
         kept = ": kept as missing" if reading.keep else ""
         yield f"{count} empty entries ({signs}) in {listed(list(empty))}{kept}"
+    if marked := [(h.word, n) for h, v in zip(heads, held.values.T, strict=True) if (n := _marked(v, reading.missing))]:
+        count, signs = sum(n for _, n in marked), ", ".join(sorted(reading.missing))
+        yield f"{count} entries ({signs}) in {listed([name for name, _ in marked])} stand for missing values, as said"
+
+
+def _marked(values: Floats, missing: Collection[str]) -> int:
+    """How many numbers stand for a missing value."""
+    return int(np.isin(values, [float(word) for word in missing if PLAIN.is_number(word)]).sum())

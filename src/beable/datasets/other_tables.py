@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from beable.checks import library
 from beable.datasets.columns import (
     DAYS,
     MOST_QUOTED,
-    MOST_WORDS,
     Entries,
     Reading,
     column_source,
@@ -21,7 +21,7 @@ from beable.datasets.columns import (
     is_unit,
     other_names,
 )
-from beable.datasets.dialects import EMPTY, TableFormat
+from beable.datasets.dialects import EMPTY, PLAIN, TableFormat
 from beable.datasets.sources import Array, Contents, Source
 from beable.errors import DataError, UsageError, listed
 
@@ -41,8 +41,10 @@ def frame(path: Path, reading: Reading) -> Iterator[Contents]:
 
 def _parquet(path: Path) -> tuple[Any, list[str]]:
     data = library("pandas", EXTRA).read_parquet(path)
-    named = [name for name in data.index.names if name is not None]
-    return (data.reset_index() if named else data), []
+    if any(name is not None for name in data.index.names):
+        return data.reset_index(), []
+    counted = type(data.index) is library("pandas", EXTRA).RangeIndex
+    return data, [] if counted else ["names of the rows, which have none themselves, left out"]
 
 
 def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
@@ -90,7 +92,7 @@ def _mostly_numbers(column: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.number | Decimal) and value == value and not isinstance(value, bool)
 
 
 def _is_empty(value: Any) -> bool:
@@ -142,20 +144,11 @@ def _numbers(column: Any, reading: Reading) -> tuple[Array, Entries]:
     """Numbers of a column that holds other things as well, and what these are."""
     entries, values = Entries(), np.full(len(column), np.nan)
     for row, value in enumerate(column):
-        word = str(value).strip()
-        if isinstance(value, bool | np.bool_):
-            word = word.lower()
-        if _is_empty(value) or word in reading.missing:
-            entries.empty[word] += 1
-            entries.first = entries.first or f"{word[:MOST_QUOTED]!r} in row {row}"
-        elif _is_number(value):
+        if _is_number(value):
             values[row] = value
         else:
-            told = f"{word[:MOST_QUOTED]!r} in row {row}"
-            entries.word, entries.first = entries.word or told, entries.first or told
-            entries.dates = False
-            if word in entries.words or len(entries.words) < MOST_WORDS:
-                entries.words[word] += 1
+            word = "" if _is_empty(value) else str(value).strip()
+            values[row] = entries.value(word, f"row {row}", PLAIN, reading.missing)
     return values, entries
 
 
