@@ -198,6 +198,7 @@ def test_the_command_line_makes_describes_and_refuses(tmp_path, capsys):
     assert "of trajectories" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::beable.errors.DataWarning")
 def test_times_of_extended_xyz_have_no_unit(tmp_path):
     pytest.importorskip("ase")
     path = extxyz(tmp_path / "a.extxyz")

@@ -32,11 +32,22 @@ from beable.datasets.shaped import Shaping, refuse_words, shaped, suspects, toge
 from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows
 from beable.datasets.store import Store
 from beable.datasets.vtk import SERIES
-from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
+from beable.errors import BeableError, DataError, OutputError, UsageError, in_python, listed, unknown
 
 WILD = "*?["
 #: what is read of several files stays in memory up to so many bytes
 KEPT_BYTES = 1 << 27
+#: what the options of the command line are called here
+ARGUMENTS = {
+    "--table-format": "table={...}",
+    "--vector": "vectors={...}",
+    "--dims": "dims={...}",
+    "--units": "units={...}",
+    "--drop-invalid": "drop_invalid=True",
+    **{f"--{name.replace('_', '-')}": f"{name}=[...]" for name in (
+        "variables", "factors", "rows", "components", "exclude", "classes", "missing_values")},
+    **{f"--{name}": f"{name}='...'" for name in ("time", "missing", "particles")},
+}  # fmt: skip
 NOTHING = Choice()
 ALL, PLAIN = Shaping(), Reading()
 
@@ -87,6 +98,7 @@ class Wish:
 Paths = Path | str | Sequence[Path | str]
 
 
+@in_python(ARGUMENTS)
 def import_file(
     path: Paths,
     output: Path | str,
@@ -239,6 +251,7 @@ def _has_classes(chosen: "_Chosen", name: str) -> bool:
     return source is not None and bool(source.classes)
 
 
+@in_python(ARGUMENTS)
 def taken_for(path: Paths, **said: Any) -> list[Taken]:
     """What `import_file` with the same arguments takes each part of a file for; nothing is made.
 
@@ -346,8 +359,8 @@ def _refuse_bad(path: Path, sources: Mapping[str, Source], keep: bool) -> None:
             learn = "" if keep else "learn from what is there with missing='keep' (--missing keep), "
             raise DataError(
                 f"{path}: {name} is {source.bad}, a finite number is expected: {learn}leave such rows out with "
-                "missing='drop' (--missing drop), also called drop_invalid=True (--drop-invalid), or name the columns "
-                "to take (variables, --variables)"
+                "missing='drop' (--missing drop), also called drop_invalid=True (--drop-invalid), leave the array out "
+                "(exclude, --exclude), or name the columns to take (variables, --variables)"
             )
 
 

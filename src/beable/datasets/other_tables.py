@@ -21,7 +21,7 @@ from beable.datasets.columns import (
     is_unit,
     other_names,
 )
-from beable.datasets.dialects import EMPTY, PLAIN, TableFormat
+from beable.datasets.dialects import EMPTY, TableFormat
 from beable.datasets.sources import Array, Contents, Source
 from beable.errors import DataError, UsageError, listed
 
@@ -74,6 +74,11 @@ def _with_units(path: Path, data: Any, form: TableFormat, said: list[str]) -> An
     numeric = [i for i in range(data.shape[1]) if _mostly_numbers(data.iloc[1:, i])]
     words = bool(numeric) and all(not _is_number(data.iloc[0, i]) for i in numeric)
     if not told and not (words and _share(first) >= 0.5):
+        if words and form.header == "" and all(first[i] for i in numeric):
+            raise DataError(
+                f"{path}: lines 1 and 2 hold words: say which holds the names and which the units, such as "
+                "--table-format header=2, or header=1 units=2"
+            )
         return data
     said.append("units in the line below the names")
     data = data.iloc[1:].infer_objects()
@@ -96,7 +101,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip() in EMPTY) or value != value
+    if isinstance(value, str):
+        return value.strip() in EMPTY
+    pandas = library("pandas", EXTRA)
+    return bool(pandas.api.types.is_scalar(value) and pandas.isna(value))
 
 
 def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) -> Contents:
@@ -121,7 +129,7 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
     """A column of a data frame as an array."""
     kind = getattr(column.dtype, "kind", "O")
     if kind == "M":
-        told = "dates: name it in --factors to keep it, as days since 1970-01-01"
+        told = "dates: name it in factors (--factors) to keep it, as days since 1970-01-01"
         load = partial(_days, column)
         return Source((len(column),), np.dtype("f8"), load, unit=DAYS, role="label", said=told, long_name=head.shown)
     values, entries = _numbers(column, reading) if kind not in "fiub" else (_plain(column), Entries())
@@ -130,6 +138,7 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
         row = int(gone.argmax())
         entries.first = f"{column.iloc[row]!s:.{MOST_QUOTED}} in row {row}"
         entries.empty[""] = int(np.isnan(values).sum())
+        entries.gap = entries.first
         entries.word = "" if np.isnan(values[gone]).all() else entries.first
     return column_source(head, values, entries, partial(_words, column), place, reading)
 
@@ -148,7 +157,7 @@ def _numbers(column: Any, reading: Reading) -> tuple[Array, Entries]:
             values[row] = value
         else:
             word = "" if _is_empty(value) else str(value).strip()
-            values[row] = entries.value(word, f"row {row}", PLAIN, reading.missing)
+            values[row] = entries.value(word, f"row {row}", reading.missing)
     return values, entries
 
 

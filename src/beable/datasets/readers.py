@@ -161,7 +161,8 @@ def _noted(held: Labelled, found: Contents) -> Contents:
     noted = {n: fixed(v, (), said="attribute of the file") for n, v in attributes.items() if is_number(v)}
     noted = {n: s for n, s in noted.items() if n not in found.sources}
     words = tuple(n for n, v in attributes.items() if isinstance(v, str))
-    return found._replace(constants={**noted, **found.constants}, words=words)
+    several = {n: f"an attribute of {v.size} numbers" for n, v in attributes.items() if isinstance(v, np.ndarray)}
+    return found._replace(constants={**noted, **found.constants}, words=words, left={**several, **found.left})
 
 
 def _plain_contents(held: Labelled) -> Contents:

@@ -207,11 +207,13 @@ def _unit(name: str, given: str, wanted: str) -> tuple[str, Conversion]:
         return wanted, found
     if UNDECLARED in (given, wanted):
         here, known = ("here", wanted) if given == UNDECLARED else ("in the data of the run", given)
-        _say(f"{name} has no unit {here}: taken to be in {known}; if it is not, import it with --units {name}=UNIT")
+        _say(
+            f"{name} has no unit {here}: taken to be in {known}; if it is not, import it with units (--units {name}=UNIT)"
+        )
         return wanted, Conversion(1.0, 1.0, 0.0)
     raise DataError(
         f"{name} is in {given} here and in {wanted} in the data of the run, and there is no way from one to the other: "
-        f"give it in {wanted} (--units {name}={wanted})"
+        f"give it in {wanted} (units, --units {name}={wanted})"
     )
 
 
