@@ -234,7 +234,8 @@ def _say_wrapped(read: Sequence[Trajectory], wrapped: NDArray[np.bool_]) -> None
     axes = listed([axis for axis, is_so in zip("xyz", wrapped, strict=False) if is_so])
     warnings.warn(
         f"particles jump by more than half the box along {axes} between frames: the positions are wrapped; --unwrap "
-        "(Treated(unwrap=True)) follows particles through the walls, and without it fit takes --representation periodic, right under wrapping",
+        "(Treated(unwrap=True)) follows particles through the walls, and without it fit takes --representation "
+        "periodic, right under wrapping",
         DataWarning,
         stacklevel=3,
     )

@@ -208,7 +208,8 @@ def _unit(name: str, given: str, wanted: str) -> tuple[str, Conversion]:
     if UNDECLARED in (given, wanted):
         here, known = ("here", wanted) if given == UNDECLARED else ("in the data of the run", given)
         _say(
-            f"{name} has no unit {here}: taken to be in {known}; if it is not, import it with units (--units {name}=UNIT)"
+            f"{name} has no unit {here}: taken to be in {known}; if it is not, import it with units "
+            f"(--units {name}=UNIT)"
         )
         return wanted, Conversion(1.0, 1.0, 0.0)
     raise DataError(
