@@ -126,7 +126,7 @@ def test_a_column_that_bears_the_name_of_a_deviation_keeps_its_numbers(tmp_path)
     store, found = filled_by_hand(tmp_path, {"p": p, "p_std": own})
     _write_store(tmp_path / "f.zarr", store, found)
     made = Store.open(tmp_path / "f.zarr")
-    np.testing.assert_array_equal(made.read("p_std"), own.astype("float32"))
+    np.testing.assert_array_equal(made.read("p_std"), own)
     np.testing.assert_array_equal(made.read("p_imputed_std"), [0, 0.5, 0])
     _write_csv(tmp_path / "f.csv", store, found)
     with open(tmp_path / "f.csv", newline="") as file:

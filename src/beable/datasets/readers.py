@@ -1,8 +1,8 @@
 """Users' own files: which arrays they hold, and what is known about them.
 
 A reader opens a file and says which arrays it holds, how large they are and what is known about them; numbers are
-read only of those that are wanted. A file is somebody else's work, and nothing in it is taken on trust: no pickles, no array
-larger than its file can hold or than memory, no numbers from another file than the one that was named.
+read only of those that are wanted. A file is somebody else's work, and nothing in it is taken on trust: no pickles, no
+array larger than its file can hold or than memory, no numbers from another file than the one that was named.
 """
 
 import math
