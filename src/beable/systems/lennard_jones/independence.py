@@ -33,6 +33,8 @@ from beable.representations.representation import FloatArray
 from beable.systems.lennard_jones.latent_moves import LatentModel, LogDensity, Ordering, in_order
 
 TRANSFORMS, WIDTHS = 5, (128, 128)
+#: rows that decide a template
+FITTED = 2048
 #: standard errors of an interval at 95 %, and draws that it takes to see one in a hundred at that level
 SIGMAS, FEWEST = 1.96, 3.0
 
@@ -119,8 +121,11 @@ def of_model(
     """
 
     def weight(x: Floats, z: Floats, centre: Floats) -> Floats:
-        known = model.log_prior(z) + model.log_likelihood(x, centre)
-        return np.asarray(_allowed(log_target, x, order) + model.log_posterior(z, x) - known)
+        log_density = _allowed(log_target, x, order)
+        some = np.isfinite(log_density)
+        known = model.log_prior(z[some]) + model.log_likelihood(x[some], centre[some])
+        log_density[some] += model.log_posterior(z[some], x[some]) - known
+        return log_density
 
     z = model.draw_latents(rows, rng)
     of_rows = weight(rows, z, model.decode(z))
@@ -175,7 +180,7 @@ def _allowed(log_target: LogDensity, x: Floats, order: Ordering) -> Floats:
 
 def assigned(positions: FloatArray) -> tuple[Floats, Ordering]:
     """Configurations in the order of a template that is fitted to them, as rows (rows, m), and that order."""
-    order, shape = Order("assignment").fit(positions), positions.shape[1:]
+    order, shape = Order("assignment").fit(positions[:FITTED]), positions.shape[1:]
 
     def sort(x: Floats) -> Floats:
         return np.asarray(order.apply(x.reshape(-1, *shape)), np.float64).reshape(len(x), -1)

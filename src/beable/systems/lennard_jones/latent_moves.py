@@ -242,9 +242,10 @@ def mixed_chain(
         x = local(x if order is None else renumbered(x, dimensions, rng), rng)
         if moves and order is not None:
             x = order(x)
-        for _ in range(moves if model else 0):
-            x, ok = latent_move(model, log_target, x, rng, reach=reach, order=order)
-            accepted.append(float(ok.mean()))
+        if model is not None:
+            for _ in range(moves):
+                x, ok = latent_move(model, log_target, x, rng, reach=reach, order=order)
+                accepted.append(float(ok.mean()))
         series.append(np.stack(observe(x)))
     share = float(np.mean(accepted)) if accepted else float("nan")
     return Chain(x, np.moveaxis(np.array(series), 0, -1), share, process_time() - started)

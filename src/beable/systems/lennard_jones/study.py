@@ -74,7 +74,7 @@ PARTS = {
         three_dimensions,
         page_decks.three_dimensions,
         roles={"judged": "many"},
-        options={"samples": 500, "reference": 4096},
+        options={"samples": 500, "reference": 1024},
     ),
     "proposals": Part(
         proposals,

@@ -186,7 +186,7 @@ def walk(
         rounds=context.option("latent_rounds" if moves else "rounds"),
         moves=moves,
         reach=REACH,
-        order=ordering(run) if run and moves else None,
+        order=ordering(run) if run is not None and moves else None,
         dimensions=dimensions,
     )
     energy, height = paces(chain)
