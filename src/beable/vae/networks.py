@@ -124,9 +124,10 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(members, rows, sizes[0]) to (members, rows, sizes[-1])."""
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers  # a slice would be a new module at every step
+        for layer in hidden:
             x = self.activation(layer(x))
-        y: Tensor = self.layers[-1](x)
+        y: Tensor = last(x)
         return self.last(y) if self.last else y
 
 
