@@ -68,7 +68,7 @@ def matrix_tiles(
     """Matrices in tiles on one scale of colour.
 
     Args:
-        matrices: ``(N, N)`` by title.
+        matrices: ``(N, N)`` by title, each of its own size.
         signed: whether they are changes, in a colour for either sign.
         columns: tiles side by side.
         label: what the entries are, with their unit.
@@ -83,7 +83,7 @@ def matrix_tiles(
     found = {name: finite(name, values, 2) for name, values in matrices.items()}
     rows = -(-len(found) // columns)
     figure, panels = panel_grid(rows, columns, 0.6 + rows * (WIDTH / columns + 0.25))
-    every = np.stack(list(found.values()))
+    every = np.concatenate([values.ravel() for values in found.values()])  # sizes may differ
     colour = colour_scale("signed", every) if signed else colour_scale("magnitude", every.clip(0))
     for axes, (name, values) in zip(panels.flat, found.items(), strict=False):
         _matrix(axes, values, colour, None)
