@@ -106,7 +106,7 @@ def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
         output,
         values | deviations,
         {f.name: column for f, column in zip(store.factors, store.factor_values.T, strict=True)},
-        units={part.name: part.unit for part in (*kept, *store.factors)},
+        units={v.name: v.unit for v in kept} | {f.name: f.unit for f in store.factors},
         dims={v.name: v.dims for v in kept},
         coordinates=store.coordinates,
         symbols={f.name: f.symbol for f in store.factors},
@@ -115,7 +115,8 @@ def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
         title=f"{store.title}, missing numbers filled",
         missing="keep",
         allow_failed=True,
-        classes={part.name: part.classes for part in (*kept, *store.factors) if part.classes},
+        classes={v.name: v.classes for v in kept if v.classes}
+        | {f.name: f.classes for f in store.factors if f.classes},
         components={v.name: v.components for v in kept if v.components},
         long_names={v.name: v.long_name for v in kept if v.long_name},
     )
