@@ -1,0 +1,202 @@
+r"""Layers of few channels on a processor, compiled: normalise, keep what is positive, convolve.
+
+An image lies line by line with zeros around it, so that every tap of a kernel reads the same memory from another
+beginning, and a convolution is
+
+.. math:: y_g[i] = \sum_t w_{gt}\, x[i + o_t]
+
+over taps t of all channels, with long lines i. Nine taps at a time stay in registers. The gradients of the channels are
+such a sum too, with the kernel turned round, and those of the weights are products of the same lines. One image after
+the other, so that all of it stays near the processor.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+NINE = 9  # taps whose weights, or sums, are kept in registers
+# sums may change their order, but what is not a number stays so
+COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+
+
+class Taps(NamedTuple):
+    """Where a square kernel of odd size reads images of a grid.
+
+    Args:
+        lines, columns: the grid.
+        size: lines of the kernel.
+    """
+
+    lines: int
+    columns: int
+    size: int
+
+    def of(self, channels: int) -> NDArray[np.uint64]:
+        """Beginnings of the taps of all channels, filled up to whole nines."""
+        return _beginnings(self, channels)
+
+    def weights(self, weight: Any) -> NDArray[np.floating]:
+        """(outputs, channels, size, size), a tensor, as numbers of the taps."""
+        return _whole_nines(weight.detach().flatten(1).numpy())
+
+
+@lru_cache
+def _beginnings(taps: Taps, channels: int) -> NDArray[np.uint64]:
+    wide, plane = _layout(taps.lines, taps.columns, taps.size // 2)
+    line, column = np.mgrid[: taps.size, : taps.size]
+    each = np.arange(channels)[:, None, None] * plane + line * wide + column
+    return _whole_nines(each.reshape(1, -1).astype(np.uint64))[0]
+
+
+def _whole_nines(x: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(np.pad(x, ((0, 0), (0, -x.shape[1] % NINE))))
+
+
+@njit(**COMPILED)
+def _layout(lines: int, columns: int, edge: int) -> tuple[int, int]:
+    """Numbers from line to line and from image to image; the zeros behind a line are those before the next."""
+    wide = columns + edge
+    return wide, (lines + 2 * edge) * wide + 2 * edge
+
+
+@njit(**COMPILED)
+def _add(images: Any, at: Any, weights: Any, out: Any) -> None:
+    """Add nine taps."""
+    o0, o1, o2, o3, o4, o5, o6, o7, o8 = at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8]
+    w0, w1, w2, w3, w4 = weights[0], weights[1], weights[2], weights[3], weights[4]
+    w5, w6, w7, w8 = weights[5], weights[6], weights[7], weights[8]
+    for i in range(np.uint64(len(out))):
+        out[i] += (
+            (w0 * images[o0 + i] + w1 * images[o1 + i] + w2 * images[o2 + i])
+            + (w3 * images[o3 + i] + w4 * images[o4 + i] + w5 * images[o5 + i])
+            + (w6 * images[o6 + i] + w7 * images[o7 + i] + w8 * images[o8 + i])
+        )
+
+
+@njit(**COMPILED)
+def _multiply(images: Any, at: Any, given: Any, out: Any) -> None:
+    """Add the products of nine taps with a line."""
+    o0, o1, o2, o3, o4, o5, o6, o7, o8 = at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8]
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = np.float32(0)
+    for i in range(np.uint64(len(given))):
+        y = given[i]
+        s0 += y * images[o0 + i]
+        s1 += y * images[o1 + i]
+        s2 += y * images[o2 + i]
+        s3 += y * images[o3 + i]
+        s4 += y * images[o4 + i]
+        s5 += y * images[o5 + i]
+        s6 += y * images[o6 + i]
+        s7 += y * images[o7 + i]
+        s8 += y * images[o8 + i]
+    for t, s in enumerate((s0, s1, s2, s3, s4, s5, s6, s7, s8)):
+        out[t] += s
+
+
+@njit(**COMPILED)
+def _convolve(images: Any, at: Any, weights: Any, out: Any) -> None:
+    """The sum of all taps, (outputs, numbers)."""
+    out[:] = 0
+    for g in range(len(out)):
+        for t in range(0, len(at), NINE):
+            _add(images, at[t : t + NINE], weights[g, t : t + NINE], out[g])
+
+
+@njit(**COMPILED)
+def _lay(x: Any, a: Any, b: Any, edge: int, out: Any) -> None:
+    """max(0, a x + b) of an image, among the zeros around it."""
+    wide = x.shape[1] + edge
+    for i in range(len(x)):
+        row, line = x[i], out[edge + (i + edge) * wide :]
+        for j in range(len(row)):
+            y = a * row[j] + b
+            line[j] = np.float32(0) if y <= 0 else y
+
+
+@njit(**COMPILED)
+def _spread(x: Any, edge: int, out: Any) -> None:
+    """An image among the zeros around it."""
+    wide = x.shape[1] + edge
+    for i in range(len(x)):
+        row, line = x[i], out[edge + (i + edge) * wide :]
+        for j in range(len(row)):
+            line[j] = row[j]
+
+
+@njit(**COMPILED)
+def layer(x: Any, norm: Any, at: Any, weights: Any, edge: int, out: Any) -> None:
+    """Write what a layer makes of channels.
+
+    Args:
+        x: channels, (channels, rows, lines, columns).
+        norm: mean, 1/deviation, scale and shift of each, (4, channels).
+        at, weights: taps of all channels, and their numbers, (outputs, taps).
+        edge: zeros around an image.
+        out: what is written, (outputs, rows, lines, columns).
+    """
+    channels, rows, lines, columns = x.shape
+    wide, plane = _layout(lines, columns, edge)
+    images, made = np.zeros(channels * plane, x.dtype), np.empty((len(out), lines * wide), x.dtype)
+    for r in range(rows):
+        for c in range(channels):
+            a = norm[1, c] * norm[2, c]
+            _lay(x[c, r], a, norm[3, c] - norm[0, c] * a, edge, images[c * plane :])
+        _convolve(images, at, weights, made)
+        for g in range(len(out)):
+            for i in range(lines):
+                line, own = made[g, i * wide :], out[g, r, i]
+                for j in range(columns):
+                    own[j] = line[j]
+
+
+@njit(**COMPILED)
+def layer_back(
+    x: Any, norm: Any, at: Any, at_back: Any, weights_back: Any, edge: int, given: Any,
+    gradient: Any, of_weights: Any, of_norm: Any,
+) -> None:
+    """Add the gradients of channels, of weights, and of scale and shift.
+
+    Args:
+        x, norm, at, edge: as in `layer`.
+        at_back, weights_back: taps of the outputs and their numbers, (channels, taps), the kernel turned round.
+        given: gradients of what the layer wrote, (outputs, rows, lines, columns).
+        gradient: of the channels, normalised by given means and deviations, (channels, rows, lines, columns).
+        of_weights: (outputs, taps).
+        of_norm: of scale and shift, (2, channels).
+    """
+    channels, rows, lines, columns = x.shape
+    wide, plane = _layout(lines, columns, edge)
+    length, first = lines * wide, edge * (wide + 1)
+    images, behind = np.zeros(channels * plane, x.dtype), np.zeros(len(given) * plane, x.dtype)
+    slope = np.empty((channels, length), x.dtype)
+    for r in range(rows):
+        for g in range(len(given)):
+            _spread(given[g, r], edge, behind[g * plane :])
+        _convolve(behind, at_back, weights_back, slope)
+        for c in range(channels):
+            a = norm[1, c] * norm[2, c]
+            _lay(x[c, r], a, norm[3, c] - norm[0, c] * a, edge, images[c * plane :])
+            of_norm[:, c] += _pass(x[c, r], norm[:, c], slope[c], edge, images[c * plane :], gradient[c, r])
+        for g in range(len(given)):
+            own = behind[g * plane + first : g * plane + first + length]
+            for t in range(0, len(at), NINE):
+                _multiply(images, at[t : t + NINE], own, of_weights[g, t : t + NINE])
+
+
+@njit(**COMPILED)
+def _pass(x: Any, norm: Any, slope: Any, edge: int, image: Any, gradient: Any) -> Any:
+    """Add to the gradient of one channel what passes where it is positive; gradients of its scale and shift."""
+    mean, rate, a, wide = norm[0], norm[1], norm[1] * norm[2], x.shape[1] + edge
+    of_scale = of_shift = np.float32(0)
+    for i in range(len(x)):
+        row, own = x[i], gradient[i]
+        line, there = slope[i * wide :], image[edge + (i + edge) * wide :]
+        for j in range(len(row)):
+            s = np.float32(0) if there[j] <= 0 else line[j]
+            of_scale += s * ((row[j] - mean) * rate)
+            of_shift += s
+            own[j] += a * s
+    return np.array([of_scale, of_shift], x.dtype)
