@@ -95,7 +95,7 @@ class _Moments:
 def _norm(layer: LayerNumbers, mean: Tensor, rate: Tensor, training: bool, epsilon: float) -> Tensor:
     seen = len(layer.scale)
     own = (mean[:seen], rate[:seen]) if training else (layer.mean, (layer.variance + epsilon).rsqrt())
-    return torch.stack([*own, layer.scale.detach(), layer.shift.detach()])
+    return torch.stack([*own, layer.scale.detach(), layer.shift.detach()], 1)
 
 
 def _write(channels: Tensor, layer: LayerNumbers, moments: _Moments, out: Tensor) -> None:
@@ -128,15 +128,12 @@ class _Back:
         outputs, seen, size = layer.weight.shape[:3]
         taps = shifted.Taps(*given.shape[2:], size)
         norm = _norm(layer, self.mean, self.rate, self.training, self.epsilon)
-        back = taps.weights(layer.weight.flip(2, 3).transpose(0, 1))
-        of_norm, at = torch.zeros_like(norm[:2]), taps.of(seen)
-        of_weights = norm.new_zeros(outputs, len(at))
-        shifted.layer_back(
-            *(self.channels[:seen].numpy(), norm.numpy(), at, taps.of(outputs), back, size // 2, given.numpy()),
-            *(self.gradient[:seen].numpy(), of_weights.numpy(), of_norm.numpy()),
-        )
-        self.scaled[:, :seen] += layer.scale * of_norm
-        return of_norm[0], of_norm[1], of_weights[:, : seen * size**2].reshape(layer.weight.shape)
+        at, behind = taps.of(seen), (taps.of(outputs), taps.weights(layer.weight.flip(2, 3).transpose(0, 1)))
+        of_weight, of_norm = norm.new_zeros(outputs, len(at)), norm.new_zeros(seen, 2)
+        out = tuple(t.numpy() for t in (self.gradient[:seen], of_weight, of_norm))
+        shifted.layer_back(self.channels[:seen].numpy(), norm.numpy(), at, behind, size // 2, given.numpy(), out)
+        self.scaled[:, :seen] += layer.scale * of_norm.T
+        return of_norm[:, 0], of_norm[:, 1], of_weight[:, : seen * size**2].reshape(layer.weight.shape)
 
     def finish(self, first: int, last: int) -> None:
         """Take off what channels do by way of their own mean and variance, once all layers that see them are through.

@@ -106,24 +106,44 @@ def _convolve(images: Any, at: Any, weights: Any, out: Any) -> None:
 
 
 @njit(**COMPILED)
-def _lay(x: Any, a: Any, b: Any, edge: int, out: Any) -> None:
-    """max(0, a x + b) of an image, among the zeros around it."""
-    wide = x.shape[1] + edge
-    for i in range(len(x)):
-        row, line = x[i], out[edge + (i + edge) * wide :]
-        for j in range(len(row)):
-            y = a * row[j] + b
-            line[j] = np.float32(0) if y <= 0 else y
+def _inside(plane: Any, lines: int, edge: int) -> Any:
+    """An image between the zeros above and below it, (lines, columns and zeros behind them)."""
+    wide = (len(plane) - 2 * edge) // (lines + 2 * edge)
+    first = edge * (wide + 1)
+    return plane[first : first + lines * wide].reshape(lines, wide)
 
 
 @njit(**COMPILED)
-def _spread(x: Any, edge: int, out: Any) -> None:
-    """An image among the zeros around it."""
-    wide = x.shape[1] + edge
-    for i in range(len(x)):
-        row, line = x[i], out[edge + (i + edge) * wide :]
-        for j in range(len(row)):
-            line[j] = row[j]
+def _lay(x: Any, norm: Any, out: Any) -> None:
+    """Write max(0, normalised x) of an image."""
+    a = norm[1] * norm[2]
+    b = norm[3] - norm[0] * a
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y = a * x[i, j] + b
+            out[i, j] = np.float32(0) if y <= 0 else y
+
+
+@njit(**COMPILED)
+def _copy(x: Any, out: Any) -> None:
+    """Copy what both have, line by line."""
+    for i in range(x.shape[0]):
+        for j in range(min(x.shape[1], out.shape[1])):
+            out[i, j] = x[i, j]
+
+
+@njit(**COMPILED)
+def _pass(x: Any, norm: Any, image: Any, slope: Any, out: Any) -> tuple[Any, Any]:
+    """Add to the gradient of a channel what passes where it is positive; gradients of its scale and shift."""
+    mean, rate, a = norm[0], norm[1], norm[1] * norm[2]
+    of_scale = of_shift = np.float32(0)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            s = np.float32(0) if image[i, j] <= 0 else slope[i, j]
+            of_scale += s * ((x[i, j] - mean) * rate)
+            of_shift += s
+            out[i, j] += a * s
+    return of_scale, of_shift
 
 
 @njit(**COMPILED)
@@ -132,71 +152,49 @@ def layer(x: Any, norm: Any, at: Any, weights: Any, edge: int, out: Any) -> None
 
     Args:
         x: channels, (channels, rows, lines, columns).
-        norm: mean, 1/deviation, scale and shift of each, (4, channels).
+        norm: mean, 1/deviation, scale and shift of each, (channels, 4).
         at, weights: taps of all channels, and their numbers, (outputs, taps).
         edge: zeros around an image.
         out: what is written, (outputs, rows, lines, columns).
     """
     channels, rows, lines, columns = x.shape
     wide, plane = _layout(lines, columns, edge)
-    images, made = np.zeros(channels * plane, x.dtype), np.empty((len(out), lines * wide), x.dtype)
+    images, made = np.zeros((channels, plane), x.dtype), np.empty((len(out), lines * wide), x.dtype)
     for r in range(rows):
         for c in range(channels):
-            a = norm[1, c] * norm[2, c]
-            _lay(x[c, r], a, norm[3, c] - norm[0, c] * a, edge, images[c * plane :])
-        _convolve(images, at, weights, made)
+            _lay(x[c, r], norm[c], _inside(images[c], lines, edge))
+        _convolve(images.reshape(-1), at, weights, made)
         for g in range(len(out)):
-            for i in range(lines):
-                line, own = made[g, i * wide :], out[g, r, i]
-                for j in range(columns):
-                    own[j] = line[j]
+            _copy(made[g].reshape(lines, wide), out[g, r])
 
 
 @njit(**COMPILED)
-def layer_back(
-    x: Any, norm: Any, at: Any, at_back: Any, weights_back: Any, edge: int, given: Any,
-    gradient: Any, of_weights: Any, of_norm: Any,
-) -> None:
-    """Add the gradients of channels, of weights, and of scale and shift.
+def layer_back(x: Any, norm: Any, at: Any, behind: tuple[Any, Any], edge: int, given: Any, out: Any) -> None:
+    """Add the gradients of a layer's channels, of its weights, and of scale and shift.
 
     Args:
         x, norm, at, edge: as in `layer`.
-        at_back, weights_back: taps of the outputs and their numbers, (channels, taps), the kernel turned round.
+        behind: taps of the outputs and their numbers, (channels, taps), the kernel turned round.
         given: gradients of what the layer wrote, (outputs, rows, lines, columns).
-        gradient: of the channels, normalised by given means and deviations, (channels, rows, lines, columns).
-        of_weights: (outputs, taps).
-        of_norm: of scale and shift, (2, channels).
+        out: gradients of the channels, normalised by given means and deviations, (channels, rows, lines, columns); of
+            the weights, (outputs, taps); of scale and shift, (channels, 2).
     """
     channels, rows, lines, columns = x.shape
     wide, plane = _layout(lines, columns, edge)
-    length, first = lines * wide, edge * (wide + 1)
-    images, behind = np.zeros(channels * plane, x.dtype), np.zeros(len(given) * plane, x.dtype)
-    slope = np.empty((channels, length), x.dtype)
+    images, spread = np.zeros((channels, plane), x.dtype), np.zeros((len(given), plane), x.dtype)
+    slopes = np.empty((channels, lines * wide), x.dtype)
+    gradient, of_weights, of_norm = out
     for r in range(rows):
         for g in range(len(given)):
-            _spread(given[g, r], edge, behind[g * plane :])
-        _convolve(behind, at_back, weights_back, slope)
+            _copy(given[g, r], _inside(spread[g], lines, edge))
+        _convolve(spread.reshape(-1), behind[0], behind[1], slopes)
         for c in range(channels):
-            a = norm[1, c] * norm[2, c]
-            _lay(x[c, r], a, norm[3, c] - norm[0, c] * a, edge, images[c * plane :])
-            of_norm[:, c] += _pass(x[c, r], norm[:, c], slope[c], edge, images[c * plane :], gradient[c, r])
+            image, slope = _inside(images[c], lines, edge), slopes[c].reshape(lines, wide)
+            _lay(x[c, r], norm[c], image)
+            of_scale, of_shift = _pass(x[c, r], norm[c], image, slope, gradient[c, r])
+            of_norm[c, 0] += of_scale
+            of_norm[c, 1] += of_shift
         for g in range(len(given)):
-            own = behind[g * plane + first : g * plane + first + length]
+            own = _inside(spread[g], lines, edge).reshape(-1)
             for t in range(0, len(at), NINE):
-                _multiply(images, at[t : t + NINE], own, of_weights[g, t : t + NINE])
-
-
-@njit(**COMPILED)
-def _pass(x: Any, norm: Any, slope: Any, edge: int, image: Any, gradient: Any) -> Any:
-    """Add to the gradient of one channel what passes where it is positive; gradients of its scale and shift."""
-    mean, rate, a, wide = norm[0], norm[1], norm[1] * norm[2], x.shape[1] + edge
-    of_scale = of_shift = np.float32(0)
-    for i in range(len(x)):
-        row, own = x[i], gradient[i]
-        line, there = slope[i * wide :], image[edge + (i + edge) * wide :]
-        for j in range(len(row)):
-            s = np.float32(0) if there[j] <= 0 else line[j]
-            of_scale += s * ((row[j] - mean) * rate)
-            of_shift += s
-            own[j] += a * s
-    return np.array([of_scale, of_shift], x.dtype)
+                _multiply(images.reshape(-1), at[t : t + NINE], own, of_weights[g, t : t + NINE])
