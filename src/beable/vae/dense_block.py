@@ -103,7 +103,7 @@ def _write(channels: Tensor, layer: LayerNumbers, moments: _Moments, out: Tensor
     from beable.vae import shifted  # brings numba along, which takes as long to load as a small training
 
     seen, size = layer.weight.shape[1:3]
-    taps = shifted.Taps(*channels.shape[2:], size)
+    taps = shifted.Taps(channels.shape[2], channels.shape[3], size)
     x, norm = channels[:seen].numpy(), moments.norm(layer).numpy()
     shifted.layer(x, norm, taps.of(seen), taps.weights(layer.weight), size // 2, out.numpy())
 
@@ -126,7 +126,7 @@ class _Back:
         from beable.vae import shifted
 
         outputs, seen, size = layer.weight.shape[:3]
-        taps = shifted.Taps(*given.shape[2:], size)
+        taps = shifted.Taps(given.shape[2], given.shape[3], size)
         norm = _norm(layer, self.mean, self.rate, self.training, self.epsilon)
         at, behind = taps.of(seen), (taps.of(outputs), taps.weights(layer.weight.flip(2, 3).transpose(0, 1)))
         of_weight, of_norm = norm.new_zeros(outputs, len(at)), norm.new_zeros(seen, 2)

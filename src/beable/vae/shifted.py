@@ -18,8 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 NINE = 9  # taps whose weights, or sums, are kept in registers
-# sums may change their order, but what is not a number stays so
-COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+ORDER = {"reassoc", "contract", "nsz"}  # sums may change their order, but what is not a number stays so
 
 
 class Taps(NamedTuple):
@@ -48,21 +47,22 @@ def _beginnings(taps: Taps, channels: int) -> NDArray[np.uint64]:
     wide, plane = _layout(taps.lines, taps.columns, taps.size // 2)
     line, column = np.mgrid[: taps.size, : taps.size]
     each = np.arange(channels)[:, None, None] * plane + line * wide + column
-    return _whole_nines(each.reshape(1, -1).astype(np.uint64))[0]
+    found: NDArray[np.uint64] = _whole_nines(each.reshape(1, -1).astype(np.uint64))[0]
+    return found
 
 
 def _whole_nines(x: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(np.pad(x, ((0, 0), (0, -x.shape[1] % NINE))))
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _layout(lines: int, columns: int, edge: int) -> tuple[int, int]:
     """Numbers from line to line and from image to image; the zeros behind a line are those before the next."""
     wide = columns + edge
     return wide, (lines + 2 * edge) * wide + 2 * edge
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _add(images: Any, at: Any, weights: Any, out: Any) -> None:
     """Add nine taps."""
     o0, o1, o2, o3, o4, o5, o6, o7, o8 = at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8]
@@ -76,7 +76,7 @@ def _add(images: Any, at: Any, weights: Any, out: Any) -> None:
         )
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _multiply(images: Any, at: Any, given: Any, out: Any) -> None:
     """Add the products of nine taps with a line."""
     o0, o1, o2, o3, o4, o5, o6, o7, o8 = at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8]
@@ -96,7 +96,7 @@ def _multiply(images: Any, at: Any, given: Any, out: Any) -> None:
         out[t] += s
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _convolve(images: Any, at: Any, weights: Any, out: Any) -> None:
     """The sum of all taps, (outputs, numbers)."""
     out[:] = 0
@@ -105,7 +105,7 @@ def _convolve(images: Any, at: Any, weights: Any, out: Any) -> None:
             _add(images, at[t : t + NINE], weights[g, t : t + NINE], out[g])
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _inside(plane: Any, lines: int, edge: int) -> Any:
     """An image between the zeros above and below it, (lines, columns and zeros behind them)."""
     wide = (len(plane) - 2 * edge) // (lines + 2 * edge)
@@ -113,7 +113,7 @@ def _inside(plane: Any, lines: int, edge: int) -> Any:
     return plane[first : first + lines * wide].reshape(lines, wide)
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _lay(x: Any, norm: Any, out: Any) -> None:
     """Write max(0, normalised x) of an image."""
     a = norm[1] * norm[2]
@@ -124,7 +124,7 @@ def _lay(x: Any, norm: Any, out: Any) -> None:
             out[i, j] = np.float32(0) if y <= 0 else y
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _copy(x: Any, out: Any) -> None:
     """Copy what both have, line by line."""
     for i in range(x.shape[0]):
@@ -132,7 +132,7 @@ def _copy(x: Any, out: Any) -> None:
             out[i, j] = x[i, j]
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def _pass(x: Any, norm: Any, image: Any, slope: Any, out: Any) -> tuple[Any, Any]:
     """Add to the gradient of a channel what passes where it is positive; gradients of its scale and shift."""
     mean, rate, a = norm[0], norm[1], norm[1] * norm[2]
@@ -146,7 +146,7 @@ def _pass(x: Any, norm: Any, image: Any, slope: Any, out: Any) -> tuple[Any, Any
     return of_scale, of_shift
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def layer(x: Any, norm: Any, at: Any, weights: Any, edge: int, out: Any) -> None:
     """Write what a layer makes of channels.
 
@@ -168,7 +168,7 @@ def layer(x: Any, norm: Any, at: Any, weights: Any, edge: int, out: Any) -> None
             _copy(made[g].reshape(lines, wide), out[g, r])
 
 
-@njit(**COMPILED)
+@njit(cache=True, error_model="numpy", fastmath=ORDER)
 def layer_back(x: Any, norm: Any, at: Any, behind: tuple[Any, Any], edge: int, given: Any, out: Any) -> None:
     """Add the gradients of a layer's channels, of its weights, and of scale and shift.
 
