@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from beable.commands.answers import many
 from beable.console.numbers import number, typed
 from beable.console.output import show
-from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
+from beable.console.parameters import Count, Index, Number, Output, Scheduler, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import facts, table, tell
@@ -47,7 +47,7 @@ def design(
     confirm: bool = False,
     seed: Index = 0,
     workers: Workers = None,
-    dask: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
+    dask: Scheduler = None,
     json: bool = False,
 ) -> None:
     """Find different designs whose simulation gives a wanted outcome, or go on where a search was interrupted.
@@ -93,7 +93,7 @@ def design(
     json
         Print the result as JSON.
     """
-    from beable.workers import dask as at
+    from beable.cluster import dask as at
 
     with at(dask, workers) as place, progress("calls", quiet=json, first="preparing the simulator") as report:
         from beable.design.search import find_designs

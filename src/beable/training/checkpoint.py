@@ -64,6 +64,12 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
+def newest_step(folder: Path) -> int:
+    """Step of the newest checkpoint; 0 without any."""
+    steps = [path.name.removeprefix("step-") for path in checkpoints(folder)]
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
+
+
 def state(fit: Fit) -> dict[str, Tensor]:
     """Every tensor that changes as a training goes on, by name: the tensors themselves, so that they can be set."""
     named = {f"vae/{name}": t for name, t in fit.vae.state_dict().items()}
