@@ -3,9 +3,10 @@
 import pickle
 import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from beable.datasets.store import Blocks
 from beable.design.outcomes import Outcome, Target
 from beable.design.search import find_designs
 from beable.errors import UsageError
+from beable.studies.context import Context
 from beable.studies.part import Part
 from beable.studies.run import run_study
 from beable.studies.study import parse
@@ -145,11 +147,15 @@ arms = { judged = ["a", "b"] }
 class Rows:
     rows: int
 
-    def as_json(self):
+    def as_json(self) -> dict[str, int]:
         return {"rows": self.rows}
 
 
-PARTS = {"rows": Part(lambda context: Rows(context.store.rows), lambda answer: None, roles={"judged": "many"})}
+def rows(context: Context) -> Rows:
+    return Rows(context.store.rows)
+
+
+PARTS = {"rows": Part(rows, lambda answer: None, roles={"judged": "many"})}
 
 
 class Nodes:
@@ -235,7 +241,7 @@ def test_designs_have_the_same_numbers(three):
     target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
     with cluster.dask(three.address) as place:
         far, near = (
-            find_designs(darcy, target, designs=2, calls=10, **where) for where in (place._asdict(), {"workers": 1})
+            find_designs(darcy, target, designs=2, calls=5, **where) for where in (place._asdict(), {"workers": 1})
         )
     assert far.as_json() == near.as_json()
 
@@ -334,3 +340,29 @@ def test_an_address_without_a_scheduler_is_one_line(monkeypatch):
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("who", ["workers", "scheduler"])
+def test_a_study_whose_arms_are_killed_ends_with_the_same_bytes(who, tmp_path, monkeypatch):
+    """Two of three workers while both arms are trained, or the scheduler; a second cluster goes on after that."""
+    monkeypatch.setattr("beable.studies.part.parts_of", lambda system: PARTS)
+    study, far, near = parse(STUDY.replace("steps = 4", "steps = 3000"), "tiny"), tmp_path / "far", tmp_path / "near"
+    with at(3) as first, at(3) as second:
+        nodes_of = {"workers": first.workers[:2], "scheduler": [first.scheduler]}[who]
+        killer = threading.Thread(target=lambda: (wait_for(lambda: both_begun(far)), [n.kill() for n in nodes_of]))
+        killer.start()
+        with suppress(cluster.SchedulerLostError), cluster.dask(first.address) as place:
+            run_study(study, "quick", far, **place._asdict())
+        killer.join()
+        with cluster.dask(second.address) as place:
+            done = run_study(study, "quick", far, **place._asdict())
+    with ThreadPoolExecutor(1) as here:
+        whole = run_study(study, "quick", near, executor=here)
+    assert {arm: run.id for arm, run in done.runs.items()} == {arm: run.id for arm, run in whole.runs.items()}
+    assert tree(far, LASTING) == tree(near, LASTING)
+
+
+def both_begun(out):
+    return all((out / "runs" / arm / "request.json").exists() for arm in "ab")
