@@ -94,8 +94,10 @@ def design(
         Print the result as JSON.
     """
     from beable.cluster import dask as at
+    from beable.files import held
 
-    with at(dask, workers) as place, progress("calls", quiet=json, first="preparing the simulator") as report:
+    telling = progress("calls", quiet=json, first="preparing the simulator")
+    with held(output), at(dask, workers) as place, telling as report:
         from beable.design.search import find_designs
 
         store = _store(data)

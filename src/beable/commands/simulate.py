@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beable.commands.data import say_store
+from beable.commands.opened import held_unless_whole
 from beable.console.options import options_of, tree_of, with_options
 from beable.console.output import show
 from beable.console.parameters import Count, Index, Number, Output, Scheduler, Settings, Workers
@@ -69,7 +70,9 @@ def verb(name: str) -> Callable[..., None]:
         refuse_kinds(model, own := given(config, set), f"setting of {name}")
         settings = merged(own, tree_of(options, chosen))
         limits = {"seed": seed, "failure_limit": failure_limit}
-        _simulate(SYSTEMS.simulator(name)(**settings), output, rows, json=json, workers=workers, dask=dask, **limits)
+        with held_unless_whole(output):
+            simulator = SYSTEMS.simulator(name)(**settings)
+            _simulate(simulator, output, rows, json=json, workers=workers, dask=dask, **limits)
 
     simulate.__doc__ = HELP.format(name=name, one=next(iter(model.model_fields), "NAME"))
     with_options(simulate, options)

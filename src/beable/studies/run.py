@@ -297,6 +297,7 @@ def _train_arm(store: Path, path: Path, settings: RunSettings, patience: int) ->
     except LockedError:
         if patience <= 0:
             raise
+        refuse_unwanted()
         sleep(1)
         _train_arm(store, path, settings, patience - 1)
 
