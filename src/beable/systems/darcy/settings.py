@@ -27,8 +27,8 @@ class DarcySettings(SettingsModel):
         "width": "peak-width",
     }
 
-    modes: Whole = Field(2, ge=1, description="Number p of modes of the log-permeability, and of factors.")
-    grid: Whole = Field(65, ge=3, description="Nodes n along a side, boundary included.")
+    modes: Whole = Field(2, ge=1, le=10**6, description="Number p of modes of the log-permeability, and of factors.")
+    grid: Whole = Field(65, ge=3, le=10**5, description="Nodes n along a side, boundary included.")
     length: Positive = Field(
         0.1, ge=1e-4, le=1e4, description="Correlation length of the log-permeability, in sides of the square."
     )

@@ -77,7 +77,7 @@ class LennardJonesSettings(SettingsModel):
         "Sampling": ("moves", "step", "teleport", "protocol", "sweeps", "samples", "spacing", "start"),
     }
 
-    particles: Whole = Field(30, ge=1, description="Number N of particles.")
+    particles: Whole = Field(30, ge=1, le=10**7, description="Number N of particles.")
     dimensions: Literal[2, 3] = Field(2, description="Dimensions of the box; the last points up.")
     box: Positives = Field((10.0,), description="Side of the box, in sigma; several are given to chains in turn.")
     temperature: Positives = Field(
@@ -149,8 +149,9 @@ class LennardJonesSettings(SettingsModel):
     def _refuse_absurd(self) -> None:
         """Refuse numbers at which nothing but rounding is left of the fluid."""
         gravity = (self.gravity.low, self.gravity.high) if isinstance(self.gravity, GravityRange) else self.gravity
-        for levels in product(gravity, self.temperature, self.box):
-            if reason := absurd(*levels):
+        systems = product(gravity, self.temperature, self.box)
+        for system in sorted(systems, key=lambda s: s[0] * s[2] / s[1], reverse=True):
+            if reason := absurd(*system):
                 raise ValueError(reason)
 
     def _check_restart(self) -> None:
