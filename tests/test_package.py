@@ -35,6 +35,7 @@ FLOORS = (
     "checks",
     "files",
     "workers",
+    "cluster",
     "console",
     "system",
     "systems",  # the table alone, which imports none of them
@@ -54,7 +55,7 @@ FLOORS = (
     "__main__",
 )
 SYSTEM = "beable.systems."
-INSIDE = {"systems.NAME", "console", "inputs", "workers", "commands", "cli", "__main__"}
+INSIDE = {"systems.NAME", "console", "inputs", "workers", "cluster", "commands", "cli", "__main__"}
 
 
 @cache

@@ -2,11 +2,16 @@
 
 import json
 import pickle
+from contextlib import suppress
+from functools import partial
+from itertools import product
+from typing import get_args, get_origin
 
 import numpy as np
 import pytest
 
-from beable.errors import DataError, UsageError
+from beable.errors import BeableError, DataError, UsageError
+from beable.settings import bare, members
 from beable.streams import RowStreams
 from beable.system import SYSTEMS
 from beable.systems.darcy.simulator import Darcy
@@ -305,3 +310,87 @@ def test_an_unknown_setting_is_refused(name):
     simulator = EXAMPLES[name]()
     with pytest.raises(UsageError, match="colour"):
         type(simulator)(**simulator.settings.model_dump(), colour="blue")
+
+
+# What cannot be meant
+
+#: of any setting or factor that is a number
+ABSURD = (-1e300, -1e18, 1e-300, 1e-30, 1e30, 1e300)
+#: small simulators of every system, and what is looked at of what they accept: beds of spheres take too long
+SMALL = {
+    "darcy": (lambda **given: Darcy(**({"grid": 9} | given)), ("permeability", "pressure", "flux")),
+    "lennard-jones": (
+        lambda **given: LennardJones(**({"particles": 4, "box": 4.0, "sweeps": 4, "samples": 2, "spacing": 1} | given)),
+        ("positions",),
+    ),
+    "packing": (lambda **given: Packing(**({"median": (1, 2), "spread": (0.0, 0.2)} | given)), ()),
+}
+
+
+def numbers_of(model, at=()):
+    """Settings that are numbers, whole ones or lists of them: dotted names and a small value of the same kind."""
+    for name, about in model.model_fields.items():
+        for hint in members(about.annotation, *about.metadata):
+            kind = bare(hint)
+            if getattr(kind, "model_fields", None):
+                yield from numbers_of(kind, (*at, name))
+            elif kind in (int, float) or (get_origin(kind) is tuple and bare(get_args(kind)[0]) is float):
+                yield (*at, name), kind
+
+
+def tree_of(names, value):
+    return {names[0]: tree_of(names[1:], value)} if names else value
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_settings_that_cannot_be_meant_are_refused_or_harmless(system):
+    """Refused in one line; or every row fails its own checks, or obeys its equations and differs from the next."""
+    make, fields = SMALL[system]
+    names, wrong = list(numbers_of(SYSTEMS.settings(system))), []
+    assert len(names) >= 6
+    for (path, kind), value in product(names, ABSURD):
+        given = int(value) or -1 if kind is int else value
+        one = partial(make, **tree_of(path, given))
+        with np.errstate(all="ignore"):
+            wrong += [f"{path} = {given:g}: {why}" for why in judged(one, fields)]
+    assert wrong == []
+
+
+def judged(make, fields):
+    """What is wrong with a simulator of an absurd setting; nothing if it is refused."""
+    try:
+        simulator = make()
+        found = snapshots(simulator, rows=2) if fields else {}
+    except BeableError as error:
+        return ["more than one line"] if "\n" in str(error) else []
+    good = [i for i in range(2) if fields and all(np.isfinite(found[name][i]).all() for name in fields)]
+    wrong = [f"row {i} violates its equations" for i in good if not simulator.residual(row(found, i)) < 1e-5]
+    wrong += [f"{name} is zero" for name in fields if good and not any(found[name][i].any() for i in good)]
+    if len(good) == 2 and all(np.array_equal(*found[name]) for name in fields):
+        wrong.append("nothing differs between rows")
+    return wrong
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("value", [-1e300, 1e30, 1e300])
+def test_factors_that_cannot_be_meant_are_refused_or_fail_their_rows(system, value):
+    simulator = SMALL[system][0]()
+    drawn = simulator.draw(streams(rows=2))
+    for i in range(drawn.shape[1]):
+        values = drawn.copy()
+        values[:, i] = value
+        with np.errstate(all="ignore"), suppress(BeableError):
+            found = simulator.simulate(values, streams(rows=2))
+            assert np.isnan(found[simulator.variables[0].name]).all()
+
+
+def test_a_setting_that_leaves_nothing_is_seen(monkeypatch):
+    """The twin: without its bound an injection of nothing gives a pressure of zero."""
+    make, fields = SMALL["darcy"]
+
+    def weak():
+        made = make()
+        made.settings = made.settings.model_copy(update={"rate": 1e-60})
+        return made
+
+    assert any("pressure is zero" in why for why in judged(weak, fields))

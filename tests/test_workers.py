@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing import active_children
 from pathlib import Path
 from subprocess import PIPE
-from types import SimpleNamespace
 
 import pytest
 
@@ -154,55 +153,3 @@ def test_no_worker_outlives_its_parent_in_a_compiled_kernel():
         time.sleep(1)  # into the kernel, which takes minutes
         process.kill()
         assert seconds_until_gone(pids) < SOON
-
-
-def test_without_an_address_dask_is_this_machine():
-    with workers.dask(None, 3) as place:
-        assert place._asdict() == {"workers": 3, "executor": None}
-
-
-class Distributed:
-    """Stands for the package of that name, whose scheduler listens at one address."""
-
-    def __init__(self, address, timeout):
-        if address != "tcp://here:1":
-            raise OSError("nobody there")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
-
-    def nthreads(self):
-        return {"a": 2, "b": 3}
-
-    def get_executor(self):
-        return ThreadPoolExecutor(2)
-
-
-@pytest.fixture
-def distributed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Distributed))
-
-
-@pytest.mark.usefixtures("distributed")
-def test_a_dask_cluster_computes_instead():
-    with workers.dask("tcp://here:1") as place:
-        assert place.workers == 5
-        assert list(place.executor.map(abs, [-1, 2])) == [1, 2]
-
-
-@pytest.mark.usefixtures("distributed")
-def test_an_address_without_a_scheduler_is_one_line():
-    with (
-        pytest.raises(UsageError, match=r"no dask scheduler at here \(nobody there\): give an address"),
-        workers.dask("here"),
-    ):
-        pass
-
-
-def test_dask_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match=r"pip install 'beable\[dask\]'"), workers.dask("tcp://here:1"):
-        pass

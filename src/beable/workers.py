@@ -1,4 +1,4 @@
-"""Parallel work: the one pool of processes of this package, or a dask cluster in its place.
+"""Parallel work: the one pool of processes of this package, or an executor in its place.
 
 A pool's processes compute with one thread each and end when the process that began them wants no more of them or
 ends itself, however it ends. Ctrl-C reaches every process of a terminal; only the one that began the others heeds it.
@@ -8,18 +8,17 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any, NamedTuple
+from typing import Any
 
 from beable.errors import BeableError, UsageError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 #: signals of a terminal, which reach all processes at once; that which began the workers ends them
 DEAF = (signal.SIGINT, signal.SIGHUP)
-DASK_SECONDS = 10
 ADVICE = (
     "perhaps for want of memory: try one worker (workers=1, --workers 1). A simulator must come from a module, and a "
     "script that uses several workers needs `if __name__ == '__main__':`"
@@ -83,8 +82,8 @@ def pool(
     try:
         with place as opened:
             yield opened
-    except BrokenExecutor as error:
-        advice = f"{error}: run the same command again to go on" if executor else ADVICE
+    except (BrokenExecutor, CancelledError) as error:
+        advice = f"{error or 'its work was cancelled'}: run the same command again to go on" if executor else ADVICE
         raise WorkerDiedError(f"a worker ended before its work was done, {advice}") from error
 
 
@@ -154,42 +153,3 @@ def _end_with(lifeline: Connection) -> None:
     with suppress(EOFError, OSError):
         lifeline.recv_bytes()
     os._exit(1)
-
-
-class Place(NamedTuple):
-    """Where to compute, as arguments of `generate` and `find_designs`.
-
-    Args:
-        workers: processes; all cores by default.
-        executor: where to compute instead of in processes of this machine.
-    """
-
-    workers: int | None
-    executor: Executor | None = None
-
-
-@contextmanager
-def dask(address: str | None, workers: int | None = None) -> Iterator[Place]:
-    """A dask cluster, or processes of this machine where no address is given.
-
-    Args:
-        address: of the scheduler, such as ``tcp://host:8786``.
-        workers: how many; by default all threads of the cluster, or all cores.
-
-    Raises:
-        UsageError: dask is not installed, or no scheduler answers there.
-    """
-    if address is None:
-        yield Place(workers)
-        return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UsageError("dask is not installed: pip install 'beable[dask]'") from None
-    try:
-        connect: Any = Client
-        client = connect(address, timeout=DASK_SECONDS)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"no dask scheduler at {address} ({error}): give an address such as tcp://host:8786") from None
-    with client, client.get_executor() as executor:
-        yield Place(workers or sum(client.nthreads().values()) or None, executor)

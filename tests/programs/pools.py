@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from beable import workers
+from beable.cluster import refuse_unwanted
 
 _tag = ""
 
@@ -29,6 +31,17 @@ def threads(_: int) -> list[str | None]:
 
 def die(status: int) -> None:
     os._exit(status)
+
+
+def until_unwanted(file: str) -> None:
+    """Works, with a file that says so, until nobody waits for it."""
+    Path(file).touch()
+    try:
+        while True:
+            time.sleep(0.02)
+            refuse_unwanted()
+    finally:
+        Path(file).unlink()
 
 
 def fail(x: int) -> None:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from beable.console.numbers import many, number, typed
 from beable.console.output import show
-from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
+from beable.console.parameters import Count, Index, Number, Output, Scheduler, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import facts, table, tell
@@ -46,7 +46,7 @@ def design(
     confirm: bool = False,
     seed: Index = 0,
     workers: Workers = None,
-    dask: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
+    dask: Scheduler = None,
     json: bool = False,
 ) -> None:
     """Find different designs whose simulation gives a wanted outcome, or go on where a search was interrupted.
@@ -73,9 +73,11 @@ def design(
         dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
         json: Print the result as JSON.
     """
-    from beable.workers import dask as at
+    from beable.cluster import dask as at
+    from beable.files import held
 
-    with at(dask, workers) as place, progress("calls", quiet=json, first="preparing the simulator") as report:
+    telling = progress("calls", quiet=json, first="preparing the simulator")
+    with held(output), at(dask, workers) as place, telling as report:
         from beable.design.search import find_designs
 
         store = _store(data)

@@ -118,6 +118,8 @@ def import_(
         missing_values,
         table_format,
     )
+    if output is not None and not dry_run and output.exists():  # before anything is read
+        raise OutputError(f"{output}: exists already: choose a new name or remove it")
     frames = {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap}
     if _are_trajectories(files, asked):
         treated = (select or "", align or "none", 1 if stride is None else stride, unwrap)
@@ -219,8 +221,6 @@ def _trajectory(
 
     if output is None and not dry_run:
         raise UsageError(NO_OUTPUT)
-    if output is not None and output.exists():
-        raise OutputError(f"{output}: exists already: choose a new name or remove it")
     with progress("import", quiet=json, first="reading frames"):
         found = read_trajectory([f for file in files for f in matching(file)], Treated(*treated), factors)
         store = None if dry_run or output is None else found.store(output, particles, units)

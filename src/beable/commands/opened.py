@@ -29,13 +29,13 @@ def run_and_store(run: Path, store: Path | None) -> "tuple[Run, Store]":
     return loaded, check_declared(loaded, data)
 
 
-def held_for_training(run: Path) -> AbstractContextManager[None]:
-    """The folder of a run, held from before PyTorch is loaded, which takes seconds; a whole run needs no writer.
+def held_unless_whole(folder: Path) -> AbstractContextManager[None]:
+    """A folder to write, held from before what takes seconds to load; what is whole needs no writer.
 
     Raises:
         LockedError: another process is writing there.
     """
-    return nullcontext() if (run / MANIFEST).exists() else held(run)
+    return nullcontext() if (folder / MANIFEST).exists() else held(folder)
 
 
 def rows_to_judge(run: "Run", store: "Store") -> "NDArray[Any]":

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beable.commands.data import say_store
+from beable.commands.opened import held_unless_whole
 from beable.console.options import options_of, tree_of, with_options
 from beable.console.output import show
-from beable.console.parameters import Count, Index, Number, Output, Settings, Workers
+from beable.console.parameters import Count, Index, Number, Output, Scheduler, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, tell
@@ -62,14 +63,16 @@ def verb(name: str) -> Callable[..., None]:
         set: Settings = [],  # noqa: B006
         failure_limit: Annotated[Number, WORK] = 0.01,
         workers: Annotated[Workers, WORK] = None,
-        dask: Annotated[str | None, WORK, Parameter(metavar="ADDRESS")] = None,
+        dask: Annotated[Scheduler, WORK] = None,
         json: bool = False,
         **chosen: Any,
     ) -> None:
         refuse_kinds(model, own := given(config, set), f"setting of {name}")
         settings = merged(own, tree_of(options, chosen))
         limits = {"seed": seed, "failure_limit": failure_limit}
-        _simulate(SYSTEMS.simulator(name)(**settings), output, rows, json=json, workers=workers, dask=dask, **limits)
+        with held_unless_whole(output):
+            simulator = SYSTEMS.simulator(name)(**settings)
+            _simulate(simulator, output, rows, json=json, workers=workers, dask=dask, **limits)
 
     simulate.__doc__ = HELP.format(name=name, one=next(iter(model.model_fields), "NAME"))
     with_options(simulate, options)
@@ -87,8 +90,8 @@ def _simulate(
     **options: Any,
 ) -> None:
     """Generate, with progress, and say what came of it."""
+    from beable.cluster import dask as at
     from beable.datasets.generate import generate
-    from beable.workers import dask as at
 
     begun = monotonic()
     with at(dask, workers) as place, progress("rows", quiet=json, first="preparing the simulator") as report:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from beable.commands.pages import Format
 from beable.console.output import show
-from beable.console.parameters import Outputs, Settings, Workers
+from beable.console.parameters import Outputs, Scheduler, Settings, Workers
 from beable.console.progress import progress
 from beable.console.settings import given
 from beable.errors import UsageError
@@ -71,6 +71,7 @@ def run(
     config: Path | None = None,
     set: Settings = [],  # noqa: B006
     workers: Workers = None,
+    dask: Scheduler = None,
     json: bool = False,
 ) -> None:
     """Run a study from nothing to its report, or from where it was interrupted.
@@ -83,6 +84,7 @@ def run(
         config: TOML file with other settings of the study, in the form of a preset: data, datasets, run, arms, parts.
         set: Such settings as words, such as run.training.steps=200 or parts.NAME.OPTION=VALUE; they win over the file.
         workers: Processes; all cores by default.
+        dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
         json: Print results as JSON.
     """
     from beable.files import held
@@ -94,9 +96,12 @@ def run(
     stage = lambda label: progress(label, quiet=json)  # noqa: E731
     changes = given(config, set)
     with held(out):  # before PyTorch is loaded, which takes seconds
-        from beable.studies.run import run_study
+        from beable.cluster import dask as at
 
-        found = run_study(asked, preset, out, given=files, changes=changes, workers=workers, stage=stage)
+        with at(dask, workers) as place:
+            from beable.studies.run import run_study
+
+            found = run_study(asked, preset, out, given=files, changes=changes, stage=stage, **place._asdict())
         _report(found, out, json)
 
 

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from beable.commands.answers import beside, rows_in_words, say_evaluation
 from beable.commands.decoded import apart_in_words, check_output, write_decoded
-from beable.commands.opened import held_for_training, rows_to_judge, run_and_store
+from beable.commands.opened import held_unless_whole, rows_to_judge, run_and_store
 from beable.console.numbers import many, number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
@@ -86,7 +86,7 @@ def fit(
     """
     if decode is not None:
         check_output(decode)
-    with progress("training", quiet=json, first="reading data") as tick, held_for_training(output):
+    with progress("training", quiet=json, first="reading data") as tick, held_unless_whole(output):
         from beable.datasets.store import Store
 
         data = Store.open(store)
@@ -226,7 +226,7 @@ def rate_distortion(
             flags["model"]["variance"] = "fixed"
         refuse_kinds(RunSettings, own := given(config, set))
         asked = validated(RunSettings, merged(SWEEP, merged(own, flags)))
-        with held_for_training(output):
+        with held_unless_whole(output):
             tick.begin("loading PyTorch")
             from beable.analysis.rate_distortion import sweep_settings
             from beable.training.run import train

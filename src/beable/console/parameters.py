@@ -50,6 +50,8 @@ def _finite(hint: Any, tokens: Sequence[Token]) -> Any:
 Count = Annotated[int, whole(1)]
 Workers = Annotated[int | None, whole(1, MOST_PROCESSES)]
 Index = Annotated[int, whole(0)]
+#: address of a dask scheduler
+Scheduler = Annotated[str | None, Parameter(metavar="ADDRESS")]
 Threads = Annotated[int, whole(1, MOST_PROCESSES)]
 Number = Annotated[float, Parameter(converter=_finite)]
 Numbers = Annotated[list[float], Parameter(converter=_finite, consume_multiple=True)]

@@ -74,8 +74,8 @@ def generate(
         rows: number of snapshots.
         seed: of all random streams.
         workers: processes; all cores that this process may use by default; 1 computes in this process.
-        executor: where to compute instead, such as ``client.get_executor()`` of dask; its processes must see the
-            folder; gets 256 blocks at a time, or two for each of the workers if these are more.
+        executor: where to compute instead, such as that of `beable.cluster.dask`; its processes must see the folder;
+            gets 256 blocks at a time, or two for each of the workers if these are more.
         progress: called with rows done and rows in all.
         block: rows in a block, 64 to 256 by default. Part of the layout, not of the numbers.
         failure_limit: share of rows that may fail.

@@ -74,7 +74,7 @@ def calling(simulator: Simulator, workers: int | None = None, executor: Executor
     Args:
         simulator: what is called.
         workers: processes; all cores that this process may use by default; 1 computes in this process.
-        executor: where to compute instead, such as ``client.get_executor()`` of dask.
+        executor: where to compute instead, such as that of `beable.cluster.dask`.
 
     Raises:
         WorkerDiedError: a process ended before its work was done.

@@ -174,7 +174,7 @@ def find_designs(
         confirm: simulate what was found a second time, independently.
         seed: of candidates and of the simulator's own random numbers.
         workers: processes; all cores that this process may use by default. They change no number.
-        executor: where to compute instead, such as ``client.get_executor()`` of dask.
+        executor: where to compute instead, such as that of `beable.cluster.dask`.
         make: makes the simulations instead, from an open `design_calls.calling` of the same simulator.
         folder: where calls are kept as they come; the same search goes on from there, also with more calls or designs.
         progress: called with calls done and calls at most.

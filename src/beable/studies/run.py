@@ -15,20 +15,19 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, as_completed, wait
 from contextlib import AbstractContextManager, nullcontext
-from multiprocessing import get_context
-from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
-from time import process_time
+from time import process_time, sleep
 from typing import Any, NamedTuple
 
 from beable import files, inputs
 from beable.analysis.convergence import converged
+from beable.cluster import Place, refuse_unwanted
 from beable.console.progress import told
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
-from beable.errors import DataError, UsageError
+from beable.errors import DataError, LockedError, UsageError
 from beable.studies.answers import Answered, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.claims import claims_of
@@ -38,12 +37,17 @@ from beable.studies.shares import shares_compared
 from beable.studies.source import Request
 from beable.studies.study import Arm, Data, PartSettings, PublishedCount, PublishedNumber, Study
 from beable.system import SYSTEMS
-from beable.training.run import Run, train
+from beable.training.checkpoint import newest_step
+from beable.training.run import CHECKPOINTS, Run, train
 from beable.training.settings import RunSettings
 from beable.workers import number, pool
 
 Progress = Callable[[int, int], None]
 Stage = Callable[[str], AbstractContextManager[Progress]]
+#: seconds between two looks at the arms
+LOOK_SECONDS = 0.2
+#: seconds that a worker waits for an earlier one to leave the run of an arm
+PATIENCE = 30
 
 
 class Finished(NamedTuple):
@@ -83,6 +87,7 @@ def run_study(
     given: Mapping[str, Path] | None = None,
     changes: Mapping[str, Any] | None = None,
     workers: int | None = None,
+    executor: Executor | None = None,
     stage: Stage = silent,
 ) -> Finished:
     """Run a study from nothing to its results, or from where it was interrupted.
@@ -94,9 +99,11 @@ def run_study(
         given: files of the user, by the names that the study has for them; parts that need others are left out.
         changes: settings in place of the study's own, as `Study.with_overrides` takes them.
         workers: processes; all cores by default.
+        executor: where to compute instead, such as that of `beable.cluster.dask`; its processes must see the folder.
         stage: called with the name of each stage; its context gives the callback for progress.
     """
-    workers, present = number(workers), dict(given or {})
+    place, present = Place(number(workers), executor), dict(given or {})
+    out = out.absolute() if executor else out
     study = study.with_overrides(changes or {}, ", its changes")
     check(study)
     check_files(study, present)
@@ -110,11 +117,11 @@ def run_study(
     with files.locked(out):
         files.sweep(out)
         _write_noted(out / "study.json", asked)
-        _make_all_data(possible, out, present, workers, stage)
+        _make_all_data(possible, out, present, place, stage)
         with stage("training") as progress:
-            train_arms(possible, out, workers, progress)
+            train_arms(possible, out, place, progress)
         with stage("measures") as progress:
-            _measure(possible, out, workers, progress)
+            _measure(possible, out, place, progress)
         finished = read_study(out)
         _write_noted(out / "results.json", finished.results)
     return finished
@@ -213,22 +220,22 @@ def _possible(study: Study, given: Mapping[str, Path]) -> Study:
 # Data
 
 
-def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], workers: int, stage: Stage) -> None:
+def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], place: Place, stage: Stage) -> None:
     files.make_folder(out / "datasets")
     for name, data in {"data": study.data, **study.datasets}.items():
         with stage("snapshots" if name == "data" else f"snapshots, {name}") as progress:
             path = dataset_path(out, name)
             if data.simulator:
-                make_data(data, path, workers, progress)
+                make_data(data, path, place, progress)
             else:
                 _draw_data(study, data, out, path, given)
 
 
-def make_data(data: Data, path: Path, workers: int, progress: Progress | None) -> Store:
+def make_data(data: Data, path: Path, place: Place, progress: Progress | None) -> Store:
     """Snapshots of a study by its simulator, generated or found complete."""
     assert data.rows is not None
     simulator = SYSTEMS.simulator(data.simulator)(**data.settings)
-    return generate(simulator, path, data.rows, seed=data.seed, workers=workers, progress=progress)
+    return generate(simulator, path, data.rows, seed=data.seed, progress=progress, **place._asdict())
 
 
 def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[str, Path]) -> None:
@@ -255,20 +262,21 @@ def _trained(study: Study) -> list[Arm]:
     return [arm for arm in study.arms if arm.kind == "vae"]
 
 
-def train_arms(study: Study, out: Path, workers: int, progress: Progress | None) -> None:
+def train_arms(study: Study, out: Path, place: Place, progress: Progress | None) -> None:
     """Train every arm that is trained, as many at once as there are workers, one thread each, the longest first."""
     arms = sorted(_trained(study), key=lambda arm: -cost(study.settings(arm)))
     if not arms:
         return
     settings = [study.settings(arm) for arm in arms]
-    steps = get_context("spawn").Array("q", len(arms))
-    with pool(min(workers, len(arms)), initializer=_begin, initargs=(steps,)) as executor:
+    runs = [run_path(out, arm.name) for arm in arms]
+    patience = PATIENCE if place.executor else 0
+    with pool(min(place.workers or 1, len(arms)), executor=place.executor) as executor:
         told(progress).begin("loading PyTorch")
         futures = [
-            executor.submit(_train_arm, dataset_path(out, arm.data or "data"), run_path(out, arm.name), s, i)
-            for i, (arm, s) in enumerate(zip(arms, settings, strict=True))
+            executor.submit(_train_arm, dataset_path(out, arm.data or "data"), run, s, patience)
+            for arm, run, s in zip(arms, runs, settings, strict=True)
         ]
-        _watch(futures, steps, {arm.name: s.training.steps for arm, s in zip(arms, settings, strict=True)}, progress)
+        _watch(futures, runs, {arm.name: s.training.steps for arm, s in zip(arms, settings, strict=True)}, progress)
 
 
 def cost(settings: RunSettings) -> int:
@@ -278,38 +286,42 @@ def cost(settings: RunSettings) -> int:
     return t.steps * t.members * (t.batch or 1000) * (m.channels[0] * m.channels[-1] if fine else 1)
 
 
-_steps: "SynchronizedArray[int] | None" = None
+def _train_arm(store: Path, path: Path, settings: RunSettings, patience: int) -> None:
+    """Train an arm; where another process still does, wait for it to leave.
 
-
-def _begin(steps: "SynchronizedArray[int]") -> None:
-    """Steps done of each arm, in memory that the processes share."""
-    global _steps
-    _steps = steps
-
-
-def _train_arm(store: Path, path: Path, settings: RunSettings, index: int) -> None:
-    def count(done: int, total: int) -> None:
-        if _steps is not None:
-            _steps[index] = done
-
-    train(Store.open(store), path, settings, progress=count)
+    Raises:
+        LockedError: it does not leave.
+    """
+    try:
+        train(Store.open(store), path, settings, progress=lambda done, total: refuse_unwanted())
+    except LockedError:
+        if patience <= 0:
+            raise
+        refuse_unwanted()
+        sleep(1)
+        _train_arm(store, path, settings, patience - 1)
 
 
 def _watch(
-    futures: list["Future[None]"],
-    steps: "SynchronizedArray[int]",
-    asked: Mapping[str, int],
-    progress: Progress | None,
+    futures: list["Future[None]"], runs: Sequence[Path], asked: Mapping[str, int], progress: Progress | None
 ) -> None:
     """Report the steps of all arms, and which is under way, until the last is done; the first failure ends it."""
-    left, total = set(futures), sum(asked.values())
+    left, steps, total = set(futures), [0] * len(futures), sum(asked.values())
     while left:
-        done, left = wait(left, timeout=0.2, return_when=FIRST_COMPLETED)
+        done, left = wait(left, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             future.result()
-        if progress and (any(steps[:]) or not left):
-            told(progress).note(under_way([future.done() for future in futures], steps[:], list(asked)))
-            progress(total if not left else sum(steps[:]), total)
+        if progress:
+            whole = [future.done() for future in futures]
+            steps = [max(old, _steps(*arm)) for old, *arm in zip(steps, whole, runs, asked.values(), strict=True)]
+            if any(steps):
+                told(progress).note(under_way(whole, steps, list(asked)))
+                progress(sum(steps), total)
+
+
+def _steps(whole: bool, run: Path, asked: int) -> int:
+    """Steps of an arm until now, as its checkpoints say."""
+    return asked if whole else newest_step(run / CHECKPOINTS)
 
 
 def under_way(done: Sequence[bool], steps: Sequence[int], names: Sequence[str]) -> str:
@@ -332,7 +344,7 @@ def under_way(done: Sequence[bool], steps: Sequence[int], names: Sequence[str]) 
 # Parts
 
 
-def _measure(study: Study, out: Path, workers: int, progress: Progress) -> None:
+def _measure(study: Study, out: Path, place: Place, progress: Progress) -> None:
     """Answer every part whose answer is not kept, in processes; a measure that fails stops none of the others."""
     with files.locked(out / "answers"):
         files.sweep(out / "answers")
@@ -341,8 +353,9 @@ def _measure(study: Study, out: Path, workers: int, progress: Progress) -> None:
         progress(kept, every)
         if not missing:
             return
-        with pool(min(workers, len(missing))) as executor:
-            each = max(1, workers // len(missing))
+        workers = place.workers or 1
+        with pool(min(workers, len(missing)), executor=place.executor) as executor:
+            each = 1 if place.executor else max(1, workers // len(missing))
             futures = {executor.submit(_answer, study, part.name, out, each): part.name for part in missing}
             told(progress).note(_of([*futures.values()]))
             for done, _ in enumerate(as_completed(futures), kept + 1):

@@ -15,6 +15,7 @@ damaged or does not fit is removed before the training goes on past its step.
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, process_time
 from typing import Any, NamedTuple
@@ -62,6 +63,14 @@ class Saver:
 def checkpoints(folder: Path) -> list[Path]:
     """Checkpoints in the order of their steps."""
     return sorted(folder.glob("step-*"))
+
+
+def newest_step(folder: Path) -> int:
+    """Step of the newest checkpoint; 0 without any."""
+    steps: list[str] = []
+    with suppress(FileNotFoundError):  # a training that ends removes the folder
+        steps = [path.name.removeprefix("step-") for path in checkpoints(folder)]
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
 
 
 def state(fit: Fit) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """The settings of the Lennard-Jones fluid."""
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -13,9 +14,28 @@ NotNegative = Annotated[Number, Field(ge=0)]
 LARGEST, COLDEST = 1e6, 1e-9
 #: weight of a particle over the height of the box, in units of the temperature
 DEEPEST = 1e9
+#: sweeps and rows of a chain; thirty particles take a day for so many sweeps
+LONGEST = 10**9
 
 #: how the Padova study sampled: restart from a random configuration, short, small steps
 SOURCE_PROTOCOL: dict[str, Any] = {"protocol": "restart", "sweeps": 2500, "step": 0.2, "teleport": 0.0}
+
+
+def absurd(gravity: float, temperature: float, box: float) -> str:
+    """Why nothing but rounding is left of a fluid; empty where something is.
+
+    >>> absurd(0.4, 0.75, 10.0), absurd(0.4, 0.75, 1e9)
+    ('', 'box must be from 1e-06 to 1e+06 in reduced units, not 1e+09')
+    """
+    for name, value, least in (("box", box, 1 / LARGEST), ("temperature", temperature, COLDEST)):
+        if not least <= value <= LARGEST:
+            return f"{name} must be from {least:g} to {LARGEST:g} in reduced units, not {value:g}"
+    if gravity * box > DEEPEST * temperature:
+        return (
+            f"gravity {gravity:g} leaves all particles on the floor at temperature {temperature:g}: give at most "
+            f"{DEEPEST * temperature / box:g}"
+        )
+    return ""
 
 
 class GravityRange(SettingsModel):
@@ -34,8 +54,10 @@ class GravityRange(SettingsModel):
 class BondSettings(SettingsModel):
     """Bonds between neighbours of a chain of all particles."""
 
-    stiffness: Positive = Field(30.0, description="Stiffness of the bonds of a chain, in epsilon per sigma squared.")
-    length: Annotated[Number, Field(ge=1)] = Field(
+    stiffness: Positive = Field(
+        30.0, ge=1e-6, le=1e6, description="Stiffness of the bonds of a chain, in epsilon per sigma squared."
+    )
+    length: Annotated[Number, Field(ge=1, le=1e6)] = Field(
         1.5, description="Length at which a bond breaks, in sigma; below 1 neighbours would overlap."
     )
 
@@ -55,7 +77,7 @@ class LennardJonesSettings(SettingsModel):
         "Sampling": ("moves", "step", "teleport", "protocol", "sweeps", "samples", "spacing", "start"),
     }
 
-    particles: Whole = Field(30, ge=1, description="Number N of particles.")
+    particles: Whole = Field(30, ge=1, le=10**7, description="Number N of particles.")
     dimensions: Literal[2, 3] = Field(2, description="Dimensions of the box; the last points up.")
     box: Positives = Field((10.0,), description="Side of the box, in sigma; several are given to chains in turn.")
     temperature: Positives = Field(
@@ -68,7 +90,7 @@ class LennardJonesSettings(SettingsModel):
         "lennard-jones",
         description="Pair potential: lennard-jones, fake, none, or module:function of a numba function of r squared.",
     )
-    cutoff: Positive | None = Field(
+    cutoff: Annotated[Positive, Field(ge=0.1, le=LARGEST)] | None = Field(
         3.0, description="Distance from which pairs do not interact, in sigma; none for no cut-off."
     )
     shift: Truth = Field(False, description="Shift the potential to zero at the cut-off.")
@@ -79,7 +101,7 @@ class LennardJonesSettings(SettingsModel):
         "(mirror), the move is rejected (reject), or it comes back on the other side (periodic).",
     )
     moves: Literal["sweep", "random"] = Field("sweep", description="Particles in turn (sweep), or drawn at random.")
-    step: Positive | None = Field(
+    step: Annotated[Positive, Field(ge=1e-6)] | None = Field(
         None, description="Largest displacement along an axis, in sigma; tuned where none is given."
     )
     teleport: Share | None = Field(
@@ -92,11 +114,12 @@ class LennardJonesSettings(SettingsModel):
     sweeps: Whole = Field(
         3000,
         ge=2,
+        le=LONGEST,
         description="Moves of each particle before the first row of a chain; strong gravity needs more, 10,000 at 3; "
         "2500 with the protocol of the source.",
     )
-    samples: Whole = Field(8, ge=1, description="Rows of a chain, in a long run; a restart has one.")
-    spacing: Annotated[Whole, Field(ge=1)] | Literal["auto"] = Field(
+    samples: Whole = Field(8, ge=1, le=LONGEST, description="Rows of a chain, in a long run; a restart has one.")
+    spacing: Annotated[Whole, Field(ge=1, le=LONGEST)] | Literal["auto"] = Field(
         600, description="Sweeps between rows of a chain, in a long run; auto measures what is needed."
     )
     start: Literal["random", "lattice", "chain"] | None = Field(
@@ -125,16 +148,11 @@ class LennardJonesSettings(SettingsModel):
 
     def _refuse_absurd(self) -> None:
         """Refuse numbers at which nothing but rounding is left of the fluid."""
-        for name, least in {"box": 1 / LARGEST, "temperature": COLDEST}.items():
-            if not all(least <= level <= LARGEST for level in getattr(self, name)):
-                raise ValueError(f"{name} must be from {least:g} to {LARGEST:g} in reduced units")
-        strongest = self.gravity.high if isinstance(self.gravity, GravityRange) else max(self.gravity)
-        if strongest * max(self.box) > DEEPEST * min(self.temperature):
-            most = DEEPEST * min(self.temperature) / max(self.box)
-            raise ValueError(
-                f"gravity {strongest:g} leaves all particles on the floor at temperature {min(self.temperature):g}: "
-                f"give at most {most:g}"
-            )
+        gravity = (self.gravity.low, self.gravity.high) if isinstance(self.gravity, GravityRange) else self.gravity
+        systems = product(gravity, self.temperature, self.box)
+        for system in sorted(systems, key=lambda s: s[0] * s[2] / s[1], reverse=True):
+            if reason := absurd(*system):
+                raise ValueError(reason)
 
     def _check_restart(self) -> None:
         """Refuse what only a long run has, but for the numbers that a record holds."""

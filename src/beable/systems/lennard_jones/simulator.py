@@ -29,7 +29,7 @@ from beable.files import fields, plain
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams, generator
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential
-from beable.systems.lennard_jones.settings import GravityRange, LennardJonesSettings
+from beable.systems.lennard_jones.settings import GravityRange, LennardJonesSettings, absurd
 
 if TYPE_CHECKING:
     from beable.systems.lennard_jones.monte_carlo import Conditions, Fluid, Systems
@@ -181,6 +181,9 @@ class LennardJones(Simulator):
         full[:, self._varied] = given
         if (full[:, 0] < 0).any() or (full[:, 1:] <= 0).any():
             raise DataError("factors must have gravity of at least 0, temperature and box greater than 0")
+        for row, (gravity, temperature, box) in enumerate(full):
+            if reason := absurd(gravity, temperature, box):
+                raise DataError(f"factors, row {row}: {reason}")
         return full
 
     def simulate(self, values: FloatArray, streams: RowStreams) -> dict[str, FloatArray]:

@@ -1,0 +1,371 @@
+"""A dask cluster in place of processes: the same bytes, whatever is killed, and a line where someone must act."""
+
+import pickle
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from forked import Forked
+
+from beable import cluster
+from beable.datasets.generate import Job, generate, plan_of
+from beable.datasets.store import Blocks
+from beable.design.calls import Task, calling
+from beable.design.outcomes import Outcome, Target
+from beable.errors import UsageError
+from beable.studies.context import Context
+from beable.studies.part import Part
+from beable.studies.run import run_study
+from beable.studies.study import parse
+from beable.systems.darcy.simulator import Darcy
+from beable.workers import WorkerDiedError
+
+PROGRAMS = Path(__file__).parent / "programs"
+sys.path.insert(0, str(PROGRAMS))  # workers import what they do by name
+
+import pools  # noqa: E402
+from waves import Waves  # noqa: E402
+
+ROWS, BLOCK, SOON = 42, 4, 60.0
+
+
+def tree(path, without=()):
+    """Names and contents of everything in a folder, the lock and some names apart."""
+    found = (p for p in sorted(path.rglob("*")) if p.is_file() and p.name != ".lock")
+    return {p.relative_to(path).as_posix(): p.read_bytes() for p in found if p.name not in without}
+
+
+def waves(path, simulator=None, **options):
+    return generate(simulator or Waves(), path, ROWS, **({"workers": 1, "block": BLOCK} | options))
+
+
+# Without a cluster
+
+
+def test_without_an_address_the_place_is_this_machine():
+    with cluster.dask(None, 3) as place:
+        assert place._asdict() == {"workers": 3, "executor": None}
+
+
+def test_dask_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'beable\[dask\]'"), cluster.dask("tcp://here:1"):
+        pass
+
+
+def test_waiting_for_workers_is_said_soon_and_then_once_a_minute():
+    lines, now = [], [0.0]
+    said = cluster.Waiting("tcp://here:1", clock=lambda: now[0], say=lines.append)
+    counts = []
+    for second in range(0, 200, 2):
+        now[0] = float(second)
+        said(0 if second < 180 else 2, busy=second >= 20)
+        counts.append(len(lines))
+    assert counts[:13] == [0] * 13
+    assert lines[0].startswith(
+        "no dask worker at tcp://here:1 for 6 s: waiting for one (start it with: dask worker tcp:"
+    )
+    assert [line.split(" for ")[1].split(":")[0] for line in lines[:-1]] == ["6 s", "66 s", "126 s"]
+    assert lines[-1] == "2 dask workers at tcp://here:1: going on"
+
+
+def test_nothing_is_said_without_work_or_with_workers():
+    lines, now = [], [0.0]
+    said = cluster.Waiting("a", clock=lambda: now[0], say=lines.append)
+    for now[0] in range(0, 300, 2):
+        said(0, busy=False)
+        said(1, busy=True)
+    assert lines == []
+
+
+def test_other_versions_in_a_worker_are_refused():
+    asked = cluster.versions() | {"numpy": "1.0"}
+    with pytest.raises(UsageError, match=rf"a dask worker has numpy {np.__version__}, this process has 1\.0: install"):
+        cluster._with_one_thread(asked, abs, (-1,), {})
+    assert cluster._with_one_thread(cluster.versions(), abs, (-1,), {}) == 1
+
+
+def test_what_is_sent_holds_names_settings_and_paths_but_no_numbers(tmp_path):
+    """The grid makes no difference; an array, the twin, is seen."""
+    plans = [plan_of(Darcy(grid=grid), 1000) for grid in (9, 17)]
+    sent = [pickle.dumps(Job(Darcy(), 0, Blocks.of(tmp_path, plan)).make) for plan in plans]
+    assert abs(len(sent[0]) - len(sent[1])) < 20
+    assert not any(b"ndarray" in words or b"_reconstruct" in words for words in sent)
+    assert b"_reconstruct" in pickle.dumps(plans[0].constants) or b"numpy" in pickle.dumps(plans[0].constants)
+    assert b"numpy" not in sent[0]
+
+
+def test_nobody_is_refused_outside_a_worker():
+    cluster.refuse_unwanted()
+
+
+# With one: a scheduler and three workers over TCP
+
+dask = pytest.importorskip("dask")
+pytest.importorskip("distributed")
+
+import nodes  # noqa: E402
+
+STUDY = """
+name = "tiny"
+title = "A tiny study"
+source = "nobody"
+question = "Does it run?"
+[data]
+simulator = "darcy"
+rows = 12
+settings = { grid = 5 }
+[run]
+variables = ["pressure"]
+representation = { kind = "fields" }
+model = { latents = 1, width = 4 }
+training = { members = 2, steps = 4, batch = 4, held_out = 4, start = "random" }
+[[arms]]
+name = "a"
+label = "first"
+[[arms]]
+name = "b"
+label = "second"
+override = { training = { seed = 1 } }
+[[parts]]
+name = "rows"
+title = "How many rows?"
+question = "?"
+measure = "rows"
+arms = { judged = ["a", "b"] }
+"""
+
+
+@dataclass(frozen=True)
+class Rows:
+    rows: int
+
+    def as_json(self) -> dict[str, int]:
+        return {"rows": self.rows}
+
+
+def rows(context: Context) -> Rows:
+    return Rows(context.store.rows)
+
+
+PARTS = {"rows": Part(rows, lambda answer: None, roles={"judged": "many"})}
+
+
+class Nodes:
+    """A scheduler with workers, each in a process of its own.
+
+    Args:
+        workers: how many.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.scheduler, self.address = self._started("scheduler", "0")
+        self.workers = [self._started("worker", self.address)[0] for _ in range(workers)]
+        self.late: list[Forked] = []
+
+    @staticmethod
+    def _started(*words):
+        node = Forked(nodes.main, *words)
+        return node, node.stdout.readline().strip()
+
+    def begin_late(self, file: Path) -> None:
+        """A worker that begins when a file is there: to fork later, beside the threads of a client, would be unsafe."""
+        self.late.append(Forked(nodes.main, "late", self.address, str(file)))
+
+    def end(self) -> None:
+        for node in (*self.workers, *self.late, self.scheduler):
+            with node:
+                node.kill()
+
+
+@contextmanager
+def at(workers: int):
+    made = Nodes(workers)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture(scope="module")
+def three():
+    """A scheduler and three workers, which know the part of this file."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.studies.part.parts_of", lambda system: PARTS)
+        with at(3) as made:
+            yield made
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return waves(tmp_path_factory.mktemp("whole") / "waves.zarr")
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Looks at the cluster come quickly."""
+    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(cluster, "PATIENCE", 0.3)
+
+
+def test_a_data_set_has_the_same_bytes(three, whole, tmp_path):
+    with cluster.dask(three.address) as place:
+        assert place.workers == 3
+        assert tree(waves(tmp_path / "waves.zarr", **place._asdict()).path) == tree(whole.path)
+
+
+LASTING = ("manifest.json", "run.json", "results.json", "pages.json")
+
+
+def test_a_study_has_the_same_bytes(three, tmp_path):
+    """Its data, its arms and its answers, all made in other processes."""
+    study, stores = parse(STUDY, "tiny"), []
+    with cluster.dask(three.address) as place, ThreadPoolExecutor(1) as here:
+        for name, options in {"far": place._asdict(), "near": {"executor": here}}.items():
+            done = run_study(study, "quick", tmp_path / name, **options)
+            stores.append((done.store.id, {arm: run.id for arm, run in done.runs.items()}))
+            assert done.results["parts"]["rows"]["rows"] == 12
+    assert stores[0] == stores[1]
+    assert tree(tmp_path / "far", LASTING) == tree(tmp_path / "near", LASTING)
+
+
+def test_simulations_of_a_search_have_the_same_numbers(three):
+    darcy = Darcy(grid=9)
+    target = Target.around(Outcome.of(darcy, "pressure.max"), 0.3, 0.01)
+    tasks = [Task(i, np.array([0.3 * i, -0.1]), i, 0, target) for i in range(6)]
+    found = []
+    with cluster.dask(three.address) as place:
+        for where in (place._asdict(), {"workers": 1}):
+            with calling(darcy, **where) as make:
+                found.append({call: [*answer.parts, *answer.error.ravel()] for call, answer in make(tasks)})
+    assert found[0] == found[1]
+    assert len(found[0]) == 6
+
+
+def test_an_error_of_the_work_comes_through(three, tmp_path):
+    with cluster.dask(three.address) as place, pytest.raises(ArithmeticError, match="row 21"):
+        waves(tmp_path / "waves.zarr", Waves(breaking=(21,)), **place._asdict())
+
+
+def once(at_row, act):
+    """A callback for progress that acts once, when so many rows are done."""
+    acted = []
+
+    def progress(done, total):
+        if done >= at_row and not acted:
+            acted.append(done)
+            act()
+
+    return progress
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_worker_is_killed_and_the_others_go_on(whole, tmp_path):
+    with at(3) as made, cluster.dask(made.address) as place:
+        kill = once(8, made.workers[0].kill)
+        found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
+    assert made.workers[0].poll() == -signal.SIGKILL
+    assert tree(found.path) == tree(whole.path)
+
+
+@pytest.mark.usefixtures("soon")
+def test_all_workers_are_killed_and_one_that_comes_goes_on(whole, tmp_path, monkeypatch):
+    """The line that says so is what makes another one begin."""
+    lines, file = [], tmp_path / "begin"
+    monkeypatch.setattr(cluster, "_say", lambda words: (lines.append(words), file.touch()))
+    with at(3) as made:
+        made.begin_late(file)
+        with cluster.dask(made.address) as place:
+            kill = once(8, lambda: [worker.kill() for worker in made.workers])
+            found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
+    assert tree(found.path) == tree(whole.path)
+    assert [line.split(" at ")[0] for line in lines] == ["no dask worker", "1 dask worker"]
+    assert all("\n" not in line for line in lines)
+
+
+@pytest.mark.usefixtures("soon")
+def test_the_scheduler_is_killed_and_the_same_call_goes_on(whole, tmp_path, capfd):
+    path = tmp_path / "waves.zarr"
+    with at(2) as made:
+        kill = once(8, made.scheduler.kill)
+        with pytest.raises(cluster.SchedulerLostError) as caught, cluster.dask(made.address) as place:
+            waves(path, Waves(pause=0.05), progress=kill, **place._asdict())
+    assert caught.value.exit_code == 75
+    assert f"the dask scheduler at {made.address} has gone: what is done is kept; start it" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+    assert 0 < len(list(path.glob("done/[0-9]*.json"))) < 11
+    assert tree(waves(path).path) == tree(whole.path)
+
+
+@pytest.mark.usefixtures("soon")
+def test_work_that_ends_its_workers_is_given_up(whole, tmp_path):
+    path = tmp_path / "waves.zarr"
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), at(3) as made:
+        with (
+            cluster.dask(made.address) as place,
+            pytest.raises(WorkerDiedError, match="the same work ended one worker"),
+        ):
+            waves(path, Waves(killing=(17,)), **place._asdict())
+        assert sum(worker.poll() == -signal.SIGKILL for worker in made.workers) == 2
+    assert tree(waves(path).path) == tree(whole.path)
+
+
+def test_work_that_nobody_waits_for_is_left(three, tmp_path):
+    """A client that leaves takes its work along: the worker is free for the next one."""
+    with cluster.dask(three.address, 1) as place:
+        futures = [place.executor.submit(pools.until_unwanted, str(tmp_path / str(i))) for i in range(3)]
+        begun = [tmp_path / str(i) for i in range(3)]
+        wait_for(lambda: all(file.exists() for file in begun))
+        assert not any(future.done() for future in futures)
+    wait_for(lambda: not any(file.exists() for file in begun))
+
+
+def wait_for(true):
+    end = time.monotonic() + SOON
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_an_address_without_a_scheduler_is_one_line(monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
+    with (
+        pytest.raises(UsageError, match=r"no dask scheduler at tcp://127\.0\.0\.1:1 \(.*\): give an address") as caught,
+        cluster.dask("tcp://127.0.0.1:1"),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("who", ["workers", "scheduler"])
+def test_a_study_whose_arms_are_killed_ends_with_the_same_bytes(who, tmp_path, monkeypatch):
+    """Two of three workers while both arms are trained, or the scheduler; a second cluster goes on after that."""
+    monkeypatch.setattr("beable.studies.part.parts_of", lambda system: PARTS)
+    study, far, near = parse(STUDY.replace("steps = 4", "steps = 3000"), "tiny"), tmp_path / "far", tmp_path / "near"
+    with at(3) as first, at(3) as second:
+        nodes_of = {"workers": first.workers[:2], "scheduler": [first.scheduler]}[who]
+        killer = threading.Thread(target=lambda: (wait_for(lambda: both_begun(far)), [n.kill() for n in nodes_of]))
+        killer.start()
+        with suppress(cluster.SchedulerLostError), cluster.dask(first.address) as place:
+            run_study(study, "quick", far, **place._asdict())
+        killer.join()
+        with cluster.dask(second.address) as place:
+            done = run_study(study, "quick", far, **place._asdict())
+    with ThreadPoolExecutor(1) as here:
+        whole = run_study(study, "quick", near, executor=here)
+    assert {arm: run.id for arm, run in done.runs.items()} == {arm: run.id for arm, run in whole.runs.items()}
+    assert tree(far, LASTING) == tree(near, LASTING)
+
+
+def both_begun(out):
+    return all((out / "runs" / arm / "request.json").exists() for arm in "ab")
