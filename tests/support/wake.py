@@ -4,6 +4,7 @@ D2Q9 with one relaxation time (Qian, d'Humieres & Lallemand 1992), bounce-back o
 edges and a free outflow. Lengths are in diameters, velocities in those of the free stream.
 """
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ class Wakes(NamedTuple):
         reynolds, angle: of the runs, (runs); the angle in degrees.
         x, y: places in diameters from the cylinder.
         time: in diameters over the velocity of the free stream, (times).
+        solid: where the cylinder is, (x, y).
     """
 
     velocity: np.ndarray
@@ -32,6 +34,7 @@ class Wakes(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     time: np.ndarray
+    solid: np.ndarray
 
 
 @njit
@@ -135,7 +138,8 @@ def wakes(runs=5, times=16, size=(100, 60), diameter=10.0, speed=0.1, before=100
         found.append([(stream.run(every), *stream.fields())[1:] for _ in range(times)])
     velocity, pressure = (np.array([[snap[i] for snap in run] for run in found], np.float32) for i in (0, 1))
     x, y = stream.x / diameter, stream.y / diameter
-    return Wakes(velocity, pressure, reynolds, angle, x, y, np.arange(times) * every * speed / diameter)
+    clock = np.arange(times) * every * speed / diameter
+    return Wakes(velocity, pressure, reynolds, angle, x, y, clock, stream.solid)
 
 
 def well(path, w):
@@ -168,14 +172,40 @@ def pdebench(path, w):
             file[name].dims[0].label = "sample"
 
 
+def groups(path, w):
+    """A group a run, named by its number, with channels last, beside a grid, as PDEBench; parameters are attributes."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for i in range(len(w.reynolds)):
+            group = file.create_group(f"{i:04d}")
+            group["data"] = np.concatenate([w.velocity[i], w.pressure[i, ..., None]], axis=-1)
+            group["grid/x"], group["grid/y"], group["grid/t"] = w.x, w.y, w.time
+            group.attrs["Re"], group.attrs["angle"] = w.reynolds[i], w.angle[i]
+
+
 def netcdf(path, w):
     """NetCDF by the CF conventions, with axes (run, time, y, x) and parameters as coordinates of the runs."""
+    _netcdf(path, w, ("run", "time"), lambda a: a)
+
+
+def flat(path, w, fill=np.nan):
+    """NetCDF with rows already one axis, parameters as coordinates of them, and nothing, or a number, in the solid."""
+
+    def rows(a):
+        return np.where(w.solid.T, np.float32(fill), a.reshape(-1, *a.shape[2:])) if a.ndim == 4 else np.repeat(a, 16)
+
+    _netcdf(path, w, ("sample",), rows)
+
+
+def _netcdf(path, w, rows, change):
     import xarray
 
     fields = {"u": w.velocity[..., 0], "v": w.velocity[..., 1], "p": w.pressure}
-    turned = {name: (("run", "time", "y", "x"), np.swapaxes(values, 2, 3)) for name, values in fields.items()}
-    known = {"Re": ("run", w.reynolds), "angle": ("run", w.angle, {"units": "degree"})}
-    xarray.Dataset(turned, {"x": w.x, "y": w.y, "time": w.time, **known}).to_netcdf(path)
+    turned = {name: ((*rows, "y", "x"), change(np.swapaxes(values, 2, 3))) for name, values in fields.items()}
+    known = {"Re": (rows[:1], change(w.reynolds)), "angle": (rows[:1], change(w.angle), {"units": "degree"})}
+    places = {"x": w.x, "y": w.y} | ({"time": w.time} if "time" in rows else {})
+    xarray.Dataset(turned, places | known).to_netcdf(path)
 
 
 def npz(path, w):
@@ -186,10 +216,22 @@ def npz(path, w):
     np.savez(path, x=w.x, y=w.y, **flat, **known)
 
 
+def image(w, row):
+    """A snapshot as an even grid of pyvista, whose points hold velocity and pressure, x running fastest."""
+    run, time = divmod(row, len(w.time))
+    points = {"velocity": w.velocity[run, time].reshape(-1, 2, order="F"), "pressure": w.pressure[run, time].ravel("F")}
+    return SimpleNamespace(
+        point_data=points, cell_data={}, field_data={"Re": w.reynolds[run : run + 1], "angle": w.angle[run : run + 1]},
+        dimensions=(*w.solid.shape, 1), origin=(w.x[0], w.y[0], 0.0), spacing=(w.x[1] - w.x[0], w.y[1] - w.y[0], 1.0),
+    )  # fmt: skip
+
+
 #: a file of each layout: how it is written, and what is said of it when it is imported
 LAYOUTS = {
-    "well.hdf5": (well, {}),
-    "pdebench.hdf5": (pdebench, {}),
-    "cf.nc": (netcdf, {"rows": ["run", "time"]}),
-    "flat.npz": (npz, {"factors": ["Re", "angle"]}),
+    "well.hdf5": (well, ""),
+    "pdebench.hdf5": (pdebench, ""),
+    "groups.hdf5": (groups, ""),
+    "cf.nc": (netcdf, "--rows run time"),
+    "masked.nc": (flat, ""),
+    "flat.npz": (npz, "--factors Re angle"),
 }

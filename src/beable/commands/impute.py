@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: appended to the name of a variable: the standard deviation of its filled numbers
 DEVIATION = "_std"
+#: the same of a class: the probability of the one that was filled
+PROBABILITY = "_probability"
 MOST_SHOWN = 12
 MOST_SAMPLES = 10_000
 
@@ -44,7 +46,7 @@ def impute(
     store
         Data set to fill, imported with --missing keep; the one that the run was trained on by default.
     output
-        What to make: filled.csv, a table with a column NAME_std for each column, or a data set such as filled.zarr.
+        What to make: filled.csv, with NAME_std or NAME_probability beside each column, or a data set such as filled.zarr.
     samples
         Samples of the latents, for each row and member.
     seed
@@ -91,24 +93,32 @@ def _all(store: "Store", found: "Imputed") -> dict[str, Any]:
     return {v.name: found.values.get(v.name, store.read(v.name)) for v in store.variables if not v.diagnostic}
 
 
+def _beside(found: "Imputed") -> dict[str, tuple[str, Any]]:
+    """By name of a variable, what says how sure its filled numbers or classes are, and the name of that."""
+    numbers = {name: (f"{name}{DEVIATION}", part) for name, part in found.deviation.items()}
+    return numbers | {name: (f"{name}{PROBABILITY}", part) for name, part in found.probability.items()}
+
+
 def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.datasets.store import Store
 
     values = _all(store, found)
-    deviations = {f"{name}{DEVIATION}": part for name, part in found.deviation.items()}
+    beside = _beside(found)
     variables = {v.name: v for v in store.variables}
     dims = {v.name: v.dims for v in store.variables if v.name in values}
-    dims |= {f"{name}{DEVIATION}": variables[name].dims for name in found.deviation}
+    dims |= {label: variables[name].dims for name, (label, _) in beside.items()}
     units = {v.name: v.unit for v in store.variables if v.name in values} | {f.name: f.unit for f in store.factors}
-    units |= {f"{name}{DEVIATION}": variables[name].unit for name in found.deviation}
+    held = {*values, *(f.name for f in store.factors)}
+    units |= {label: variables[name].unit for name, (label, _) in beside.items()}
     Store.from_arrays(
         output,
-        values | deviations,
+        values | dict(beside.values()),
         {f.name: column for f, column in zip(store.factors, store.factor_values.T, strict=True)},
         units=units,
         dims=dims,
         coordinates=store.coordinates,
         symbols={f.name: f.symbol for f in store.factors},
+        classes={v.name: v.classes for v in (*variables.values(), *store.factors) if v.classes and v.name in held},
         title=f"{store.title}, missing numbers filled",
         missing="keep",
         allow_failed=True,
@@ -121,14 +131,16 @@ def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
 
     columns: dict[str, list[str]] = {}
     classes = {v.name: v.classes for v in store.variables} | {f.name: f.classes for f in store.factors}
+    beside = _beside(found)
     for name, values in _all(store, found).items():
-        deviation = found.deviation.get(name)
+        named, deviation = beside.get(name, ("", None))
+        kind = named.removeprefix(name)
         for i, column in enumerate(values.reshape(store.rows, -1).T):
             label = name if values.ndim == 1 else f"{name}_{i + 1}"
             columns[label] = [_cell(x, classes.get(name, ())) for x in column]
             if deviation is not None:
                 spread = deviation.reshape(store.rows, -1)[:, i]
-                columns[f"{label}{DEVIATION}"] = [_cell(x) if x > 0 else "" for x in spread]
+                columns[f"{label}{kind}"] = [_cell(x) if x > 0 else "" for x in spread]
     for factor, values in zip(store.factors, store.factor_values.T, strict=True):
         columns[factor.name] = [_cell(x, factor.classes) for x in values]
     text = io.StringIO()
@@ -153,7 +165,7 @@ def _say(run: Path, output: Path, store: "Store", found: "Imputed") -> None:
     total = sum(int(flags.sum()) for flags in found.filled.values())
     tell(f"Made {output}: {many(total, 'missing number')} of {many(store.rows, 'row')} filled by {run}.")
     cells = [
-        [name, f"{int(flags.sum()):,}", number(float(found.deviation[name][flags].mean())), unit]
+        [name, f"{int(flags.sum()):,}", _how_sure(found, name), unit]
         for (name, flags), unit in zip(found.filled.items(), _units(store, found), strict=True)
         if flags.any()
     ]
@@ -171,8 +183,18 @@ def _say(run: Path, output: Path, store: "Store", found: "Imputed") -> None:
                 "weight of the members": f"{number(found.weight)}, the rest by a normal law of whole rows",
             }
         )
+    if found.classes:
+        right = f"{number(100 * found.right)} % of {found.classes:,} hidden ones were filled with the right one"
+        facts({"classes": right})
     if output.suffix == ".zarr":
         next_step((["data", "info", output], "what it holds"))
+
+
+def _how_sure(found: "Imputed", name: str) -> str:
+    """Mean deviation of the filled numbers of a variable, or mean probability of the filled classes."""
+    part = found.probability.get(name, found.deviation.get(name))
+    sure = number(float(part[found.filled[name]].mean()))
+    return f"probability {sure}" if name in found.probability else sure
 
 
 def _units(store: "Store", found: "Imputed") -> list[str]:
