@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beable.datasets.importing import import_file, taken_for
-from beable.errors import UsageError
+from beable.errors import BeableError, UsageError
 
 xarray = pytest.importorskip("xarray")
 TIMES = np.array([0.0, 0.5, 1.5])
@@ -61,3 +61,13 @@ def test_what_some_blocks_lack_is_left_out_and_said(tmp_path):
     assert told["energy"].kind == "label"
     with pytest.raises(UsageError, match="stress"):
         import_file(tmp_path / "plate.e", tmp_path / "store.zarr", variables=["stress"])
+
+
+@pytest.mark.parametrize("name", ["wing.cgns", "wing.h5"])
+def test_cgns_is_refused_by_its_name(tmp_path, name):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / name, "w") as file:
+        file.create_group("Base").attrs["label"] = "CGNSBase_t"
+        file["Base/Zone/FlowSolution/Pressure/ data"] = np.ones((3, 4))
+    with pytest.raises(BeableError, match=r"CGNS is not read: write it as \.vtu or \.exo"):
+        import_file(tmp_path / name, tmp_path / "store.zarr")

@@ -46,7 +46,7 @@ def impute(
     store
         Data set to fill, imported with --missing keep; the one that the run was trained on by default.
     output
-        What to make: filled.csv, with NAME_std or NAME_probability beside each column, or a data set such as filled.zarr.
+        What to make: filled.csv, with NAME_std or NAME_probability beside each column, or a data set like filled.zarr.
     samples
         Samples of the latents, for each row and member.
     seed

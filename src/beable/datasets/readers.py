@@ -39,6 +39,7 @@ from beable.errors import DataError, UsageError
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 READING = Reading()
+CGNS = "CGNS is not read: write it as .vtu or .exo, which ParaView does"
 
 
 @contextmanager
@@ -148,6 +149,8 @@ def labelled(path: Path) -> Iterator[Contents]:
 
 def contents_of(path: Path, held: Labelled) -> Contents:
     """What a labelled file holds, its groups of equal content joined."""
+    if any(group.get("label") == "CGNSBase_t" for group in held.groups.values()):
+        raise DataError(f"{path}: {CGNS}")
     joined = joined_groups(held)
     found = published(joined)
     others = {
