@@ -149,13 +149,14 @@ def test_missing_classes_are_filled_beside_numbers(made, lacking):
     assert np.all((sure[gone[0]] > 1 / 3) & (sure[gone[0]] <= 1))
 
 
+@torch.no_grad()
 def test_the_probability_of_a_class_is_that_of_all_latents_given_what_is_there(made, lacking):
     """Against sums over a fine grid of the two latents; those of the prior alone, the twin, are other ones."""
     (_, run), (store, gone) = made, lacking
     rows = np.flatnonzero(gone[0] & ~gone[1])[:4]
     snapshots = read(store, run.variables, rows, ())
     told = imputation._said(run, snapshots, 400, 0).probability["kind"]
-    line = torch.linspace(-5, 5, 81)
+    line = torch.linspace(-4, 4, 161)
     grid = torch.cartesian_prod(line, line)
     z, prior = grid.expand(run.members, *grid.shape), -0.5 * grid.square().sum(-1)
     location, coded = run.vae.decoder.location(z, None), run.rows(snapshots)
