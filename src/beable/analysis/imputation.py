@@ -142,7 +142,10 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
     _learn_law(run, snapshots)
     some = {name: values[lacking] for name, values in snapshots.items()}
     said = _said(run, some, samples, seed)
-    values, deviation, filled, probability = {}, {}, {}, {}
+    values: Fields = {}
+    deviation: Fields = {}
+    probability: Fields = {}
+    filled: Flags = {}
     for name, flags in gaps.items():
         own = flags[lacking]
         best, spread = _best(said, tried, name)
@@ -259,7 +262,7 @@ def _block(run: Run, snapshots: Mapping[str, FloatArray], samples: int, seed: in
     off = ({n: (np.asarray(v, np.float64) - mean[n]) ** 2 for n, v in made.items()} for made in _decoded(run, noisy))
     variance = {n: v + own.get(n, 0.0) for n, v in _averaged(shares, off).items()}
     law = run.representation.inverse(rows.values[0].numpy())
-    expected = {n: np.asarray(v, np.float64) for n, v in law.items()}
+    expected: Fields = {n: np.asarray(v, np.float64) for n, v in law.items()}
     return _Said(mean | kinds, variance, expected, {n: found.max(1) for n, found in told.items()})
 
 

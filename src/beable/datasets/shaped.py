@@ -180,7 +180,8 @@ def _is_words(source: Source) -> bool:
 
 def says_words(dtype: np.dtype[Any]) -> bool:
     """Whether a number format is one of words, those of any length that HDF5 has included."""
-    return dtype.kind in "UST" or (dtype.metadata or {}).get("vlen") in (str, bytes)
+    about: Mapping[str, Any] = dtype.metadata or {}
+    return dtype.kind in "UST" or about.get("vlen") in (str, bytes)
 
 
 def in_words(source: Source) -> Source:

@@ -119,4 +119,4 @@ def bent(positions: Floats, pairs: Pairs, lengths: Floats) -> Floats:
         between = x[:, every[:, 0]] - x[:, every[:, 1]]
         size = np.linalg.norm(between, axis=2)
         x = back @ (between * np.divide(told, size, out=np.zeros_like(size), where=size > 0)[..., None])
-    return x + centre
+    return np.asarray(x + centre)
