@@ -99,6 +99,11 @@ def _beside(found: "Imputed") -> dict[str, tuple[str, Any]]:
     return numbers | {name: (f"{name}{PROBABILITY}", part) for name, part in found.probability.items()}
 
 
+def _classes(store: "Store") -> dict[str, tuple[str, ...]]:
+    """Names of the classes of variables and factors, by name."""
+    return {v.name: tuple(v.classes) for v in store.variables} | {f.name: tuple(f.classes) for f in store.factors}
+
+
 def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.datasets.store import Store
 
@@ -118,7 +123,7 @@ def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
         dims=dims,
         coordinates=store.coordinates,
         symbols={f.name: f.symbol for f in store.factors},
-        classes={v.name: v.classes for v in (*variables.values(), *store.factors) if v.classes and v.name in held},
+        classes={name: names for name, names in _classes(store).items() if names and name in held},
         title=f"{store.title}, missing numbers filled",
         missing="keep",
         allow_failed=True,
@@ -130,7 +135,7 @@ def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.files import atomic_write
 
     columns: dict[str, list[str]] = {}
-    classes = {v.name: v.classes for v in store.variables} | {f.name: f.classes for f in store.factors}
+    classes = _classes(store)
     beside = _beside(found)
     for name, values in _all(store, found).items():
         named, deviation = beside.get(name, ("", None))
@@ -192,7 +197,7 @@ def _say(run: Path, output: Path, store: "Store", found: "Imputed") -> None:
 
 def _how_sure(found: "Imputed", name: str) -> str:
     """Mean deviation of the filled numbers of a variable, or mean probability of the filled classes."""
-    part = found.probability.get(name, found.deviation.get(name))
+    part = found.probability[name] if name in found.probability else found.deviation[name]
     sure = number(float(part[found.filled[name]].mean()))
     return f"probability {sure}" if name in found.probability else sure
 
