@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from beable import cli
+from beable.analysis.evaluation import evaluate
 from beable.analysis.pod import beside_pod, captured, captured_by_modes, determinants, ranked
-from beable.datasets.importing import import_file
+from beable.datasets.store import Store
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
@@ -55,22 +57,73 @@ def test_the_frequency_of_vortices_is_the_published_one():
     assert wake.strouhal(100, (160, 100), 8.0) == pytest.approx(STROUHAL, rel=TOLERANCE)
 
 
+def imported(path, said=""):
+    """The data set that one command makes of a file."""
+    output = path.with_name(f"{path.stem.removesuffix('_*')}.zarr")
+    assert cli.run(["import", str(path), "-o", str(output), *said.split()]) == 0
+    return Store.open(output)
+
+
+def pressure_of(store):
+    """(rows, x, y), whatever the order of the axes and whether it is a component of something."""
+    v = next(v for v in store.variables if v.name in ("pressure", "p", "data"))
+    values = store.read(v.name)
+    if "component" in v.dims:
+        values = values.take(-1, v.dims.index("component") + 1)
+    axes = [dim for dim in v.dims if dim != "component"]
+    return values.transpose(0, *(axes.index(dim) + 1 for dim in ("x", "y")))
+
+
+def check(store, made):
+    assert store.rows == RUNS * TIMES
+    assert {dim: len(values) for dim, (values, _) in store.coordinates.items()} == {"x": 100, "y": 60}
+    assert np.allclose(store.coordinates["x"][0], made.x)
+    assert sorted(f.name for f in store.factors) == ["Re", "angle"]
+    known = dict(zip([f.name for f in store.factors], store.factor_values.T, strict=True))
+    assert np.array_equal(known["Re"], np.repeat(made.reynolds, TIMES))
+    assert np.array_equal(known["angle"], np.repeat(made.angle, TIMES))
+    found = pressure_of(store)
+    gone = np.isnan(found)
+    assert not gone.any() or (gone == made.solid).all()
+    assert np.array_equal(np.where(gone, 0, found), made.pressure.reshape(-1, 100, 60))
+
+
 @pytest.mark.slow
-def test_every_layout_gives_the_same_rows(made, tmp_path):
+@pytest.mark.parametrize("name", ["well.hdf5", "pdebench.hdf5", "groups.hdf5", "cf.nc", "masked.nc", "flat.npz"])
+def test_one_command_for_each_layout_gives_the_same_rows(made, tmp_path, name):
     import wake
 
     pytest.importorskip("h5py")
     pytest.importorskip("xarray")
-    for name, (write, said) in wake.LAYOUTS.items():
-        write(tmp_path / name, made)
-        store = import_file(tmp_path / name, tmp_path / f"{name}.zarr", **said)
-        assert store.rows == RUNS * TIMES, name
-        assert {dim: len(values) for dim, (values, _) in store.coordinates.items()} == {"x": 100, "y": 60}, name
-        assert [f.name for f in store.factors] == ["Re", "angle"], name
-        assert np.array_equal(store.factor_values[:, 0], np.repeat(made.reynolds, TIMES)), name
-        pressure = next(v for v in store.variables if v.name in ("pressure", "p"))
-        axes = [pressure.dims.index(dim) + 1 for dim in ("x", "y")]
-        assert np.array_equal(store.read(pressure.name).transpose(0, *axes), made.pressure.reshape(-1, 100, 60)), name
+    write, said = wake.LAYOUTS[name]
+    write(tmp_path / name, made)
+    check(imported(tmp_path / name, said), made)
+
+
+@pytest.mark.slow
+def test_a_folder_of_vtk_images_gives_the_same_rows(made, tmp_path, monkeypatch):
+    import vtk_stand_in
+    import wake
+
+    vtk_stand_in.install(monkeypatch, lambda row: wake.image(made, row))
+    for row in range(RUNS * TIMES):
+        (tmp_path / f"wake_{row}.vti").touch()
+    check(imported(tmp_path / "wake_*.vti"), made)
+
+
+@pytest.mark.slow
+def test_a_masked_solid_and_one_at_rest_give_equal_errors(made, tmp_path):
+    import wake
+
+    pytest.importorskip("xarray")
+    choice = {"model": {"latents": 5}, "training": {"members": 2, "steps": 600, "group": ["Re", "angle"]}}
+    errors = []
+    for name, fill in {"masked": np.nan, "at_rest": 0.0}.items():
+        wake.flat(tmp_path / f"{name}.nc", made, fill)
+        store = imported(tmp_path / f"{name}.nc")
+        run = train(store, tmp_path / name, RunSettings.model_validate(choice))
+        errors.append(evaluate(run, store, agreement=True).relative_error)
+    assert np.allclose(*errors, rtol=0.01)
 
 
 @pytest.mark.slow
@@ -78,7 +131,7 @@ def test_latents_capture_more_than_as_many_modes(made, tmp_path):
     import wake
 
     wake.npz(tmp_path / "wake.npz", made)
-    store = import_file(tmp_path / "wake.npz", tmp_path / "wake.zarr", factors=["Re", "angle"])
+    store = imported(tmp_path / "wake.npz", "--factors Re angle")
     choice = {"model": {"latents": 5}, "training": {"members": 2, "steps": 1500, "group": ["Re", "angle"]}}
     found = beside_pod(train(store, tmp_path / "run", RunSettings.model_validate(choice)), store)
     assert found.energy.min() > found.pod

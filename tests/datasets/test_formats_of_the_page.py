@@ -144,6 +144,15 @@ def empty(path):
         path.with_name(path.name.replace("*", str(i))).touch()
 
 
+def plate(path):
+    import xarray
+
+    names = ("variable",), np.array(["heat"], "S33"), {}, {"char_dim_name": "len_name"}
+    data = {"time_whole": ("time_step", np.arange(3.0)), "name_nod_var": names}
+    data["vals_nod_var1"] = ("time_step", "num_nodes"), files.PRESSURE[0, :3, :, 0]
+    xarray.Dataset(data, attrs={"api_version": np.float32(5.1)}).to_netcdf(path, engine="scipy")
+
+
 MADE = {
     "continental.csv": (continental, 6),
     "probes.dat": (lines("# probes of the inlet\n#  p  T  k\n#  Pa  K  1\n", "  "), 6),
@@ -172,6 +181,7 @@ MADE = {
     "kle2.hdf5": (kle2, 3),
     "part_*.npz": (parts, 3 * files.TIMES),
     "step_*.npz": (steps, 3),
+    "plate.exo": (plate, 3),
     "wake_*.vti": (empty, 3),
     "wake.pvd": (empty, 2),
 }

@@ -280,3 +280,75 @@ def test_groups_that_hold_several_rows_each_are_asked_about_by_their_name(tmp_pa
     store = import_file(tmp_path / "mine.h5", tmp_path / "a.zarr", rows=["batch", "time"], factors=["a"])
     np.testing.assert_array_equal(store.read("u")[18:], WAVE + 2)
     assert store.factor_values[:, 0].tolist() == list(range(27))
+
+
+PHASE = np.array(["gas", "liquid", "gas", "solid", "gas", "liquid", "gas", "gas", "solid"])
+PLACE = {"gas": 0.0, "liquid": 1.0, "solid": 2.0}
+
+
+def phases_of_hdf5(path):
+    with h5py.File(path, "w") as file:
+        file["u"], file["phase"] = WAVE, PHASE.astype(object)
+
+
+def phases_of_fixed_length(path):
+    with h5py.File(path, "w") as file:
+        file["u"], file["phase"] = WAVE, PHASE.astype("S")
+
+
+def phases_of_an_enumeration(path):
+    with h5py.File(path, "w") as file:
+        file["u"] = WAVE
+        kind = h5py.enum_dtype({"gas": 5, "liquid": 7, "solid": 9}, basetype="i1")
+        file.create_dataset("phase", data=np.array([5 + 2 * PLACE[p] for p in PHASE], "i1"), dtype=kind)
+
+
+def phases_of_flags(path):
+    flags = {"flag_values": np.array([5, 7, 9], "i1"), "flag_meanings": "gas liquid solid"}
+    coded = np.array([5 + 2 * PLACE[p] for p in PHASE], "i1")
+    data = {"u": (("sample", "x", "y"), WAVE), "phase": (("sample",), coded, flags)}
+    xarray.Dataset(data).to_netcdf(path, engine="scipy")
+
+
+def phases_of_xarray(path, **options):
+    data = xarray.Dataset({"u": (("sample", "x", "y"), WAVE)}, {"phase": ("sample", PHASE.astype(object))})
+    (data.to_zarr if path.suffix == ".zarr" else data.to_netcdf)(path, **options)
+
+
+def phases_of_zarr(path):
+    import zarr
+
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    for name, values in {"u": WAVE, "phase": PHASE}.items():
+        group.create_array(name, data=values)
+
+
+PHASES = {
+    "a.h5": phases_of_hdf5,
+    "fixed.h5": phases_of_fixed_length,
+    "enumerated.h5": phases_of_an_enumeration,
+    "flags.nc": phases_of_flags,
+    "letters.nc": lambda path: phases_of_xarray(path, engine="scipy"),
+    "a.nc": lambda path: phases_of_xarray(path, engine="h5netcdf"),
+    "v2.zarr": lambda path: phases_of_xarray(path, zarr_format=2, consolidated=False),
+    "v3.zarr": lambda path: phases_of_xarray(path, zarr_format=3, consolidated=False),
+    "plain.zarr": phases_of_zarr,
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # of Zarr's own formats of words
+@pytest.mark.parametrize("name", PHASES)
+def test_words_along_the_rows_are_classes_when_they_are_named(tmp_path, name):
+    PHASES[name](tmp_path / name)
+    store = import_file(tmp_path / name, tmp_path / "store.zarr", factors=["phase"])
+    assert [v.name for v in store.variables] == ["u"]
+    assert store.factors[0].classes == ("gas", "liquid", "solid")
+    assert store.factor_values[:, 0].tolist() == [PLACE[p] for p in PHASE]
+    learned = import_file(tmp_path / name, tmp_path / "learned.zarr", variables=["u"], classes=["phase"])
+    assert next(v for v in learned.variables if v.name == "phase").classes == ("gas", "liquid", "solid")
+
+
+def test_words_that_nobody_asked_for_are_refused_with_what_to_say(tmp_path):
+    phases_of_hdf5(tmp_path / "a.h5")
+    with pytest.raises(DataError, match=r"phase holds words, .*--exclude phase, .*--factors phase, .*--classes phase"):
+        import_file(tmp_path / "a.h5", tmp_path / "store.zarr")

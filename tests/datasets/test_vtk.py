@@ -6,6 +6,7 @@ import vtk_stand_in
 from vtk_stand_in import FLOW, HEAT, grid
 
 from beable.datasets.importing import import_file
+from beable.errors import DataError
 
 
 @pytest.fixture
@@ -55,3 +56,36 @@ def test_pyvista_itself_writes_what_is_read(tmp_path):
         image.cast_to_unstructured_grid().save(tmp_path / f"mesh_{i}.vtu")
     check_grid(import_file(tmp_path / "wake_*.vti", tmp_path / "store.zarr"))
     assert import_file(tmp_path / "mesh_*.vtu", tmp_path / "mesh.zarr").variables[0].dims[-1] == "node"
+
+
+def case_of(folder, boundary=""):
+    """The folder of a case of OpenFOAM."""
+    for part in ("constant/polyMesh", "system", "0", "0.5"):
+        (folder / part).mkdir(parents=True)
+    (folder / "0.5" / "U").write_text(f'boundaryField\n{{\n#include "inlet"\n{boundary}\n}}\n')
+    (folder / "case.foam").touch()
+    return folder / "case.foam"
+
+
+def test_a_case_that_stays_in_its_folder_is_read(stand_in, tmp_path):
+    (case := case_of(tmp_path / "case")).with_name("log").symlink_to("/dev/null")  # of no part that is read
+    assert import_file(case, tmp_path / "store.zarr").rows == 3
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "$HOME/secret", "../../elsewhere", "~/secret"])
+def test_a_case_that_asks_for_a_file_elsewhere_is_refused(stand_in, tmp_path, name):
+    case = case_of(tmp_path / "case", f'#includeIfPresent  "{name}"')
+    with pytest.raises(DataError, match=r"0\.5/U asks for the file"):
+        import_file(case, tmp_path / "store.zarr")
+
+
+def test_a_case_with_a_link_out_of_it_is_refused(stand_in, tmp_path):
+    case, secret = case_of(tmp_path / "case"), tmp_path / "secret"
+    secret.write_text("271828")
+    case.with_name("constant").joinpath("points").symlink_to(secret)
+    with pytest.raises(DataError, match="points is a link out of the folder"):
+        import_file(case, tmp_path / "store.zarr")
+    case.with_name("constant").joinpath("points").unlink()
+    case.with_name("1").symlink_to(tmp_path)
+    with pytest.raises(DataError, match="its part '1' leads out of its folder"):
+        import_file(case, tmp_path / "store.zarr")

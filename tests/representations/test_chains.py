@@ -6,6 +6,7 @@ import pytest
 from beable.errors import DataError, UsageError
 from beable.representations import Internal, Periodic, make
 from beable.representations.internal import chain
+from beable.representations.pairs import in_places
 from beable.representations.periodic import nearest_image
 
 RNG = np.random.default_rng(4)
@@ -105,3 +106,50 @@ def test_configurations_come_back_from_distances_of_nearest_images():
     np.testing.assert_allclose(matrices.transform(back).values, code, atol=1e-4)
     wanted = matrices.canonical({"positions": X})
     np.testing.assert_allclose(matrices.beside(back, wanted)["positions"], wanted["positions"], atol=1e-3)
+
+
+def test_chosen_distances_are_learned_beside_the_chain_and_decoded():
+    inner = Internal("0-8, 2-6").fit({"positions": CHAIN})
+    plain = Internal().fit({"positions": CHAIN})
+    coded = inner.transform({"positions": CHAIN}).values
+    assert (inner.code.shape, inner.code.dimension.sum()) == ((27 + 2,), 21 + 2)
+    numbers = inner.affine.undo(coded)
+    np.testing.assert_allclose(numbers[:, -2], np.linalg.norm(CHAIN[:, 0] - CHAIN[:, 8], axis=1), atol=1e-3)
+    np.testing.assert_allclose(
+        numbers[:, :-2], plain.affine.undo(plain.transform({"positions": CHAIN}).values), atol=1e-3
+    )
+    back = inner.inverse(coded)["positions"]
+    np.testing.assert_allclose(back, inner.canonical({"positions": CHAIN})["positions"], atol=1e-3)
+    again = make("internal", distances="0-8, 2-6").restore(inner.state(), {"positions": CHAIN.shape[1:]})
+    np.testing.assert_array_equal(again.inverse(coded)["positions"], back)
+    assert inner.layout(inner.state(), {"positions": (9, 3)}) == {n: np.shape(a) for n, a in inner.state().items()}
+
+
+def test_a_chain_is_bent_to_the_distance_that_is_told_and_stays_a_chain():
+    inner = Internal("0-8").fit({"positions": CHAIN})
+    numbers = inner.affine.undo(inner.transform({"positions": CHAIN}).values)
+    wanted = numbers[:, -1] * 1.1
+    moved = inner.inverse(inner.affine.apply(np.column_stack([numbers[:, :-1], wanted])).astype(np.float32))[
+        "positions"
+    ]
+    found = np.linalg.norm(moved[:, 0] - moved[:, 8], axis=1)
+    before = numbers[:, -1]
+    assert np.abs(found - wanted).mean() < 0.3 * np.abs(before - wanted).mean()  # without it, the twin, they are before
+    bonds = [np.linalg.norm(np.diff(x, axis=1), axis=2) for x in (moved, CHAIN)]
+    assert np.abs(bonds[0] - bonds[1]).mean() < 0.1 * bonds[1].mean()
+
+
+NAMES = {"residue_names": ["ALA", "LEU", "LEU"], "residue_numbers": [5, 6, 6], "atom_names": ["CA", "CA", "CB"]}
+
+
+def test_particles_of_a_distance_are_named_by_residue_and_atom():
+    assert in_places("ALA5-LEU6.CB, 0-6.CA", NAMES) == "0-2, 0-1"
+    for text, told in {
+        "ALA5-LEU6": "means 2 particles: add the atom",
+        "ALA5-GLY7": "'GLY7' means no particle",
+    }.items():
+        with pytest.raises(UsageError, match=told):
+            in_places(text, NAMES)
+    for text, told in {"0": "two places", "3-3": "two different places", "0-9": "from 0 to 8"}.items():
+        with pytest.raises(UsageError, match=told):
+            Internal(text).fit({"positions": CHAIN})

@@ -38,10 +38,10 @@ class Series:
         return self.kind(self.time)
 
 
-def install(monkeypatch):
-    """Put it in place of pyvista; the number in the name of a file is its time."""
+def install(monkeypatch, read=None):
+    """Put it in place of pyvista; the number in the name of a file is its time, or the row that it is read as."""
     made = SimpleNamespace(
-        read=lambda path: (grid if path.suffix == ".vti" else mesh)(int(path.stem[-1])),
+        read=lambda path: (read or (grid if path.suffix == ".vti" else mesh))(int(path.stem.rpartition("_")[2])),
         get_reader=lambda path: Series(grid if path.suffix == ".pvd" else mesh),
     )
     monkeypatch.setitem(sys.modules, "pyvista", made)

@@ -1,21 +1,26 @@
 """A training on a table with classes: they come back with their names, are judged as classes and drawn as classes."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import entr
 
+from beable.analysis import imputation
 from beable.analysis.evaluation import evaluate
 from beable.analysis.imputation import impute
 from beable.analysis.levels import level_of
 from beable.commands.answers import verdicts
 from beable.commands.decoded import decode
+from beable.commands.impute import impute as fill
 from beable.commands.samples import sample
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, UsageError
 from beable.report.page import Figure, Table
 from beable.report.run import _numbers, run_page
+from beable.training.data import read
 from beable.training.declared import check_declared
 from beable.training.form import checked
 from beable.training.run import train
@@ -159,7 +164,65 @@ def test_several_classes_are_no_condition(tmp_path):
         train(store, tmp_path / "run", settings)
 
 
-def test_numbers_beside_learned_classes_are_not_filled_and_that_is_said(made):
-    store, run = made
-    with pytest.raises(UsageError, match="learned the classes of kind"):
-        impute(run, store)
+@pytest.fixture(scope="module")
+def lacking(made):
+    """The data set without a fifth of its classes and of one column."""
+    store, _ = made
+    gone = np.random.default_rng(1).random((2, ROWS)) < 0.2
+    columns = {"kind": np.where(gone[0], np.nan, KIND), "p": np.where(gone[1], np.nan, store.read("p"))}
+    rest = {v.name: store.read(v.name) for v in store.variables if v.name not in columns}
+    path = store.path.with_name("gaps.zarr")
+    units, parts = {"p": "kPa"}, {"shares": ["x", "y"]}
+    made = Store.from_arrays(
+        path, columns | rest, units=units, classes={"kind": KINDS}, components=parts, missing="keep"
+    )
+    return made, gone
+
+
+def test_missing_classes_are_filled_beside_numbers(made, lacking):
+    (_, run), (store, gone) = made, lacking
+    found = impute(run, store)
+    filled = found.values["kind"]
+    assert np.array_equal(filled[~gone[0]], KIND[~gone[0]])
+    often = max(float((KIND[gone[0]] == i).mean()) for i in range(3))
+    assert (filled == KIND)[gone[0]].mean() > often + 0.2  # a constant guess reaches what is most frequent
+    assert found.right > often + 0.2
+    assert np.abs(found.values["p"] - 10 - A)[gone[1]].mean() < 0.5 * np.abs(A).mean()
+    sure = found.probability["kind"]
+    assert "kind" not in found.deviation
+    assert np.all(sure[~gone[0]] == 0)
+    assert np.all((sure[gone[0]] > 1 / 3) & (sure[gone[0]] <= 1))
+
+
+@torch.no_grad()
+def test_the_probability_of_a_class_is_that_of_all_latents_given_what_is_there(made, lacking):
+    """Against sums over a fine grid of the two latents; those of the prior alone, the twin, are other ones."""
+    (_, run), (store, gone) = made, lacking
+    rows = np.flatnonzero(gone[0] & ~gone[1])[:4]
+    snapshots = read(store, run.variables, rows, ())
+    told = imputation._said(run, snapshots, 400, 0).probability["kind"]
+    line = torch.linspace(-4, 4, 161)
+    grid = torch.cartesian_prod(line, line)
+    z, prior = grid.expand(run.members, *grid.shape), -0.5 * grid.square().sum(-1)
+    location, coded = run.vae.decoder.location(z, None), run.rows(snapshots)
+    chances = torch.softmax(location[..., slice(*run.representation.class_places["kind"])], -1)
+    for i in range(len(rows)):
+        one = coded.each(lambda part, i=i: part[:, [i] * len(grid)])
+        weights = torch.softmax(imputation._Likelihood(run, one).density(location) + prior, -1)
+        exact = (weights.unsqueeze(-1) * chances).sum(1).mean(0).max()
+        assert told[i] == pytest.approx(float(exact), abs=0.03)
+    blind = (torch.softmax(prior, 0)[:, None] * chances).sum(1).mean(0).max()
+    assert np.abs(told - float(blind)).max() > 0.1
+
+
+def test_filled_classes_are_written_with_names_and_probabilities(made, lacking, tmp_path, capsys):
+    (table, _), (store, gone) = made, lacking
+    run = table.path.with_name("run")
+    fill(run, store.path, output=tmp_path / "filled.csv")
+    assert "hidden ones were filled with the right one" in capsys.readouterr().out
+    with (tmp_path / "filled.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert {line["kind"] for line in lines} <= set(KINDS)
+    assert [line["kind_probability"] != "" for line in lines] == gone[0].tolist()
+    fill(run, store.path, output=tmp_path / "filled.zarr", json=True)
+    assert {v.name: v.classes for v in Store.open(tmp_path / "filled.zarr").variables}["kind"] == KINDS

@@ -9,6 +9,9 @@ with importance samples (Mattei and Frellsen, 2019) whose q is the normal law at
 by Gauss and Newton's steps from the encoder's answer. Members count alike. What they say is weighed against what the
 representation expects by a normal law of whole rows, so that numbers of rows that training never saw, hidden for that,
 come out best (Wolpert, 1992). The same numbers set the scale of the deviations: 68 % of them lie within one.
+
+A missing class is filled with the most probable one under the same average over members and samples; its probability
+is that average.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +25,7 @@ from torch import Tensor
 
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.errors import DataError, UsageError
+from beable.errors import DataError
 from beable.representations.gaps import MOST_NUMBERS, mean_there, normal_law
 from beable.representations.tables import Table
 from beable.streams import generator
@@ -58,6 +61,10 @@ class Imputed(NamedTuple):
         scale: what deviations of each variable were multiplied by.
         hidden: how many numbers were hidden to find both.
         error: squared error of these over that of the mean of each variable; NaN where none were hidden.
+        probability: of each filled class, 0 where a class was there, (rows), by name of a variable that is one of
+            several classes; such variables have no deviation.
+        classes: how many classes were hidden beside the numbers.
+        right: share of these that were filled with the right class; NaN where none were hidden.
     """
 
     values: Fields
@@ -67,20 +74,33 @@ class Imputed(NamedTuple):
     scale: dict[str, float]
     hidden: int
     error: float
+    probability: Fields
+    classes: int
+    right: float
 
     def as_json(self) -> dict[str, Any]:
         """Counts and what hidden numbers told, ready for JSON."""
         counts = {name: int(flags.sum()) for name, flags in self.filled.items()}
         told = {"weight": self.weight, "scale": self.scale, "hidden": self.hidden}
-        return {"filled": counts, **told, "error": None if np.isnan(self.error) else self.error}
+        kinds = {"hidden_classes": self.classes, "right": None if np.isnan(self.right) else self.right}
+        error = None if np.isnan(self.error) else self.error
+        return {"filled": counts, **told, "error": error} | (kinds if self.probability else {})
 
 
 class _Said(NamedTuple):
-    """What is said of rows, each variable (rows, ...): by members, their variance, and by the normal law."""
+    """What is said of rows, each variable (rows, ...).
+
+    Args:
+        mean: by members; of classes the most probable.
+        variance: of what they say.
+        expected: by the normal law.
+        probability: of the most probable class, by name of a variable that is one of several.
+    """
 
     mean: Fields
     variance: Fields
     expected: Fields
+    probability: Fields
 
 
 def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> Imputed:
@@ -94,7 +114,6 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
 
     Raises:
         DataError: nothing is missing.
-        UsageError: the run learned classes.
 
     Reference: P.-A. Mattei and J. Frellsen, MIWAE, Proc. ICML 97, 4413 (2019).
 
@@ -111,11 +130,6 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
     (True, 1)
     """
     store = check_declared(run, store)
-    if run.classes:
-        raise UsageError(
-            f"the run learned the classes of {', '.join(run.classes)}, beside which numbers are not filled: train a "
-            "run on the numbers alone (variables, --variables)"
-        )
     good = np.asarray(store.valid_rows)
     snapshots = read(store, run.variables, good, run.conditions)
     gaps = {name: np.isnan(snapshots[name]) & ~_masked(store, name, snapshots[name]) for name in run.variables}
@@ -128,18 +142,30 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
     _learn_law(run, snapshots)
     some = {name: values[lacking] for name, values in snapshots.items()}
     said = _said(run, some, samples, seed)
-    values, deviation, filled = {}, {}, {}
+    values: Fields = {}
+    deviation: Fields = {}
+    probability: Fields = {}
+    filled: Flags = {}
     for name, flags in gaps.items():
         own = flags[lacking]
-        best = tried.weight * said.mean[name] + (1 - tried.weight) * said.expected[name]
-        spread = tried.scale[name] * np.sqrt(said.variance[name])
+        best, spread = _best(said, tried, name)
         parts = np.where(own, best, some[name]), np.where(own, spread, 0.0)
         whole = snapshots[name].astype(np.float64), np.zeros(snapshots[name].shape)
         for place, part in zip(whole, parts, strict=True):
             place[lacking] = part
-        values[name], deviation[name] = (_placed(store, good, part, np.nan) for part in whole)
+        values[name], sure = (_placed(store, good, part, np.nan) for part in whole)
+        (probability if name in said.probability else deviation)[name] = sure
         filled[name] = _placed(store, good, flags, False)
-    return Imputed(values, deviation, filled, tried.weight, tried.scale, tried.hidden, tried.error)
+    numbers = tried.weight, tried.scale, tried.hidden, tried.error
+    return Imputed(values, deviation, filled, *numbers, probability, tried.classes, tried.right)
+
+
+def _best(said: _Said, tried: "_Tried", name: str) -> tuple[FloatArray, FloatArray]:
+    """What a variable is filled with, and the deviation of each number or the probability of each class."""
+    if name in said.probability:
+        return said.mean[name], said.probability[name]
+    best = tried.weight * said.mean[name] + (1 - tried.weight) * said.expected[name]
+    return best, tried.scale[name] * np.sqrt(said.variance[name])
 
 
 def _masked(store: Store, name: str, values: FloatArray) -> NDArray[np.bool_]:
@@ -174,6 +200,8 @@ class _Tried(NamedTuple):
     scale: dict[str, float]
     hidden: int
     error: float
+    classes: int
+    right: float
 
 
 def _tried(run: Run, store: Store, samples: int, seed: int) -> _Tried:
@@ -184,16 +212,20 @@ def _tried(run: Run, store: Store, samples: int, seed: int) -> _Tried:
     rounds = ROUNDS if isinstance(run.representation, Table) else 1
     every = {name: np.concatenate([values] * rounds) for name, values in whole.items()}
     rng = generator(seed, "evaluation")
-    hidden = {n: ~np.isnan(every[n]) & (rng.random(every[n].shape) < HIDDEN) for n in run.variables}
-    shown = {n: np.where(hidden[n], np.nan, v) if n in hidden else v for n, v in every.items()}
+    gone = {n: ~np.isnan(every[n]) & (rng.random(every[n].shape) < HIDDEN) for n in run.variables}
+    shown = {n: np.where(gone[n], np.nan, v) if n in gone else v for n, v in every.items()}
     if isinstance(run.representation, Table) and run.representation.law is None:
         _learn_law(run, {name: values[: len(rows)] for name, values in shown.items()})
     said = _said(run, shown, samples, seed)
+    kinds = [(said.mean[n] == every[n])[gone[n]] for n in said.probability]
+    right = np.concatenate([*kinds, np.zeros(0, bool)])
+    guessed = len(right), float(right.mean()) if len(right) else float("nan")
+    hidden = {n: flags for n, flags in gone.items() if n not in said.probability}
     units = {n: float(np.nanstd(every[n] - np.nanmean(every[n]))) or 1.0 for n in hidden}
     parts = [[f[n][hidden[n]] / units[n] for n in hidden] for f in (every, said.mean, said.expected)]
-    truth, mean, law = (np.concatenate(part) for part in parts)
+    truth, mean, law = (np.concatenate([*part, np.zeros(0)]) for part in parts)
     if len(truth) < FEWEST:
-        return _Tried(1.0, dict.fromkeys(hidden, 1.0), len(truth), float("nan"))
+        return _Tried(1.0, dict.fromkeys(hidden, 1.0), len(truth), float("nan"), *guessed)
     apart = mean - law
     weight = float(np.clip((apart @ (truth - law)) / max(float(apart @ apart), 1e-30), 0.0, 1.0))
     off = {n: np.abs(every[n] - weight * said.mean[n] - (1 - weight) * said.expected[n])[hidden[n]] for n in hidden}
@@ -202,7 +234,7 @@ def _tried(run: Run, store: Store, samples: int, seed: int) -> _Tried:
     scale = {n: float(np.quantile(s, WITHIN)) if len(s) >= FEWEST else common for n, s in share.items()}
     about = [((every[n] - mean_there(every[n], 0))[hidden[n]] / units[n]) ** 2 for n in hidden]
     error = sum(float(((off[n] / units[n]) ** 2).sum()) for n in hidden) / float(np.concatenate(about).sum())
-    return _Tried(weight, scale, len(truth), error)
+    return _Tried(weight, scale, len(truth), error, *guessed)
 
 
 # What is said of rows
@@ -216,7 +248,7 @@ def _said(run: Run, snapshots: Mapping[str, FloatArray], samples: int, seed: int
     parts = [
         _block(run, {n: v[i : i + size] for n, v in snapshots.items()}, samples, seed) for i in range(0, count, size)
     ]
-    return _Said(*({n: np.concatenate([part[k][n] for part in parts]) for n in run.variables} for k in range(3)))
+    return _Said(*({n: np.concatenate([part[k][n] for part in parts]) for n in parts[0][k]} for k in range(4)))
 
 
 def _block(run: Run, snapshots: Mapping[str, FloatArray], samples: int, seed: int) -> _Said:
@@ -224,11 +256,23 @@ def _block(run: Run, snapshots: Mapping[str, FloatArray], samples: int, seed: in
     locations, weights = _posterior(run, rows, samples, noise)
     shares = (weights / run.members).flatten(0, 1).double().numpy()  # (samples x members, rows)
     mean = _averaged(shares, _decoded(run, locations))
+    told = _probabilities(run, shares, locations)
+    kinds = {name: found.argmax(1).astype(float) for name, found in told.items()}
     noisy, own = _with_noise(run, locations, noise)
     off = ({n: (np.asarray(v, np.float64) - mean[n]) ** 2 for n, v in made.items()} for made in _decoded(run, noisy))
     variance = {n: v + own.get(n, 0.0) for n, v in _averaged(shares, off).items()}
     law = run.representation.inverse(rows.values[0].numpy())
-    return _Said(mean, variance, {n: np.asarray(v, np.float64) for n, v in law.items()})
+    expected: Fields = {n: np.asarray(v, np.float64) for n, v in law.items()}
+    return _Said(mean | kinds, variance, expected, {n: found.max(1) for n, found in told.items()})
+
+
+def _probabilities(run: Run, shares: FloatArray, locations: Tensor) -> Fields:
+    """Probabilities of the classes of each variable that is one of several, (rows, k)."""
+    table = run.representation
+    places = table.class_places if isinstance(table, Table) else {}
+    each = locations.flatten(0, 1).double()
+    found = {n: torch.softmax(each[..., start:stop], -1).numpy() for n, (start, stop) in places.items()}
+    return {name: np.einsum("sr,srk->rk", shares, some) for name, some in found.items()}
 
 
 def _decoded(run: Run, locations: Tensor) -> Iterator[Fields]:
@@ -257,7 +301,18 @@ def _with_noise(run: Run, locations: Tensor, noise: Noise) -> tuple[Tensor, Fiel
         cells = run.representation.output_deviation(by_group)
         return locations, {n: np.asarray(v, np.float64) ** 2 for n, v in cells.items()}
     drawn = torch.stack([noise.normal(*locations.shape[2:]) for _ in locations])
-    return locations + deviation[:, decoder.group].unsqueeze(1) * drawn, {}
+    return locations + _of_outputs(run, deviation) * drawn, {}
+
+
+def _of_outputs(run: Run, shared: Tensor) -> Tensor:
+    """What outputs share, (members, groups), for each number of the code, (members, 1, m); 0 for those of classes."""
+    decoder = run.vae.decoder
+    each = shared[:, decoder.group].unsqueeze(1)
+    if not decoder.classes:
+        return each
+    whole = each.new_zeros(len(each), 1, run.representation.width)
+    whole[..., decoder.numbers] = each
+    return whole
 
 
 def _posterior(run: Run, rows: Rows, samples: int, noise: Noise) -> tuple[Tensor, Tensor]:
@@ -290,7 +345,7 @@ class _Likelihood:
         self.decoder, self.rows = run.vae.decoder, rows
         self.normal = self.decoder.settings.likelihood == "normal"
         shared = self.decoder.output_log_variance.expand(-1, self.decoder.dimension.numel())
-        self.precision = torch.exp(-shared)[:, self.decoder.group].unsqueeze(1)
+        self.precision = _of_outputs(run, torch.exp(-shared))
 
     def density(self, location: Tensor) -> Tensor:
         """Log density but for a constant, (members, rows)."""
@@ -310,14 +365,26 @@ class _Likelihood:
             slopes = self._slopes(z, one)
             weighted = slopes * self.precision.unsqueeze(-1)
             precision = slopes.mT @ weighted + one
+            pull = (weighted * self.rows.misfit(location).unsqueeze(-1)).sum(-2) - z
+            for own, curved in self._of_classes(location, slopes):
+                precision, pull = precision + curved, pull + own
             better = cost < least
             best, least = torch.where(better[..., None], z, best), torch.where(better, cost, least)
             curvature = torch.where(better[..., None, None], precision, curvature)
-            pull = (weighted * self.rows.misfit(location).unsqueeze(-1)).sum(-2) - z
             step = torch.linalg.solve(precision, pull.unsqueeze(-1)).squeeze(-1)
             length = step.norm(dim=-1, keepdim=True)
             z = z + step * (LONGEST / length.clamp(min=LONGEST))
         return best, curvature
+
+    def _of_classes(self, location: Tensor, slopes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Slope of the log probability of each class that is there in the latents, and its expected curvature."""
+        seen = self.rows.values if self.rows.gaps is None else self.rows.gaps.target
+        for start, stop in self.decoder.classes:
+            part, told = slopes[..., start:stop, :], seen[..., start:stop]
+            chance = torch.softmax(location[..., start:stop], -1) * told.sum(-1, keepdim=True)
+            middle = part.mT @ chance.unsqueeze(-1)
+            own = (part.mT @ (told - chance).unsqueeze(-1)).squeeze(-1)
+            yield own, part.mT @ (chance.unsqueeze(-1) * part) - middle @ middle.mT
 
     def _slopes(self, z: Tensor, one: Tensor) -> Tensor:
         """Derivative of what is read of decoded codes, (members, rows, m, latents)."""

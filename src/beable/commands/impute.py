@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: appended to the name of a variable: the standard deviation of its filled numbers
 DEVIATION = "_std"
+#: the same of a class: the probability of the one that was filled
+PROBABILITY = "_probability"
 MOST_SHOWN = 12
 MOST_SAMPLES = 10_000
 
@@ -43,7 +45,7 @@ def impute(
     Args:
         run: Run folder.
         store: Data set to fill, imported with --missing keep; the one that the run was trained on by default.
-        output: What to make: filled.csv, a table with a column NAME_std for each column, or a data set such as
+        output: What to make: filled.csv, with NAME_std or NAME_probability beside each column, or a data set like
             filled.zarr.
         samples: Samples of the latents, for each row and member.
         seed: Seed of the samples.
@@ -93,18 +95,29 @@ def _all(store: "Store", found: "Imputed") -> dict[str, Any]:
     return {v.name: found.values.get(v.name, store.read(v.name)) for v in store.variables if not v.diagnostic}
 
 
+def _beside(
+    found: "Imputed", columns: Mapping[str, Sequence[str]], others: Iterable[str]
+) -> dict[str, tuple[str, Any]]:
+    """By name of a variable, what is put behind the names of its columns, and what says there how sure they are."""
+    taken, beside = [*chain(*columns.values()), *others], dict[str, tuple[str, Any]]()
+    for ending, parts in ((DEVIATION, found.deviation), (PROBABILITY, found.probability)):
+        behind = _behind(taken, chain(*(columns[name] for name in parts)), ending)
+        beside |= {name: (behind, part) for name, part in parts.items()}
+    return beside
+
+
 def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.datasets.store import Store
 
     values = _all(store, found)
-    behind = _behind([*values, *(f.name for f in store.factors)], found.deviation)
-    deviations = {f"{name}{behind}": part for name, part in found.deviation.items()}
+    beside = _beside(found, {name: [name] for name in values}, [f.name for f in store.factors])
     kept = [v for v in store.variables if v.name in values]
-    kept += [replace(v, name=f"{v.name}{behind}", long_name="") for v in kept if v.name in found.deviation]
+    told = [replace(v, name=f"{v.name}{beside[v.name][0]}", long_name="", classes=()) for v in kept if v.name in beside]
+    kept += told
     particles = next((v.particles for v in kept if v.particles), "")
     Store.from_arrays(
         output,
-        values | deviations,
+        values | {f"{name}{behind}": part for name, (behind, part) in beside.items()},
         {f.name: column for f, column in zip(store.factors, store.factor_values.T, strict=True)},
         units={v.name: v.unit for v in kept} | {f.name: f.unit for f in store.factors},
         dims={v.name: v.dims for v in kept},
@@ -122,14 +135,14 @@ def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
     )
 
 
-def _behind(names: Iterable[str], filled: Iterable[str]) -> str:
-    """What is put behind the names of filled columns for their deviations, so that none bears the name of another.
+def _behind(names: Iterable[str], filled: Iterable[str], ending: str) -> str:
+    """An ending behind the names of filled columns with which none bears the name of another.
 
-    >>> _behind(["p", "T"], ["p"]), _behind(["p", "p_std"], ["p"])
+    >>> _behind(["p", "T"], ["p"], "_std"), _behind(["p", "p_std"], ["p"], "_std")
     ('_std', '_imputed_std')
     """
-    taken, behind = set(names), DEVIATION
-    while any(f"{name}{behind}" in taken for name in filled):
+    taken, names, behind = set(names), list(filled), ending
+    while any(f"{name}{behind}" in taken for name in names):
         behind = f"_imputed{behind}"
     return behind
 
@@ -147,17 +160,16 @@ def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
 
     heads, columns = list[str](), list[list[str]]()
     labels = {v.name: _labels(v) for v in store.variables if not v.diagnostic}
-    taken = [*chain(*labels.values()), *(f.name for f in store.factors)]
-    behind = _behind(taken, chain(*(labels[name] for name in found.deviation)))
+    beside = _beside(found, labels, [f.name for f in store.factors])
     classes = {v.name: v.classes for v in store.variables}
     for name, values in _all(store, found).items():
-        deviation = found.deviation.get(name)
+        behind, sure = beside.get(name, ("", None))
         for i, (label, column) in enumerate(zip(labels[name], values.reshape(store.rows, -1).T, strict=True)):
             heads.append(label)
             columns.append([_cell(x, classes[name]) for x in column])
-            if deviation is not None:
+            if sure is not None:
                 heads.append(f"{label}{behind}")
-                columns.append([_cell(x) if x > 0 else "" for x in deviation.reshape(store.rows, -1)[:, i]])
+                columns.append([_cell(x) if x > 0 else "" for x in sure.reshape(store.rows, -1)[:, i]])
     for factor, values in zip(store.factors, store.factor_values.T, strict=True):
         heads.append(factor.name)
         columns.append([_cell(x, factor.classes) for x in values])
@@ -183,7 +195,7 @@ def _say(run: Path, output: Path, store: "Store", found: "Imputed") -> None:
     total = sum(int(flags.sum()) for flags in found.filled.values())
     tell(f"Made {output}: {many(total, 'missing number')} of {many(store.rows, 'row')} filled by {run}.")
     cells = [
-        [name, f"{int(flags.sum()):,}", number(float(found.deviation[name][flags].mean())), unit]
+        [name, f"{int(flags.sum()):,}", _how_sure(found, name), unit]
         for (name, flags), unit in zip(found.filled.items(), _units(store, found), strict=True)
         if flags.any()
     ]
@@ -201,8 +213,18 @@ def _say(run: Path, output: Path, store: "Store", found: "Imputed") -> None:
                 "weight of the members": f"{number(found.weight)}, the rest by a normal law of whole rows",
             }
         )
+    if found.classes:
+        right = f"{number(100 * found.right)} % of {found.classes:,} hidden ones were filled with the right one"
+        facts({"classes": right})
     if output.suffix == ".zarr":
         next_step((["data", "info", output], "what it holds"))
+
+
+def _how_sure(found: "Imputed", name: str) -> str:
+    """Mean deviation of the filled numbers of a variable, or mean probability of the filled classes."""
+    part = found.probability[name] if name in found.probability else found.deviation[name]
+    sure = number(float(part[found.filled[name]].mean()))
+    return f"probability {sure}" if name in found.probability else sure
 
 
 def _units(store: "Store", found: "Imputed") -> list[str]:

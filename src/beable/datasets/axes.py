@@ -306,6 +306,9 @@ def _take_static(file: File) -> None:
         return
     wanted = None if file.choice.wanted is None else {find(name, file.sources) for name in file.choice.wanted}
     for name, source in list(file.sources.items()):
+        if not has_rows(file, source) and source.role == "label" and not source.numeric:
+            file.left[name] = "a coordinate in words"
+            del file.sources[name]
         if has_rows(file, source) or source.refused or not source.numeric:
             continue
         shape = source.shape

@@ -7,7 +7,6 @@ classes. Row numbers and dates are labels, which nothing is learned from unless 
 import math
 import re
 import unicodedata
-from array import array as growing
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.console.numbers import many
+from beable.datasets.aside import Aside
 from beable.datasets.dialects import EMPTY, PLAIN, Dialect, Line, Numbers, TableFormat, recognised, split, text_lines
 from beable.datasets.heads import with_heads
 from beable.datasets.labelled import MOST_ARRAYS
 from beable.datasets.names import plain_dim
-from beable.datasets.sources import Array, Contents, Source
+from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source
 from beable.datasets.units import unit
 from beable.errors import DataError, listed
 
@@ -63,11 +63,11 @@ class Entries:
     gap: str = ""
     numbers: Numbers = PLAIN
 
-    def kind(self, values: Floats) -> str:
+    def kind(self, values: LazyRows) -> str:
         """What a column of these numbers holds: "numbers", "words", "dates", "percents", "truth", or "mixed"."""
         if not self.words:
             return "numbers"
-        if np.isfinite(values).any():
+        if any(np.isfinite(piece).any() for piece in values.pieces()):
             return "mixed"
         if self.dates or self.percents:
             return "dates" if self.dates else "percents"
@@ -105,16 +105,14 @@ class Columns(NamedTuple):
 
     Args:
         names: of the columns, as the header has them.
-        values: numbers (rows, columns), NaN where an entry is no number.
-        lines: line of the file that each row ends on, (rows).
+        numbers: of the columns, NaN where an entry is no number, and the line of the file that each row ends on.
         entries: what stands in each column beside numbers, by name.
         dialect: how the file holds its table.
         ragged: the first row with another number of entries, in words; empty where there is none.
     """
 
     names: list[str]
-    values: Floats
-    lines: NDArray[np.int64]
+    numbers: Aside
     entries: dict[str, Entries]
     dialect: Dialect
     ragged: str = ""
@@ -124,8 +122,22 @@ class Columns(NamedTuple):
         """The first entry of a column that is no finite number, in words, by name."""
         return {name: e.first for name, e in self.entries.items() if e.first}
 
+    @property
+    def rows(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def lines(self) -> LazyRows:
+        """Line of the file that each row ends on, (rows)."""
+        return self.numbers.column(len(self.names))
+
+    @property
+    def values(self) -> Floats:
+        """All numbers in memory, (rows, columns)."""
+        return np.stack([self.numbers.column(i).read(0, self.rows) for i in range(len(self.names))], axis=1)
+
     def column(self, name: str) -> Floats:
-        return self.values[:, self.names.index(name)]
+        return np.asarray(self.numbers.column(self.names.index(name)))
 
 
 def column_names(path: Path) -> list[str]:
@@ -155,24 +167,25 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
     names = _distinct(path, dialect, form)
     width, entries = len(names), {name: Entries(numbers=dialect.numbers) for name in names}
     told = list(entries.values())
-    numbers, lines, ragged, comments = growing("d"), growing("q"), "", list[int]()
+    numbers, count, ragged, comments = Aside(width + 1), 0, "", list[int]()
     none = [math.nan] * width
     for line in split(path, text_lines(path, dialect.encoding), dialect, comments):
         cells = line.cells[:width] if len(line.cells) == width + 1 and not line.cells[-1].strip() else line.cells
-        place = f"row {len(lines)} (line {line.number})"
+        place = f"row {count} (line {line.number})"
         if len(cells) != width:
             ragged = ragged or f"{place} has {len(cells)} entries, the header {width}"
-            numbers.extend(none)
+            found = none
         else:
-            numbers.extend(_plain_numbers(cells, dialect) or _numbers(cells, told, place, missing))
-        lines.append(line.number)
-    if not lines:
+            found = _plain_numbers(cells, dialect) or _numbers(cells, told, place, missing)
+        numbers.add([*found, line.number])
+        count += 1
+    numbers.settle()
+    if not count:
         raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
     if comments:
         begin = f"{many(len(comments), 'line')} that begin{'s' * (len(comments) == 1)} with {dialect.comment}"
         dialect = replace(dialect, said=(*dialect.said, f"{begin} left out, from line {comments[0]} on"))
-    values = np.frombuffer(numbers).reshape(len(lines), width)  # no copy
-    return Columns(names, values, np.frombuffer(lines, np.int64), entries, dialect, ragged)
+    return Columns(names, numbers, entries, dialect, ragged)
 
 
 def _plain_numbers(cells: list[str], dialect: Dialect) -> list[float] | None:
@@ -367,23 +380,23 @@ class Reading(NamedTuple):
 
 def contents_of_columns(path: Path, held: Columns, reading: Reading) -> Contents:
     """Columns of a text file as arrays, row numbers and dates as labels."""
-    sources = {}
-    width = len(held.names)
+    sources, width = {}, len(held.names)
     heads = headings(held.names, held.dialect.units)
     for i, head in enumerate(heads):
-        words = partial(words_of, path, held.dialect, i, width, len(held.values))
-        sources[head.word] = column_source(head, held.values[:, i], held.entries[held.names[i]], words, i, reading)
+        words = partial(words_of, path, held.dialect, i, width, held.rows)
+        values, entries = held.numbers.column(i), held.entries[held.names[i]]
+        sources[head.word] = column_source(head, values, entries, words, i, reading)
     said = [*held.dialect.said, *_said(held, heads, reading)]
     return Contents(sources, notes=said, aliases=other_names(heads), broken=held.ragged)
 
 
 def column_source(
-    head: Heading, values: Floats, entries: Entries, words: Callable[[], Array], place: int, reading: Reading
+    head: Heading, values: LazyRows, entries: Entries, words: Callable[[], Array], place: int, reading: Reading
 ) -> Source:
     """A column as an array, or a label where it numbers the rows or holds dates."""
     shown = head.shown
     bad = entries.word if reading.keep else entries.first
-    rows, dtype = values.shape, values.dtype
+    rows, dtype, numbers = values.shape, values.dtype, Loader.rows(values.read, len(values))
     kind = entries.kind(values)
     if kind == "dates":
         said = "dates: name it in factors (--factors) to keep it, as days since 1970-01-01"
@@ -394,25 +407,44 @@ def column_source(
         given, said = ("", "false is 0, true 1") if kind == "truth" else ("%", "without their percent signs")
         return Source(rows, dtype, load, unit=head.unit or given, bad=gap, said=said, words=words, long_name=shown)
     if entries.empty.total() == len(values) and not head.text.strip():
-        return Source(rows, dtype, values.copy, role="label", said="no name and no entries", words=words)
+        return Source(rows, dtype, numbers, role="label", said="no name and no entries", words=words)
     if numbers_rows(head.text, place, values, entries):
         said = "numbers the rows: name it in variables or factors (--variables, --factors) to keep it"
-        return Source(rows, dtype, values.copy, role="label", said=said, words=words, long_name=shown)
+        return Source(rows, dtype, numbers, role="label", said=said, words=words, long_name=shown)
     counts = tuple(entries.words.items()) if kind in ("words", "mixed") else ()
-    return Source(rows, dtype, values.copy, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
+    return Source(rows, dtype, numbers, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
 
 
-def numbers_rows(name: str, place: int, values: Floats, entries: Entries) -> bool:
+def numbers_rows(name: str, place: int, values: LazyRows, entries: Entries) -> bool:
     """Whether a column numbers or names the rows: consecutive numbers, or in a first one without a name rising ones."""
     unnamed = not name.strip() or bool(re.fullmatch(r"Unnamed: \d+|index|rownames|\.\.\.1", name.strip()))
     if place == 0 and not name.strip() and entries.kind(values) == "words":
         return len(entries.words) == len(values) > 1 or len(entries.words) >= MOST_WORDS
-    if (name.strip().lower() not in COUNTERS and not unnamed) or len(values) < 2 or not np.isfinite(values).all():
+    if (name.strip().lower() not in COUNTERS and not unnamed) or len(values) < 2:
         return False
-    steps = np.diff(values)
-    return bool((steps == 1).all() and values[0] in (0, 1)) or (
-        place == 0 and unnamed and bool((steps > 0).all() and (values == np.round(values)).all())
-    )
+    return _counts(values) or (place == 0 and unnamed and _rises(values))
+
+
+def _counts(values: LazyRows) -> bool:
+    """Whether numbers follow each other from 0 or 1 on."""
+    at = float(values.read(0, 1)[0])
+    if at not in (0, 1):
+        return False
+    for piece in values.pieces():
+        if not np.array_equal(piece, at + np.arange(len(piece))):
+            return False
+        at += len(piece)
+    return True
+
+
+def _rises(values: LazyRows) -> bool:
+    """Whether whole numbers rise from row to row."""
+    last = -np.inf
+    for piece in values.pieces():
+        if not (np.isfinite(piece) & (piece == np.round(piece)) & (np.diff(piece, prepend=last) > 0)).all():
+            return False
+        last = float(piece[-1])
+    return True
 
 
 def _days(words: Callable[[], Array]) -> Array:
@@ -436,7 +468,7 @@ def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator
         yield "columns of one name are numbered"
     if renamed := listed([f"{h.text} is {h.word}" for h in heads if not named(h.text)[0].isascii()]):
         yield f"names in ASCII: {renamed}"
-    kinds = {h.word: held.entries[h.text].kind(v) for h, v in zip(heads, held.values.T, strict=True)}
+    kinds = {h.word: held.entries[h.text].kind(held.numbers.column(i)) for i, h in enumerate(heads)}
     told = {"truth": "true and false as 1 and 0 in", "percents": "percent signs taken off in"}
     for kind, words in told.items():
         if names := [name for name, found in kinds.items() if found == kind]:
@@ -449,11 +481,13 @@ def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator
         count = sum(e.empty.total() for e in empty.values())
         kept = ": kept as missing" if reading.keep else ""
         yield f"{count} empty entr{'y' if count == 1 else 'ies'} ({signs}) in {listed(list(empty))}{kept}"
-    if marked := [(h.word, n) for h, v in zip(heads, held.values.T, strict=True) if (n := _marked(v, reading.missing))]:
+    counts = ((h.word, _marked(held.numbers.column(i), reading.missing)) for i, h in enumerate(heads))
+    if reading.missing and (marked := [(name, n) for name, n in counts if n]):
         count, signs = sum(n for _, n in marked), ", ".join(sorted(reading.missing))
         yield f"{signs} stands for a missing value, as said: {count} times in {listed([name for name, _ in marked])}"
 
 
-def _marked(values: Floats, missing: Collection[str]) -> int:
+def _marked(values: LazyRows, missing: Collection[str]) -> int:
     """How many numbers stand for a missing value."""
-    return int(np.isin(values, [float(word) for word in missing if PLAIN.is_number(word)]).sum())
+    meant = [float(word) for word in missing if PLAIN.is_number(word)]
+    return sum(int(np.isin(piece, meant).sum()) for piece in values.pieces())

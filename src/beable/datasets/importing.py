@@ -20,15 +20,17 @@ from beable.datasets.missing import Choice as Missing
 from beable.datasets.missing import check_choice
 from beable.datasets.names import plain
 from beable.datasets.readers import (
+    CGNS,
     READERS,
     TABLES,
+    TEXTS,
     check_disk,
     check_room,
     labelled,
     named_twice,
     refuse_many,
 )
-from beable.datasets.shaped import Shaping, refuse_words, shaped, suspects, together, without
+from beable.datasets.shaped import Shaping, refuse_words, says_words, shaped, suspects, together, without
 from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows
 from beable.datasets.store import Store
 from beable.datasets.vtk import SERIES
@@ -241,7 +243,7 @@ def _made(
         components={name: s.components for name, s in chosen.sources.items() if s.components},
         long_names={name: s.long_name for name, s in chosen.sources.items() if s.long_name},
     )
-    columns = {n: np.asarray(a) for n, a in chosen.arrays.items() if a.ndim == 1} | dict(chosen.factors)
+    columns = dict(chosen.arrays) | dict(chosen.factors)
     quantities = {n: a for n, a in columns.items() if not _has_classes(chosen, n)}
     return Imported(store, chosen.taken, [*chosen.notes, *suspects(quantities)])
 
@@ -326,6 +328,8 @@ def files_of(path: Paths) -> list[Path]:
     for p in paths:
         if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
             raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
+        if p.suffix.lower() == ".cgns":
+            raise UsageError(f"{p}: {CGNS}")
         if p.suffix.lower() not in READERS and not _is_zarr(p):
             raise unknown("kind of file", p.suffix or p.name, READERS)
         inputs.stored(p)
@@ -428,7 +432,7 @@ class _Files:
             with _told(path):
                 return found.arrays[name].read(start, stop)
 
-        return LazyRows(rows.shape, rows.dtype, read)
+        return LazyRows(rows.shape, rows.dtype, read, rows.most)
 
 
 def _all_chosen(paths: Sequence[Path], opened: _Files) -> _Chosen:
@@ -473,7 +477,7 @@ def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arra
     if is_a_row(path, contents, wish.axes, several):
         contents = as_a_row(contents)
         wish = replace(wish, axes=wish.axes._replace(rows=wish.axes.rows or ("file",)))
-    return shaped(path, arrange(path, contents, wish.axes), wish.shaping, wish.factors or ())
+    return shaped(path, arrange(path, contents, wish.axes), wish.shaping, wish.factors)
 
 
 def _meant(path: Path, contents: Contents, choice: Choice) -> Contents:
@@ -550,7 +554,12 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: 
     dims = {dim for name in fields for dim in sources[name].dims}
     named = all(sources[name].dims or len(sources[name].shape) < 2 for name in fields)
     coordinates = {dim: c for dim, c in found.coordinates.items() if dim in dims or not named}
-    arrays = {plain(name): LazyRows.of(sources[name]) for name in fields}
+    numbers = sum(len(sources[name].shape) == 1 for name in fields)
+    arrays = {
+        plain(name): LazyRows.of(s, numbers if len(s.shape) == 1 else 1)
+        for name, s in sources.items()
+        if name in fields
+    }
     kept = {plain(n): s for n, s in sources.items() if n in fields or plain(n) in columns}
     return _Chosen(
         _apart(kept),
@@ -692,13 +701,18 @@ def _check(path: Path, sources: Mapping[str, Source], output: Path, before: int)
                 f"{path}: {name} holds {source.dtype}, not real numbers: give its real and imaginary parts as two "
                 "arrays, or name the arrays to take (variables, --variables)"
             )
+        if says_words(source.dtype):
+            raise DataError(
+                f"{path}: {name} holds words, not real numbers: leave them out with --exclude {name}, compare with "
+                f"them as classes with --factors {name}, or learn them as classes with --classes {name}"
+            )
         if not source.numeric:
             raise DataError(
                 f"{path}: {name} holds {source.dtype}, not real numbers: name the arrays to take (variables, "
-                "--variables), or say that its words are classes (classes, --classes)"
+                "--variables)"
             )
     every, whole = (sum(s.bytes for s in some) for some in (sources.values(), filter(_is_whole, sources.values())))
-    if path.suffix.lower() not in SERIES:  # which name other files
+    if path.suffix.lower() not in (*SERIES, *TEXTS):  # of which the first name other files
         memory.refuse_growth(path, every, inputs.stored(path))
     check_room(path, whole, before, grown=False)
     check_disk(path, every, output)

@@ -30,6 +30,8 @@ VALID = ("valid_min", "valid_max", "valid_range")
 DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -32767, "i4": -2147483647}
 #: names that libraries give to dimensions without one
 NAMELESS = re.compile(r"(phony_dim_|fakeDim|dim_|axis_)\d+")
+#: names of the axis along which the letters of a word lie
+LETTERS = re.compile(r"str(ing|len|_|\d|$)|char|len_", re.IGNORECASE)
 DEEPEST = 32
 #: arrays that a data set can have
 MOST_ARRAYS = 10_000
@@ -147,6 +149,7 @@ def _names_of_bounds(raws: Mapping[str, Raw]) -> set[str]:
 
 def _source(name: str, raw: Raw) -> Source:
     """The meaning of a raw array: decoded numbers and a unit."""
+    raw = _in_words(raw)
     decode, said = _decoder(name, raw)
     dtype = decode(np.zeros((0,), raw.dtype)).dtype if raw.dtype.kind in "fiub" else raw.dtype
     unit = raw.attributes.get("units", "")
@@ -159,7 +162,31 @@ def _source(name: str, raw: Raw) -> Source:
         axes=axes,
         refused=raw.refused,
         said=said,
+        flags=_flags(raw),
     )
+
+
+def _in_words(raw: Raw) -> Raw:
+    """An array of letters, as NetCDF 3 keeps words, as words; any other as it is."""
+    last = raw.axes[-1] if raw.axes else ""
+    if raw.dtype.str != "|S1" or not raw.shape or not (len(raw.shape) > 1 or LETTERS.search(last)):
+        return raw
+    shape, dtype = raw.shape[:-1], np.dtype(f"S{max(1, raw.shape[-1])}")
+
+    def joined(letters: Array) -> Array:
+        return np.ascontiguousarray(letters).view(f"S{max(1, letters.shape[-1])}")[..., 0]
+
+    load = raw.load.then(joined, {axis: axis for axis in range(len(shape))})
+    return replace(raw, shape=shape, dtype=dtype, axes=raw.axes[:-1], load=load)
+
+
+def _flags(raw: Raw) -> tuple[tuple[float, str], ...]:
+    """What whole numbers stand for, by the CF conventions; nothing where the file does not say."""
+    words = str(raw.attributes.get("flag_meanings", "")).split()
+    values = np.ravel(raw.attributes.get("flag_values", []))
+    if raw.dtype.kind not in "iu" or not words or len(words) != len(values) or values.dtype.kind not in "iu":
+        return ()
+    return tuple(zip(map(float, values), words, strict=True))
 
 
 def _decoder(name: str, raw: Raw) -> tuple[Callable[[Array], Array], str]:
@@ -259,7 +286,7 @@ def _walk_hdf5(h5py: Any, group: Any, place: str, found: _Walk, above: frozenset
         elif isinstance(link, h5py.SoftLink):
             found.left[name] = f"a link to {link.path} in this file, read there"
         elif isinstance(item := group[key], h5py.Dataset):
-            _note_dataset(name, item, found)
+            _note_dataset(h5py, name, item, found)
         elif isinstance(item, h5py.Group) and len(above) < DEEPEST:
             if h5py.h5o.get_info(item.id).addr not in above:
                 _walk_hdf5(h5py, item, f"{name}/", found, above)
@@ -300,8 +327,8 @@ def _foreign(what: str, file: str) -> Raw:
     return Raw((), np.dtype("f8"), (), {}, Loader.of(np.zeros(())), f"{what}: import that file instead")
 
 
-def _note_dataset(name: str, item: Any, found: _Walk) -> None:
-    attributes = _hdf5_attributes(item)
+def _note_dataset(h5py: Any, name: str, item: Any, found: _Walk) -> None:
+    attributes = _hdf5_attributes(item) | _enumerated(h5py, item)
     if item.is_scale and str(_hdf5_name(item)).startswith("This is a netCDF dimension but not"):
         return
     if item.shape is None:
@@ -313,6 +340,13 @@ def _note_dataset(name: str, item: Any, found: _Walk) -> None:
     axes = _hdf5_axes(name, item)
     refused = _elsewhere(item) or crumbled(shape, item.chunks, item.dtype.itemsize)
     found.raws[name] = Raw(shape, item.dtype, axes, attributes, Loader.of(item), refused, fill)
+
+
+def _enumerated(h5py: Any, item: Any) -> dict[str, Any]:
+    """The names of an enumeration as the CF conventions have them."""
+    names = h5py.check_enum_dtype(item.dtype) or {}
+    words = ["_".join(str(name).split()) for name in names]
+    return {"flag_values": np.array(list(names.values())), "flag_meanings": " ".join(words)} if names else {}
 
 
 def _hdf5_name(item: Any) -> Any:
@@ -416,9 +450,10 @@ def _zarr_array(item: Any) -> Raw:
     attributes = _plain_attributes(item)
     named = item.attrs.get("_ARRAY_DIMENSIONS") or getattr(item.metadata, "dimension_names", None)
     axes = tuple(UNKNOWN if name is None else str(name) for name in named) if named else (UNKNOWN,) * item.ndim
-    if item.metadata.zarr_format == 2 and "_ARRAY_DIMENSIONS" in item.attrs and item.fill_value is not None:
+    filled = item.fill_value is not None and np.dtype(item.dtype).kind in "fiub"
+    if item.metadata.zarr_format == 2 and "_ARRAY_DIMENSIONS" in item.attrs and filled:
         attributes.setdefault("_FillValue", np.asarray(item.fill_value, item.dtype)[()])
-    if isinstance(attributes.get("_FillValue"), str):
+    if isinstance(attributes.get("_FillValue"), str) and np.dtype(item.dtype).kind in "fiub":
         attributes["_FillValue"] = _zarr_fill(attributes["_FillValue"], item.dtype)
     shape, dtype = tuple(item.shape), np.dtype(item.dtype)
     refused = crumbled(shape, tuple(item.chunks), dtype.itemsize)

@@ -22,7 +22,7 @@ from beable.datasets.columns import (
     other_names,
 )
 from beable.datasets.dialects import EMPTY, TableFormat
-from beable.datasets.sources import Array, Contents, Source
+from beable.datasets.sources import Array, Contents, LazyRows, Source
 from beable.errors import DataError, UsageError, listed
 
 EXTRA = "tables"
@@ -140,7 +140,7 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
         entries.empty[""] = int(np.isnan(values).sum())
         entries.gap = entries.first
         entries.word = "" if np.isnan(values[gone]).all() else entries.first
-    return column_source(head, values, entries, partial(_words, column), place, reading)
+    return column_source(head, LazyRows.over(values), entries, partial(_words, column), place, reading)
 
 
 def _plain(column: Any) -> Array:

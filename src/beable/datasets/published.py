@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from beable.datasets.exodus import exodus, is_exodus
 from beable.datasets.labelled import Labelled, is_number
 from beable.datasets.sources import Contents, Source, fixed, ranged
 
@@ -241,4 +242,5 @@ LAYOUTS: Sequence[tuple[Callable[[Labelled], bool], Callable[[Labelled], Content
     (_is_jacobsen, _jacobsen),
     (_is_well, _well),
     (_is_pdebench, _pdebench),
+    (is_exodus, exodus),
 )

@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from beable import inputs, memory
+from beable.datasets import exodus
 from beable.datasets.columns import Columns, Reading, column_names, contents_of_columns, read_text
 from beable.datasets.labelled import (
     MOST_ARRAYS,
@@ -34,8 +35,11 @@ from beable.datasets.sources import PIECE_BYTES, UNKNOWN, Array, Contents, Loade
 from beable.datasets.vtk import KINDS, vtk
 from beable.errors import DataError, UsageError
 
+#: text files of columns, whose numbers are no more than a few times as long as the file
+TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 READING = Reading()
+CGNS = "CGNS is not read: write it as .vtu or .exo, which ParaView does"
 
 
 @contextmanager
@@ -145,6 +149,8 @@ def labelled(path: Path) -> Iterator[Contents]:
 
 def contents_of(path: Path, held: Labelled) -> Contents:
     """What a labelled file holds, its groups of equal content joined."""
+    if any(group.get("label") == "CGNSBase_t" for group in held.groups.values()):
+        raise DataError(f"{path}: {CGNS}")
     joined = joined_groups(held)
     found = published(joined)
     others = {
@@ -171,11 +177,20 @@ def _plain_contents(held: Labelled) -> Contents:
     for name, source in list(sources.items()):
         word = name.rsplit("/", 1)[-1]
         if not source.numeric and not source.refused and (word in held.auxiliary or word in (source.axes or ())):
-            left[name] = "a coordinate in words"
             del sources[name]
+            if len(source.shape) == 1 and _is_along(source, held):
+                sources[name] = replace(source, role="label", said="words: name it in --factors to keep it, as classes")
+            else:
+                left[name] = "a coordinate in words"
         elif word in held.auxiliary and source.role == "variable" and source.axes != (word,):
             sources[name] = replace(source, role="factor", said=", ".join(filter(None, ("a coordinate", source.said))))
     return _noted(held, Contents(sources, left=left))
+
+
+def _is_along(source: Source, held: Labelled) -> bool:
+    """Whether an array lies along an axis of some array of numbers."""
+    axes = {axis for other in held.sources.values() if other.numeric for axis in other.axes or ()}
+    return set(source.axes or ()) <= axes - {UNKNOWN}
 
 
 def read_header(path: Path | str) -> list[str]:
@@ -234,7 +249,7 @@ def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_
 @contextmanager
 def columns(path: Path, reading: Reading = READING) -> Iterator[Contents]:
     """Columns of a text file, one number a row each."""
-    yield contents_of_columns(path, read_columns(path, reading), reading)
+    yield contents_of_columns(path, read_text(path, reading.form, reading.missing), reading)
 
 
 READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
@@ -246,16 +261,13 @@ READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {
     ".nc": labelled,
     ".nc4": labelled,
     ".cdf": labelled,
+    **dict.fromkeys(exodus.KINDS, labelled),
     ".zarr": labelled,
     **dict.fromkeys(KINDS, vtk),
 }
 #: readers of tables, which take a `Reading` as well
 TABLES: dict[str, Callable[..., AbstractContextManager[Contents]]] = {
-    ".csv": columns,
-    ".tsv": columns,
-    ".tab": columns,
-    ".txt": columns,
-    ".dat": columns,
+    **dict.fromkeys(TEXTS, columns),
     ".parquet": frame,
     ".xlsx": frame,
 }

@@ -3,11 +3,11 @@
 All of it is done to arrays whose rows are first, whatever file they come from.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +18,12 @@ from beable.datasets.dialects import EMPTY
 from beable.datasets.layout import NAME
 from beable.datasets.names import plain
 from beable.datasets.readings import NUMBERS
-from beable.datasets.sources import Array, Source, ranged
+from beable.datasets.sources import Array, LazyRows, Loader, Source, pieces_of, ranged
 from beable.errors import DataError, UsageError, listed, unknown
 
 MOST_CLASSES = 64
+#: kinds of number formats that hold words
+WORDY = "USOT"
 #: numbers that are often written where one is missing
 SENTINELS = (-1e34, -1e30, -1e20, -99999.0, -9999.0, -999.25, -999.0, -99.0, 99.0, 999.0, 999.25, 9999.0, 99999.0,
              1e20, 1e30, 9.96920996838687e36, 1e34)  # fmt: skip
@@ -74,14 +76,14 @@ def _held(path: Path, name: str, sources: Iterable[str]) -> str:
     return found
 
 
-def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str]) -> Arranged:
+def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str] | None) -> Arranged:
     """Arrays with missing values, classes and vectors as the user says; factors that are words are classes.
 
     Args:
         path: the file, for errors.
         found: its arrays with their rows first.
         shaping: what the user says.
-        factors: names of the known factors.
+        factors: names of the known factors; None for those that the file shows.
 
     Raises:
         UsageError: a name that is not there, or words that nobody said what to do with.
@@ -89,9 +91,10 @@ def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str]
     """
     sources = dict(found.sources)
     asked = [_held(path, name, sources) for name in shaping.classes]
-    worded = [held for name in factors if (held := find(name, sources)) is not None and _is_words(sources[held])]
+    named = found.factors if factors is None else factors
+    worded = [held for name in named if (held := find(name, sources)) is not None and _is_words(sources[held])]
     for name in dict.fromkeys((*asked, *worded)):
-        sources[name] = in_classes(path, name, sources[name], shaping.missing)
+        sources[name] = in_classes(path, name, in_words(sources[name]), shaping.missing)
     if numbers := shaping.numbers:
         sources = {n: s if s.classes or not s.numeric else _with_nan(s, numbers) for n, s in sources.items()}
     gone: dict[str, str] = {}
@@ -173,7 +176,22 @@ def given_in_memory(arrays: Mapping[str, ArrayLike], factors: Mapping[str, Array
 
 def _is_words(source: Source) -> bool:
     """Whether an array holds words, one a row."""
-    return bool(source.held) or (source.dtype.kind in "USO" and len(source.shape) == 1 and not source.refused)
+    wordy = bool(source.held) or source.dtype.kind in WORDY or bool(source.flags)
+    return wordy and len(source.shape) == 1 and not source.refused
+
+
+def says_words(dtype: np.dtype[Any]) -> bool:
+    """Whether a number format is one of words, those of any length that HDF5 has included."""
+    about: Mapping[str, Any] = dtype.metadata or {}
+    return dtype.kind in "UST" or about.get("vlen") in (str, bytes)
+
+
+def in_words(source: Source) -> Source:
+    """An array whose numbers stand for words, as these words; any other as it is."""
+    if not source.flags or len(source.shape) != 1:
+        return source
+    meanings, load = dict(source.flags), ranged(source.load)
+    return replace(source, words=lambda: np.array([meanings.get(float(v), "") for v in load.part({})], np.str_))
 
 
 def refuse_words(path: Path, sources: Mapping[str, Source]) -> None:
@@ -281,7 +299,7 @@ def _replaced(array: Array, values: Sequence[float]) -> Array:
     return np.where(np.isin(given, np.asarray(values, given.dtype)), np.nan, given).astype(given.dtype)
 
 
-def suspects(columns: Mapping[str, Array]) -> list[str]:
+def suspects(columns: Mapping[str, Array | LazyRows]) -> list[str]:
     """Values of columns that may stand for missing ones, in words; nothing is changed.
 
     A number in ``SENTINELS`` is suspected where it is the smallest or the largest and farther from all others than
@@ -291,14 +309,15 @@ def suspects(columns: Mapping[str, Array]) -> list[str]:
     ['T: -9999 in 2 of 5 rows lies apart from all others (280 to 310): if it stands for a missing value, say \
 --missing-values -9999']
     """
-    found = [_suspected(name, np.asarray(column, np.float64)) for name, column in columns.items() if column.ndim == 1]
+    found = [_suspected(name, column) for name, column in columns.items() if column.ndim == 1]
     return [line for line in found if line]
 
 
-def _suspected(name: str, values: NDArray[np.float64]) -> str:
+def _suspected(name: str, column: Array | LazyRows) -> str:
+    ends = [end for end in _ends(column) if np.isclose(end, SENTINELS, rtol=1e-6, atol=0).any()]
+    values = np.asarray(column if ends else [], np.float64)
     known = values[np.isfinite(values)]
-    ends = {float(known.min()), float(known.max())} if known.size else set()
-    for value in sorted(end for end in ends if np.isclose(end, SENTINELS, rtol=1e-6, atol=0).any()):
+    for value in ends:
         same = np.isclose(known, value, rtol=1e-6, atol=0)
         others = known[~same]
         if others.size and np.abs(others - value).min() > max(np.ptp(others), 0.5 * abs(value)):
@@ -308,6 +327,13 @@ def _suspected(name: str, values: NDArray[np.float64]) -> str:
                 f"{value:.9g}"
             )
     return ""
+
+
+def _ends(column: Array | LazyRows) -> list[float]:
+    """The smallest and the largest number of a column; none where there is none."""
+    parts = (piece[np.isfinite(piece)] for piece in pieces_of(column))
+    known = [float(end(part)) for part in parts if part.size for end in (np.min, np.max)]
+    return sorted({min(known), max(known)}) if known else []
 
 
 # Vectors
@@ -326,10 +352,11 @@ def _vector(path: Path, name: str, columns: Mapping[str, Source]) -> Source:
         raise DataError(f"{path}: the columns of {name} differ in their units ({told}): numbers of one vector have one")
     parts = list(columns.values())
     bad = next((f"{plain(n)} {s.bad}" for n, s in columns.items() if s.bad), "")
+    rows = parts[0].shape[0]
     return Source(
-        (parts[0].shape[0], len(parts)),
+        (rows, len(parts)),
         np.result_type(*(part.dtype for part in parts)),
-        partial(_stacked, parts),
+        Loader.rows(_stacked(parts), rows),
         dims=NUMBERS,
         unit=parts[0].unit,
         bad=bad,
@@ -337,5 +364,7 @@ def _vector(path: Path, name: str, columns: Mapping[str, Source]) -> Source:
     )
 
 
-def _stacked(parts: Sequence[Source]) -> Array:
-    return np.column_stack([part.load() for part in parts])
+def _stacked(parts: Sequence[Source]) -> Callable[[int, int], Array]:
+    """Reads rows of several columns beside each other."""
+    loads = [ranged(part.load) for part in parts]
+    return lambda start, stop: np.column_stack([load.part({0: slice(start, stop)}) for load in loads])

@@ -41,6 +41,18 @@ class Loader:
         """The loader of anything that is indexed as an array, such as one of h5py or zarr."""
         return cls(lambda places: np.asarray(array[_index(len(array.shape), places)]))
 
+    @classmethod
+    def rows(cls, read: Callable[[int, int], Array], count: int) -> "Loader":
+        """The loader of so many rows, which are read from one number to another."""
+
+        def part(places: Mapping[int, slice]) -> Array:
+            start, stop, step = places.get(0, slice(None)).indices(count)
+            rest = {axis: place for axis, place in places.items() if axis} | {0: slice(None, None, step)}
+            found = read(start, max(start, stop))
+            return found[_index(found.ndim, rest)]
+
+        return cls(part)
+
     def then(self, change: Callable[[Array], Array], axes: Mapping[int, int] | None = None) -> "Loader":
         """The loader of the changed array.
 
@@ -85,21 +97,24 @@ class LazyRows:
         shape: of the array, (rows, ...).
         dtype: its number format.
         read: the rows from one number to another.
+        most: bytes of the rows that are read at once and kept.
 
     >>> rows = LazyRows((4, 3), np.dtype(float), lambda start, stop: np.ones((stop - start, 3)))
     >>> rows[1:3].shape, len(rows)
     ((2, 3), 4)
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int, int], Array]) -> None:
-        self.shape, self.dtype, self.read = shape, np.dtype(dtype), read
+    def __init__(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int, int], Array], most: int = PIECE_BYTES
+    ) -> None:
+        self.shape, self.dtype, self.read, self.most = shape, np.dtype(dtype), read, most
         self._first, self._piece = 0, np.empty((0, *shape[1:]), dtype)
 
     @classmethod
-    def of(cls, source: "Source") -> "LazyRows":
-        """Rows of an array of a file."""
-        load = ranged(source.load)
-        return cls(source.shape, source.dtype, lambda start, stop: load.part({0: slice(start, stop)}))
+    def of(cls, source: "Source", beside: int = 1) -> "LazyRows":
+        """Rows of an array of a file, one of so many whose rows are kept at once."""
+        load, most = ranged(source.load), PIECE_BYTES // beside
+        return cls(source.shape, source.dtype, lambda start, stop: load.part({0: slice(start, stop)}), most)
 
     @classmethod
     def over(cls, array: Array) -> "LazyRows":
@@ -124,7 +139,7 @@ class LazyRows:
     @property
     def piece(self) -> int:
         """Rows that are read at once."""
-        return max(1, PIECE_BYTES // max(1, self.nbytes // max(1, len(self))))
+        return max(1, self.most // max(1, self.nbytes // max(1, len(self))))
 
     def __getitem__(self, places: slice) -> Array:
         start, stop, _ = places.indices(len(self))
@@ -138,11 +153,11 @@ class LazyRows:
 
     def pieces(self) -> Iterator[Array]:
         """All rows, one piece after the other."""
-        return (self[i : i + self.piece] for i in range(0, len(self), self.piece))
+        return (self.read(i, min(len(self), i + self.piece)) for i in range(0, len(self), self.piece))
 
     def changed(self, change: Callable[[Array], Array], dtype: np.dtype[Any]) -> "LazyRows":
         """The rows after a change of each number by itself."""
-        return LazyRows(self.shape, dtype, lambda start, stop: change(self.read(start, stop)))
+        return LazyRows(self.shape, dtype, lambda start, stop: change(self.read(start, stop)), self.most)
 
 
 def pieces_of(array: Array | LazyRows) -> Iterator[Array]:
@@ -160,7 +175,7 @@ def joined_rows(parts: Sequence[LazyRows]) -> LazyRows:
         return np.concatenate(found) if len(found) > 1 else found[0]
 
     dtype = np.result_type(*(part.dtype for part in parts))
-    return LazyRows((ends[-1], *parts[0].shape[1:]), dtype, read)
+    return LazyRows((ends[-1], *parts[0].shape[1:]), dtype, read, parts[0].most)
 
 
 @dataclass(frozen=True)
@@ -184,6 +199,7 @@ class Source:
         long_name: its name as the file has it, where a data set cannot have that; empty otherwise.
         classes: names of what its numbers 0, 1, … stand for; none where they are numbers.
         components: names of the numbers of a row.
+        flags: what some of its numbers stand for, each number with a word.
     """
 
     shape: tuple[int, ...]
@@ -201,6 +217,7 @@ class Source:
     long_name: str = ""
     classes: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
+    flags: tuple[tuple[float, str], ...] = ()
 
     @property
     def bytes(self) -> int:

@@ -1,5 +1,6 @@
 """Files of VTK and cases of OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
 
+import gzip
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ LISTS = (".pvd", ".vtm")
 KINDS = (".vti", ".vtr", ".vts", ".vtu", ".vtp", ".vtk", ".vtm", *SERIES)
 #: the mesh of a case of OpenFOAM without its boundaries
 INSIDE = "internalMesh"
+#: parts of the folder of a case of OpenFOAM that are read, and lines in them that ask for another file
+PARTS = re.compile(r"constant|system|processor.*|[0-9].*")
+INCLUDED = re.compile(rb"#\s*include\w*\s*[\"<]?([^\"\s>]+)")
+PIECE, OVERLAP = 1 << 22, 1 << 12
 POINTS, CELLS = ("x", "y", "z"), ("xc", "yc", "zc")
 
 
@@ -28,6 +33,8 @@ def vtk(path: Path) -> Iterator[Contents]:
     """One snapshot, or those of all times; data of the file that are one number belong to all its rows."""
     pyvista = library("pyvista", "vtk")
     refuse_parts_elsewhere(path)
+    if path.suffix.lower() == ".foam":
+        refuse_case_elsewhere(path)
     yield _times(pyvista, path) if path.suffix.lower() in SERIES else _snapshot(pyvista.read(path))
 
 
@@ -51,6 +58,38 @@ def refuse_parts_elsewhere(path: Path) -> None:
     for name in re.findall(r'file\s*=\s*["\']([^"\']+)', inputs.read(path, inputs.LARGEST).decode("utf-8", "replace")):
         if not (folder / name).resolve().is_relative_to(folder):
             raise DataError(f"{path}: its part {name!r} lies outside its folder: copy it there")
+
+
+def refuse_case_elsewhere(path: Path) -> None:
+    """Refuse a case of OpenFOAM of which a part is a link out of its folder, or asks for a file that lies elsewhere.
+
+    Args:
+        path: the .foam file beside the folders of the case.
+
+    Raises:
+        DataError: naming the part.
+    """
+    folder = path.resolve().parent
+    for part in sorted(entry for entry in folder.iterdir() if PARTS.fullmatch(entry.name)):
+        if not part.resolve().is_relative_to(folder):
+            raise DataError(f"{path}: its part {part.name!r} leads out of its folder: copy it there")
+        inputs.stored(part)  # of plain files, none of which leads elsewhere
+        for file in sorted(part.rglob("*") if part.is_dir() else [part]):
+            if file.is_file() and (name := _elsewhere(file)):
+                raise DataError(f"{path}: {file.relative_to(folder)} asks for the file {name}: copy its lines into it")
+
+
+def _elsewhere(file: Path) -> str:
+    """What a file of a case includes from outside of its folder; empty for nothing."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+        before = b""
+        while piece := lines.read(PIECE):
+            for found in INCLUDED.finditer(before + piece):
+                name = found[1].decode("utf-8", "replace")
+                if name.startswith(("/", "~")) or "$" in name or ".." in name:
+                    return name
+            before = piece[-OVERLAP:]
+    return ""
 
 
 def _snapshot(read: Any) -> Contents:

@@ -3,7 +3,8 @@ r"""A chain of named particles by its own shape: bond lengths, bond angles and d
 .. math:: c = (b_i,\ \bar b\,\theta_i,\ \bar b \cos\phi_i,\ \bar b \sin\phi_i)
 
 with b the distances of neighbours in the list, θ the angles between them, φ the dihedral angles and :math:`\bar b` the
-mean distance, so that all numbers are lengths. Rotation and place are forgotten.
+mean distance, so that all numbers are lengths. Rotation and place are forgotten. Distances of chosen pairs, such as
+those across a cleft, may stand beside them.
 """
 
 import math
@@ -15,6 +16,7 @@ import numpy as np
 from beable.datasets.superposed import align, superposed
 from beable.errors import DataError
 from beable.representations.orders import Configurations
+from beable.representations.pairs import bent, lengths_of, pairs_of
 from beable.representations.representation import (
     Coded,
     CodeSpec,
@@ -34,7 +36,11 @@ class Internal(Representation):
     """Bond lengths, angles and dihedral angles of a chain in space, in the order of the list.
 
     The likelihood is one of these numbers, of which cosine and sine of a dihedral count as one, not of positions.
-    Decoded chains are laid onto the mean training configuration; small errors of angles add up along a long chain.
+    Decoded chains are laid onto the mean training configuration; small errors of angles add up along a long chain,
+    unless distances across it are learned too, to which it is bent.
+
+    Args:
+        distances: pairs of places in the list whose distances are learned as well, such as "54-160, 30-120".
 
     Reference: J. Parsons, J. B. Holmes, J. M. Rojas, J. Tsai and C. E. M. Strauss, J. Comput. Chem. 26, 1063 (2005),
     for the way back.
@@ -48,8 +54,11 @@ class Internal(Representation):
 
     forgets = "rotation and place"
 
+    def __init__(self, distances: str = "") -> None:
+        self.distances = distances
+
     def settings(self) -> dict[str, object]:
-        return {}
+        return {"distances": self.distances} if self.distances else {}
 
     def fit(self, snapshots: Snapshots) -> Self:
         Configurations.of(snapshots)
@@ -69,6 +78,7 @@ class Internal(Representation):
                 f"{c.name}: a chain of at least {FEWEST} particles in space has dihedral angles, got {c.particles} in "
                 f"{c.dimensions} dimensions: set representation.kind = 'coordinates'"
             )
+        self.pairs = pairs_of(self.distances, c.particles)
 
     def _numbers(self, positions: Floats) -> Floats:
         b = np.diff(positions, axis=1)
@@ -81,7 +91,12 @@ class Internal(Representation):
         turn = np.arctan2(over, np.einsum("rid,rid->ri", normal[:, :-1], normal[:, 1:]))
         angles = np.arccos(along.clip(-1, 1))
         return np.concatenate(
-            [lengths, *(self._length * part for part in (angles, np.cos(turn), np.sin(turn)))], axis=1
+            [
+                lengths,
+                *(self._length * part for part in (angles, np.cos(turn), np.sin(turn))),
+                lengths_of(positions, self.pairs),
+            ],
+            axis=1,
         )
 
     @property
@@ -105,10 +120,11 @@ class Internal(Representation):
     def inverse(self, values: FloatArray) -> dict[str, FloatArray]:
         n = self.configurations.particles
         numbers = self.affine.undo(values.reshape(len(values), -1))
-        lengths, angles, cosine, sine = np.split(numbers, [n - 1, 2 * n - 3, 3 * n - 6], axis=1)
-        return self.configurations.give(
-            self._laid(chain(np.abs(lengths), angles / self._length, np.arctan2(sine, cosine)))
-        )
+        ends = [n - 1, 2 * n - 3, 3 * n - 6, 4 * n - 9]
+        lengths, angles, cosine, sine, apart = np.split(numbers, ends, axis=1)
+        found = chain(np.abs(lengths), angles / self._length, np.arctan2(sine, cosine))
+        found = bent(found, self.pairs, np.abs(apart)) if len(self.pairs) else found
+        return self.configurations.give(self._laid(found))
 
     def state(self) -> dict[str, FloatArray]:
         own = {"mean": self.mean, "length": self._length, "size": self._size}
@@ -118,7 +134,7 @@ class Internal(Representation):
         refuse_larger(shapes, state)
         self._take_shapes(shapes)
         n = self.configurations.particles
-        m = 4 * n - 9
+        m = 4 * n - 9 + len(self.pairs)
         return {"offset": (m,), "scale": (m,), "mean": (n, SPACE), "length": (), "size": (m,)}
 
     def restore(self, state: Mapping[str, FloatArray], shapes: Mapping[str, Sequence[int]]) -> Self:

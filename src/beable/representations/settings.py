@@ -104,6 +104,10 @@ class InternalSettings(RepresentationModel):
     """Bond lengths, angles and dihedral angles of a chain of named particles."""
 
     kind: Literal["internal"] = "internal"
+    distances: str = Field(
+        default="",
+        description="Pairs whose distances are learned as well, such as 54-160 or LEU82-GLY150, with commas.",
+    )
 
 
 class PeriodicSettings(RepresentationModel):

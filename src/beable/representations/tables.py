@@ -386,6 +386,13 @@ class Table(Representation):
         return [(start, stop) for column, start, stop in spans if isinstance(column, OneOf)]
 
     @property
+    def class_places(self) -> dict[str, tuple[int, int]]:
+        """Where the code of each variable of classes begins and ends, of those that vary."""
+        names = [name for name, column in self.columns.items() if isinstance(column, OneOf)]
+        coded = [name for name, (start, _) in zip(names, self._blocks, strict=True) if self._varies[start]]
+        return dict(zip(coded, self.code.classes, strict=True))
+
+    @property
     def _is_class(self) -> NDArray[np.bool_]:
         found = np.zeros(sum(len(column.names) for column in self.columns.values()), bool)
         for start, stop in self._blocks:

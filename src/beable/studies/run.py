@@ -313,7 +313,8 @@ def _watch(
             future.result()
         if progress:
             whole = [future.done() for future in futures]
-            steps = [max(old, _steps(*arm)) for old, *arm in zip(steps, whole, runs, asked.values(), strict=True)]
+            now = [_steps(*arm) for arm in zip(whole, runs, asked.values(), strict=True)]
+            steps = [max(pair) for pair in zip(steps, now, strict=True)]
             if any(steps):
                 told(progress).note(under_way(whole, steps, list(asked)))
                 progress(sum(steps), total)

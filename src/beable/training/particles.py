@@ -15,7 +15,9 @@ from beable.datasets.readings import is_particles
 from beable.datasets.store import Store
 from beable.errors import DataWarning, UsageError
 from beable.representations.identity import MOST_ROWS, are_identical
+from beable.representations.pairs import in_places
 from beable.simulator import Variable
+from beable.training.declared import words_of
 
 #: representations that number particles by a rule, and those that need the box
 ORDERED = ("coordinates", "distances", "joint", "periodic")
@@ -49,6 +51,8 @@ def suited(store: Store, names: Sequence[str], options: dict[str, Any]) -> dict[
     if len(particles) != 1 or options["kind"] not in (*ORDERED, "internal"):
         return options
     found = dict(options)
+    if options["kind"] == "internal" and options.get("distances"):
+        found["distances"] = in_places(options["distances"], words_of(store, particles))
     if options["kind"] in ORDERED:
         found |= _order(store, particles[0], options)
     if options["kind"] in BOXED:

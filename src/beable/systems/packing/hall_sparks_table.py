@@ -146,13 +146,13 @@ def _check(path: Path, columns: Columns, name: str) -> None:
         bad, words = values < 0, "it is at least 0"
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        line = f"row {row} (line {columns.lines[row]})"
+        line = f"row {row} (line {columns.lines[row : row + 1][0]:.0f})"
         raise DataError(f"{path}: {name} is {values[row]:.6g} in {line}, {words}: mend or remove the row")
 
 
 def _identifiers(columns: Columns) -> Rows:
     """Identifiers, -1 in all rows unless every row has a whole number of its own."""
-    lost = np.full(len(columns.values), -1, np.int64)
+    lost = np.full(columns.rows, -1, np.int64)
     if IDENTIFIER not in columns.names or IDENTIFIER in columns.bad:
         return lost
     given = columns.column(IDENTIFIER)

@@ -144,7 +144,8 @@ class CoordinateWays:
 def coordinate_ways(context: Context) -> CoordinateWays:
     """Every way in the orders of the arms that decode matrices, each beside the arm with a second head."""
     matrices, heads = ([context.run(arm) for arm in context.arms(role)] for role in ("matrices", "heads"))
-    lines, mean, shown, box = [], {}, {}, fluid(context).boxes[0]
+    lines, mean, box = list[Line](), dict[str, float](), fluid(context).boxes[0]
+    shown = dict[str, FloatArray]()
     for run, head in zip(matrices, heads, strict=True):
         rows, name = held(context, run, context.option("rows")), matrices_of(run).order.name
         truth = matrices_of(run).order.apply(rows["positions"]).astype(np.float64)
@@ -159,7 +160,7 @@ def coordinate_ways(context: Context) -> CoordinateWays:
         lines.append(Line(name, HEAD, _judged(answer, own, HEAD), None))
         if not shown:
             first = slice(SHOWN)
-            shown = {way: align(x[first], truth[first]).positions for way, x in made.items() if way != EITHER}
+            shown |= {way: align(x[first], truth[first]).positions for way, x in made.items() if way != EITHER}
             shown[HEAD] = align(answer[first], own[first]).positions
             originals = truth[first]
     return CoordinateWays(lines, mean, len(known), context.option("steps"), originals, shown, box)

@@ -130,7 +130,7 @@ class Grids:
 
 def grids(context: Context) -> Grids:
     """Judge every arm on held-out rows."""
-    lines, shown = {}, {}
+    lines, shown = dict[str, Line](), dict[str, FloatArray]()
     for arm in context.arms("judged"):
         run = context.run(arm)
         rows = held(context, run, context.option("rows"))
