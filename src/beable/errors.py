@@ -4,13 +4,31 @@ Each class carries the exit code of the command line.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 
 class BeableError(Exception):
     """Base of all errors raised on purpose; its text is one line."""
 
     exit_code = 1
+
+
+@contextmanager
+def in_python(arguments: Mapping[str, str]) -> Iterator[None]:
+    """Tell readers in Python how the options that an error names are called there, in a note below the error.
+
+    Args:
+        arguments: words for Python by option.
+    """
+    try:
+        yield
+    except BeableError as error:
+        named = [word for word in dict.fromkeys(re.findall(r"--[a-z-]+", str(error))) if word in arguments]
+        if named:
+            error.add_note(f"In Python {', '.join(f'{word} is {arguments[word]}' for word in named)}.")
+        raise
 
 
 class UsageError(BeableError, ValueError):

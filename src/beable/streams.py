@@ -5,7 +5,9 @@ numbers from any number of workers, in any block, before or after an interruptio
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,11 +62,24 @@ def states(seed: int, stream: str, rows: Sequence[int], attempt: int = 0) -> lis
     >>> states(3, "noise", [7], 5) == sequence(3, "noise", 7, 5).generate_state(1, "uint64").tolist()
     True
     """
-    words = [np.full(len(rows), word, np.uint32) for word in (*_words(seed), STREAMS[stream])]
-    pool = _mixed([*words, np.asarray(rows, np.uint32), np.full(len(rows), attempt, np.uint32)])
-    hashed = _Hash(0x8B51F9DD, 0x58F38DED)
-    low, high = (hashed(word).tolist() for word in pool[:2])
+    hashed, pool = _pool(seed, stream, tuple(rows))
+    pool = _joined(pool, copy(hashed)(np.uint32(attempt), 4))
+    low, high = _Hash(0x8B51F9DD, 0x58F38DED)(pool[:2], 2).tolist()
     return [a | b << 32 for a, b in zip(low, high, strict=True)]
+
+
+@lru_cache(maxsize=16)  # a training asks for the same members at every step
+def _pool(seed: int, stream: str, rows: tuple[int, ...]) -> tuple["_Hash", Words]:
+    """The hash and the pool of four words, (4, rows), before the attempt is mixed in."""
+    words = np.array([*_words(seed), STREAMS[stream]], np.uint32)
+    hashed = _Hash(0x43B0D7E5, 0x931E8875)
+    pool = np.repeat(hashed(words[:4, None], 4), len(rows), axis=1)
+    for source in range(4):
+        targets = [target for target in range(4) if target != source]
+        pool[targets] = _joined(pool[targets], hashed(pool[source], 3))
+    for word in (*words[4:], np.array(rows, np.uint32)):
+        pool = _joined(pool, hashed(word, 4))
+    return hashed, pool
 
 
 def _words(seed: int) -> list[int]:
@@ -79,26 +94,16 @@ class _Hash:
     def __init__(self, constant: int, factor: int) -> None:
         self.constant, self.factor = constant, factor
 
-    def __call__(self, word: Words) -> Words:
-        value = word ^ np.uint32(self.constant)
-        self.constant = self.constant * self.factor % 2**32
-        return _folded(value * np.uint32(self.constant))
+    def __call__(self, word: Words | np.uint32, uses: int) -> Words:
+        """What so many uses in turn make of words (1), (n), or (uses, n) for a word of its own each: (uses, n)."""
+        constants = [self.constant * pow(self.factor, use, 2**32) % 2**32 for use in range(uses + 1)]
+        self.constant = constants[-1]
+        before, after = np.array([constants[:-1], constants[1:]], np.uint32)[..., None]
+        return _folded((word ^ before) * after)
 
 
 def _folded(word: Words) -> Words:
     return word ^ (word >> np.uint32(16))
-
-
-def _mixed(words: Sequence[Words]) -> list[Words]:
-    """Entropy words, four or more, mixed into a pool of four."""
-    hashed = _Hash(0x43B0D7E5, 0x931E8875)
-    pool = [hashed(word) for word in words[:4]]
-    pairs = [(source, target) for source in range(4) for target in range(4) if source != target]
-    for source, target in pairs:
-        pool[target] = _joined(pool[target], hashed(pool[source]))
-    for word in words[4:]:
-        pool = [_joined(held, hashed(word)) for held in pool]
-    return pool
 
 
 def _joined(a: Words, b: Words) -> Words:

@@ -12,7 +12,9 @@ from matplotlib.colors import to_rgb
 
 from beable import RunSettings, Store, cli, impute, train
 from beable.analysis.evaluation import evaluate
-from beable.errors import DataError
+from beable.analysis.imputation import Imputed
+from beable.commands.impute import _check_columns, _write_csv, _write_store
+from beable.errors import DataError, UsageError
 from beable.report.figures.fields import MISSING, reconstruction
 
 SHORT = {"training": {"members": 2, "steps": 60}, "model": {"latents": 2, "width": 8}}
@@ -108,6 +110,51 @@ def test_a_filled_data_set_has_deviations_units_and_factors(table, tmp_path, cap
     assert {v.name: v.unit for v in store.variables}["c0_std"] == "m"
     assert (store.missing, [f.name for f in store.factors]) == ({}, ["a"])
     np.testing.assert_allclose(store.read("c1"), table.found.values["c1"])
+
+
+def filled_by_hand(folder, arrays, **more):
+    """A data set and what a run would have filled of p."""
+    store = Store.from_arrays(folder / "s.zarr", arrays, missing="keep", **more)
+    gone = {"p": np.isnan(store.read("p"))}
+    values, spread = {"p": np.where(gone["p"], 5.0, store.read("p"))}, {"p": np.where(gone["p"], 0.5, 0.0)}
+    return store, Imputed(values, spread, gone, 1.0, {"p": 1.0}, 0, float("nan"))
+
+
+def test_a_column_that_bears_the_name_of_a_deviation_keeps_its_numbers(tmp_path):
+    """Tables of measurements often have a deviation of their own beside a number."""
+    p, own = np.array([1.0, np.nan, 3.0]), np.array([0.1, 0.2, 0.3])
+    store, found = filled_by_hand(tmp_path, {"p": p, "p_std": own})
+    _write_store(tmp_path / "f.zarr", store, found)
+    made = Store.open(tmp_path / "f.zarr")
+    np.testing.assert_array_equal(made.read("p_std"), own)
+    np.testing.assert_array_equal(made.read("p_imputed_std"), [0, 0.5, 0])
+    _write_csv(tmp_path / "f.csv", store, found)
+    with open(tmp_path / "f.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(r["p_std"]) for r in rows] == pytest.approx(own)
+    assert [r["p_imputed_std"] for r in rows] == ["", "0.5", ""]
+
+
+def test_a_filled_data_set_keeps_what_is_declared(tmp_path):
+    arrays = {"p": np.array([1.0, np.nan, 3.0]), "kind": np.array([0.0, 1, 0]), "v": np.ones((3, 2)), "v_1": np.ones(3)}
+    declared = {"classes": {"kind": ["gas", "ice"]}, "components": {"v": ["x", "y"]}, "constants": {"area": np.ones(2)}}
+    store, found = filled_by_hand(tmp_path, arrays, factors={"of": np.array(["a", "b", "a"])}, **declared)
+    _write_store(tmp_path / "f.zarr", store, found)
+    made = Store.open(tmp_path / "f.zarr")
+    told = {v.name: v.classes or v.components for v in made.variables if v.classes or v.components}
+    assert told == {"kind": ("gas", "ice"), "v": ("x", "y")}
+    assert (made.factors[0].classes, list(made.constants)) == (("a", "b"), ["area"])
+    _write_csv(tmp_path / "f.csv", store, found)
+    assert (tmp_path / "f.csv").read_text().splitlines()[0] == "p,p_std,kind,v_x,v_y,v_1,of"
+    plain, _ = filled_by_hand(tmp_path / "more", arrays)
+    with pytest.raises(UsageError, match=r"two columns would be named v_1: give a name in \.zarr"):
+        _check_columns(tmp_path / "g.csv", plain)
+
+
+def test_complete_rows_are_scored_beside_those_that_lack_numbers_by_the_number(table, tmp_path, capsys):
+    whole = Store.from_arrays(tmp_path / "w.zarr", {f"c{i}": table.whole[:20, i] for i in range(6)}, units={"c0": "m"})
+    told = json.loads(call(capsys, "score", table.folder / "run", whole.path, "--json")[1])
+    assert (told["per"], told["numbers"]) == ("number that is there", [6] * 20)
 
 
 def test_what_cannot_be_filled_is_refused(table, tmp_path, capsys):

@@ -59,6 +59,14 @@ def test_a_number_is_finite(word):
     assert [(verb, a.name) for verb, a in NUMBERS if a.hint is not int and accepts(a, word)] == []
 
 
+def test_every_number_of_a_list_is_one():
+    lists = [a for _, a in NUMBERS if a.hint is not int and get_args(a.hint)[:1] == (float,)]
+    assert lists
+    for argument in lists:
+        with pytest.raises(ValueError, match="not 'x'"):
+            argument.parameter.converter(argument.hint, [Token(value="1"), Token(value="x"), Token(value="2")])
+
+
 def accepts(argument, word):
     try:
         read(argument, word)

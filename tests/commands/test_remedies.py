@@ -14,6 +14,7 @@ import pytest
 
 from beable import cli
 from beable.analysis.compare import compare
+from beable.datasets import importing, trajectories
 from beable.datasets.generate import generate
 from beable.datasets.importing import import_file
 from beable.datasets.store import Store
@@ -185,6 +186,16 @@ def test_every_option_that_is_named_exists(options):
     assert {"--variables", "--dims", "--drop-invalid", "--failure-limit", "--workers", "--config"} <= options
 
 
+def test_options_that_readers_of_files_name_have_an_argument_in_python():
+    named = {o for where, text in texts() if where.startswith("datasets/") for o in unknown_options(text, set())}
+    told = {*importing.ARGUMENTS, *trajectories.ARGUMENTS}
+    elsewhere = {"--failure-limit", "--scaling", "--representation"}  # each beside its setting
+    assert sorted(named - told - elsewhere) == []
+    for words, function in ((importing.ARGUMENTS, import_file), (trajectories.ARGUMENTS, trajectories.Treated)):
+        known = {*inspect.signature(function).parameters, "Treated", "units"}
+        assert {re.match(r"\w+", argument)[0] for argument in words.values()} <= known
+
+
 def test_every_setting_that_is_named_exists():
     named = {(where, place) for where, text in texts() for place in settings_named(text)}
     assert len(named) > 20
@@ -220,7 +231,7 @@ def test_every_value_that_is_named_can_be_set():
 
 def test_every_argument_that_is_named_exists():
     """Such as drop_invalid=True, for readers in Python."""
-    functions = (Store.from_arrays, import_file, generate, train, compare)
+    functions = (Store.from_arrays, import_file, generate, train, compare, trajectories.Treated)
     known = {name for function in functions for name in inspect.signature(function).parameters}
     named = {found for _, text in texts() for found in re.findall(r"(?<![\w-])([a-z_]+)=(?:True|\{)", text)}
     assert {"allow_failed", "drop_invalid", "dims"} <= named

@@ -172,6 +172,24 @@ def test_groups_of_equal_content_are_rows_in_the_order_of_their_numbers(tmp_path
     assert float(store.constants["cases_density"]) == 1.0
 
 
+def test_attributes_of_groups_that_are_no_single_number_are_factors_or_said(tmp_path):
+    with h5py.File(tmp_path / "runs.h5", "w") as file:
+        file.attrs["nodes"] = [1.0, 2.0]
+        for i in range(3):
+            group = file.create_group(f"run_{i}")
+            group["u"] = WAVE[i]
+            group.attrs.update({"theta": [i, 2.0 * i], "solver": "ab"[i % 2], "code": "mine", "Re": str(10 * i)})
+    store = import_file(tmp_path / "runs.h5", tmp_path / "a.zarr")
+    assert [f.name for f in store.factors] == ["theta_1", "theta_2"]
+    np.testing.assert_array_equal(store.factor_values, [[0, 0], [1, 2], [2, 4]])
+    told = {t.name: (t.kind, t.why) for t in taken_for(tmp_path / "runs.h5")}
+    assert told["solver"][0] == told["Re"][0] == "label"
+    assert "factors (--factors)" in told["solver"][1]
+    assert told["nodes"] == ("left out", "an attribute of 2 numbers")
+    store = import_file(tmp_path / "runs.h5", tmp_path / "b.zarr", factors=["solver", "Re"])
+    assert [f.classes for f in store.factors] == [("a", "b"), ("0", "10", "20")]
+
+
 def test_groups_whose_names_do_not_tell_are_asked_about(tmp_path):
     with h5py.File(tmp_path / "mine.h5", "w") as file:
         for i, name in enumerate(("cold", "warm", "hot")):

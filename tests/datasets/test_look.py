@@ -99,7 +99,7 @@ def test_constants_are_named(tmp_path):
     found = seen(tmp_path, state=np.stack([waves(), np.full((ROWS, 16, 12), 3.0)], 1), heat=waves(), wall=np.ones(ROWS))
     assert [(f.kind, f.what) for f in found] == [("constant", "state[1]"), ("constant", "wall")]
     assert "no relative error is given for it" in found[0].line
-    assert "(--variables)" in found[1].line
+    assert "(variables, --variables)" in found[1].line
 
 
 def test_rows_of_zeros_are_named(tmp_path):

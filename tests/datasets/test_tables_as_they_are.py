@@ -1,11 +1,15 @@
 """Tables as solvers, spreadsheets and people write them, each read as it is meant, or refused with what settles it."""
 
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
 from beable.datasets.columns import Reading
 from beable.datasets.dialects import TableFormat, table_format
 from beable.datasets.importing import import_file, taken_for
+from beable.datasets.look import look
 from beable.datasets.readers import columns
 from beable.datasets.store import Store
 from beable.errors import BeableError, DataError, UsageError
@@ -55,6 +59,7 @@ READ = {
     "narrow.csv": (table("p [kPa],T,q,w\n").encode("utf-16-le"), "p T q w", {"p": "kPa"}, "UTF-16-LE"),
     "marked.csv": (("\ufeff" + table("p,T,q,w\n")).encode(), "p T q w", {}, ""),
     "fortran.csv": (table("p,T,q,w\n", form="{:.8e}", swap=("e", "D")), "p T q w", {}, "those of Fortran"),
+    "latin.csv": (table("Größe [-],Ærø,łuk,T\n"), "Grosse Aero luk T", {"Grosse": ""}, "Größe [-] is Grosse"),
     "greek.csv": (table("φ,ΔT,温度,压力\n"), "phi DeltaT column_3 column_4", {}, "φ is phi"),
     "headings.csv": (
         table("flow [m/s],T (K),p / kPa,alcohol (vol %)\n"),
@@ -99,6 +104,7 @@ def test_a_table_is_read_as_it_is_meant(tmp_path, name):
 
 
 REFUSED = {
+    "points": ("a;b\n1.234;2\n12.500;3\n", "numbers such as 1.234 .* decimal=point, or thousands=point", ()),
     "two ways": ("a;b\n1,234;2,345\n1,111;3,222\n", "can be read in two ways: say --table-format decimal=comma", ()),
     "no names": ("1,2\n3,4\n5,6\n", "line 1 holds numbers.*header=none if it has none, or header=1", ()),
     "three lines": ("a,b\nx,y\nfoo,bar\n1,2\n3,4\n5,6\n", "lines 1 to 3 hold words.*header=1 units=2", ()),
@@ -125,6 +131,9 @@ def test_what_cannot_be_told_is_refused_with_the_option_that_settles_it(tmp_path
         ("a;b\n1,234;2\n1,111;3\n", "decimal=comma", 1.234),
         ("a;b\n1,234;2\n1,111;3\n", "thousands=comma", 1234.0),
         ("p\n1,5\n2,5\n", "decimal=comma", 1.5),
+        ("a;b\n1.234;2\n12.500;3\n", "decimal=point", 1.234),
+        ("a;b\n1.234;2\n12.500;3\n", "thousands=point", 1234.0),
+        ("a;b\n1.234;2\n0.500;3\n", "separator=;", 1.234),
     ],
 )
 def test_the_option_of_a_refusal_settles_it(tmp_path, text, form, first):
@@ -180,7 +189,7 @@ def cars(tmp_path):
 
 def test_words_are_asked_about_in_one_line(cars, tmp_path):
     with pytest.raises(
-        DataError, match=r"Name is 'car 0' in row 0.*so do Origin, Fuel.*--exclude Name Origin Fuel, comp"
+        DataError, match=r"Name is 'car 0' in row 0.*so do Origin, Fuel.*--exclude Name Origin Fuel\), comp"
     ):
         import_file(cars, tmp_path / "a.zarr")
 
@@ -234,6 +243,28 @@ def test_too_many_classes_are_no_classes(tmp_path):
         import_file(tmp_path / "a.csv", tmp_path / "a.zarr", factors=["id"])
 
 
+@pytest.mark.parametrize("sign", ["", "#N/A", "-nan", "unknown"])
+def test_a_class_that_is_missing_is_kept_whatever_stands_for_it(tmp_path, sign):
+    (tmp_path / "a.csv").write_text(f"p,kind\n1,gas\n2,{sign}\n3,ice\n")
+    wish = {"missing_values": ["unknown"], "missing": "keep"}
+    for place in ("factors", "classes"):
+        store = import_file(tmp_path / "a.csv", tmp_path / f"{place}.zarr", **{place: ["kind"]}, **wish)
+        found = store.factor_values[:, 0] if place == "factors" else store.read("kind")
+        np.testing.assert_array_equal(found, [0, np.nan, 1])
+
+
+@pytest.mark.parametrize("word", ["inf", "-Infinity", "+INF"])
+def test_an_infinity_is_a_number_that_went_wrong_and_no_word(tmp_path, word):
+    (tmp_path / "a.csv").write_text(f"p,T\n1,2\n2,{word}\n3,4\n")
+    for missing in ("refuse", "keep"):
+        with pytest.raises(
+            DataError, match=r"T is '.*' in row 1 \(line 3\), a finite number .*--drop-invalid"
+        ) as caught:
+            import_file(tmp_path / "a.csv", tmp_path / "a.zarr", missing=missing)
+        assert ("--missing keep" in str(caught.value)) == (missing == "refuse")
+    assert import_file(tmp_path / "a.csv", tmp_path / "a.zarr", missing="drop").valid_rows.tolist() == [0, 2]
+
+
 def test_words_of_an_archive_are_classes_too(tmp_path):
     phase = np.where(A > 0, "gas", "liquid")
     np.savez(tmp_path / "a.npz", u=NUMBERS, phase=phase, solver=np.arange(ROWS) % 3)
@@ -281,6 +312,14 @@ def test_what_is_missing_is_suspected_and_taken_when_it_is_said(tmp_path, capsys
     )
 
 
+def test_numbers_that_stand_for_missing_ones_are_counted_in_every_row(tmp_path):
+    (tmp_path / "a.csv").write_text("p,T\n1,-999\n2,3\n,-999\n4,5\n")
+    with columns(tmp_path / "a.csv", Reading(missing=frozenset({"-999"}))) as contents:
+        notes = "; ".join(contents.notes)
+    assert "1 empty entry ('') in p" in notes
+    assert "-999 stands for a missing value, as said: 2 times in T" in notes
+
+
 def test_signs_of_an_empty_entry_are_said(tmp_path):
     contents = read(tmp_path, "a.csv", "a,b\n1,NA\n-,2\n3,?\n4,n/a\n5,NaN\n6,null\n7,8\n8,9\n")
     assert any("6 empty entries ('-', '?', 'NA', 'NaN', 'n/a', 'null')" in note for note in contents.notes)
@@ -309,6 +348,90 @@ def test_tables_of_other_programs(tmp_path, suffix):
     assert np.array_equal(store.read("p"), NUMBERS[:, 0])
     assert store.factors[0].classes == ("a", "b")
     assert store.factor_values[1].tolist() == [1, 18263]
+
+
+def test_an_entry_that_says_that_there_is_no_value_makes_no_comment_of_its_row(tmp_path):
+    contents = read(tmp_path, "a.csv", "a,b\n1,2\n#N/A,3\n#DIV/0!,5\n# by hand\n6,7\n8,9\n")
+    np.testing.assert_array_equal(contents.sources["b"].load(), [2, 3, 5, 7, 9])
+    assert "1 line that begins with # left out, from line 5 on" in contents.notes
+
+
+def test_percent_signs_are_taken_off_and_said(tmp_path):
+    contents = read(tmp_path, "a.csv", "a,share\n1,12%\n2,\n3,7.5%\n")
+    np.testing.assert_array_equal(contents.sources["share"].load(), [12, np.nan, 7.5])
+    assert (contents.sources["share"].unit, contents.sources["share"].bad) == ("%", "'' in row 1 (line 3)")
+    assert "percent signs taken off in share" in contents.notes
+
+
+def test_the_entry_that_is_named_is_the_one_that_is_empty(tmp_path):
+    assert read(tmp_path, "a.csv", "on,b\ntrue,2\n,3\nfalse,5\n").sources["on"].bad == "'' in row 1 (line 3)"
+
+
+def test_a_column_without_name_and_entries_is_left_out_and_one_with_a_name_may_be(tmp_path):
+    (tmp_path / "a.csv").write_text("a,,c,d\n1,,3,\n2,,5,\n3,,9,\n")
+    with pytest.raises(DataError, match=r"d is '' in row 0 .*leave the array out \(exclude, --exclude\)"):
+        import_file(tmp_path / "a.csv", tmp_path / "a.zarr")
+    store = import_file(tmp_path / "a.csv", tmp_path / "a.zarr", exclude=["d"])
+    assert [v.name for v in store.variables] == ["a", "c"]
+    kept = import_file(tmp_path / "a.csv", tmp_path / "b.zarr", missing="keep")
+    assert [finding.line for finding in look(kept)] == [
+        "d has no number in any row: leave it out (variables, --variables)"
+    ]
+
+
+def test_a_vector_takes_the_name_of_no_other_column(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b,T\n1,2,3\n4,5,6\n")
+    with pytest.raises(UsageError, match=r"an array is named T already: .*\(--vector\)"):
+        import_file(tmp_path / "a.csv", tmp_path / "a.zarr", vectors={"T": ["a", "b"]})
+    store = import_file(tmp_path / "a.csv", tmp_path / "a.zarr", vectors={"a": ["a", "b"]})
+    assert {v.name: v.shape for v in store.variables} == {"T": (), "a": (2,)}
+
+
+def test_words_among_numbers_may_stand_for_missing_ones(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\nbroken,3\n4,5\n")
+    with pytest.raises(DataError, match=r"or say which words .*\(missing_values, --missing-values\)"):
+        import_file(tmp_path / "a.csv", tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
+def test_every_door_reads_the_same_content_alike(tmp_path, suffix):
+    """Decimal numbers, dates without a time, numbers that were written as text."""
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip({".parquet": "pyarrow", ".xlsx": "openpyxl"}.get(suffix, "csv"))
+    days = [date(2020, 1, i + 1) for i in range(3)]
+    data = pandas.DataFrame({"dec": [*map(Decimal, ("1.25", "2.5", "3"))], "day": days, "text": ["1.5", "2.5", "NA"]})
+    path = tmp_path / f"a{suffix}"
+    {".csv": data.to_csv, ".xlsx": data.to_excel}.get(suffix, data.to_parquet)(path, index=False)
+    store = import_file(path, tmp_path / "a.zarr", missing="keep")
+    assert [v.name for v in store.variables] == ["dec", "text"]
+    np.testing.assert_array_equal(store.read("dec"), [1.25, 2.5, 3])
+    np.testing.assert_array_equal(store.read("text"), [1.5, 2.5, np.nan])
+    store = import_file(path, tmp_path / "b.zarr", variables=["dec"], factors=["day"])
+    assert store.factor_values[:, 0].tolist() == [18262, 18263, 18264]
+    assert store.factors[0].unit == "days since 1970-01-01"
+
+
+def test_lists_in_a_frame_and_lines_above_its_names_are_refused_by_what_they_are(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("openpyxl")
+    pandas.DataFrame({"k": [[1, 2], [3, 4]], "x": [1.0, 2.0]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"k is '\[1 2\]' in row 0"):
+        import_file(tmp_path / "a.parquet", tmp_path / "a.zarr")
+    lines = pandas.DataFrame([["My data", "x"], ["p", "q"], [1, 2], [2, 3], [3, 5]])
+    lines.to_excel(tmp_path / "a.xlsx", index=False, header=False)
+    with pytest.raises(DataError, match=r"lines 1 and 2 hold words: .*header=2, or header=1 units=2") as caught:
+        import_file(tmp_path / "a.xlsx", tmp_path / "a.zarr")
+    assert caught.value.__notes__ == ["In Python --table-format is table={...}."]
+    store = import_file(tmp_path / "a.xlsx", tmp_path / "a.zarr", table={"header": 2})
+    assert [v.name for v in store.variables] == ["p", "q"]
+
+
+def test_names_of_rows_of_a_frame_are_said_to_be_left_out(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({"p": [1.0, 2.0]}, index=["first", "second"]).to_parquet(tmp_path / "a.parquet")
+    assert "left out" in "; ".join(t.why for t in taken_for(tmp_path / "a.parquet") if t.kind == "read as")
 
 
 def test_a_frame_is_taken_with_its_names(tmp_path):

@@ -183,9 +183,28 @@ def test_the_command_line_makes_describes_and_refuses(tmp_path, capsys):
     assert cli.run(["import", str(file), "--dry-run"]) == 0
     assert "positions of particles" in capsys.readouterr().out
     assert cli.run(["import", str(file), "--masked", "-o", str(tmp_path / "b.zarr")]) == 2
+    for words in (
+        "--exclude rmsd",
+        "--vector v=a,b",
+        "--classes rmsd",
+        "--missing-values 3",
+        "--table-format header=1",
+    ):
+        capsys.readouterr()
+        assert cli.run(["import", str(file), "-o", str(tmp_path / "b.zarr"), *words.split()]) == 2
+        assert f"{words.split()[0]}: of arrays" in capsys.readouterr().err
     np.savez(tmp_path / "p.npz", position=FREE)
     assert cli.run(["import", str(tmp_path / "p.npz"), "--stride", "2", "-o", str(tmp_path / "b.zarr")]) == 2
     assert "of trajectories" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::beable.errors.DataWarning")
+def test_times_of_extended_xyz_have_no_unit(tmp_path):
+    pytest.importorskip("ase")
+    path = extxyz(tmp_path / "a.extxyz")
+    path.write_text(path.read_text().replace("Lattice=", "time=2.5 Lattice="))
+    rows = read_trajectory(path, Treated(unwrap=True))
+    assert (rows.arrays["time"][0], rows.units["time"], rows.units["positions"]) == (2.5, "1", "angstrom")
 
 
 def test_particles_of_arrays_are_declared_where_there_are_some(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beable.errors import DataError
-from beable.report.figures.landscapes import landscape_lines, landscape_plane, rotation_curves
+from beable.report.figures.landscapes import landscape_lines, rotation_curves
 from beable.report.figures.laws import law_against_angle, law_against_scatter
 from beable.report.figures.paths import losses_and_beta, paths_in_the_plane
 
@@ -21,8 +21,6 @@ FIGURES = {
     "lines": lambda: landscape_lines(ALPHA, {"total": LINES, "rate": LINES, "a": LINES}, ends=("start", "solution")),
     "one flat line": lambda: landscape_lines(ALPHA, {"total": np.ones((1, 11))}, levels={"total": 0.5}),
     "clipped": lambda: landscape_lines(ALPHA, {"total": 1e6 * LINES}, highest=1000),
-    "plane": lambda: landscape_plane(ALPHA - 0.5, np.add.outer(ALPHA**2, 50 * ALPHA**2) + 0.1),
-    "flat plane": lambda: landscape_plane(ALPHA, np.ones((11, 11))),
     "rotations": lambda: rotation_curves(ANGLES, {"standard": np.ones((4, 25)), "other": np.sin(ANGLES / 50)[None]}),
     "losses": lambda: losses_and_beta(STEPS, {"VAE": LOSS}, np.geomspace(1e-9, 1, 50)[:, None], phases={"rate": 200}),
     "no rate yet": lambda: losses_and_beta(STEPS, {"VAE": LOSS}, np.zeros((50, 1))),
@@ -67,7 +65,6 @@ def test_models_stand_by_rising_law():
     [
         lambda: landscape_lines(ALPHA, {"total": LINES[:, :3]}),
         lambda: landscape_lines(ALPHA, {"total": np.full((1, 11), np.nan)}),
-        lambda: landscape_plane(ALPHA, LINES),
         lambda: rotation_curves(ANGLES, {"a": np.ones((2, 3))}),
         lambda: losses_and_beta(STEPS, {"VAE": LOSS[:3]}, np.ones((50, 1))),
         lambda: paths_in_the_plane({"a": (STEPS, STEPS[:3])}),

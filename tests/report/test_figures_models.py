@@ -10,7 +10,7 @@ from beable.report.figures.parity import parity
 from beable.report.figures.style import PALETTE, WIDTH
 from beable.report.figures.sweeps import rate_distortion, sweep
 from beable.systems.lennard_jones.figures.anomalies import auc_by_size, roc_curves
-from beable.systems.lennard_jones.figures.latents import accuracies, confusion, latent_map
+from beable.systems.lennard_jones.figures.latents import accuracies, confusion, latent_maps
 
 RNG = np.random.default_rng(13)
 GAMMA = np.tile([0.1, 0.4, 0.7, 1.0], 200)
@@ -26,8 +26,7 @@ ERROR = np.array([1.2, 0.6, 0.3])
 FIGURES = {
     "many levels": lambda: confusion(np.eye(14), [f"level {i}" for i in range(14)]),
     "many settings": lambda: sweep({"a": (np.arange(1.0, 40), np.arange(39.0))}, "x", "y"),
-    "levels": lambda: latent_map(Z, GAMMA, "γ"),
-    "a scale": lambda: latent_map(Z, Z[:, 0], "mean height (σ)"),
+    "levels": lambda: latent_maps({"a": Z, "b": 2 * Z}, GAMMA, "γ", {"a": "20 %", "b": "30 %"}),
     "confusion": lambda: confusion(COUNTS, ["0.1", "0.4"], "γ"),
     "accuracies": lambda: accuracies({"a": (0.8, 0.7, 0.9), "b": (0.3, 0.2, 0.3)}, ceiling=0.825, chance=0.25),
     "roc": lambda: roc_curves(SCORES),
@@ -40,9 +39,8 @@ FIGURES = {
 
 
 DEGENERATE = {
-    "one code": lambda: latent_map(Z[:1], GAMMA[:1], "γ"),
-    "collapsed codes": lambda: latent_map(0 * Z, GAMMA, "γ"),
-    "codes on a line": lambda: latent_map(Z * [1, 0], Z[:, 0], "height"),
+    "one code": lambda: latent_maps({"a": Z[:1]}, GAMMA[:1], "γ", {"a": ""}),
+    "collapsed codes": lambda: latent_maps({"a": 0 * Z}, GAMMA, "γ", {"a": ""}),
     "one level": lambda: confusion(np.ones((1, 1)), ["a"]),
     "a level without rows": lambda: confusion(COUNTS * [[1], [0]], ["a", "b"]),
     "one accuracy": lambda: accuracies({"a": (1.0, 1.0, 1.0)}),
@@ -73,12 +71,14 @@ def test_every_figure_draws_without_a_warning_at_the_page_s_width(name: str) -> 
 
 
 def test_each_level_has_its_ellipse_of_two_standard_deviations() -> None:
-    axes = latent_map(Z, GAMMA, "γ").axes[0]
+    axes = latent_maps({"a": Z}, GAMMA, "γ", {"a": ""}).axes[0]
+    z = (Z - Z.mean(0)) / np.sqrt(Z.var(0).mean())
     ellipses = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
     for ellipse, level in zip(ellipses, np.unique(GAMMA), strict=True):
-        inside = Z[level == GAMMA]
+        inside = z[level == GAMMA]
         assert ellipse.center == pytest.approx(inside.mean(0))
-        assert sorted([ellipse.width, ellipse.height]) == pytest.approx([4, 4], rel=0.15)
+        size = 4 / np.sqrt(Z.var(0).mean())
+        assert sorted([ellipse.width, ellipse.height]) == pytest.approx([size, size], rel=0.15)
         reach = ellipse.get_patch_transform().inverted().transform(inside)
         assert np.mean(np.linalg.norm(reach, axis=1) < 1) == pytest.approx(0.865, abs=0.05)
 
@@ -86,16 +86,10 @@ def test_each_level_has_its_ellipse_of_two_standard_deviations() -> None:
 @pytest.mark.parametrize("period", [2, 4])
 def test_thinning_keeps_every_level_of_rows_in_a_cycle(period: int) -> None:
     values = np.tile(np.arange(period), 18_000 // period)
-    dots = latent_map(RNG.normal(size=(18_000, 2)), values, "γ").axes[0].collections[0]
+    dots = latent_maps({"a": RNG.normal(size=(18_000, 2))}, values, "γ", {"a": ""}).axes[0].collections[0]
     colours, counts = np.unique(dots.get_facecolor(), axis=0, return_counts=True)
     assert len(colours) == period
     assert counts.min() > 0.8 * counts.max()
-
-
-def test_many_values_are_a_scale_of_colour() -> None:
-    figure = latent_map(Z, Z[:, 0], "height (σ)")
-    assert figure.axes[1].get_ylabel() == "height (σ)"
-    assert not figure.legends
 
 
 def test_confusions_are_shares_of_the_true_level() -> None:

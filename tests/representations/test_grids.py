@@ -133,3 +133,20 @@ def test_fine_grids_cost_no_more_than_their_codes(cells, dimensions):
     grid.inverse(values)
     assert tracemalloc.get_traced_memory()[1] < 1.5 * values.nbytes + 30e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("cells", "found"), [(4, 0.0), (20, 1.0)])
+def test_a_threshold_finds_particles_of_fine_grids_alone(cells, found):
+    """12 particles one by one: 5 deviations need more than 26 cells for each, 312."""
+    data = gas()
+    grid = DensityGrid(cells, BOX, "one").fit(data)
+    values = grid.transform(data).values.reshape(ROWS, -1)
+    assert (grid.above(values) & (values > 0)).sum() / values.sum() == found
+    assert not (grid.above(values) & (values == 0)).any()
+
+
+def test_the_least_grid_of_a_threshold_is_the_stated_one():
+    data = gas(particles=1, dimensions=1)
+    for cells, found in ((25, False), (27, True)):
+        grid = DensityGrid(cells, BOX).fit(data)
+        assert bool(grid.above(grid.transform(data).values).any()) is found

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from beable.errors import DataError
+from beable.errors import DataError, UsageError
 from beable.representations import Coordinates, DistanceMatrix, Joint
 from beable.representations.assignment import assigned, template
 from beable.representations.orders import ORDERS, Order
@@ -292,6 +292,16 @@ def test_a_joint_code_gives_coordinates_and_matrices():
         np.testing.assert_allclose(both.positions, joint.canonical(data)["positions"], atol=1e-5)
         apart = np.linalg.norm(both.positions[:, :, None] - both.positions[:, None], axis=-1)
         np.testing.assert_allclose(both.matrices, apart, atol=1e-4)
+
+
+def test_a_joint_code_of_distances_alone_hides_the_coordinates_and_keeps_its_choice():
+    data = gas()
+    joint, alone = Joint().fit(data), Joint(encoded="distances").fit(data)
+    assert (joint.code.unseen, alone.code.unseen) == (0, alone.coordinates.code.group.size)
+    assert "encoded" not in joint.settings()
+    assert Joint(**alone.settings()).encoded == "distances"
+    with pytest.raises(UsageError, match="encoded"):
+        Joint(encoded="neither")
 
 
 # One particle

@@ -1,5 +1,7 @@
 """A training on a table with classes: they come back with their names, are judged as classes and drawn as classes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.special import entr
@@ -7,12 +9,15 @@ from scipy.special import entr
 from beable.analysis.evaluation import evaluate
 from beable.analysis.imputation import impute
 from beable.analysis.levels import level_of
+from beable.commands.answers import verdicts
+from beable.commands.decoded import decode
 from beable.commands.samples import sample
 from beable.datasets.store import Store
-from beable.errors import DataError, UsageError
+from beable.errors import CorruptError, DataError, UsageError
 from beable.report.page import Figure, Table
-from beable.report.run import run_page
+from beable.report.run import _numbers, run_page
 from beable.training.declared import check_declared
+from beable.training.form import checked
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
@@ -29,6 +34,7 @@ def stored(path, kind=KIND, kinds=KINDS):
         ARRAYS | {"kind": kind},
         {"origin": np.where(B > 0, "USA", "Japan"), "b": B, "a": A},
         classes={"kind": kinds},
+        units={"b": "K"},
         components={"shares": ["x", "y"]},
     )
 
@@ -96,6 +102,28 @@ def test_sampled_classes_have_their_names(made, tmp_path, capsys):
     assert variables["shares"].components == ("x", "y")
 
 
+def test_factors_of_decoded_rows_keep_unit_and_classes(made, tmp_path):
+    store, _ = made
+    decode(store.path.with_name("run"), output=tmp_path / "d.zarr", json=True)
+    factors = Store.open(tmp_path / "d.zarr").factors
+    assert [(f.name, f.unit, f.classes) for f in factors] == [(f.name, f.unit, f.classes) for f in store.factors]
+
+
+def test_classes_of_a_condition_stand_in_one_order(tmp_path):
+    def made(name, names):
+        declared = {"classes": {"kind": names}, "units": {"b": "K"}}
+        return Store.from_arrays(tmp_path / name, {"p": A, "T": B}, {"kind": (A > 0) * 1.0, "b": B}, **declared)
+
+    tree = {"model": {"conditions": ["kind", "b"]}, "training": {"steps": 1, "members": 1}}
+    run = train(made("a.zarr", ["gas", "ice"]), tmp_path / "run", RunSettings.model_validate(tree))
+    assert check_declared(run, made("b.zarr", ["gas", "ice"])).factors[0].classes == ("gas", "ice")
+    with pytest.raises(DataError, match=r"kind: 0, 1, … stand for ice, gas here and for gas, ice in the data of the"):
+        check_declared(run, made("c.zarr", ["ice", "gas"]))
+    sample(tmp_path / "run", output=tmp_path / "new.zarr", rows=3, conditions=["kind=1", "b=0.5"], json=True)
+    factors = Store.open(tmp_path / "new.zarr").factors
+    assert [(f.name, f.unit, f.classes) for f in factors] == [("kind", "1", ("gas", "ice")), ("b", "K", ())]
+
+
 def test_classes_of_other_data_are_numbered_as_they_were_learned(made, tmp_path):
     _, run = made
     fewer = stored(tmp_path / "b.zarr", np.where(KIND == 2, 1.0, 0.0), ("gas", "solid"))
@@ -104,6 +132,24 @@ def test_classes_of_other_data_are_numbered_as_they_were_learned(made, tmp_path)
     assert next(v for v in seen.variables if v.name == "kind").classes == KINDS
     with pytest.raises(DataError, match="its classes are plasma here and gas, liquid, solid"):
         check_declared(run, stored(tmp_path / "c.zarr", np.zeros(ROWS), ("plasma",)))
+
+
+def test_a_score_that_is_not_defined_has_no_line(made):
+    store, run = made
+    found = evaluate(run, store)
+    nothing = found._replace(disentanglement=found.disentanglement._replace(s_d=np.full(2, np.nan)))
+    counts = [sum("(–" in str(row) or str(row[1]) == "–" for row in _numbers(run, f).rows) for f in (found, nothing)]
+    assert counts == [0, 0]
+    assert len(_numbers(run, nothing).rows) == len(_numbers(run, found).rows) - 1
+    assert ["score S_D" in verdicts(run, f) for f in (found, nothing)] == [True, False]
+
+
+def test_classes_of_a_record_have_the_form_of_classes(made):
+    _, run = made
+    for part in ("classes", "factor_classes"):
+        record = {**run.metadata, "declared": {**run.metadata["declared"], part: {"kind": "gas"}}}
+        with pytest.raises(CorruptError, match=f"declared.{part}.kind"):
+            checked(record, Path("run.json"))
 
 
 def test_several_classes_are_no_condition(tmp_path):

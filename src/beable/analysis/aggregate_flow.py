@@ -6,7 +6,7 @@ with f a few autoregressive rational-quadratic splines (Durkan et al., Neural sp
 the extra "flows" (zuko). A quarter of the draws is held out; the step with their best likelihood is kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,15 @@ def _scaled(c: Floats, scale: Floats) -> torch.Tensor:
 
 
 def fit_flow(
-    mean: ArrayLike, std: ArrayLike, condition: ArrayLike | None = None, *, steps: int = STEPS, seed: int = 0
+    mean: ArrayLike,
+    std: ArrayLike,
+    condition: ArrayLike | None = None,
+    *,
+    steps: int = STEPS,
+    seed: int = 0,
+    transforms: int = TRANSFORMS,
+    widths: Sequence[int] = WIDTHS,
+    passes: int | None = None,
 ) -> Flow:
     """A flow of one draw z ~ q(z|x) a row.
 
@@ -90,6 +98,10 @@ def fit_flow(
         condition: c, (rows, m); None for none.
         steps: of Adam.
         seed: of draws, weights and batches.
+        transforms: splines one behind the other.
+        widths: hidden units of their networks.
+        passes: of a network that a draw takes for each; as many as latents where none is given, 2 couples one half of
+            the numbers to the other, which draws fast.
 
     Raises:
         DataError: shapes, NaN or infinity.
@@ -103,7 +115,8 @@ def fit_flow(
     points, known = torch.as_tensor(z, dtype=torch.float32), _scaled(c, scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        flow = zuko.NSF(z.shape[1], c.shape[1], transforms=TRANSFORMS, hidden_features=WIDTHS)
+        options = {} if passes is None else {"passes": passes, "randperm": True}
+        flow = zuko.NSF(z.shape[1], c.shape[1], transforms=transforms, hidden_features=tuple(widths), **options)
     best = _trained(flow, points, known if c.shape[1] else None, held, kept, steps, draw)
     prior = float((-0.5 * (np.square(z[held]) + LOG_2PI)).sum(1).mean())
     return Flow(flow, scale, z.shape[1], best, prior)

@@ -112,47 +112,6 @@ def collapsed_level(
     return float((0.5 * dimension * (own / used + LOG_2PI + np.log(used))).sum())
 
 
-def collapsed_level_of_fields(values: ArrayLike, groups: str = "pixel", *, floor: float | None = None) -> float:
-    """The collapsed level of fields in nats, each group of outputs with a variance of its own.
-
-    Divided by the number of pixels, that of "pixel" is the level of the source's code, whose variance of a pixel all
-    channels share; its text has one for each output.
-
-    Args:
-        values: (rows, channels, ...grid).
-        groups: a name in ``GROUPS``: "pixel", "output", "channel" or "scalar".
-        floor: least standard deviation of a group; without one, a group that is the same in all rows is refused.
-
-    Raises:
-        DataError: fewer than two rows, or a constant group.
-        UsageError: an unknown grouping.
-
-    >>> y = np.random.default_rng(0).normal(size=(4000, 3, 2, 2)) * 0.1
-    >>> [round(collapsed_level_of_fields(y, groups) / 4, 2) for groups in ("pixel", "scalar")]
-    [-2.65, -2.65]
-    """
-    if groups not in GROUPS:
-        raise unknown("grouping", groups, GROUPS)
-    y = np.asarray(values, np.float64)
-    if y.ndim < 2 or len(y) < 2:
-        raise DataError(f"fields must be at least two rows (rows, channels, ...), got shape {y.shape}")
-    spread = y.reshape(len(y), y.shape[1], -1).var(0)
-    energy = GROUPS[groups](spread)
-    if floor is None and not (energy > 0).all():
-        raise DataError("a group of outputs is the same in all rows, its level has no bound: give a floor (floor=)")
-    size = np.full(energy.shape, spread.size / energy.size)
-    return collapsed_level(energy, size, shared=False, floor=floor or 0.0)
-
-
-#: variance of outputs (channels, pixels) summed over those that share one
-GROUPS: dict[str, Callable[[Floats], Floats]] = {
-    "pixel": lambda spread: spread.sum(0),
-    "output": lambda spread: spread.ravel(),
-    "channel": lambda spread: spread.sum(1),
-    "scalar": lambda spread: spread.sum(keepdims=True).ravel(),
-}
-
-
 def at_level(
     distortion: float,
     rate: float,

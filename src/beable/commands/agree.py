@@ -22,20 +22,13 @@ def agree(
 ) -> None:
     """Say what trainings agree on; where members share a start, train a companion from different ones first.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set it was trained on; where it was when the run was trained, by default.
-    output
-        Run folder of the companion; beside the run, with -agree behind its name, by default.
-    members
-        Trainings of the companion.
-    threads
-        Threads of PyTorch.
-    json
-        Print every number as JSON.
+    Args:
+        run: Run folder.
+        store: Data set it was trained on; where it was when the run was trained, by default.
+        output: Run folder of the companion; beside the run, with -agree behind its name, by default.
+        members: Trainings of the companion.
+        threads: Threads of PyTorch.
+        json: Print every number as JSON.
     """
     path = output or run.with_name(f"{run.resolve().name}-agree")
     with progress("training", quiet=json, first="loading PyTorch") as tick:

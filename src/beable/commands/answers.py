@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from beable.console.numbers import latent_name, number
+from beable.console.numbers import latent_name, many, number, span
 from beable.console.tables import facts, table, tell
 from beable.verdicts import Verdict, counted
 
@@ -15,31 +15,6 @@ if TYPE_CHECKING:
     from beable.training.run import Run
 
 MOST_MEMBERS = 32
-
-
-def many(count: int, one: str) -> str:
-    """A number of things.
-
-    >>> many(1, "row"), many(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
-
-
-def span(values: Any, digits: int = 3) -> str:
-    """Median and range, or one number.
-
-    >>> span([1.0, 3.0, 2.0]), span([2.0])
-    ('2 (1 to 3)', '2')
-    """
-    import numpy as np
-
-    found = np.asarray(values, float)
-    found = found[np.isfinite(found)]
-    if not found.size:
-        return "–"
-    low, middle, high = (number(x, digits=digits) for x in (found.min(), np.median(found), found.max()))
-    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def together(verdicts: Sequence[Verdict]) -> str:
@@ -98,8 +73,9 @@ def verdicts(run: "Run", evaluation: "Evaluation") -> dict[str, str]:
     found: dict[str, str] = {}
     if (d := evaluation.disentanglement) is not None:
         found["each factor in a latent of its own"] = together(d.disentangled)
-        context = f"best possible {number(d.s_d_ceiling)}, random rotations {number(d.s_d_chance)}"
-        found["score S_D"] = f"{span(d.s_d)}; {context}"
+        if (score := span(d.s_d)) != number(None):
+            context = f"best possible {number(d.s_d_ceiling)}, random rotations {number(d.s_d_chance)}"
+            found["score S_D"] = f"{score}; {context}"
     for name, (error, constant) in label_facts(evaluation.labels).items():
         found[f"error of {name}, which had labels"] = f"{error}; constant guess {constant}"
     if (a := evaluation.agreed) is not None:

@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 def cite(path: Path | None = None, /, *, json: bool = False) -> None:
     """Print what to cite as BibTeX: beable, the source of a study or simulator, the methods that were used.
 
-    Parameters
-    ----------
-    path
-        Run, study or data set; beable alone without one.
-    json
-        Print the references as JSON.
+    Args:
+        path: Run, study or data set; beable alone without one.
+        json: Print the references as JSON.
     """
     found = references(path)
     if json:

@@ -21,20 +21,13 @@ def compare(
 ) -> None:
     """Put runs beside each other: errors on the same rows, rates, verdicts, CPU time and the settings that differ.
 
-    Parameters
-    ----------
-    runs
-        Run folders, two or more.
-    data
-        Data set to judge all of them on; that of each run, where it was, by default.
-    output
-        HTML file for a page with figures.
-    any_data
-        Allow runs that were trained on different data sets.
-    force
-        Write over a file that beable did not make.
-    json
-        Print every number as JSON.
+    Args:
+        runs: Run folders, two or more.
+        data: Data set to judge all of them on; that of each run, where it was, by default.
+        output: HTML file for a page with figures.
+        any_data: Allow runs that were trained on different data sets.
+        force: Write over a file that beable did not make.
+        json: Print every number as JSON.
     """
     if len(runs) < 2:
         raise UsageError(f"compare needs two or more runs, not {len(runs)}: name them one after the other")

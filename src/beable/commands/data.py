@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.commands.answers import many
-from beable.console.numbers import number
+from beable.console.numbers import many, number
 from beable.console.output import as_text, show
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import CorruptError, listed

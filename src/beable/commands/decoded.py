@@ -1,12 +1,12 @@
 """The verb decode: what a run makes of the rows of a data set, as a data set or as frames that other programs show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.commands.answers import beside, many
+from beable.commands.answers import beside
 from beable.commands.opened import run_and_store
-from beable.console.numbers import number
+from beable.console.numbers import many, number
 from beable.console.output import show
 from beable.console.parameters import Index, Output
 from beable.console.progress import progress
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from beable.datasets.store import Store
+    from beable.simulator import Factor
     from beable.training.run import Run
 
     Snapshots = Mapping[str, NDArray[Any]]
@@ -25,18 +26,13 @@ if TYPE_CHECKING:
 def decode(run: Path, store: Path | None = None, /, *, output: Output, member: Index = 0, json: bool = False) -> None:
     """Write what a run makes of the rows of a data set: encoded, and decoded again.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set with the variables that the run learned from; the one it was trained on, where it was, by default.
-    output
-        Data set to make, or for particles a file of frames: .pdb, .xyz or .extxyz.
-    member
-        Which VAE of the ensemble.
-    json
-        Print the result as JSON.
+    Args:
+        run: Run folder.
+        store: Data set with the variables that the run learned from; the one it was trained on, where it was, by
+            default.
+        output: Data set to make, or for particles a file of frames: .pdb, .xyz or .extxyz.
+        member: Which VAE of the ensemble.
+        json: Print the result as JSON.
     """
     with progress("decoding", quiet=json, first="loading PyTorch") as said:
         check_output(output)
@@ -81,8 +77,7 @@ def write_decoded(run: "Run", store: "Store", output: Path, member: int, title: 
     truth = read(store, run.variables, rows, run.conditions)
     conditions = run.conditions_of(truth)
     snapshots = next(s for k, s in enumerate(run.decode(run.encode(truth).mean, conditions)) if k == member)
-    known = {f.name: store.factor_values[rows, i] for i, f in enumerate(store.factors)}
-    write_snapshots(run, snapshots, output, title, known)
+    write_snapshots(run, snapshots, output, title, store.factors, store.factor_values[rows])
     name = particles_of(run)
     if name is None:
         return None
@@ -92,9 +87,23 @@ def write_decoded(run: "Run", store: "Store", output: Path, member: int, title: 
 
 
 def write_snapshots(
-    run: "Run", snapshots: "Snapshots", output: Path, title: str, factors: "Snapshots | None" = None
+    run: "Run",
+    snapshots: "Snapshots",
+    output: Path,
+    title: str,
+    factors: "Sequence[Factor]" = (),
+    values: "NDArray[Any] | None" = None,
 ) -> "Store | None":
-    """Write decoded snapshots as a data set, which is returned, or as a file of frames."""
+    """Write decoded snapshots as a data set, which is returned, or as a file of frames.
+
+    Args:
+        run: that decoded them.
+        snapshots: each variable (rows, ...), by name.
+        output: folder, or file of frames.
+        title: one line.
+        factors: that are known of the rows.
+        values: of these, (rows, factors).
+    """
     from beable.datasets.structures import is_structure
 
     if is_structure(output):
@@ -108,13 +117,14 @@ def write_snapshots(
     return Store.from_arrays(
         output,
         snapshots,
-        factors or {},
+        {f.name: values[:, i] for i, f in enumerate(factors)} if values is not None else {},
         dims=about.get("dims"),
-        units=about.get("units"),
+        units=about.get("units", {}) | {f.name: f.unit for f in factors},
+        symbols={f.name: f.symbol for f in factors},
         coordinates=kept_coordinates(about),
         constants=words,
         particles=identity_of(run),
-        classes=run.classes,
+        classes=run.classes | {f.name: f.classes for f in factors if f.classes},
         components=about.get("declared", {}).get("components"),
         title=title,
     )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.commands.answers import many
-from beable.console.numbers import number, typed
+from beable.console.numbers import many, number, typed
 from beable.console.output import show
 from beable.console.parameters import Count, Index, Number, Output, Scheduler, Settings, Workers
 from beable.console.progress import progress
@@ -52,46 +51,27 @@ def design(
 ) -> None:
     """Find different designs whose simulation gives a wanted outcome, or go on where a search was interrupted.
 
-    Parameters
-    ----------
-    simulator
-        Name of the simulator.
-    output
-        Folder for every call, designs.json and designs.csv.
-    target
-        Outcome and value or range, such as packing_fraction=0.65, packing_fraction=0.6:0.65 or pressure.max=0.3;
-        several are asked for at once.
-    match
-        Field to match, instead or too, such as pressure.npy or pressure=field.npy.
-    tolerance
-        How far from a value is near enough; for a field the relative misfit.
-    designs
-        How many designs to find.
-    calls
-        Simulations at most.
-    within
-        Constraints on factors, such as median_1=1:2, mass_fraction_3=0.2, median_3/median_1=1:4, or a cost:
-        20*mass_fraction_1+5*mass_fraction_2=:9.
-    config
-        TOML file with settings of the simulator.
-    set
-        Settings of the simulator, such as grid=33; they win over the file.
-    data
-        Data set of the same factors to learn from.
-    run
-        Run on a table of the factors, whose samples are further candidates.
-    diversity
-        What distance between designs counts against their chance to succeed.
-    confirm
-        Simulate each design found a second time, independently.
-    seed
-        Seed of candidates and simulations.
-    workers
-        Processes; all cores by default.
-    dask
-        Address of a dask scheduler that computes instead, such as tcp://host:8786.
-    json
-        Print the result as JSON.
+    Args:
+        simulator: Name of the simulator.
+        output: Folder for every call, designs.json and designs.csv.
+        target: Outcome and value or range, such as packing_fraction=0.65, packing_fraction=0.6:0.65 or
+            pressure.max=0.3; several are asked for at once.
+        match: Field to match, instead or too, such as pressure.npy or pressure=field.npy.
+        tolerance: How far from a value is near enough; for a field the relative misfit.
+        designs: How many designs to find.
+        calls: Simulations at most.
+        within: Constraints on factors, such as median_1=1:2, mass_fraction_3=0.2, median_3/median_1=1:4, or a cost:
+            20*mass_fraction_1+5*mass_fraction_2=:9.
+        config: TOML file with settings of the simulator.
+        set: Settings of the simulator, such as grid=33; they win over the file.
+        data: Data set of the same factors to learn from.
+        run: Run on a table of the factors, whose samples are further candidates.
+        diversity: What distance between designs counts against their chance to succeed.
+        confirm: Simulate each design found a second time, independently.
+        seed: Seed of candidates and simulations.
+        workers: Processes; all cores by default.
+        dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
+        json: Print the result as JSON.
     """
     from beable.cluster import dask as at
     from beable.files import held

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from beable.datasets.store import Store
 
 MOST_LEFT = 5
+#: options of files of arrays and tables, by what is asked
+OF_ARRAYS = {
+    "rows": "--rows",
+    "components": "--components",
+    "time": "--time",
+    "exclude": "--exclude",
+    "vectors": "--vector",
+    "classes": "--classes",
+    "missing_values": "--missing-values",
+    "table": "--table-format",
+}
 NO_OUTPUT = "no folder to make is named: give it with -o, or --dry-run to see what the file is taken for"
 
 
@@ -158,22 +169,10 @@ class _Asked(NamedTuple):
 
     def wish(self, missing: str = "refuse", particles: str = "") -> "Wish":
         from beable.datasets.dialects import table_format
-        from beable.datasets.importing import shaping_of, wish_of
+        from beable.datasets.importing import wish_of
 
-        shaping = shaping_of(self.exclude, self.vectors, self.classes, self.missing_values)
-        form = table_format(self.table or [])
-        return wish_of(
-            self.variables,
-            self.factors,
-            self.dims,
-            self.rows,
-            self.components,
-            self.time,
-            particles,
-            shaping=shaping,
-            table=form,
-            missing=missing,
-        )
+        said = self._asdict() | {"table": table_format(self.table or [])}
+        return wish_of(**said, particles=particles, keep=missing == "keep")
 
 
 def _arrays(
@@ -200,7 +199,7 @@ def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:
 
 def _refuse_of_arrays(asked: _Asked, others: Mapping[str, object]) -> None:
     """Refuse options that say what arrays are: of a trajectory that is known."""
-    given_here = [f"--{name}" for name in ("rows", "components", "time") if getattr(asked, name)]
+    given_here = [option for name, option in OF_ARRAYS.items() if getattr(asked, name)]
     given_here += [name for name, value in others.items() if value]
     if given_here:
         raise UsageError(f"{', '.join(given_here)}: of arrays, and rows of a trajectory are its frames: leave it out")

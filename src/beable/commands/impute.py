@@ -2,13 +2,15 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.commands.answers import many
 from beable.commands.opened import run_and_store
-from beable.console.numbers import number
+from beable.console.numbers import many, number
 from beable.console.output import show
 from beable.console.parameters import Count, Index, Output
 from beable.console.progress import progress
@@ -18,6 +20,7 @@ from beable.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from beable.analysis.imputation import Imputed
     from beable.datasets.store import Store
+    from beable.simulator import Variable
 
 #: appended to the name of a variable: the standard deviation of its filled numbers
 DEVIATION = "_std"
@@ -37,20 +40,14 @@ def impute(
 ) -> None:
     """Fill what is missing of a data set with what a run expects, and say how sure it is of each number.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set to fill, imported with --missing keep; the one that the run was trained on by default.
-    output
-        What to make: filled.csv, a table with a column NAME_std for each column, or a data set such as filled.zarr.
-    samples
-        Samples of the latents, for each row and member.
-    seed
-        Seed of the samples.
-    json
-        Print the result as JSON.
+    Args:
+        run: Run folder.
+        store: Data set to fill, imported with --missing keep; the one that the run was trained on by default.
+        output: What to make: filled.csv, a table with a column NAME_std for each column, or a data set such as
+            filled.zarr.
+        samples: Samples of the latents, for each row and member.
+        seed: Seed of the samples.
+        json: Print the result as JSON.
     """
     _check(output, samples, seed)
     with progress("imputing", quiet=json, first="loading PyTorch") as said:
@@ -81,9 +78,14 @@ def _check(output: Path, samples: int, seed: int) -> None:
 
 def _check_columns(output: Path, store: "Store") -> None:
     """Refuse fields where a table is to be written."""
-    fields = [v.name for v in store.variables if not v.diagnostic and len(v.shape) > 1]
-    if output.suffix == ".csv" and fields:
+    if output.suffix != ".csv":
+        return
+    learned = [v for v in store.variables if not v.diagnostic]
+    if fields := [v.name for v in learned if len(v.shape) > 1]:
         raise UsageError(f"{output}: {fields[0]} is a field, which is no column of a table: give a name in .zarr")
+    counts = Counter([*chain(*map(_labels, learned)), *(f.name for f in store.factors)])
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise UsageError(f"{output}: two columns would be named {twice[0]}: give a name in .zarr")
 
 
 def _all(store: "Store", found: "Imputed") -> dict[str, Any]:
@@ -95,46 +97,74 @@ def _write_store(output: Path, store: "Store", found: "Imputed") -> None:
     from beable.datasets.store import Store
 
     values = _all(store, found)
-    deviations = {f"{name}{DEVIATION}": part for name, part in found.deviation.items()}
-    variables = {v.name: v for v in store.variables}
-    dims = {v.name: v.dims for v in store.variables if v.name in values}
-    dims |= {f"{name}{DEVIATION}": variables[name].dims for name in found.deviation}
-    units = {v.name: v.unit for v in store.variables if v.name in values} | {f.name: f.unit for f in store.factors}
-    units |= {f"{name}{DEVIATION}": variables[name].unit for name in found.deviation}
+    behind = _behind([*values, *(f.name for f in store.factors)], found.deviation)
+    deviations = {f"{name}{behind}": part for name, part in found.deviation.items()}
+    kept = [v for v in store.variables if v.name in values]
+    kept += [replace(v, name=f"{v.name}{behind}", long_name="") for v in kept if v.name in found.deviation]
+    particles = next((v.particles for v in kept if v.particles), "")
     Store.from_arrays(
         output,
         values | deviations,
         {f.name: column for f, column in zip(store.factors, store.factor_values.T, strict=True)},
-        units=units,
-        dims=dims,
+        units={v.name: v.unit for v in kept} | {f.name: f.unit for f in store.factors},
+        dims={v.name: v.dims for v in kept},
         coordinates=store.coordinates,
         symbols={f.name: f.symbol for f in store.factors},
+        constants=store.constants,
+        particles=particles,
         title=f"{store.title}, missing numbers filled",
         missing="keep",
         allow_failed=True,
+        classes={v.name: v.classes for v in kept if v.classes}
+        | {f.name: f.classes for f in store.factors if f.classes},
+        components={v.name: v.components for v in kept if v.components},
+        long_names={v.name: v.long_name for v in kept if v.long_name},
     )
+
+
+def _behind(names: Iterable[str], filled: Iterable[str]) -> str:
+    """What is put behind the names of filled columns for their deviations, so that none bears the name of another.
+
+    >>> _behind(["p", "T"], ["p"]), _behind(["p", "p_std"], ["p"])
+    ('_std', '_imputed_std')
+    """
+    taken, behind = set(names), DEVIATION
+    while any(f"{name}{behind}" in taken for name in filled):
+        behind = f"_imputed{behind}"
+    return behind
+
+
+def _labels(variable: "Variable") -> list[str]:
+    """Names of the columns of a variable: of a vector with the names of its numbers, or their places from 1 on."""
+    if not variable.shape:
+        return [variable.name]
+    return [f"{variable.name}_{part}" for part in variable.components or range(1, variable.shape[0] + 1)]
 
 
 def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
     """A column for each number and one for its deviation, empty where it was not filled; failed rows are empty."""
     from beable.files import atomic_write
 
-    columns: dict[str, list[str]] = {}
-    classes = {v.name: v.classes for v in store.variables} | {f.name: f.classes for f in store.factors}
+    heads, columns = list[str](), list[list[str]]()
+    labels = {v.name: _labels(v) for v in store.variables if not v.diagnostic}
+    taken = [*chain(*labels.values()), *(f.name for f in store.factors)]
+    behind = _behind(taken, chain(*(labels[name] for name in found.deviation)))
+    classes = {v.name: v.classes for v in store.variables}
     for name, values in _all(store, found).items():
         deviation = found.deviation.get(name)
-        for i, column in enumerate(values.reshape(store.rows, -1).T):
-            label = name if values.ndim == 1 else f"{name}_{i + 1}"
-            columns[label] = [_cell(x, classes.get(name, ())) for x in column]
+        for i, (label, column) in enumerate(zip(labels[name], values.reshape(store.rows, -1).T, strict=True)):
+            heads.append(label)
+            columns.append([_cell(x, classes[name]) for x in column])
             if deviation is not None:
-                spread = deviation.reshape(store.rows, -1)[:, i]
-                columns[f"{label}{DEVIATION}"] = [_cell(x) if x > 0 else "" for x in spread]
+                heads.append(f"{label}{behind}")
+                columns.append([_cell(x) if x > 0 else "" for x in deviation.reshape(store.rows, -1)[:, i]])
     for factor, values in zip(store.factors, store.factor_values.T, strict=True):
-        columns[factor.name] = [_cell(x, factor.classes) for x in values]
+        heads.append(factor.name)
+        columns.append([_cell(x, factor.classes) for x in values])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerow(heads)
+    writer.writerows(zip(*columns, strict=True))
     atomic_write(output, text.getvalue().encode())
 
 

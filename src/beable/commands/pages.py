@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beable.commands.answers import answer, many, rows_in_words
+from beable.commands.answers import answer, rows_in_words
 from beable.commands.opened import rows_to_judge, run_and_store
+from beable.console.numbers import many
 from beable.console.output import show
 from beable.console.outputs import marked_pdf, refuse_foreign
 from beable.console.parameters import Outputs
@@ -31,25 +32,16 @@ def report(
 ) -> None:
     """Write a self-contained HTML report of a run, or print it as PDF.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set it was trained on, or another with the same variables; where it was when the run was trained, by
-        default.
-    output
-        HTML or PDF file to write; report.html in the run folder by default. A PDF needs Chromium.
-    title
-        Headline of the page.
-    figures
-        Folder for the figures of the page as files, and its tables as CSV.
-    format
-        Formats of these figures.
-    force
-        Write over a file that beable did not make.
-    json
-        Print the path as JSON.
+    Args:
+        run: Run folder.
+        store: Data set it was trained on, or another with the same variables; where it was when the run was trained, by
+            default.
+        output: HTML or PDF file to write; report.html in the run folder by default. A PDF needs Chromium.
+        title: Headline of the page.
+        figures: Folder for the figures of the page as files, and its tables as CSV.
+        format: Formats of these figures.
+        force: Write over a file that beable did not make.
+        json: Print the path as JSON.
     """
     with progress("report", quiet=json, first="loading PyTorch") as said:
         from beable.analysis.evaluation import evaluate as judge

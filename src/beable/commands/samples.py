@@ -8,8 +8,9 @@ from cyclopts import Parameter
 
 from beable import memory
 from beable.checks import number as checked_number
-from beable.commands.answers import beside, many
+from beable.commands.answers import beside
 from beable.commands.opened import run_and_store
+from beable.console.numbers import many
 from beable.console.output import show
 from beable.console.parameters import Count, Index, Output
 from beable.console.progress import progress
@@ -39,27 +40,20 @@ def sample(
 ) -> None:
     """Make a data set of snapshots decoded from samples of the prior.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    output
-        Data set to make, or for particles a file of frames: .pdb, .xyz or .extxyz.
-    rows
-        Number of snapshots.
-    member
-        Which VAE of the ensemble.
-    conditions
-        Values of the factors that the model is conditioned on, such as gravity=0.4.
-    seed
-        Seed of the samples.
-    json
-        Print the result as JSON.
+    Args:
+        run: Run folder.
+        output: Data set to make, or for particles a file of frames: .pdb, .xyz or .extxyz.
+        rows: Number of snapshots.
+        member: Which VAE of the ensemble.
+        conditions: Values of the factors that the model is conditioned on, such as gravity=0.4.
+        seed: Seed of the samples.
+        json: Print the result as JSON.
     """
     with progress("sampling", quiet=json, first="loading PyTorch"):
         import numpy as np
 
         from beable.commands.decoded import check_output, write_snapshots
+        from beable.training.declared import told_factors
         from beable.training.run import Run
 
         check_output(output)
@@ -69,9 +63,8 @@ def sample(
         z = loaded.sample(rows, seed)
         every = np.tile([list(known.values())], (rows, 1)) if known else None
         snapshots = next(s for k, s in enumerate(loaded.decode(z, every)) if k == member)
-        given = {name: np.full(rows, value) for name, value in known.items()}
         title = f"Samples of member {member} of the run {run.name}"
-        store = write_snapshots(loaded, snapshots, output, title, given)
+        store = write_snapshots(loaded, snapshots, output, title, told_factors(loaded.metadata, list(known)), every)
     names = loaded.variables
     if json:
         show({"path": output, **({"id": store.id} if store else {}), "rows": rows, "variables": names}, json=True)
@@ -118,16 +111,12 @@ def _known(run: "Run", given: list[str]) -> dict[str, float]:
 def score(run: Path, store: Path | None = None, /, *, top: Index = 10, json: bool = False) -> None:
     """Say how likely the snapshots of a data set are to a run, the least likely first; a high score is odd.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set with the variables that the run learned from; the one it was trained on, where it was, by default.
-    top
-        How many rows to name; all of them in JSON.
-    json
-        Print the scores of all rows as JSON.
+    Args:
+        run: Run folder.
+        store: Data set with the variables that the run learned from; the one it was trained on, where it was, by
+            default.
+        top: How many rows to name; all of them in JSON.
+        json: Print the scores of all rows as JSON.
     """
     with progress("scoring", quiet=json, first="loading PyTorch") as said:
         import numpy as np
@@ -137,11 +126,12 @@ def score(run: Path, store: Path | None = None, /, *, top: Index = 10, json: boo
         rows = np.asarray(data.valid_rows)
         said.begin("scoring")
         distortion, rate = _scores(loaded, data, rows)
-        lacks = _lacks(loaded, data)
+        own = _own(run, loaded, data)
+        lacks = _lacks(loaded, data) or (own is not None and _lacks(loaded, own))
         there = _there(loaded, data, rows) if lacks else None
         distortion, rate = (distortion, rate) if there is None else (distortion / there, rate / there)
         total = distortion + rate
-        ordinary = _ordinary(run, loaded, data, rows, total, lacks)
+        ordinary = None if own is None else _ordinary(loaded, own, data, total, lacks)
     p = _tails(ordinary, total)
     if json:
         numbers = {"row": rows, "distortion": distortion, "rate": rate, "total": total, "tail": p}
@@ -183,20 +173,24 @@ def _there(run: "Run", store: "Store", rows: "NDArray[Any]") -> "NDArray[Any]":
     return np.maximum(there, 1)
 
 
-def _ordinary(
-    path: Path, run: "Run", store: "Store", rows: "NDArray[Any]", total: "NDArray[Any]", lacks: bool
-) -> "NDArray[Any] | None":
-    """Scores of the rows that the run never saw of its own data; None where that data set is not at hand."""
-    import numpy as np
-
-    if store.id == run.metadata["store"]:
-        return np.asarray(total[np.isin(rows, run.held_rows)])
+def _own(path: Path, run: "Run", store: "Store") -> "Store | None":
+    """The data set that a run was trained on; None where it is not at hand."""
     from beable.training.place import store_of
 
+    if store.id == run.metadata["store"]:
+        return store
     try:
-        own = store_of(path, run.metadata)
+        return store_of(path, run.metadata)
     except BeableError:
         return None
+
+
+def _ordinary(run: "Run", own: "Store", store: "Store", total: "NDArray[Any]", lacks: bool) -> "NDArray[Any]":
+    """Scores of the rows of its own data that a run never saw; those of the store, if it is that, are known."""
+    import numpy as np
+
+    if own is store:
+        return np.asarray(total[np.isin(store.valid_rows, run.held_rows)])
     there = _there(run, own, run.held_rows) if lacks else 1.0
     return np.asarray(np.add(*_scores(run, own, run.held_rows)) / there)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from beable import files
 from beable.commands import kinds
-from beable.commands.answers import many, span
-from beable.console.numbers import number, typed
+from beable.console.numbers import many, number, span, typed
 from beable.console.output import show
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, table, tell
@@ -20,12 +19,9 @@ PAGE = "report.html"
 def show_(path: Path, /, *, json: bool = False) -> None:
     """Say what a data set, run, study, results.json or page is, and its main facts.
 
-    Parameters
-    ----------
-    path
-        Folder or file.
-    json
-        Print the facts as JSON.
+    Args:
+        path: Folder or file.
+        json: Print the facts as JSON.
     """
     found = kinds.kind_at(path)
     with progress("show", quiet=json, first=f"reading the {found}"):
@@ -260,10 +256,8 @@ SAY = {
 def open_(path: Path, /) -> None:
     """Open the page of a run or study in the browser.
 
-    Parameters
-    ----------
-    path
-        Folder of a run or study, or a page.
+    Args:
+        path: Folder of a run or study, or a page.
     """
     import webbrowser
 

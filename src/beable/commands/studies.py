@@ -25,10 +25,8 @@ Name = Annotated[str, Parameter(choices=pages.known_names(), metavar="CHOICE")]
 def list_(*, json: bool = False) -> None:
     """Name the studies that come with beable.
 
-    Parameters
-    ----------
-    json
-        Print them as JSON.
+    Args:
+        json: Print them as JSON.
     """
     studies = {name: pages.load(name) for name in pages.names()}
     parts = {part.name: part.title for study in studies.values() for part in study.parts}
@@ -38,12 +36,9 @@ def list_(*, json: bool = False) -> None:
 def show_(study: Name, /, *, json: bool = False) -> None:
     """Show what a study asks, its arms and the source's numbers.
 
-    Parameters
-    ----------
-    study
-        Name of the study, or of a part of one.
-    json
-        Print its whole page of settings as JSON.
+    Args:
+        study: Name of the study, or of a part of one.
+        json: Print its whole page of settings as JSON.
     """
     asked = pages.load(study)
     if json:
@@ -81,26 +76,16 @@ def run(
 ) -> None:
     """Run a study from nothing to its report, or from where it was interrupted.
 
-    Parameters
-    ----------
-    study
-        Name of the study, or of a part of one, which is then run alone.
-    preset
-        How large: quick shows the machinery, full is for verdicts.
-    output
-        Folder for everything; by default named after study and preset.
-    file
-        Files that a study asks for, such as table=mine.csv; without them their parts are left out.
-    config
-        TOML file with other settings of the study, in the form of a preset: data, datasets, run, arms, parts.
-    set
-        Such settings as words, such as run.training.steps=200 or parts.NAME.OPTION=VALUE; they win over the file.
-    workers
-        Processes; all cores by default.
-    dask
-        Address of a dask scheduler that computes instead, such as tcp://host:8786.
-    json
-        Print results as JSON.
+    Args:
+        study: Name of the study, or of a part of one, which is then run alone.
+        preset: How large: quick shows the machinery, full is for verdicts.
+        output: Folder for everything; by default named after study and preset.
+        file: Files that a study asks for, such as table=mine.csv; without them their parts are left out.
+        config: TOML file with other settings of the study, in the form of a preset: data, datasets, run, arms, parts.
+        set: Such settings as words, such as run.training.steps=200 or parts.NAME.OPTION=VALUE; they win over the file.
+        workers: Processes; all cores by default.
+        dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
+        json: Print results as JSON.
     """
     from beable.files import held
 
@@ -131,18 +116,13 @@ def report(
 ) -> None:
     """Make the report of a finished study again, from the answers in its folder.
 
-    Parameters
-    ----------
-    folder
-        Folder of the study.
-    figures
-        Folder for the figures of the page as files, and its tables as CSV.
-    format
-        Formats of these figures.
-    markdown
-        Markdown file to write as well, such as paper.md; its figures lie in a folder of the same name beside it.
-    json
-        Print results as JSON.
+    Args:
+        folder: Folder of the study.
+        figures: Folder for the figures of the page as files, and its tables as CSV.
+        format: Formats of these figures.
+        markdown: Markdown file to write as well, such as paper.md; its figures lie in a folder of the same name beside
+            it.
+        json: Print results as JSON.
     """
     from beable.studies.run import read_study
 

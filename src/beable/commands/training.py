@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beable.commands.answers import beside, many, rows_in_words, say_evaluation
+from beable.commands.answers import beside, rows_in_words, say_evaluation
 from beable.commands.decoded import apart_in_words, check_output, write_decoded
 from beable.commands.opened import held_unless_whole, rows_to_judge, run_and_store
-from beable.console.numbers import number
+from beable.console.numbers import many, number
 from beable.console.options import named_options, tree_of, with_options
 from beable.console.output import show
 from beable.console.parameters import Numbers, Output, Settings, Threads
@@ -72,24 +72,17 @@ def fit(
 ) -> None:
     """Train an ensemble of VAEs on a data set; take up again what an interruption left.
 
-    Parameters
-    ----------
-    store
-        Data set to learn from.
-    output
-        Run folder to make.
-    config
-        TOML file with any of the settings.
-    as_published
-        Train as the source of the data's system does, in one of its variants; what the file and options say wins.
-    set
-        Settings such as model.width=64, with a value as TOML writes it; they win over the file, options over both.
-    decode
-        File or data set to write decoded rows to afterwards, by the member of the least error, as `decode` does.
-    threads
-        Threads of PyTorch.
-    json
-        Print results as JSON.
+    Args:
+        store: Data set to learn from.
+        output: Run folder to make.
+        config: TOML file with any of the settings.
+        as_published: Train as the source of the data's system does, in one of its variants; what the file and options
+            say wins.
+        set: Settings such as model.width=64, with a value as TOML writes it; they win over the file, options over both.
+        decode: File or data set to write decoded rows to afterwards, by the member of the least error, as `decode`
+            does.
+        threads: Threads of PyTorch.
+        json: Print results as JSON.
     """
     if decode is not None:
         check_output(decode)
@@ -167,15 +160,11 @@ def _over_regularised(evaluation: "Evaluation") -> str | None:
 def evaluate(run: Path, store: Path | None = None, /, *, json: bool = False) -> None:
     """Judge a run on held-out rows: errors, rates, latents against factors.
 
-    Parameters
-    ----------
-    run
-        Run folder.
-    store
-        Data set it was trained on, or another with the same variables; where it was when the run was trained, by
-        default.
-    json
-        Print results as JSON.
+    Args:
+        run: Run folder.
+        store: Data set it was trained on, or another with the same variables; where it was when the run was trained, by
+            default.
+        json: Print results as JSON.
     """
     with progress("judging", quiet=json, first="loading PyTorch") as said:
         from beable.analysis.evaluation import evaluate as judge
@@ -220,22 +209,14 @@ def rate_distortion(
 ) -> None:
     """Trace rate against distortion: one stacked training over many beta, and a page in the run folder.
 
-    Parameters
-    ----------
-    store
-        Data set to learn from.
-    output
-        Run folder to make.
-    betas
-        Weights of the rate.
-    config
-        TOML file with any further settings.
-    set
-        Further settings such as model.width=64; they win over the file, options over both.
-    threads
-        Threads of PyTorch.
-    json
-        Print results as JSON.
+    Args:
+        store: Data set to learn from.
+        output: Run folder to make.
+        betas: Weights of the rate.
+        config: TOML file with any further settings.
+        set: Further settings such as model.width=64; they win over the file, options over both.
+        threads: Threads of PyTorch.
+        json: Print results as JSON.
     """
     from beable.datasets.store import Store
 

@@ -13,12 +13,9 @@ from beable.errors import CorruptError, UsageError
 def verify(path: Path, /, *, json: bool = False) -> None:
     """Read every byte of a data set, a run or a study; if something is damaged, name it and end with exit code 5.
 
-    Parameters
-    ----------
-    path
-        Folder of a data set, a run or a study; or a page or results.json in one.
-    json
-        Print the findings as JSON.
+    Args:
+        path: Folder of a data set, a run or a study; or a page or results.json in one.
+        json: Print the findings as JSON.
     """
     with progress("verify", quiet=json, first="reading"):
         problems = problems_at(path)

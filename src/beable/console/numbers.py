@@ -1,6 +1,8 @@
 """How numbers are written for people: the same on a page, in a figure and in a terminal."""
 
 import math
+from collections.abc import Iterable
+from statistics import median
 from typing import SupportsFloat
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -32,6 +34,28 @@ def number(value: SupportsFloat | None, error: float | None = None, *, digits: i
         return (f"{few:,.0f}" if abs(few) >= 10**digits else f"{few:.{digits}g}").replace("-", "−")
     mantissa, power = f"{x:.1e}".replace("-", "−", int(x < 0)).split("e")
     return f"{mantissa} × 10{str(int(power)).translate(SUPERSCRIPTS)}"
+
+
+def span(values: Iterable[SupportsFloat | None]) -> str:
+    """Median and range of the numbers that there are, or one number where they are printed alike; a dash without any.
+
+    >>> span([1.0, 3.0, 2.0]), span([2.0, math.nan]), span([math.nan])
+    ('2 (1 to 3)', '2', '–')
+    """
+    found = [x for value in values if value is not None and math.isfinite(x := float(value))]
+    if not found:
+        return number(None)
+    low, middle, high = map(number, (min(found), median(found), max(found)))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def many(count: int, one: str) -> str:
+    """A number of things.
+
+    >>> many(1, "row"), many(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def latent_name(index: int) -> str:

@@ -38,10 +38,12 @@ def _finite(hint: Any, tokens: Sequence[Token]) -> Any:
     """A finite number, or a list of them where a list is expected."""
     numbers = []
     for token in tokens:
+        value = math.nan
         with suppress(ValueError):
-            numbers.append(float(token.value))
-        if not numbers or not math.isfinite(numbers[-1]):
+            value = float(token.value)
+        if not math.isfinite(value):
             raise ValueError(f"a finite number, not {token.value!r}")
+        numbers.append(value)
     return numbers[0] if hint is float else numbers
 
 

@@ -169,7 +169,7 @@ def _label_times(file: File) -> None:
         return
     for name, source in file.fields().items():
         if is_time(name.rsplit("/", 1)[-1]) and not tail_of(file, source):
-            file.sources[name] = replace(source, role="label", said="times: name it in --factors to keep it")
+            file.sources[name] = replace(source, role="label", said="times: name it in factors (--factors) to keep it")
 
 
 def _length(file: File, axis: str) -> int:
@@ -288,7 +288,7 @@ def _labels(file: File) -> dict[str, Source]:
         held = held if held is not None and held.shape == (file.lengths[row],) else None
         if held is None and (row == "row" or len(file.rows) < 2):
             continue
-        said = "of the rows: name it in --factors to keep it"
+        said = "of the rows: name it in factors (--factors) to keep it"
         source = held or fixed(np.arange(file.lengths[row], dtype=np.float64))
         found[row] = _arranged(file, replace(source, axes=(row,), role="label", said=said))
     return found

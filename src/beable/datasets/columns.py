@@ -10,7 +10,7 @@ import unicodedata
 from array import array as growing
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.datasets.dialects import EMPTY, Dialect, Line, TableFormat, recognised, split, text_lines
+from beable.console.numbers import many
+from beable.datasets.dialects import EMPTY, PLAIN, Dialect, Line, Numbers, TableFormat, recognised, split, text_lines
 from beable.datasets.heads import with_heads
 from beable.datasets.labelled import MOST_ARRAYS
 from beable.datasets.names import plain_dim
@@ -31,6 +32,7 @@ from beable.errors import DataError, listed
 Floats = NDArray[np.float64]
 MOST_QUOTED, MOST_WORDS = 40, 1000
 TRUTH = {"true": 1.0, "false": 0.0}
+INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 DAYS = "days since 1970-01-01"
 #: names of columns that may number the rows
 COUNTERS = frozenset({"", "index", "id", "row", "rows", "no", "no.", "nr", "nr.", "#", "rownames", "idx"})
@@ -45,8 +47,10 @@ class Entries:
         word: the first that is neither a number nor empty, in words.
         words: how many entries are neither numbers nor empty, by word, the first ``MOST_WORDS``.
         empty: how many entries stand for an empty one, by what stands there.
-        dates: whether every word is a date.
+        dates, percents: whether every word is a date, or a number with a percent sign.
         fortran: whether some exponent is written with D.
+        gap: the first empty entry, in words.
+        numbers: how numbers are written.
     """
 
     first: str = ""
@@ -54,17 +58,46 @@ class Entries:
     words: Counter[str] = field(default_factory=Counter)
     empty: Counter[str] = field(default_factory=Counter)
     dates: bool = True
+    percents: bool = True
     fortran: bool = False
+    gap: str = ""
+    numbers: Numbers = PLAIN
 
     def kind(self, values: Floats) -> str:
-        """What a column of these numbers holds: "numbers", "words", "dates", "truth", or "mixed" for several."""
+        """What a column of these numbers holds: "numbers", "words", "dates", "percents", "truth", or "mixed"."""
         if not self.words:
             return "numbers"
         if np.isfinite(values).any():
             return "mixed"
-        if self.dates:
-            return "dates"
+        if self.dates or self.percents:
+            return "dates" if self.dates else "percents"
         return "truth" if {w.lower() for w in self.words} <= TRUTH.keys() else "words"
+
+    def value(self, cell: str, place: str, missing: Collection[str]) -> float:
+        """The number of an entry; of one that is no finite number it is noted what it is.
+
+        Args:
+            cell: the entry, without blanks around it.
+            place: where it stands, in words.
+            missing: what stands for an empty entry, beside ``EMPTY``.
+        """
+        if self.numbers.is_number(cell):
+            self.fortran = self.fortran or "d" in cell.lower()
+            return self.numbers.value(cell)
+        told = f"{cell[:MOST_QUOTED]!r} in {place}"
+        self.first = self.first or told
+        if cell in EMPTY or cell in missing:
+            self.gap = self.gap or told
+            self.empty[cell] += 1
+            return math.nan
+        self.word = self.word or told
+        if INFINITE.fullmatch(cell):
+            return -math.inf if cell[0] == "-" else math.inf
+        self.dates = self.dates and day(cell) is not None
+        self.percents = self.percents and cell.endswith("%") and self.numbers.is_number(cell[:-1])
+        if cell in self.words or len(self.words) < MOST_WORDS:
+            self.words[cell] += 1
+        return math.nan
 
 
 class Columns(NamedTuple):
@@ -120,21 +153,24 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
             "belong together as one array, (rows, numbers), in an .npz or HDF5 file"
         )
     names = _distinct(path, dialect, form)
-    width, entries = len(names), {name: Entries() for name in names}
+    width, entries = len(names), {name: Entries(numbers=dialect.numbers) for name in names}
     told = list(entries.values())
-    numbers, lines, ragged = growing("d"), growing("q"), ""
+    numbers, lines, ragged, comments = growing("d"), growing("q"), "", list[int]()
     none = [math.nan] * width
-    for line in split(path, text_lines(path, dialect.encoding), dialect):
+    for line in split(path, text_lines(path, dialect.encoding), dialect, comments):
         cells = line.cells[:width] if len(line.cells) == width + 1 and not line.cells[-1].strip() else line.cells
         place = f"row {len(lines)} (line {line.number})"
         if len(cells) != width:
             ragged = ragged or f"{place} has {len(cells)} entries, the header {width}"
             numbers.extend(none)
         else:
-            numbers.extend(_plain_numbers(cells, dialect) or _numbers(cells, dialect, told, place, missing))
+            numbers.extend(_plain_numbers(cells, dialect) or _numbers(cells, told, place, missing))
         lines.append(line.number)
     if not lines:
         raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
+    if comments:
+        begin = f"{many(len(comments), 'line')} that begin{'s' * (len(comments) == 1)} with {dialect.comment}"
+        dialect = replace(dialect, said=(*dialect.said, f"{begin} left out, from line {comments[0]} on"))
     values = np.frombuffer(numbers).reshape(len(lines), width)  # no copy
     return Columns(names, values, np.frombuffer(lines, np.int64), entries, dialect, ragged)
 
@@ -150,27 +186,10 @@ def _plain_numbers(cells: list[str], dialect: Dialect) -> list[float] | None:
     return found if math.isfinite(sum(found)) and not any("_" in cell for cell in cells) else None
 
 
-def _numbers(
-    cells: Sequence[str], dialect: Dialect, told: Sequence[Entries], place: str, missing: Collection[str]
-) -> list[float]:
+def _numbers(cells: Sequence[str], told: Sequence[Entries], place: str, missing: Collection[str]) -> list[float]:
     """Entries one by one; of those that are no numbers it is noted what they are."""
-    found = []
-    for cell, about in zip(map(str.strip, cells), told, strict=True):
-        value = math.nan
-        if cell in EMPTY or cell in missing:
-            about.empty[cell] += 1
-        elif dialect.numbers.is_number(cell):
-            value = dialect.numbers.value(cell)
-            about.fortran = about.fortran or "d" in cell.lower()
-        else:
-            about.word = about.word or f"{cell[:MOST_QUOTED]!r} in {place}"
-            about.dates = about.dates and _day(cell) is not None
-            if cell in about.words or len(about.words) < MOST_WORDS:
-                about.words[cell] += 1
-        if not math.isfinite(value):
-            about.first = about.first or f"{cell[:MOST_QUOTED]!r} in {place}"
-        found.append(value)
-    return found
+    both = zip(map(str.strip, cells), told, strict=True)
+    return [about.value(cell, place, missing) for cell, about in both]
 
 
 def _distinct(path: Path, dialect: Dialect, form: TableFormat) -> list[str]:
@@ -205,10 +224,10 @@ def _word(line: Line, place: int, width: int) -> str:
     return line.cells[place].strip() if fits else ""
 
 
-def _day(word: str) -> float | None:
+def day(word: str) -> float | None:
     """Days since 1970 of a date in ISO 8601; None for any other word.
 
-    >>> _day("1970-01-02T12:00"), _day("2/1/1970")
+    >>> day("1970-01-02T12:00"), day("2/1/1970")
     (1.5, None)
     """
     if len(word) < 8 or not word[:4].isdigit():
@@ -267,6 +286,8 @@ def is_unit(text: str) -> bool:
 
 
 GREEK = {"FINAL SIGMA": "sigma", "LAMDA": "lambda"}
+#: Latin letters that are no others with accents
+LATIN = {"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d"}
 
 
 def ascii_word(text: str) -> str:
@@ -287,7 +308,7 @@ def _ascii(letter: str) -> str:
         name = GREEK.get(name, name).lower()
         return name.capitalize() if "CAPITAL" in words[0] else name
     plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
-    return plain or "_"
+    return LATIN.get(letter, plain or "_")
 
 
 def headings(names: Sequence[str], units: Sequence[str] = ()) -> list[Heading]:
@@ -298,7 +319,7 @@ def headings(names: Sequence[str], units: Sequence[str] = ()) -> list[Heading]:
     """
     found = [named(name) for name in names]
     given = [u.strip().strip("[]()") for u in units] or [""] * len(found)
-    given = ["" if u in EMPTY else u for u in given]
+    given, found = ["" if u in EMPTY else u for u in given], [(n, "" if u in EMPTY else u) for n, u in found]
     words = [_heading(name, i) for i, (name, _) in enumerate(found)]
     shown = [name for name, _ in found]
     for i in [i for i, word in enumerate(words) if words.count(word) > 1 and found[i][1]]:
@@ -365,17 +386,17 @@ def column_source(
     rows, dtype = values.shape, values.dtype
     kind = entries.kind(values)
     if kind == "dates":
-        said = "dates: name it in --factors to keep it, as days since 1970-01-01"
+        said = "dates: name it in factors (--factors) to keep it, as days since 1970-01-01"
         load: Callable[[], Array] = partial(_days, words)
         return Source(rows, dtype, load, unit=DAYS, role="label", said=said, words=words, long_name=shown)
-    if kind == "truth":
-        empty = "" if reading.keep or not entries.empty else entries.first
-        load = partial(_truths, words)
-        return Source(
-            rows, dtype, load, unit=head.unit, bad=empty, said="false is 0, true 1", words=words, long_name=shown
-        )
+    if kind in ("truth", "percents"):
+        gap, load = "" if reading.keep else entries.gap, partial(_read, words, entries.numbers)
+        given, said = ("", "false is 0, true 1") if kind == "truth" else ("%", "without their percent signs")
+        return Source(rows, dtype, load, unit=head.unit or given, bad=gap, said=said, words=words, long_name=shown)
+    if entries.empty.total() == len(values) and not head.text.strip():
+        return Source(rows, dtype, values.copy, role="label", said="no name and no entries", words=words)
     if numbers_rows(head.text, place, values, entries):
-        said = "numbers the rows: name it in --variables or --factors to keep it"
+        said = "numbers the rows: name it in variables or factors (--variables, --factors) to keep it"
         return Source(rows, dtype, values.copy, role="label", said=said, words=words, long_name=shown)
     counts = tuple(entries.words.items()) if kind in ("words", "mixed") else ()
     return Source(rows, dtype, values.copy, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
@@ -395,12 +416,18 @@ def numbers_rows(name: str, place: int, values: Floats, entries: Entries) -> boo
 
 
 def _days(words: Callable[[], Array]) -> Array:
-    found = [_day(str(word)) for word in words()]
-    return np.array([math.nan if day is None else day for day in found])
+    found = [day(str(word)) for word in words()]
+    return np.array([math.nan if one is None else one for one in found])
 
 
-def _truths(words: Callable[[], Array]) -> Array:
-    return np.array([TRUTH.get(str(word).lower(), math.nan) for word in words()])
+def _read(words: Callable[[], Array], numbers: Numbers) -> Array:
+    """Words that are true or false, or numbers with a percent sign, as numbers."""
+
+    def number(word: str) -> float:
+        plain = word.removesuffix("%")
+        return numbers.value(plain) if plain != word else TRUTH.get(word.lower(), math.nan)
+
+    return np.array([number(str(word)) for word in words()])
 
 
 def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator[str]:
@@ -409,8 +436,11 @@ def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator
         yield "columns of one name are numbered"
     if renamed := listed([f"{h.text} is {h.word}" for h in heads if not named(h.text)[0].isascii()]):
         yield f"names in ASCII: {renamed}"
-    if truths := [h.word for h, v in zip(heads, held.values.T, strict=True) if held.entries[h.text].kind(v) == "truth"]:
-        yield f"true and false as 1 and 0 in {listed(truths)}"
+    kinds = {h.word: held.entries[h.text].kind(v) for h, v in zip(heads, held.values.T, strict=True)}
+    told = {"truth": "true and false as 1 and 0 in", "percents": "percent signs taken off in"}
+    for kind, words in told.items():
+        if names := [name for name, found in kinds.items() if found == kind]:
+            yield f"{words} {listed(names)}"
     if any(e.fortran for e in held.entries.values()):
         yield "exponents with D are those of Fortran"
     empty = {h.word: e for h in heads if (e := held.entries[h.text]).empty}
@@ -418,4 +448,12 @@ def _said(held: Columns, heads: Sequence[Heading], reading: Reading) -> Iterator
         signs = ", ".join(sorted({repr(sign) for e in empty.values() for sign in e.empty}))
         count = sum(e.empty.total() for e in empty.values())
         kept = ": kept as missing" if reading.keep else ""
-        yield f"{count} empty entries ({signs}) in {listed(list(empty))}{kept}"
+        yield f"{count} empty entr{'y' if count == 1 else 'ies'} ({signs}) in {listed(list(empty))}{kept}"
+    if marked := [(h.word, n) for h, v in zip(heads, held.values.T, strict=True) if (n := _marked(v, reading.missing))]:
+        count, signs = sum(n for _, n in marked), ", ".join(sorted(reading.missing))
+        yield f"{signs} stands for a missing value, as said: {count} times in {listed([name for name, _ in marked])}"
+
+
+def _marked(values: Floats, missing: Collection[str]) -> int:
+    """How many numbers stand for a missing value."""
+    return int(np.isin(values, [float(word) for word in missing if PLAIN.is_number(word)]).sum())

@@ -24,8 +24,12 @@ NARROW = ("\u00a0", "\u202f")  # blanks that stand in a number alone
 MARKS = ("#", "%", "//", "!")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 BOMS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+#: what a spreadsheet writes where there is no value
+ERRORS = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
 #: what stands for an empty entry
-EMPTY = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "-nan", "null", "NULL", "-", "--", "?"})
+EMPTY = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "-nan", "null", "NULL", "-", "--", "?", *ERRORS})
+#: a number that may be a whole one with points between groups of three digits, and one of four digits without
+GROUPED, UNGROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"), re.compile(r"[+-]?\d{4,}")
 #: share of the later lines that must have as many entries as most of them
 SHARE = 0.5
 
@@ -182,9 +186,16 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
         raise DataError(f"{path}: cannot be read as {path.suffix} ({error}): {advice}") from error
 
 
-def split(path: Path, lines: Iterable[str], dialect: Dialect) -> Iterator[Line]:
-    """The lines of a table as entries: without blank lines, comments and what stands above its start."""
-    seen = _Counted(lines, dialect)
+def split(path: Path, lines: Iterable[str], dialect: Dialect, comments: list[int] | None = None) -> Iterator[Line]:
+    """The lines of a table as entries: without blank lines, comments and what stands above its start.
+
+    Args:
+        path: the file, for errors.
+        lines: of it.
+        dialect: how they hold entries.
+        comments: is given the numbers of the comments below the start.
+    """
+    seen = _Counted(lines, dialect, [] if comments is None else comments)
     blank = dialect.separator == " "
     try:
         for cells in csv.reader(seen, delimiter=dialect.separator, skipinitialspace=True):
@@ -199,16 +210,29 @@ def split(path: Path, lines: Iterable[str], dialect: Dialect) -> Iterator[Line]:
 class _Counted:
     """Lines that are asked for, and the number of the last one."""
 
-    def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
-        self.lines, self.dialect, self.number = enumerate(lines, 1), dialect, 0
+    def __init__(self, lines: Iterable[str], dialect: Dialect, comments: list[int]) -> None:
+        self.lines, self.dialect, self.comments, self.number = enumerate(lines, 1), dialect, comments, 0
 
     def __iter__(self) -> Iterator[str]:
         mark, blank, start = self.dialect.comment, self.dialect.separator == " ", self.dialect.start
         for number, line in self.lines:
             self.number = number
-            if number < start or (mark and line.lstrip().startswith(mark)):
+            if number < start:
+                continue
+            if is_comment(line, mark):
+                self.comments.append(number)
                 continue
             yield re.sub(r"[ \t]+", " ", line.strip()) + "\n" if blank else line
+
+
+def is_comment(line: str, mark: str) -> bool:
+    """Whether a line is no part of the table; an entry that says that there is no value does not make it one.
+
+    >>> is_comment("# by hand", "#"), is_comment("#N/A,3", "#"), is_comment("1,2", "")
+    (True, False, False)
+    """
+    text = line.lstrip()
+    return bool(mark) and text.startswith(mark) and not text.startswith(ERRORS)
 
 
 # What is recognised
@@ -287,8 +311,8 @@ def _wide(head: bytes) -> str | None:
 def _mark(lines: Sequence[str]) -> str:
     """What lines above the table begin with that are comments."""
     first = next(line.lstrip() for line in lines if line.strip())
-    found = next((mark for mark in MARKS if first.startswith(mark)), "")
-    hashes = sum(line.lstrip().startswith("#") for line in lines)
+    found = next((mark for mark in MARKS if is_comment(first, mark)), "")
+    hashes = sum(is_comment(line, "#") for line in lines)
     if not found and 0 < 2 * hashes < len(lines):
         return "#"
     many = found == "%" and sum(part.strip().startswith("%") for part in re.split("[,;|\t]", first)) > 1
@@ -328,9 +352,10 @@ def _best(path: Path, lines: Sequence[str], form: TableFormat, dialect: Dialect)
             f"{path}: its lines can be read with {two} between entries: say which, --table-format separator=NAME"
         )
     if best.doubt is not None:
+        word = _word(DECIMALS, best.dialect.numbers.decimal)
         raise DataError(
             f"{path}: numbers such as {_grouped(path, lines, best)} can be read in two ways: say --table-format "
-            "decimal=comma, or thousands=comma"
+            f"decimal={word}, or thousands={word}"
         )
     return _said_of_numbers(path, replace(best.dialect, width=best.width))
 
@@ -349,7 +374,8 @@ def _same(path: Path, lines: Sequence[str], one: _Reading, two: _Reading) -> boo
 
 def _grouped(path: Path, lines: Sequence[str], best: _Reading) -> str:
     cells = [c.strip() for line in split(path, lines, best.dialect) for c in line.cells]
-    return next(c for c in cells if "," in c and best.dialect.numbers.is_number(c))
+    numbers = best.dialect.numbers
+    return next(c for c in cells if numbers.decimal in c and numbers.is_number(c))
 
 
 def _tried(path: Path, lines: Sequence[str], form: TableFormat, dialect: Dialect) -> _Reading | None:
@@ -385,13 +411,21 @@ def _written(cells: Sequence[str], form: TableFormat, separator: str) -> tuple[N
     most = max(counts.values())
     best = next(way for way in counts if counts[way] == most)
     comma, grouped = Numbers(",", ""), Numbers(".", ",")
-    doubt = grouped if best == comma and counts.get(grouped) == most and most and not _grouped_alone(cells) else None
+    doubt = grouped if best == comma and counts.get(grouped) == most and most and _has_comma(cells) else None
+    if best == PLAIN and separator == ";" and not form.decimal and form.thousands == "" and _may_be_groups(cells):
+        doubt = Numbers(",", ".")
     return best, most / max(1, len(cells)), doubt
 
 
-def _grouped_alone(cells: Sequence[str]) -> bool:
-    """Whether no entry has the comma at all, so that it does not matter what it is."""
-    return not any("," in cell and re.search(r"\d,\d", cell) for cell in cells)
+def _has_comma(cells: Sequence[str]) -> bool:
+    """Whether it matters what the comma is."""
+    return any(re.search(r"\d,\d", cell) for cell in cells)
+
+
+def _may_be_groups(cells: Sequence[str]) -> bool:
+    """Whether all points may stand between groups of three digits, as where commas are decimal signs."""
+    pointed = [cell for cell in cells if "." in cell]
+    return bool(pointed) and all(map(GROUPED.fullmatch, pointed)) and not any(map(UNGROUPED.fullmatch, cells))
 
 
 def _word(words: dict[str, str], sign: str) -> str:

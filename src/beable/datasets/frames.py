@@ -372,7 +372,7 @@ def _by_ase(path: Path, topology: Path | None, select: str, stride: int) -> Traj
         check_room(path, (len(frames) + 1) * frames[0].positions.size * 8)
     numbers = stride * np.arange(len(frames))
     words = {} if first is None else _ase_words(first, chosen)
-    return _stacked(path, frames, numbers, words, periodic=periodic)
+    return _stacked(path, frames, numbers, words, periodic=periodic, time_unit=UNKNOWN)  # a word of the writer's own
 
 
 def _ase_words(atoms: Any, chosen: Any) -> Words:

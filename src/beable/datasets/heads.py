@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from beable.datasets.dialects import EMPTY, SHARE, Dialect, Line, TableFormat, split
+from beable.datasets.dialects import EMPTY, SHARE, Dialect, Line, TableFormat, is_comment, split
 from beable.datasets.units import unit
 from beable.errors import DataError
 
@@ -167,7 +167,7 @@ def _commented(path: Path, lines: Sequence[str], dialect: Dialect, before: int) 
     """Comments above the rows that have as many entries as the rows."""
     if not dialect.comment:
         return []
-    comments = [i for i in range(1, min(before, len(lines) + 1)) if lines[i - 1].lstrip().startswith(dialect.comment)]
+    comments = [i for i in range(1, min(before, len(lines) + 1)) if is_comment(lines[i - 1], dialect.comment)]
     found = [Line(i, _cells_of(path, lines, i, dialect)) for i in comments[-ROWS_AT_ONCE:]]
     fitting = [line for line in found if len(line.cells) in (dialect.width, dialect.width + 1)]
     both = fitting[-MOST_HEADS:]

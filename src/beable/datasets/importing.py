@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
 from beable.datasets.missing import Choice as Missing
-from beable.datasets.missing import check_choice, is_nothing
+from beable.datasets.missing import check_choice
 from beable.datasets.names import plain
 from beable.datasets.readers import (
     READERS,
@@ -32,11 +32,22 @@ from beable.datasets.shaped import Shaping, refuse_words, shaped, suspects, toge
 from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows
 from beable.datasets.store import Store
 from beable.datasets.vtk import SERIES
-from beable.errors import BeableError, DataError, OutputError, UsageError, listed, unknown
+from beable.errors import BeableError, DataError, OutputError, UsageError, in_python, listed, unknown
 
 WILD = "*?["
 #: what is read of several files stays in memory up to so many bytes
 KEPT_BYTES = 1 << 27
+#: what the options of the command line are called here
+ARGUMENTS = {
+    "--table-format": "table={...}",
+    "--vector": "vectors={...}",
+    "--dims": "dims={...}",
+    "--units": "units={...}",
+    "--drop-invalid": "drop_invalid=True",
+    **{f"--{name.replace('_', '-')}": f"{name}=[...]" for name in (
+        "variables", "factors", "rows", "components", "exclude", "classes", "missing_values")},
+    **{f"--{name}": f"{name}='...'" for name in ("time", "missing", "particles")},
+}  # fmt: skip
 NOTHING = Choice()
 ALL, PLAIN = Shaping(), Reading()
 
@@ -87,6 +98,7 @@ class Wish:
 Paths = Path | str | Sequence[Path | str]
 
 
+@in_python(ARGUMENTS)
 def import_file(
     path: Paths,
     output: Path | str,
@@ -148,18 +160,20 @@ def import_file(
     >>> store.rows, store.variables[0].unit, store.factors[0].name
     (4, 'J', 'load')
     """
-    shaping = shaping_of(exclude, vectors, classes, missing_values)
     wish = wish_of(
-        variables,
-        factors,
-        dims,
-        rows,
-        components,
-        time,
-        particles,
-        shaping=shaping,
-        table=form_of(table),
-        missing=missing,
+        variables=variables,
+        factors=factors,
+        dims=dims,
+        rows=rows,
+        components=components,
+        time=time,
+        exclude=exclude,
+        vectors=vectors,
+        classes=classes,
+        missing_values=missing_values,
+        table=table,
+        particles=particles,
+        keep=missing == "keep",
     )
     return import_as(path, output, wish, units or {}, missing, drop_invalid).store
 
@@ -237,8 +251,35 @@ def _has_classes(chosen: "_Chosen", name: str) -> bool:
     return source is not None and bool(source.classes)
 
 
-def taken_for(
-    path: Paths,
+@in_python(ARGUMENTS)
+def taken_for(path: Paths, **said: Any) -> list[Taken]:
+    """What `import_file` with the same arguments takes each part of a file for; nothing is made.
+
+    Args:
+        path: the file; of several the first is described.
+        said: variables, factors, dims, rows, components, time, exclude, vectors, classes, missing_values, table, as
+            for `import_file`.
+
+    Raises:
+        UsageError, DataError: as `import_file`.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> np.savez(f"{folder}/mine.npz", heat=np.ones((4, 8, 8)), load=np.arange(4.0))
+    >>> [(t.name, t.kind, t.axes) for t in taken_for(f"{folder}/mine.npz", factors=["load"])]
+    [('heat', 'variable', 'row (4) rows, ? (8) axis, ? (8) axis'), ('load', 'factor', 'row (4) rows')]
+    """
+    return described(path, wish_of(**said))
+
+
+def described(path: Paths, wish: Wish) -> list[Taken]:
+    """`taken_for` with what the user says in one record."""
+    paths, wish = files_of(path), replace(wish, broken=True)
+    with _told(paths[0]), _reader(paths[0], wish.reading) as contents:
+        return _described(paths[0], contents, wish=wish, several=len(paths) > 1)
+
+
+def wish_of(
     *,
     variables: Sequence[str] | None = None,
     factors: Sequence[str] | None = None,
@@ -251,49 +292,16 @@ def taken_for(
     classes: Sequence[str] | None = None,
     missing_values: Sequence[str | float] | None = None,
     table: TableFormat | Mapping[str, object] | None = None,
-) -> list[Taken]:
-    """What `import_file` with the same arguments takes each part of a file for; nothing is made.
-
-    Args:
-        path: the file; of several the first is described.
-        variables, factors, dims, rows, components, time, exclude, vectors, classes, missing_values, table: as for
-            `import_file`.
-
-    Raises:
-        UsageError, DataError: as `import_file`.
-
-    >>> import tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> np.savez(f"{folder}/mine.npz", heat=np.ones((4, 8, 8)), load=np.arange(4.0))
-    >>> [(t.name, t.kind, t.axes) for t in taken_for(f"{folder}/mine.npz", factors=["load"])]
-    [('heat', 'variable', 'row (4) rows, ? (8) axis, ? (8) axis'), ('load', 'factor', 'row (4) rows')]
-    """
-    shaping = shaping_of(exclude, vectors, classes, missing_values)
-    wish = wish_of(variables, factors, dims, rows, components, time, shaping=shaping, table=form_of(table))
-    return described(path, wish)
-
-
-def described(path: Paths, wish: Wish) -> list[Taken]:
-    """`taken_for` with what the user says in one record."""
-    paths, wish = files_of(path), replace(wish, broken=True)
-    with _told(paths[0]), _reader(paths[0], wish.reading) as contents:
-        return _described(paths[0], contents, wish=wish, several=len(paths) > 1)
-
-
-def wish_of(
-    variables: Sequence[str] | None,
-    factors: Sequence[str] | None,
-    dims: Mapping[str, Sequence[str]] | None,
-    rows: Sequence[str] | None,
-    components: Sequence[str] | None,
-    time: str = "",
     particles: str = "",
-    *,
-    shaping: Shaping = ALL,
-    table: TableFormat | None = None,
-    missing: str = "refuse",
+    keep: bool = False,
 ) -> Wish:
-    """What the arguments of `import_file` say."""
+    """What the arguments of `import_file` say; keep is whether missing numbers are kept."""
+    shaping = Shaping(
+        tuple(exclude or ()),
+        {name: tuple(columns) for name, columns in (vectors or {}).items()},
+        tuple(classes or ()),
+        tuple(map(str, missing_values or ())),
+    )
     for option, names in {"variables": variables, "factors": factors, "rows": rows, "components": components}.items():
         if twice := named_twice(names or ()):
             raise UsageError(f"{option}: {twice!r} stands there twice: name each once (--{option})")
@@ -301,27 +309,11 @@ def wish_of(
     named = [*(variables or ()), *(factors or ()), *(components or ()), *(dims or {}), *shaping.classes, *columns]
     wanted = None if variables is None else frozenset(n for n in named if n not in shaping.vectors)
     axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
-    reading = Reading(table or TableFormat(), frozenset(shaping.missing), missing == "keep")
+    reading = Reading(_form(table), frozenset(shaping.missing), keep)
     return Wish(variables, factors, axes, shaping, reading, particles=particles)
 
 
-def shaping_of(
-    exclude: Sequence[str] | None,
-    vectors: Mapping[str, Sequence[str]] | None,
-    classes: Sequence[str] | None,
-    missing_values: Sequence[str | float] | None,
-) -> Shaping:
-    """What the arguments of `import_file` make of the arrays of a file."""
-    return Shaping(
-        tuple(exclude or ()),
-        {name: tuple(columns) for name, columns in (vectors or {}).items()},
-        tuple(classes or ()),
-        tuple(map(str, missing_values or ())),
-    )
-
-
-def form_of(table: TableFormat | Mapping[str, object] | None) -> TableFormat:
-    """How a table is held, from what an argument says."""
+def _form(table: TableFormat | Mapping[str, object] | None) -> TableFormat:
     if table is None or isinstance(table, TableFormat):
         return table or TableFormat()
     return table_format([f"{name}={'none' if value is None else value}" for name, value in table.items()])
@@ -363,11 +355,12 @@ def _title(paths: Sequence[Path]) -> str:
 def _refuse_bad(path: Path, sources: Mapping[str, Source], keep: bool) -> None:
     """Refuse entries that are no finite numbers; where missing ones are kept, those that say more than that."""
     for name, source in sources.items():
-        if source.bad and not (keep and is_nothing(source.bad)):
+        if source.bad and not (keep and source.classes):  # of a class it is that there is none
+            learn = "" if keep else "learn from what is there with missing='keep' (--missing keep), "
             raise DataError(
-                f"{path}: {name} is {source.bad}, a finite number is expected: learn from what is there with "
-                "missing='keep' (--missing keep), leave such rows out with missing='drop' (--missing drop), also "
-                "called drop_invalid=True (--drop-invalid), or name the columns to take (variables, --variables)"
+                f"{path}: {name} is {source.bad}, a finite number is expected: {learn}leave such rows out with "
+                "missing='drop' (--missing drop), also called drop_invalid=True (--drop-invalid), leave the array out "
+                "(exclude, --exclude), or name the columns to take (variables, --variables)"
             )
 
 

@@ -499,7 +499,10 @@ class _Groups:
         said = f"attribute of {len(groups)} groups"
         for name, values in varying.items():
             if name not in made and f"{prefix}{name}" not in self.sources:
-                made[name] = fixed(values, (axis,), role="factor", said=said)
+                worded = values.dtype.kind == "U"
+                more = ": words, name it in factors (--factors) to keep it as classes" if worded else ""
+                axes, role = (axis, "factor")[: values.ndim], "label" if worded else "factor"
+                made[name] = fixed(values, axes, role=role, said=said + more)
         for name, source in made.items():
             self.sources[f"{prefix}{name}"] = source
             self.attributes.setdefault(f"{prefix}{name}", notes[name])
@@ -561,10 +564,21 @@ def _stem(groups: list[str]) -> str:
 
 
 def _varying(attributes: Mapping[str, Mapping[str, Any]], groups: list[str]) -> dict[str, Array]:
-    """Attributes that are one number in each group."""
+    """Attributes that are a number, or as many numbers, in each group, and words that differ between groups."""
     names = set.intersection(*({*attributes.get(group, {})} for group in groups))
     values = {name: [attributes[group][name] for group in groups] for name in sorted(names)}
-    return {name: np.asarray(v, np.float64) for name, v in values.items() if all(map(is_number, v))}
+    found: dict[str, Array] = {}
+    for name, held in values.items():
+        if all(map(is_number, held)) or (all(map(_is_row, held)) and len({v.shape for v in held}) == 1):
+            found[name] = np.asarray(held, np.float64)
+        elif all(isinstance(v, str) for v in held) and len(set(held)) > 1:
+            found[name] = np.array(held)
+    return found
+
+
+def _is_row(value: Any) -> bool:
+    """Whether an attribute is several real numbers in a row."""
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "fiub"
 
 
 def is_number(value: Any) -> bool:

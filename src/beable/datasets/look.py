@@ -12,11 +12,13 @@ than rows far apart; a jump is a neighbour that differs much more than neighbour
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.datasets.missing import Missing
 from beable.datasets.readings import component_axes, component_names, guessed
 from beable.datasets.store import Store
 from beable.errors import MOST_LISTED, DataError
@@ -130,10 +132,15 @@ def look(
     """
     variables = [v for v in store.variables if (v.name in names if names is not None else not v.diagnostic)]
     rows = np.asarray(store.valid_rows)
+    empty = [v.name for v in variables if store.missing.get(v.name, Missing()).values == len(rows) * prod(v.shape)]
     notes = _components(variables, store)
-    if len(rows) < 2 or not variables:
+    notes += [
+        Finding("constant", name, (), f"{name} has no number in any row: leave it out (variables, --variables)")
+        for name in empty
+    ]
+    if len(rows) < 2 or len(empty) == len(variables):
         return notes
-    seen = _pass(store, variables, rows, say)
+    seen = _pass(store, [v for v in variables if v.name not in empty], rows, say)
     return [*notes, *_rows(seen), *_channels(seen, variables), *_zeros(seen), *_jumps(seen), *_repeats(seen)]
 
 
@@ -339,7 +346,11 @@ def _channels(seen: Seen, variables: Sequence[Variable]) -> list[Finding]:
 
 def _constant(channel: Channel, rows: int) -> Finding:
     whole = channel.name == channel.variable
-    advice = "leave it out (--variables)" if whole else "it is kept as it is, and no relative error is given for it"
+    advice = (
+        "leave it out (variables, --variables)"
+        if whole
+        else "it is kept as it is, and no relative error is given for it"
+    )
     line = f"{channel.name} is the same in all {rows} rows: {advice}"
     return Finding("constant", channel.name, (), line)
 
@@ -347,7 +358,7 @@ def _constant(channel: Channel, rows: int) -> Finding:
 def _rounded(channel: Channel, step: float, dtype: str) -> Finding:
     line = (
         f"{channel.name}: numbers up to {channel.level:.3g} vary by {channel.typical:.2g}, and {dtype} steps there by "
-        f"{step:.1g}: take off the mean before, or store float64"
+        f"{step:.1g}: take off the mean before{', or store float64' * (dtype != 'float64')}"
     )
     return Finding("precision", channel.name, (), line)
 
@@ -396,7 +407,7 @@ def _jumps(seen: Seen) -> list[Finding]:
 
 def _repeats(seen: Seen) -> list[Finding]:
     found = [
-        Finding("twin", two, (), f"{two} holds the same numbers as {one}: leave one out (--variables)")
+        Finding("twin", two, (), f"{two} holds the same numbers as {one}: leave one out (variables, --variables)")
         for one, two in seen.twins
     ]
     rows = tuple(seen.rows[seen.repeated].tolist())

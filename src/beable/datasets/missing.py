@@ -26,19 +26,6 @@ MASK = "_mask"
 MOST_NAMED = 3
 
 
-#: entries of a text file that say that there is no number
-NOTHING = ("", "-", "--", ".", "?", "na", "n/a", "nan", "null", "none", "missing")
-
-
-def is_nothing(bad: str) -> bool:
-    """Whether the entry that a reader found to be no number says that there is none.
-
-    >>> is_nothing("'NA' in row 3 (line 5)"), is_nothing("'chevrolet' in row 0 (line 2)")
-    (True, False)
-    """
-    return bad.partition("' in ")[0].strip("'\"").strip().lower() in NOTHING
-
-
 class Missing(NamedTuple):
     """What is missing of a variable, or of the factors.
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from beable.checks import library
 from beable.datasets.columns import (
     DAYS,
     MOST_QUOTED,
-    MOST_WORDS,
     Entries,
     Reading,
     column_source,
@@ -41,8 +41,10 @@ def frame(path: Path, reading: Reading) -> Iterator[Contents]:
 
 def _parquet(path: Path) -> tuple[Any, list[str]]:
     data = library("pandas", EXTRA).read_parquet(path)
-    named = [name for name in data.index.names if name is not None]
-    return (data.reset_index() if named else data), []
+    if any(name is not None for name in data.index.names):
+        return data.reset_index(), []
+    counted = type(data.index) is library("pandas", EXTRA).RangeIndex
+    return data, [] if counted else ["names of the rows, which have none themselves, left out"]
 
 
 def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
@@ -72,6 +74,11 @@ def _with_units(path: Path, data: Any, form: TableFormat, said: list[str]) -> An
     numeric = [i for i in range(data.shape[1]) if _mostly_numbers(data.iloc[1:, i])]
     words = bool(numeric) and all(not _is_number(data.iloc[0, i]) for i in numeric)
     if not told and not (words and _share(first) >= 0.5):
+        if words and form.header == "" and all(first[i] for i in numeric):
+            raise DataError(
+                f"{path}: lines 1 and 2 hold words: say which holds the names and which the units, such as "
+                "--table-format header=2, or header=1 units=2"
+            )
         return data
     said.append("units in the line below the names")
     data = data.iloc[1:].infer_objects()
@@ -90,11 +97,14 @@ def _mostly_numbers(column: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.number | Decimal) and value == value and not isinstance(value, bool)
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip() in EMPTY) or value != value
+    if isinstance(value, str):
+        return value.strip() in EMPTY
+    pandas = library("pandas", EXTRA)
+    return bool(pandas.api.types.is_scalar(value) and pandas.isna(value))
 
 
 def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) -> Contents:
@@ -119,7 +129,7 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
     """A column of a data frame as an array."""
     kind = getattr(column.dtype, "kind", "O")
     if kind == "M":
-        told = "dates: name it in --factors to keep it, as days since 1970-01-01"
+        told = "dates: name it in factors (--factors) to keep it, as days since 1970-01-01"
         load = partial(_days, column)
         return Source((len(column),), np.dtype("f8"), load, unit=DAYS, role="label", said=told, long_name=head.shown)
     values, entries = _numbers(column, reading) if kind not in "fiub" else (_plain(column), Entries())
@@ -128,6 +138,7 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
         row = int(gone.argmax())
         entries.first = f"{column.iloc[row]!s:.{MOST_QUOTED}} in row {row}"
         entries.empty[""] = int(np.isnan(values).sum())
+        entries.gap = entries.first
         entries.word = "" if np.isnan(values[gone]).all() else entries.first
     return column_source(head, values, entries, partial(_words, column), place, reading)
 
@@ -142,20 +153,11 @@ def _numbers(column: Any, reading: Reading) -> tuple[Array, Entries]:
     """Numbers of a column that holds other things as well, and what these are."""
     entries, values = Entries(), np.full(len(column), np.nan)
     for row, value in enumerate(column):
-        word = str(value).strip()
-        if isinstance(value, bool | np.bool_):
-            word = word.lower()
-        if _is_empty(value) or word in reading.missing:
-            entries.empty[word] += 1
-            entries.first = entries.first or f"{word[:MOST_QUOTED]!r} in row {row}"
-        elif _is_number(value):
+        if _is_number(value):
             values[row] = value
         else:
-            told = f"{word[:MOST_QUOTED]!r} in row {row}"
-            entries.word, entries.first = entries.word or told, entries.first or told
-            entries.dates = False
-            if word in entries.words or len(entries.words) < MOST_WORDS:
-                entries.words[word] += 1
+            word = "" if _is_empty(value) else str(value).strip()
+            values[row] = entries.value(word, f"row {row}", reading.missing)
     return values, entries
 
 

@@ -1,8 +1,8 @@
 """Users' own files: which arrays they hold, and what is known about them.
 
 A reader opens a file and says which arrays it holds, how large they are and what is known about them; numbers are
-read only of those that are wanted. A file is somebody else's work and is believed in nothing: no pickles, no array
-larger than its file can hold or than memory, no numbers from another file than the one that was named.
+read only of those that are wanted. A file is somebody else's work, and nothing in it is taken on trust: no pickles, no
+array larger than its file can hold or than memory, no numbers from another file than the one that was named.
 """
 
 import math
@@ -161,7 +161,8 @@ def _noted(held: Labelled, found: Contents) -> Contents:
     noted = {n: fixed(v, (), said="attribute of the file") for n, v in attributes.items() if is_number(v)}
     noted = {n: s for n, s in noted.items() if n not in found.sources}
     words = tuple(n for n, v in attributes.items() if isinstance(v, str))
-    return found._replace(constants={**noted, **found.constants}, words=words)
+    several = {n: f"an attribute of {v.size} numbers" for n, v in attributes.items() if isinstance(v, np.ndarray)}
+    return found._replace(constants={**noted, **found.constants}, words=words, left={**several, **found.left})
 
 
 def _plain_contents(held: Labelled) -> Contents:

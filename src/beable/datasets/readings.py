@@ -111,7 +111,7 @@ def _other(variable: Variable) -> tuple[str, tuple[str, ...]]:
 def readings(variables: Sequence[Variable], chosen: bool) -> dict[str, str]:
     """What arrays are taken for, single numbers apart, with the other reading where it could have been chosen."""
     others = {v.name: other_reading(v) if chosen else "" for v in variables}
-    shown = [v for v in variables if v.shape or v.classes]
+    shown = [v for v in variables if (v.shape or v.classes) and not v.diagnostic]
     return {v.name: "; ".join(filter(None, (taken_for(v), others[v.name]))) for v in shown}
 
 

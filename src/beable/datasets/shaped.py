@@ -97,9 +97,11 @@ def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str]
     gone: dict[str, str] = {}
     for vector, columns in shaping.vectors.items():
         parts = [_held(path, name, sources) for name in columns]
+        if find(vector, [name for name in sources if name not in parts]):
+            raise UsageError(f"{path}: an array is named {vector} already: give the vector another name (--vector)")
         sources[vector] = _vector(path, vector, {name: sources[name] for name in parts})
         gone |= dict.fromkeys(parts, f"a number of the vector {vector}")
-    sources = {n: s for n, s in sources.items() if n not in gone}
+    sources = {n: s for n, s in sources.items() if n not in gone or n in shaping.vectors}
     taken = [_told(t, sources[t.name]) if t.name in sources else t for t in found.taken if t.name not in gone]
     taken += [_of_vector(n, sources[n]) for n in shaping.vectors]
     factored = [n for n in found.factors if n in sources]
@@ -187,9 +189,12 @@ def refuse_words(path: Path, sources: Mapping[str, Source]) -> None:
     few = listed([repr(word) for word, _ in source.held])
     more = f"; so do {listed(list(wordy)[1:])}" if len(wordy) > 1 else ""
     names = " ".join(wordy)
+    missing = ", or say which words stand for a missing value (missing_values, --missing-values)"
+    missing = missing if np.isfinite(source.load()).any() else ""
     raise DataError(
         f"{path}: {name} is {source.bad}, a finite number is expected: it holds words ({few}){more}: leave them out "
-        f"with --exclude {names}, compare with them as classes with --factors, or learn them as classes with --classes"
+        f"(exclude, --exclude {names}), compare with them as classes (factors, --factors), or learn them as classes "
+        f"(classes, --classes){missing}"
     )
 
 

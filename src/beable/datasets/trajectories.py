@@ -18,10 +18,18 @@ from beable.datasets.arranged import Taken
 from beable.datasets.frames import Trajectory, frames_of, is_topology, kind_of
 from beable.datasets.store import Store
 from beable.datasets.superposed import deviation, gyration, superposed
-from beable.errors import DataError, DataWarning, OutputError, UsageError, listed, unknown
+from beable.errors import DataError, DataWarning, OutputError, UsageError, in_python, listed, unknown
 
 Floats = NDArray[np.floating]
 POSITIONS, BOX = "positions", "box"
+#: what the options of the command line are called here
+ARGUMENTS = {
+    "--select": "Treated(select='...')",
+    "--align": "Treated(align='...')",
+    "--stride": "Treated(stride=...)",
+    "--unwrap": "Treated(unwrap=True)",
+    "--units": "units={...}",
+}
 ALIGNED = ("none", "first", "mean")
 #: a step of so much of the box may as well have gone the other way
 FAR = 0.4
@@ -45,6 +53,7 @@ class Treated(NamedTuple):
     unwrap: bool = False
 
 
+@in_python(ARGUMENTS)
 def import_trajectory(
     files: Path | str | Sequence[Path | str],
     output: Path | str,
@@ -225,7 +234,8 @@ def _say_wrapped(read: Sequence[Trajectory], wrapped: NDArray[np.bool_]) -> None
     axes = listed([axis for axis, is_so in zip("xyz", wrapped, strict=False) if is_so])
     warnings.warn(
         f"particles jump by more than half the box along {axes} between frames: the positions are wrapped; --unwrap "
-        "follows particles through the walls, and without it fit takes --representation periodic, right under wrapping",
+        "(Treated(unwrap=True)) follows particles through the walls, and without it fit takes --representation "
+        "periodic, right under wrapping",
         DataWarning,
         stacklevel=3,
     )
@@ -309,7 +319,7 @@ def _say_whole(positions: Floats) -> None:
     if apart > WHOLE * left:
         warnings.warn(
             f"frames turn and drift as a whole, by {apart:.3g} from the first where {left:.3g} is left after "
-            "superposition: --align first or mean takes that out",
+            "superposition: --align first or mean (Treated(align='first')) takes that out",
             DataWarning,
             stacklevel=4,
         )

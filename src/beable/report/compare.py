@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from beable.analysis.compare import Comparison, Subject
 from beable.analysis.evaluation import Evaluation
-from beable.console.numbers import number
+from beable.console.numbers import number, span
 from beable.report.citations import citations
 from beable.report.figures.scores import errors
 from beable.report.figures.style import WIDTH, line_style, style
 from beable.report.page import Figure, Page, Section, Table
-from beable.report.sections import provenance, spread
+from beable.report.sections import provenance
 from beable.training.run import Run
 from beable.verdicts import counted
 
@@ -53,8 +53,8 @@ def _row(name: str, error: FloatArray, evaluation: Evaluation, seconds: float) -
     active = "–" if r is None else "–".join(dict.fromkeys((str(r.active.min()), str(r.active.max()))))
     return [
         name,
-        spread(error),
-        "–" if r is None else spread(r.rate_per_latent.sum(1)),
+        span(error),
+        "–" if r is None else span(r.rate_per_latent.sum(1)),
         active,
         "–" if d is None else counted(d.disentangled),
         "–" if a is None else a.agreement.axes.word,

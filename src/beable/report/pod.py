@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Evaluation
 from beable.analysis.pod import BesidePod, beside_pod
-from beable.console.numbers import latent_name, number
+from beable.console.numbers import latent_name, number, span
 from beable.datasets.store import Store
 from beable.report.figures.codes import phase_portraits
 from beable.report.figures.fields import fields
 from beable.report.page import Figure, Item, Section, Table
-from beable.report.sections import SHOWN_CODES, drawn_axes, is_drawable, spread
+from beable.report.sections import SHOWN_CODES, drawn_axes, is_drawable
 from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
@@ -53,9 +53,9 @@ def _energies(run: Run, found: BesidePod, member: int, who: str) -> Table:
         for i, (name, e) in enumerate(zip(names, found.ranked[member], strict=True))
     ]
     rows += [
-        ["all latents, median over members", spread(100 * found.energy) + " %"],
+        ["all latents, median over members", span(100 * found.energy) + " %"],
         [f"{run.settings.model.latents} POD modes", _percent(found.pod)],
-        ["determinant of the latents' correlations", spread(found.determinant)],
+        ["determinant of the latents' correlations", span(found.determinant)],
     ]
     caption = (
         f"Energy captured, latents of {who} ranked by what each adds while the others rest at their mean "

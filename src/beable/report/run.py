@@ -3,7 +3,7 @@
 import numpy as np
 
 from beable.analysis.evaluation import Evaluation
-from beable.console.numbers import number
+from beable.console.numbers import many, number, span
 from beable.datasets.store import Store
 from beable.report.citations import citations
 from beable.report.labels import label_rows, label_words
@@ -18,7 +18,6 @@ from beable.report.sections import (
     made_by,
     provenance,
     reconstruction_section,
-    spread,
 )
 from beable.report.unlabelled import agreement_section, agreement_words, data_words
 from beable.training.run import Run
@@ -85,19 +84,16 @@ def _over_members(run: Run) -> str:
 
 def scope_of(run: Run, evaluation: Evaluation) -> str:
     """What the answer rests on."""
-    k = run.settings.model.latents
-    members = f"{run.members} member{'' if run.members == 1 else 's'}"
+    latents = many(run.settings.model.latents, "latent")
     return (
-        f"{members} with {k} latent{'' if k == 1 else 's'}, trained on {len(run.train_rows):,} snapshots in "
+        f"{many(run.members, 'member')} with {latents}, trained on {len(run.train_rows):,} snapshots in "
         f"{run.metadata['steps']:,} steps, judged on {len(evaluation.rows):,} others."
     )
 
 
 def _numbers(run: Run, evaluation: Evaluation) -> Table:
     """The few numbers of a run, with what each is to be compared with."""
-    rows: list[list[Cell | Text]] = [
-        ["relative squared error of held-out rows", spread(evaluation.relative_error), "0"]
-    ]
+    rows: list[list[Cell | Text]] = [["relative squared error of held-out rows", span(evaluation.relative_error), "0"]]
     for name, verdicts in {"over-regularised": evaluation.over_regularised, "over-fit": evaluation.over_fitted}.items():
         if verdicts:
             rows.append([f"members {name}", Cell(counted(verdicts), _news(verdicts)), "none"])
@@ -106,8 +102,9 @@ def _numbers(run: Run, evaluation: Evaluation) -> Table:
     if (d := evaluation.disentanglement) is not None:
         verdict = "good" if any(v.answer for v in d.disentangled) else "neutral"
         rows.append(["each factor in a latent of its own", Cell(counted(d.disentangled), verdict), "all"])
-        note = f"ceiling {number(d.s_d_ceiling)}, chance {number(d.s_d_chance)}"
-        rows.append([symbols("S_D of the latents"), spread(d.s_d), note])
+        if np.isfinite(d.s_d).any():
+            note = f"ceiling {number(d.s_d_ceiling)}, chance {number(d.s_d_chance)}"
+            rows.append([symbols("S_D of the latents"), span(d.s_d), note])
     rows += label_rows(evaluation.labels)
     over = "" if run.members == 1 else "; median over members, and range"
     return Table(f"The run in numbers{over}.", ["quantity", "this run", "to compare with"], rows, "lll")

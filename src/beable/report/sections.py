@@ -12,7 +12,7 @@ from beable.analysis.convergence import change, converged
 from beable.analysis.evaluation import Disentanglement, Evaluation
 from beable.analysis.overfitting import overfitting
 from beable.console.made import command_line
-from beable.console.numbers import latent_name, number
+from beable.console.numbers import latent_name, number, span
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
@@ -266,7 +266,7 @@ def _residual_table(evaluation: Evaluation) -> list[Item]:
         "the equations need a number that decoded snapshots do not have."
     )
     members = {"their reconstructions": r.reconstruction, "samples of the prior": r.samples}
-    rows = [[name, "–" if values is None else spread(values)] for name, values in members.items()]
+    rows = [[name, "–" if values is None else span(values)] for name, values in members.items()]
     return [Table(caption, ["snapshots", "residual"], [["held-out rows", number(r.data)], *rows], "lr")]
 
 
@@ -538,9 +538,3 @@ def chosen_members(evaluation: Evaluation) -> Chosen:
 def median_member(values: FloatArray) -> int:
     """The member whose value is nearest the median."""
     return int(np.abs(values - np.median(values)).argmin())
-
-
-def spread(values: FloatArray) -> str:
-    """Median and range over members, for a table; the value alone where there is one."""
-    middle = number(np.median(values))
-    return middle if len(values) == 1 else f"{middle} ({number(values.min())} to {number(values.max())})"

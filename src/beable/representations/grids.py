@@ -179,6 +179,20 @@ class DensityGrid(Representation):
         times = rng.exponential(size=open_cells.size) / row[open_cells]
         return np.sort(open_cells[np.argsort(times, kind="stable")[:n]])
 
+    def above(self, values: FloatArray, deviations: float = 5.0) -> NDArray[np.bool_]:
+        r"""Cells above the mean of their row by so many standard deviations, (rows, cells).
+
+        A share p of ones among zeros is found only if :math:`1 - p > k \sqrt{p (1 - p)}`, p < 1/(1 + k²): with the
+        five deviations of LCP-B group 9, on grids of more than 26 cells a particle.
+
+        Args:
+            values: codes.
+            deviations: k.
+        """
+        grid = self._flat(values).astype(np.float64)
+        level = grid.mean(1, keepdims=True) + deviations * grid.std(1, keepdims=True)
+        return np.asarray(grid > level)
+
     def _middles(self, where: Indices) -> dict[str, FloatArray]:
         index = np.stack(np.unravel_index(where, self.shape), -1)
         return self.configurations.give((index + 0.5) * (self.box / self.cells))

@@ -46,6 +46,8 @@ class Joint(Representation):
         form: "triangle" (each pair once) or "flat".
         scaling: "deviation", or "box" (both divided by the diagonal of the box).
         box: side L of the box, for the scaling that needs it.
+        encoded: what an encoder sees, "both" or "distances": then latents come from the matrix alone, and coordinates
+            are a second head of the decoder.
 
     Reference: announced by LCP-B group 9, University of Padova (2023).
 
@@ -61,18 +63,22 @@ class Joint(Representation):
         form: Literal["triangle", "flat"] = "triangle",
         scaling: Literal["deviation", "box"] = "deviation",
         box: float | None = None,
+        encoded: Literal["both", "distances"] = "both",
     ) -> None:
         check_scaling(scaling, ("deviation", "box"), box)
+        if encoded not in ("both", "distances"):
+            raise unknown("encoded", str(encoded), ("both", "distances"))
         if form not in ("triangle", "flat"):
             raise unknown("form", str(form), ("triangle", "flat"))
         self.coordinates = Coordinates(order, scaling=scaling, box=box)
         spread: Literal["deviation", "diagonal"] = "deviation" if scaling == "deviation" else "diagonal"
         self.distances = DistanceMatrix("none", form, spread, box, orientation="mean")
-        self.forgets = self.coordinates.forgets
+        self.forgets, self.encoded = self.coordinates.forgets, encoded
 
     def settings(self) -> dict[str, object]:
         c = self.coordinates
-        return {"order": c.order.name, "form": self.distances.form, "scaling": c.scaling, "box": c.box}
+        chosen: dict[str, object] = {"order": c.order.name, "form": self.distances.form, "scaling": c.scaling}
+        return chosen | {"box": c.box} | ({} if self.encoded == "both" else {"encoded": self.encoded})
 
     def fit(self, snapshots: Snapshots) -> Self:
         self.distances.fit(self.coordinates.fit(snapshots).canonical(snapshots))
@@ -88,6 +94,7 @@ class Joint(Representation):
             np.concatenate([one.scale, two.scale]),
             one.pixels,
             one.log_volume + two.log_volume,
+            unseen=one.group.size if self.encoded == "distances" else 0,
         )
 
     def canonical(self, snapshots: Snapshots) -> dict[str, FloatArray]:

@@ -54,6 +54,7 @@ class CodeSpec(NamedTuple):
         log_volume: sum of log s over all outputs.
         classes: first value of each output that is one of several classes, and the value after its last; these belong
             to no group, and their entries of ``group`` mean nothing.
+        unseen: how many values, from the first on, are decoded and never shown to an encoder.
     """
 
     shape: tuple[int, ...]
@@ -63,6 +64,7 @@ class CodeSpec(NamedTuple):
     pixels: int
     log_volume: float
     classes: tuple[tuple[int, int], ...] = ()
+    unseen: int = 0
 
 
 class Passes(Protocol):

@@ -95,6 +95,9 @@ class JointSettings(RepresentationModel):
     form: Literal["triangle", "flat"] = Field(default="triangle", description="Shape of a row of distances.")
     scaling: Literal["deviation", "box"] = Field(default="deviation", description="Scale of both.")
     box: Side = Field(default=None, description="Side of the box, for the scaling that needs it.")
+    encoded: Literal["both", "distances"] = Field(
+        default="both", description="What the encoder sees of both; the decoder answers with both."
+    )
 
 
 class InternalSettings(RepresentationModel):

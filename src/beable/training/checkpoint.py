@@ -178,9 +178,9 @@ def _progress(about: Any, fit: Fit, path: Path) -> tuple[int, float]:
         raise CorruptError(f"{path}: step.json must hold step and cpu_seconds")
     step, spent = about["step"], about["cpu_seconds"]
     if type(step) is not int or not 0 < step <= fit.settings.steps or path.name != _name(step):
-        raise CorruptError(f"{path}: step.json speaks of step {files.shortened(step)}")
+        raise CorruptError(f"{path}: step.json holds step {files.shortened(step)}")
     if type(spent) not in (int, float) or not 0 <= spent < math.inf:
-        raise CorruptError(f"{path}: step.json speaks of {files.shortened(spent)} CPU seconds")
+        raise CorruptError(f"{path}: step.json holds {files.shortened(spent)} CPU seconds")
     return step, float(spent)
 
 

@@ -17,7 +17,7 @@ from beable.datasets.store import Store
 from beable.datasets.units import Conversion, conversion
 from beable.datasets.viewed import Change, ViewedStore, converted
 from beable.errors import DataError, DataWarning, listed
-from beable.simulator import Variable
+from beable.simulator import Factor, Variable
 
 FloatArray = NDArray[np.floating]
 UNDECLARED = "1"
@@ -64,6 +64,11 @@ def declared(store: Store, names: Sequence[str]) -> dict[str, Any]:
             "factor_units": {f.name: f.unit for f in store.factors},
             "particles": _box(store, chosen),
         }
+        | (
+            {"factor_classes": kinds}
+            if (kinds := {f.name: list(f.classes) for f in store.factors if f.classes})
+            else {}
+        )
         | ({"words": words} if (words := words_of(store, chosen)) else {}),
     }
 
@@ -131,6 +136,7 @@ def check_declared(run: Learned, store: Store) -> Store:
     changes = {v.name: _change(v, about, known) for v in variables}
     _compare_box(known.get("particles", {}), _box(store, variables))
     _compare_words(known.get("words", {}), words_of(store, variables))
+    _compare_conditions(run, known, store)
     units = _coordinate_units(known.get("coordinates", {}), store, changes) | _factor_units(run, known, store)
     if all(_idle(change, v) for change, v in zip(changes.values(), variables, strict=True)) and not units:
         return store
@@ -201,11 +207,14 @@ def _unit(name: str, given: str, wanted: str) -> tuple[str, Conversion]:
         return wanted, found
     if UNDECLARED in (given, wanted):
         here, known = ("here", wanted) if given == UNDECLARED else ("in the data of the run", given)
-        _say(f"{name} has no unit {here}: taken to be in {known}; if it is not, import it with --units {name}=UNIT")
+        _say(
+            f"{name} has no unit {here}: taken to be in {known}; if it is not, import it with units "
+            f"(--units {name}=UNIT)"
+        )
         return wanted, Conversion(1.0, 1.0, 0.0)
     raise DataError(
         f"{name} is in {given} here and in {wanted} in the data of the run, and there is no way from one to the other: "
-        f"give it in {wanted} (--units {name}={wanted})"
+        f"give it in {wanted} (units, --units {name}={wanted})"
     )
 
 
@@ -258,6 +267,30 @@ def _compare_words(known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
                 f"{name}: particle {at} is {given[name][at]} here and {known[name][at]} in the data of the run: give "
                 "the same particles in the same order"
             )
+
+
+def _compare_conditions(run: Learned, known: Mapping[str, Any], store: Store) -> None:
+    """Refuse factors that a model is conditioned on and whose numbers stand for other classes."""
+    learned = known.get("factor_classes", {})
+    for f in store.factors:
+        wanted = tuple(learned.get(f.name, ()))
+        if f.name in run.conditions and wanted and f.classes != wanted:
+            here, there = listed(f.classes) if f.classes else "no classes", listed(wanted)
+            raise DataError(
+                f"{f.name}: 0, 1, … stand for {here} here and for {there} in the data of the run, which is conditioned "
+                "on it: give the same classes in the same order"
+            )
+
+
+def told_factors(about: Mapping[str, Any], names: Sequence[str]) -> list[Factor]:
+    """Factors as the data of a run declared them.
+
+    Args:
+        about: the run's metadata.
+        names: of the factors.
+    """
+    units, classes = (about.get("declared", {}).get(part, {}) for part in ("factor_units", "factor_classes"))
+    return [Factor(n, n, units.get(n, UNDECLARED), classes=tuple(classes.get(n, ()))) for n in names]
 
 
 def _several(value: Any) -> list[Any]:

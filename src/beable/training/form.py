@@ -32,6 +32,8 @@ class _Coordinates(_Form):
 
 class _Declared(_Form):
     components: dict[Word, list[Word]] = {}
+    classes: dict[Word, list[Word]] = {}
+    factor_classes: dict[Word, list[Word]] = {}
     coordinates: dict[Word, _Coordinates] = {}
     factor_units: dict[Word, Word] = {}
     particles: dict[Word, Any] = {}

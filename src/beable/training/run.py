@@ -496,8 +496,8 @@ def _classes(store: Store, names: Sequence[str], kind: str, given: Mapping[str, 
 def _looked_at(store: Store, names: Sequence[str], settings: RunSettings, say: Callable[[str], None]) -> dict[str, Any]:
     """What a look at the data finds, said and for the record; refused where one row hides the others.
 
-    A table has scales and logarithms of its own for each column, in which a large number need not hide others. Of
-    variables that are constant the representation speaks.
+    A table has scales and logarithms of its own for each column, in which a large number need not hide others.
+    Variables that are constant are refused, or said to be so, when the representation is fitted.
     """
     found = look(store, names, say)
     if settings.representation.kind != "table":

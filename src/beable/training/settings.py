@@ -33,7 +33,7 @@ class TrainingSettings(SettingsModel):
             "support", latents whose support is a product, for factors that depend on each other but come in all
             combinations; "tica", the slowest directions, see lag; "random"; "mixed" gives members ICA, PCA and random
             weights in turn, so that what they agree on does not come from the start.
-        lag: rows, in their order, over which directions are to remember themselves: training starts from the slowest
+        lag: a number of rows, in their order: training starts from the directions that change least over so many
             ("tica"), so that the first latent is the slow coordinate. Pairs never cross trajectories, which group, or a
             label named trajectory, run, simulation or replica, tells apart.
         bootstrap: whether each member trains on rows of its own, drawn with replacement.

@@ -1,4 +1,4 @@
-r"""Slow coordinates: the linear combinations of codes that remember themselves longest, as a start of training.
+r"""Slow coordinates: the linear combinations of codes that stay correlated with themselves longest, as a start.
 
 With centred codes x of rows that lie a lag K apart, brought to their leading principal components,
 

@@ -6,7 +6,7 @@ each direction on its own; ``ica`` turns it to the independent components of Fas
 finds the axes of independent factors unless they are normal; ``support`` to the map after which the support of the
 latents is a product, which finds those of dependent factors that come in all combinations (training/support.py).
 Members differ by bootstrap draws of the rows.
-``tica`` to the directions that remember themselves longest over a lag (training/slow.py), the slowest first:
+``tica`` to the directions that are correlated with themselves longest (training/slow.py), the slowest first:
 of all rows for every member, because rows drawn again break most of the few slow passages that a trajectory holds.
 A network of rectified convolutions holds the path itself where it has none beside it (training/carried.py).
 ``random`` leaves random weights, as the sources do. Training keeps the orientation it starts from, so members of one

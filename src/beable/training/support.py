@@ -122,33 +122,29 @@ def support_level(x: FloatArray, w: FloatArray, order: float) -> tuple[float, Fl
     sign_free = np.linalg.slogdet(w)[1]
     if not np.isfinite(sign_free):
         return np.inf, np.zeros_like(w)
-    z = x @ w
-    scale = np.sqrt((z**2).mean(0))
+    z = w.T @ x.T
+    scale = np.sqrt((z**2).mean(1, keepdims=True))
     u = z / scale
     entropy, slope = _renyi(u, order)
-    along = (slope - u * (slope * u).mean(0) + u / len(u)) / scale
-    return float((entropy + np.log(scale)).sum() - sign_free), x.T @ along - np.linalg.inv(w).T
+    along = (slope - u * (slope * u).mean(1, keepdims=True) + u / len(x)) / scale
+    level = entropy.sum() + np.log(scale).sum() - sign_free
+    return float(level), (along @ x).T - np.linalg.inv(w).T
 
 
 def _renyi(u: FloatArray, order: float) -> tuple[FloatArray, FloatArray]:
-    """Rényi entropy of each standardised column (n), and its slope with every number (rows, n)."""
-    kernel, step = _kernel()
+    """Rényi entropy of each standardised row of numbers (n), and its slope with every number (n, rows)."""
+    (kernel, step), (n, rows) = _kernel(), u.shape
     at = np.clip((u + REACH) / step, 0, NODES - 1 - 1e-9)
     left = at.astype(np.int64)
-    share = at - left
-    counts = np.stack([_binned(left[:, i], share[:, i]) for i in range(u.shape[1])], axis=1) / len(u)
-    density = np.maximum(kernel @ counts, TINY)
-    integral = (density**order).sum(0) * step
-    pull = kernel.T @ (order * density ** (order - 1) * step / ((1 - order) * integral))
-    columns = np.arange(u.shape[1])
-    slope = (pull[left + 1, columns] - pull[left, columns]) / (step * len(u))
+    share = (at - left).ravel()
+    place = (left + NODES * np.arange(n)[:, None]).ravel()
+    counts = np.bincount(place, 1 - share, n * NODES) + np.bincount(place + 1, share, n * NODES)
+    density = np.maximum(counts.reshape(n, NODES) @ kernel / rows, TINY)
+    powered = density**order
+    integral = powered.sum(1) * step
+    pull = (powered / density * (order * step / ((1 - order) * integral))[:, None]) @ kernel
+    slope = np.diff(pull, axis=1, append=0.0).ravel()[place].reshape(n, rows) / (step * rows)
     return np.log(integral) / (1 - order), np.where(np.abs(u) < REACH, slope, 0.0)
-
-
-def _binned(left: NDArray[np.int64], share: FloatArray) -> FloatArray:
-    """Rows at each node, shared between the two nearest."""
-    low, high = np.bincount(left, 1 - share, NODES), np.bincount(left + 1, share, NODES)
-    return np.asarray(low + high, np.float64)
 
 
 @cache

@@ -24,6 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+POOLS = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 
 def activation_named(name: str) -> Callable[[Tensor], Tensor]:
@@ -123,9 +124,10 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(members, rows, sizes[0]) to (members, rows, sizes[-1])."""
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers  # a slice would be a new module at every step
+        for layer in hidden:
             x = self.activation(layer(x))
-        y: Tensor = self.layers[-1](x)
+        y: Tensor = last(x)
         return self.last(y) if self.last else y
 
 
@@ -177,12 +179,14 @@ class Pyramid(NamedTuple):
         widths: channels after each convolution on the way to features, before each on the way back.
         stride: 2 halves the grid with each convolution, 1 keeps it.
         head: hidden units between the coarsest grid and the features; four times its channels by default.
+        pooled: halve the grid behind each convolution instead.
     """
 
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     stride: int = 2
     head: tuple[int, ...] | None = None
+    pooled: bool = False
 
     @property
     def grids(self) -> list[tuple[int, ...]]:
@@ -218,9 +222,10 @@ class Conv(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, coarsest = pyramid.shape, pyramid.grids[-1]
-        channels = [pyramid.shape[0], *pyramid.widths]
+        channels, self.pooled = [pyramid.shape[0], *pyramid.widths], pyramid.pooled
+        stride = 1 if self.pooled else pyramid.stride
         self.layers = nn.ModuleList(
-            Convolution(a, b, noise, dimensions=len(coarsest), stride=pyramid.stride) for a, b in pairwise(channels)
+            Convolution(a, b, noise, dimensions=len(coarsest), stride=stride) for a, b in pairwise(channels)
         )
         inputs = channels[-1] * prod(coarsest) + known
         self.head = MLP([inputs, *pyramid.dense(channels[-1]), outputs], noise, activation, gain)
@@ -232,8 +237,19 @@ class Conv(nn.Module):
         y = split_axis(fields, -1, self.shape)
         for layer in self.layers:
             y = self.activation(layer(y))
+            y = pooled(y) if self.pooled else y
         features: Tensor = self.head(torch.cat([y.flatten(2), known], -1))
         return features
+
+
+def pooled(x: Tensor) -> Tensor:
+    """The largest of two neighbours along each axis of a grid, (members, rows, channels, *grid); odd ends are kept.
+
+    >>> pooled(torch.arange(5.0).reshape(1, 1, 1, 5)).tolist()
+    [[[[1.0, 3.0, 4.0]]]]
+    """
+    halved = POOLS[x.ndim - 3](x.flatten(0, 1), 2, ceil_mode=True)
+    return split_axis(halved, 0, x.shape[:2])
 
 
 class ConvUp(nn.Module):

@@ -39,6 +39,8 @@ class ModelSettings(SettingsModel):
         channels: channels after each convolution ("conv"), mirrored in the decoder.
         decoder_channels: channels before each convolution of the decoder instead.
         stride: 2 halves the grid with each convolution, 1 keeps it ("conv").
+        pooled: whether the encoder's grid is halved by the largest of two numbers along each axis, behind a convolution
+            that keeps it, in place of a stride of 2 ("conv").
         head: hidden units between convolutions and latents ("conv", "dense-conv"); four times the last channels by
             default, half the numbers of the coarsest grid ("dense-conv").
         blocks: layers of each dense block ("dense-conv"), an odd number of blocks: those before the middle one belong
@@ -54,7 +56,8 @@ class ModelSettings(SettingsModel):
             number), "fixed".
         sigma: standard deviation of the outputs, in the code's units: where the variance is fixed, or where a learned
             one starts.
-        squashed: whether the means of a normal likelihood pass a logistic function, for codes from 0 to 1.
+        squashed: whether the means of a normal likelihood pass a logistic function, for codes from 0 to 1; "softmax"
+            makes all means of a row sum to one.
         floor: standard deviation added to that of the outputs, in squares and in the code's units, unless it is fixed.
         linear: whether encoder and decoder have a linear path.
         scaled: whether networks see the code in units of its typical size, each number in its own; "alike" takes the
@@ -78,6 +81,7 @@ class ModelSettings(SettingsModel):
     channels: tuple[Positive, ...] = Field(default=(8, 16, 32), min_length=1)
     decoder_channels: tuple[Positive, ...] | None = Field(default=None, min_length=1)
     stride: Literal[1, 2] = 2
+    pooled: bool = False
     head: tuple[Positive, ...] | None = None
     blocks: tuple[Positive, ...] = Field(default=(4, 6, 4), min_length=1)
     growth: int = Field(default=4, ge=1)
@@ -87,7 +91,7 @@ class ModelSettings(SettingsModel):
     likelihood: Literal["normal", "bernoulli"] = "normal"
     variance: Literal["closed", "closed-channel", "scalar", "channel", "pixel", "output", "fixed"] = "closed"
     sigma: float = Field(default=1.0, gt=0)
-    squashed: bool = False
+    squashed: bool | Literal["softmax"] = False
     floor: float = Field(default=0.0, ge=0)
     linear: bool = True
     scaled: bool | Literal["alike"] = True
@@ -99,6 +103,12 @@ class ModelSettings(SettingsModel):
     def _blocks_with_a_middle(self) -> Self:
         if len(self.blocks) % 2 == 0:
             raise ValueError(f"{len(self.blocks)} dense blocks have no middle one: give an odd number of blocks")
+        return self
+
+    @model_validator(mode="after")
+    def _pooling_halves(self) -> Self:
+        if self.pooled and (self.network, self.stride) != ("conv", 2):
+            raise ValueError("model.pooled halves the grid of convolutions: give network 'conv' and stride 2 with it")
         return self
 
     @model_validator(mode="after")

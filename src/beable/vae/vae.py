@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from beable.errors import DataError, UsageError
 from beable.representations.gaps import Gaps
@@ -137,6 +138,7 @@ class Encoder(nn.Module):
         self.latents = settings.latents
         self.scale: Tensor
         self.register_buffer("scale", torch.as_tensor(_seen_scale(code, settings.scaled)))
+        self.unseen = code.unseen
         self.bounded = settings.bounded
         self.linear = Linear(features, settings.latents, noise) if settings.linear else None
         self.conditions = Conditions(settings.conditions)
@@ -147,6 +149,8 @@ class Encoder(nn.Module):
     def forward(self, values: Tensor, conditions: Tensor | None = None) -> Normal:
         """(members, rows, m), and what is known of each row, to a distribution of (members, rows, latents)."""
         x = values / self.scale
+        if self.unseen:
+            x = F.pad(x[..., self.unseen :], (self.unseen, 0))
         bend, log_std = self.network(self.conditions(x, conditions)).split(self.latents, dim=-1)
         mean = bend + self.linear(x) if self.linear is not None else bend
         if self.codebook is not None:
@@ -173,7 +177,7 @@ def _encoder_network(code: CodeSpec, settings: ModelSettings, noise: Noise) -> n
     if settings.network == "dense-conv":
         return DenseConv(_dense_shape(code, settings), settings.latents, noise, gain, known)
     if settings.network == "conv":
-        shape = Pyramid(_grid(code), settings.channels, settings.stride, settings.head)
+        shape = Pyramid(_grid(code), settings.channels, settings.stride, settings.head, settings.pooled)
         return Conv(shape, outputs, noise, settings.activation, gain, known)
     if settings.network == "points":
         return PointSet(settings.point, settings.layers, outputs, noise, settings.activation, gain, known)
@@ -258,7 +262,7 @@ class Decoder(nn.Module):
         if self.linear is not None:
             x = x + self.linear(z)
         if self.settings.squashed and self.settings.likelihood == "normal":
-            return x.sigmoid()
+            return x.softmax(-1) if self.settings.squashed == "softmax" else x.sigmoid()
         return x * self.scale if self.settings.likelihood == "normal" else x
 
     def means(self, location: Tensor) -> Tensor:

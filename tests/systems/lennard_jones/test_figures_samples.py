@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch
 from beable.report.figures.style import PALETTE, WIDTH
 from beable.systems.lennard_jones.configurations import height_profile, radial_distribution
 from beable.systems.lennard_jones.figures.energies import energies, relaxations
-from beable.systems.lennard_jones.figures.latents import latent_map, latent_maps
+from beable.systems.lennard_jones.figures.latents import latent_maps
 from beable.systems.lennard_jones.figures.sizes import chain_paces, error_and_rate
 from beable.systems.lennard_jones.figures.structure import height_profiles, radial_distributions
 from beable.systems.lennard_jones.figures.ways_back import small_boxes, ways_back
@@ -155,8 +155,6 @@ def test_a_level_of_gravity_has_its_colour_in_maps_and_in_curves() -> None:
     curves = [line.get_color() for line in radial_distributions({f"γ = {g}": G for g in range(4)}).axes[0].lines[1:]]
     handles = latent_maps({"a": Z}, LEVELS, "γ", {"a": ""}).legends[0].legend_handles
     assert [to_hex(handle.get_color()).upper() for handle in handles] == [colour.upper() for colour in curves]
-    alone = latent_map(Z, LEVELS, "γ").legends[0].legend_handles
-    assert [to_hex(h.get_color()) for h in alone] == [to_hex(h.get_color()) for h in handles]
 
 
 def test_paces_of_chains_that_are_too_short_are_hollow() -> None:

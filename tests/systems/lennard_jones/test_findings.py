@@ -8,12 +8,13 @@ from made_up import numbers_in, numbers_of, value_of
 
 from beable.files import plain as as_plain
 from beable.report.page import Figure, Table, plain
-from beable.systems.lennard_jones import findings, page
+from beable.systems.lennard_jones import findings, page, page_decks
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution
 from beable.systems.lennard_jones.generation import Estimate, Generation, Look, Relaxed
 from beable.systems.lennard_jones.gravity_map import Accuracy
+from beable.systems.lennard_jones.independence import Acceptance
 from beable.systems.lennard_jones.latent_moves import Pace
-from beable.systems.lennard_jones.parts import matrices
+from beable.systems.lennard_jones.parts import coordinates, grids, matrices, proposals, space
 from beable.systems.lennard_jones.parts.conditional import Conditional, Level
 from beable.systems.lennard_jones.parts.exact import Exact, Walk
 from beable.systems.lennard_jones.parts.generation import Drawn, Generated
@@ -168,6 +169,49 @@ def chains(z=1.646, least=0.0995, most=0.387, reliable=4):
     }
 
 
+def of_grids(share=1.0, answer="no", found=0.03, cells=34.1):
+    soft = {"label": "softmax", "decoded_total": 1.0, "total": 29.6, "rate": 0.0, "cells": 34.1, "found": 1.0}
+    best = soft | {"label": "logistic", "cells": cells, "found": float(cells > 26), "decoded_found": found}
+    shares = {"soft": 1.002, "logistic": share}
+    return {
+        "arms": {"soft": soft | {"decoded_found": 0.0}, "logistic": best}, "shares": shares, "source": "soft",
+        "best": "logistic", "learned": {"answer": answer, "reason": ""}, "cells_needed": 26.0, "deviations": 5.0,
+    }  # fmt: skip
+
+
+def networks(read="no", head="no", orders=("origin", "assignment")):
+    ways = {"classical scaling": 1.2, "SMACOF": 0.9, "network": 1.4, "second head": 0.7}
+    lines = [
+        {"order": order, "way": way, "decoded": {"shape": shape, "gyration": 0.71 + 0.1 * i}}
+        for order in orders
+        for i, (way, shape) in enumerate(ways.items())
+    ]
+    verdicts = {"network": read, "second head": head}
+    better = {name: {"answer": answer, "reason": ""} for name, answer in verdicts.items()}
+    return {"orders": list(orders), "lines": lines, "better": better, "mean": dict.fromkeys(orders, 1.93)}
+
+
+def in_space(answer="no", equilibrated=True):
+    levels = [{"apart": a, "inside": 0.97, "off": [off, 1.0]} for a, off in ((0.61, 12.0), (0.4, -31.0))]
+    fluids = {
+        name: {"density": d, "particles": 100, "levels": levels, "equilibrated": equilibrated}
+        for name, d in (("thin", 0.1), ("dense", 0.46))
+    }
+    return {"valid": {"answer": answer, "reason": ""}, "asked": 0.9, "sweeps": 10, "arms": fluids}
+
+
+def of_proposals(answer="no", needed=0.34, nats=0.13):
+    flow = {
+        "particles": 30, "generator": "flow", "acceptance": {"mean": 0.023}, "needed": needed, "per_second": 21000.0,
+        "tuned": 10100.0,
+    }  # fmt: skip
+    vae = flow | {"generator": "VAE", "acceptance": {"mean": 0.0}}
+    return {
+        "gravity": 0.4, "levels": [vae, flow], "particles": 30, "sizes": [5, 30], "fall": [0.61, 0.023], "nats": nats,
+        "best": {"generator": "flow", "pays": {"answer": answer, "reason": ""}},
+    }  # fmt: skip
+
+
 OUTCOMES = [
     (findings.equilibrium, equilibrium(), ["Ours are:", "are not: 6 of 11", "4.59 ε above ours"]),
     (findings.equilibrium, equilibrium(gap=-4.59), ["4.59 ε below ours"]),
@@ -207,6 +251,18 @@ OUTCOMES = [
     (findings.generation_short, samples(0.3, 0.99, "no"), ["No, in the only training", "(asked: 90\u00a0% of both)"]),
     (findings.generation_short, samples(valid="cannot be told", agree=None), ["Cannot be told, in", "even after 100"]),
     (findings.generation, samples(), ["other models: 75.3\u00a0% (γ given, no physical terms)."]),
+    (findings.grids, of_grids(), ["No: with", "sum to 1.00 where true ones sum to 29.6", "3.0\u00a0% of those"]),
+    (findings.grids, of_grids(0.8, "yes", 0.4), ["Better than the mean grid", "leaves 80.0\u00a0% of it"]),
+    (findings.grids, of_grids(cells=13.3, answer="cannot be told"), ["Hardly: with", "is bound to miss particles"]),
+    (findings.coordinates, networks(), ["No: in the order of LCP-B group 9", "1.40 σ by a network", "“assignment”"]),
+    (findings.coordinates, networks("no", "yes"), ["Yes: in the order"]),
+    (findings.coordinates, networks("cannot be told", orders=("origin",)), ["It depends on the order: in the order"]),
+    (findings.three_dimensions, in_space(), ["No: as decoded, at 0.10", "40.0\u00a0% have no", "31 ε.", "of both"]),
+    (findings.three_dimensions, in_space("yes", False), ["Yes: as", "2 data sets of them cannot be called"]),
+    (findings.three_dimensions, in_space("cannot be told"), ["Cannot be told: as decoded"]),
+    (findings.proposals, of_proposals(), ["No: at", "2.30\u00a0% from a flow", "34\u00a0% would", "by 0.13 for"]),
+    (findings.proposals, of_proposals("yes", 1.2), ["Yes: at", "not even all would be enough"]),
+    (findings.proposals, of_proposals("cannot be told", nats=None), ["Cannot be told: at", "particles cannot be told"]),
     (findings.exact, chains(), ["Exact, yes", "Faster, no: moves along the latents give 0.10 to 0.39 times"]),
     (findings.exact, chains(5.2, 1.2, 2.0), ["Exact, no: the mean that", "5.2 standard", "Faster, yes"]),
     (findings.exact, chains(None, 0.9, 1.1), ["Whether averages are exact cannot be told", "Faster, at some γ"]),
@@ -308,7 +364,52 @@ def other_gravities(off=0.2):
     return Conditional(found, np.random.default_rng(0).uniform(0, 10, (3, 8, 2)), 10.0)
 
 
+def made_grids(error=0.17, rate=0.001, found=0.03):
+    line = grids.Line("softmax", "softmax", 34.1, 0.169, 0.168, 29.6, 1.0, rate, 29.5, 1.0, 0.4, 0.0, 0.09, 0.08)
+    other = line._replace(label="logistic", output="logistic", error=error, decoded_total=29.1, decoded_found=found)
+    cells = np.random.default_rng(0).uniform(0, 1, (3, 4, 4))
+    return grids.Grids({"soft": line, "logistic": other}, dict(zip("abc", cells, strict=True)))
+
+
+def made_networks(network=1.4, gyration=0.7):
+    known = coordinates.Judged(0.9, None, 0.98, 0.1)
+    ways = {
+        coordinates.SCALING: (known._replace(shape=1.2), known),
+        coordinates.SMACOF: (known, known._replace(shape=0.0)),
+        coordinates.NETWORK: (coordinates.Judged(network, 2.4, gyration, 0.0), coordinates.Judged(0.8, 1.9, 0.8, 0.0)),
+        coordinates.EITHER: (coordinates.Judged(1.1, 2.2, 0.9, 0.0), coordinates.Judged(0.4, 1.7, 0.99, 0.1)),
+        coordinates.HEAD: (coordinates.Judged(network / 2, 1.2, 0.9, 0.2), None),
+    }
+    lines = [coordinates.Line(o, way, *pair) for o in ("origin", "assignment") for way, pair in ways.items()]
+    x = np.random.default_rng(0).uniform(0, 10, (2, 8, 2))
+    shown = dict.fromkeys(ways, x + 0.1)
+    return coordinates.CoordinateWays(lines, {"origin": 1.93, "assignment": 1.4}, 8000, 2000, x, shown, 10.0)
+
+
+def made_space(apart=0.6):
+    members = generated(apart, 0.97, members=1).drawn["told, prior"].judged[0.4]
+    curve = RadialDistribution(np.arange(3.0), np.ones(3), np.full(3, 0.1))
+    found = [Level(g, True, True, members) for g in (0.2, 1.0)]
+    one = space.Space("thin", 100, 3, 10.0, 1.5, True, 300, found, dict.fromkeys((0.2, 1.0), (curve, curve)), 88.0)
+    return space.ThreeDimensions({"thin": one, "dense": one._replace(label="dense", box=6.0)})
+
+
+def made_proposals(flow=0.02, reliable=True, flows=True):
+    share = Acceptance(flow, 0.9 * flow, 1.1 * flow, 0.9, flow / 3)
+    level = proposals.Level(30, proposals.FLOW, share, 20000.0, 10000.0, reliable)
+    vae = level._replace(generator=proposals.VAE, acceptance=Acceptance(0.0, 0.0, 1.5e-4, 0.2, 1e-4))
+    small = level._replace(particles=5, acceptance=share._replace(mean=0.6, low=0.58, high=0.62))
+    return proposals.LatentProposals(0.4, [vae, small, level] if flows else [vae])
+
+
 MADE = {
+    "grids": (page_decks.grids, made_grids()),
+    "grids, learned": (page_decks.grids, made_grids(0.1, 4.2, 0.7)),
+    "networks": (page_decks.coordinate_ways, made_networks()),
+    "networks, better": (page_decks.coordinate_ways, made_networks(0.5, 0.99)),
+    "space": (page_decks.three_dimensions, made_space()),
+    "proposals": (page_decks.proposals, made_proposals()),
+    "proposals, no flows": (page_decks.proposals, made_proposals(flows=False)),
     "matrices": (page.matrices, models()),
     "patterns": (page.patterns, directions()),
     "other gravities": (page.conditional, other_gravities()),
@@ -378,6 +479,49 @@ def test_energies_agree_only_if_their_means_do_too(off, agree):
 )
 def test_sorted_particles_fail_if_assigned_ones_do_twice_as_well(ordered, assigned, word):
     assert lines(ordered, assigned).fail.word == word
+
+
+@pytest.mark.parametrize(
+    ("made", "verdicts"),
+    [
+        (made_grids(), ["reproduced", "differs"]),
+        (made_grids(0.1, 4.2, 0.7), ["differs", "reproduced"]),
+        (made_networks(), ["reproduced", "reproduced", "reproduced"]),
+        (made_networks(2.0, 0.99), ["differs", "differs", "differs"]),
+    ],
+)
+def test_what_decks_say_of_grids_and_networks_is_claims_with_verdicts(made, verdicts):
+    assert [claim.verdict for claim in made.claims] == verdicts
+
+
+@pytest.mark.parametrize(("error", "word"), [(0.1, "yes"), (0.159, "cannot be told"), (0.1679, "no")])
+def test_grids_are_learned_below_the_error_of_the_mean_grid(error, word):
+    assert made_grids(error).learned.word == word
+
+
+@pytest.mark.parametrize(("network", "word"), [(0.8, "yes"), (1.4, "no")])
+def test_networks_are_better_where_they_err_less_in_every_order(network, word):
+    assert made_networks(network).better(coordinates.NETWORK).word == word
+
+
+@pytest.mark.parametrize(("apart", "word"), [(0.99, "yes"), (0.6, "no"), (0.91, "cannot be told")])
+def test_fluids_in_space_are_valid_by_their_worst(apart, word):
+    assert made_space(apart).valid.word == word
+
+
+@pytest.mark.parametrize(
+    ("flow", "reliable", "word"),
+    [(0.02, True, "no"), (0.9, True, "yes"), (0.5, True, "cannot be told"), (0.02, False, "cannot be told")],
+)
+def test_proposals_pay_if_more_are_accepted_than_tuned_moves_are_worth(flow, reliable, word):
+    made = made_proposals(flow, reliable)
+    assert made.best.pays.word == word
+    assert made.best.needed == pytest.approx(0.5)
+    assert made.nats == pytest.approx(np.log(0.6 / flow) / 25)
+
+
+def test_how_acceptance_falls_is_not_told_from_one_size():
+    assert made_proposals(flows=False).nats is None
 
 
 def test_gain_is_told_from_the_chains_of_tuned_moves():

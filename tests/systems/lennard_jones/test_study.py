@@ -182,12 +182,16 @@ def test_what_a_page_would_load_is_noticed(html):
 EXACT = {"reference": 1024, "rounds": 12, "latent_rounds": 12, "annealing_steps": 10, "draws": 48}
 
 
+PROPOSALS = {"draws": 60, "reference": 1024, "sizes": [3], "sweeps": 30, "flow_rows": 80, "flow_steps": 5, "rounds": 20}
+
+
 def quickest(arm):
     """An arm that takes few steps, whatever its members, and few channels where it keeps the grid."""
     narrow = {"channels": [4, 4], "decoder_channels": [4, 4, 4]}
     images = arm.name == "matrix-images" or arm.name.startswith("deck")
     model = narrow if images else {} if arm.name == "points" else {"width": 8}
-    return {"training": {"steps": 30, "batch": 32}, "model": model}
+    particles = {"objective": {"particles": {"box": 4.0}}} if arm.name.startswith("space") else {}
+    return {"training": {"steps": 30, "batch": 32}, "model": model, **particles}
 
 
 @pytest.mark.slow
@@ -202,9 +206,10 @@ def test_every_part_of_the_study_runs(tmp_path):
             "unseen": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
             "fake": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
             "other-gravities": {"rows": 192, "settings": {"sweeps": 100, "spacing": 20}},
+            "space-*": {"rows": 96, "settings": {"particles": 8, "box": 4.0, "sweeps": 60, "spacing": 20}},
         },
         "arms": {arm.name: quickest(arm) for arm in study.arms},
-        "parts": rows | {"lj-generate": TINY["parts"]["lj-generate"], "lj-exact": EXACT},
+        "parts": rows | {"lj-generate": TINY["parts"]["lj-generate"], "lj-exact": EXACT, "lj-proposals": PROPOSALS},
     }
     study = study.model_copy(update={"presets": {"tiny": tiny_everywhere}}).with_preset("tiny")
     done = run_study(study, "tiny", tmp_path, workers=1)

@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 
 from beable.report.figures.checks import finite, same_length
 from beable.report.figures.codes import opacity
-from beable.report.figures.style import INK, PALETTE, WIDTH, FloatArray, legend, panel_grid, styled
+from beable.report.figures.style import BLUE, GREEN, INK, ORANGE, WIDTH, FloatArray, legend, panel_grid, styled
 from beable.report.figures.words import printed_symbol, words
 
 MOST_NUMBERS = 10  # columns up to which each cell bears its number
 LONGEST = 22
+#: of classes: the first three are far from each other, for people who see no red and green as well
+CLASS_COLOURS, MARKS = (BLUE, "#E69F00", "#CC79A7", GREEN, ORANGE, "#56B4E9"), "osD^vP"
 
 
 @styled
@@ -72,7 +74,7 @@ def codes_by_class(codes: FloatArray, classes: FloatArray, names: Sequence[str])
         if of.any():
             down = np.full(of.sum(), float(i)) if first == second else z[of, second]
             handles[words(name, LONGEST)] = axes.plot(
-                z[of, first], down, "osD^vP"[i // len(PALETTE) % 6], color=PALETTE[i % len(PALETTE)], markersize=3.2,
+                z[of, first], down, MARKS[(i + i // 6) % 6], color=CLASS_COLOURS[i % 6], markersize=3.2,
                 alpha=max(0.35, opacity(len(z))), markeredgewidth=0,
             )[0]  # fmt: skip
     axes.set_xlabel(printed_symbol(f"z_{{{first + 1}}}"))

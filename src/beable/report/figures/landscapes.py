@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from beable.errors import DataError
 from beable.report.figures.checks import finite, same_length
-from beable.report.figures.scales import colour_bar, colour_scale
 from beable.report.figures.style import (
     BLUE,
     INK,
@@ -91,38 +90,6 @@ def _ends(axes: Axes, ends: tuple[str, str] | None) -> None:
         look: dict[str, Any] = {"xycoords": "axes fraction", "ha": side, "va": "bottom", "fontsize": 8, "color": SOFT}
         # above the power of ten of the axis
         axes.annotate(words(text), (place, 1.0), (0, 13), textcoords="offset points", **look)
-
-
-@styled
-def landscape_plane(places: FloatArray, values: FloatArray, label: str = "objective (nats)") -> Figure:
-    """A term on a plane through the parameters, as contours; a cross at the middle, which is the solution.
-
-    Args:
-        places: α and β along the two directions, ``(points,)``.
-        values: ``(points, points)``, the first direction first.
-        label: what is drawn, with its unit.
-
-    >>> places = np.linspace(-1, 1, 5)
-    >>> figure = landscape_plane(places, np.add.outer(places**2, places**2))
-    >>> figure.axes[0].get_xlabel()
-    'first direction'
-    """
-    x, z = finite("places", places, 1), finite("the plane", values, 2)
-    if z.shape != (len(x), len(x)):
-        raise DataError(f"a figure of the plane needs ({len(x)}, {len(x)}) numbers, got shape {z.shape}")
-    figure, panels = panel_grid(1, 1, 3.7, 3.6)
-    axes = panels[0, 0]
-    colour = colour_scale("log" if z.min() > 0 and z.max() > 30 * z.min() else "linear", z)
-    shape = axes.pcolormesh(x, x, z.T, norm=colour.norm, cmap=colour.map, shading="nearest", rasterized=True)
-    if np.ptp(z) > 0:
-        steps = np.unique(np.quantile(z, np.linspace(0.1, 0.9, 7)))
-        axes.contour(x, x, z.T, levels=steps, colors="white", linewidths=0.5, alpha=0.7)
-    axes.plot(0, 0, "x", color=ORANGE, markersize=6, markeredgewidth=1.5)
-    axes.set_aspect("equal")
-    axes.set_xlabel("first direction")
-    axes.set_ylabel("second direction")
-    colour_bar([axes], shape, words(label))
-    return figure
 
 
 @styled

@@ -248,6 +248,78 @@ def representations(n: Numbers) -> str:
     )
 
 
+# Grids
+
+
+def grids(n: Numbers) -> str:
+    """Whether grids are learned with pooling and a softmax output, and whether a threshold finds the particles."""
+    source, best = (n["arms"][n[name]] for name in ("source", "best"))
+    head = LEARNED[n["learned"]["answer"]]
+    text = (
+        f"{head}: with pooling and a softmax output decoded cells sum to {source['decoded_total']:.2f} where true ones "
+        f"sum to {source['total']:.1f}, and their error is {percent(n['shares'][n['source']])} of that of the mean "
+        f"grid, at a rate of {number(source['rate'])} nats"
+    )
+    if best is not source:
+        text += f"; “{best['label']}” leaves {percent(n['shares'][n['best']])} of it"
+    return f"{text}. {_threshold(n, best)}"
+
+
+#: whether grids are learned at all
+LEARNED = {"yes": "Better than the mean grid", "no": "No", "cannot be told": "Hardly"}
+
+
+def _threshold(n: Numbers, line: Numbers) -> str:
+    enough = "finds" if line["cells"] > n["cells_needed"] else "is bound to miss particles and finds"
+    return (
+        f"With {line['cells']:.1f} cells a particle the rule “mean and {n['deviations']:g} deviations”, which needs "
+        f"{n['cells_needed']:g}, {enough} {percent(line['found'])} of the particles of true grids and "
+        f"{percent(line['decoded_found'])} of those of decoded ones."
+    )
+
+
+# Coordinates by networks
+
+
+def coordinates(n: Numbers) -> str:
+    """Whether networks put coordinates better than geometry does, and what they do to the size of a configuration."""
+    order = n["orders"][0]
+    lines = {line["way"]: line["decoded"] for line in n["lines"] if line["order"] == order}
+    answers = {name: verdict["answer"] for name, verdict in n["better"].items()}
+    head = _any(list(answers.values()))
+    shape = listed(f"{lines[way]['shape']:.2f} σ by {words}" for way, words in READ.items())
+    network, scaling = lines["network"]["gyration"], lines["classical scaling"]["gyration"]
+    return (
+        f"{head}: in the order of {GROUP} particles are off their places, after the best turn, by {shape}; those of "
+        f"the mean configuration by {n['mean'][order]:.2f} σ. A network that reads matrices leaves {percent(network)} "
+        f"of the radius of gyration, classical scaling {percent(scaling)}. {_elsewhere(n)}".strip()
+    )
+
+
+#: ways to coordinates by the words of a sentence
+READ = {
+    "SMACOF": "stress majorisation",
+    "network": "a network that reads decoded matrices",
+    "second head": "a second head of the decoder",
+}
+
+
+def _any(answers: Sequence[str]) -> str:
+    if "yes" in answers:
+        return "Yes"
+    return "No" if set(answers) == {"no"} else "It depends on the order"
+
+
+def _elsewhere(n: Numbers) -> str:
+    """The same in the order in which the models do best."""
+    if len(n["orders"]) < 2:
+        return ""
+    order = n["orders"][-1]
+    lines = {line["way"]: line["decoded"] for line in n["lines"] if line["order"] == order}
+    shape = listed(f"{lines[way]['shape']:.2f} σ by {words}" for way, words in READ.items())
+    return f"In the order “{order}” it is {shape}."
+
+
 # Reconstruction
 
 
@@ -406,6 +478,63 @@ def conditional(n: Numbers) -> str:
         f"{between['levels']} between those that it saw and at {beyond['count']} of {beyond['levels']} beyond them: "
         f"valid as decoded, and near equilibrium in energy after {n['sweeps']} sweeps. Furthest off is γ = "
         f"{worst['gravity']:g}, by {number(worst['off'][0])} ± {number(worst['off'][1])} ε."
+    )
+
+
+def three_dimensions(n: Numbers) -> str:
+    """Whether samples of larger fluids in space are valid as they are decoded."""
+    head = SURE[n["valid"]["answer"]]
+    asked = "" if n["valid"]["answer"] == "yes" else f" (asked: {percent(n['asked'], 0)} of both)"
+    said = [_fluid(space) for space in n["arms"].values()]
+    off = [max(abs(level["off"][0]) for level in space["levels"]) for space in n["arms"].values()]
+    energies = listed(f"{number(value)} ε" for value in off)
+    untold = [space for space in n["arms"].values() if space["equilibrated"] is not True]
+    warned = f" {many(len(untold), 'data set')} of them cannot be called in equilibrium." if untold else ""
+    return (
+        f"{head}: as decoded, {listed(said)} at the worst γ{asked}. After {n['sweeps']} sweeps mean energies are off "
+        f"equilibrium by up to {energies}.{warned}"
+    )
+
+
+def _fluid(space: Numbers) -> str:
+    worst = min(space["levels"], key=lambda level: min(level["apart"], level["inside"]))
+    return (
+        f"at {space['density']:.2f} particles in a unit of volume (N = {space['particles']}) "
+        f"{percent(worst['apart'])} have no overlap and {percent(worst['inside'])} lie in the box"
+    )
+
+
+def proposals(n: Numbers) -> str:
+    """Whether independent proposals give as many samples as tuned moves, and how acceptance falls."""
+    most = [level for level in n["levels"] if level["particles"] == n["particles"]]
+    shares = listed(f"{percent(level['acceptance']['mean'], 2)} from {OF[level['generator']]}" for level in most)
+    best = next(level for level in most if level["generator"] == n["best"]["generator"])
+    head = SURE[n["best"]["pays"]["answer"]]
+    return (
+        f"{head}: at γ = {n['gravity']:g} Metropolis accepts of independent proposals {shares}. Tuned moves and "
+        f"teleports give {number(best['tuned'])} samples a CPU second; {_asked(best)}. {_fall(n)}"
+    )
+
+
+def _asked(best: Numbers) -> str:
+    """What a generator would have to reach."""
+    made = f"of {number(best['per_second'])} proposals a second from {OF[best['generator']]}"
+    if best["needed"] > 1:
+        return f"{made} not even all would be enough"
+    return f"{made} {percent(best['needed'], 0)} would have to be accepted to match them"
+
+
+#: who proposes, in a sentence
+OF = {"VAE": "the VAE", "flow": "a flow of coordinates"}
+
+
+def _fall(n: Numbers) -> str:
+    if n["nats"] is None:
+        return "How acceptance depends on the number of particles cannot be told."
+    few, most = n["sizes"][0], n["sizes"][-1]
+    return (
+        f"At one density flows of {few} to {most} particles are accepted in {percent(n['fall'][0])} to "
+        f"{percent(n['fall'][-1])}: its logarithm falls by {number(n['nats'])} for each further particle."
     )
 
 

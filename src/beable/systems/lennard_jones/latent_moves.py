@@ -209,7 +209,7 @@ class Chain(NamedTuple):
 
 
 def mixed_chain(
-    model: LatentModel,
+    model: LatentModel | None,
     log_target: LogDensity,
     local: Callable[[Floats, np.random.Generator], Floats],
     observe: Callable[[Floats], Sequence[Floats]],
@@ -231,7 +231,7 @@ def mixed_chain(
         positions: first ones, (rows, m).
         rng: where random numbers come from.
         rounds: how many.
-        moves: collective ones of a round; 0 for none.
+        moves: collective ones of a round; 0 for none, which need no model.
         dimensions: coordinates of a particle, for the order.
 
     Raises:
@@ -242,9 +242,10 @@ def mixed_chain(
         x = local(x if order is None else renumbered(x, dimensions, rng), rng)
         if moves and order is not None:
             x = order(x)
-        for _ in range(moves):
-            x, ok = latent_move(model, log_target, x, rng, reach=reach, order=order)
-            accepted.append(float(ok.mean()))
+        if model is not None:
+            for _ in range(moves):
+                x, ok = latent_move(model, log_target, x, rng, reach=reach, order=order)
+                accepted.append(float(ok.mean()))
         series.append(np.stack(observe(x)))
     share = float(np.mean(accepted)) if accepted else float("nan")
     return Chain(x, np.moveaxis(np.array(series), 0, -1), share, process_time() - started)

@@ -1,19 +1,23 @@
 """The parts of the Lennard-Jones study: what each measures, what it takes and how a page shows it."""
 
 from beable.studies.part import Part
-from beable.systems.lennard_jones import page
+from beable.systems.lennard_jones import page, page_decks
 from beable.systems.lennard_jones.parts.anomaly import anomaly
 from beable.systems.lennard_jones.parts.conditional import conditional
+from beable.systems.lennard_jones.parts.coordinates import coordinate_ways
 from beable.systems.lennard_jones.parts.equilibrium import equilibrium
 from beable.systems.lennard_jones.parts.exact import exact
 from beable.systems.lennard_jones.parts.generation import generation
+from beable.systems.lennard_jones.parts.grids import grids
 from beable.systems.lennard_jones.parts.latent import latent
 from beable.systems.lennard_jones.parts.matrices import matrices
 from beable.systems.lennard_jones.parts.patterns import patterns
 from beable.systems.lennard_jones.parts.probing import probing
+from beable.systems.lennard_jones.parts.proposals import proposals
 from beable.systems.lennard_jones.parts.reconstruction import reconstruction
 from beable.systems.lennard_jones.parts.representations import representations
 from beable.systems.lennard_jones.parts.size_beta import size_beta
+from beable.systems.lennard_jones.parts.space import three_dimensions
 
 PARTS = {
     "equilibrium": Part(equilibrium, page.equilibrium, options={"followed": 64}, datasets=("source-protocol",)),
@@ -58,6 +62,34 @@ PARTS = {
         roles={"main": "one"},
         options={"samples": 1000, "reference": 16000},
         datasets=("other-gravities",),
+    ),
+    "grids": Part(grids, page_decks.grids, roles={"judged": "many"}, options={"rows": 1000}),
+    "coordinate-ways": Part(
+        coordinate_ways,
+        page_decks.coordinate_ways,
+        roles={"matrices": "many", "heads": "many"},
+        options={"rows": 400, "trained_rows": 8000, "steps": 2000},
+    ),
+    "three-dimensions": Part(
+        three_dimensions,
+        page_decks.three_dimensions,
+        roles={"judged": "many"},
+        options={"samples": 500, "reference": 1024},
+    ),
+    "proposals": Part(
+        proposals,
+        page_decks.proposals,
+        roles={"proposals": "one"},
+        options={
+            "gravity": 0.4,
+            "draws": 20000,
+            "reference": 40000,
+            "sizes": [5, 10, 20],
+            "sweeps": 2500,
+            "flow_rows": 10000,
+            "flow_steps": 1500,
+            "rounds": 100,
+        },
     ),
     "exact": Part(
         exact,

@@ -48,30 +48,19 @@ def pack(
 
     A component is words such as median=20,spread=0.3,mass_fraction=0.7,density=2.7; short: d, s, mass, volume, number.
 
-    Parameters
-    ----------
-    components
-        One or several components, each in words such as median=20,spread=0.3,mass_fraction=0.7,density=2.7 (short: d,
-        s, mass, volume, number); fractions sum to 1.
-    beds
-        Beds with seeds of their own; the standard error is then that of their spread.
-    extrapolate
-        Find the packing fraction of two components too far apart to be dropped, up to 1:200, from beds of the same
-        powder with the fine component enlarged.
-    seed
-        Seed of all random numbers.
-    config
-        TOML file with spheres, box and a table [[components]] for each component.
-    set
-        The same as words, such as box=12; they win over the file, options over both.
-    output
-        .xyz file for the spheres of the first bed, in the extended form that OVITO reads.
-    picture
-        .png file for a picture of the first bed.
-    force
-        Write over files that beable did not make.
-    json
-        Print the result as JSON.
+    Args:
+        components: One or several components, each in words such as median=20,spread=0.3,mass_fraction=0.7,density=2.7
+            (short: d, s, mass, volume, number); fractions sum to 1.
+        beds: Beds with seeds of their own; the standard error is then that of their spread.
+        extrapolate: Find the packing fraction of two components too far apart to be dropped, up to 1:200, from beds of
+            the same powder with the fine component enlarged.
+        seed: Seed of all random numbers.
+        config: TOML file with spheres, box and a table [[components]] for each component.
+        set: The same as words, such as box=12; they win over the file, options over both.
+        output: .xyz file for the spheres of the first bed, in the extended form that OVITO reads.
+        picture: .png file for a picture of the first bed.
+        force: Write over files that beable did not make.
+        json: Print the result as JSON.
     """
     tree = merged(given(config, set), tree_of(OPTIONS, chosen))
     if components:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from beable.console.numbers import number
+from beable.console.numbers import number, span
 from beable.report.figures.codes import Clouds, Scatter, clouds, scatters
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.sweeps import sweep
 from beable.report.page import Evidence, Figure, Fold, Table, symbols
-from beable.report.sections import followed, spread
+from beable.report.sections import followed
 from beable.systems.darcy.parts.members import Members
 from beable.systems.darcy.parts.shown import Fields, Latents
 
@@ -63,7 +63,7 @@ def _shares(f: Fields) -> str:
 
 def _error_table(a: Latents) -> Table:
     rows = [
-        [m.label, spread(m.error), *([spread(m.distortion), number(m.level), str(m.lost)] if m.trained else ["–"] * 3)]
+        [m.label, span(m.error), *([span(m.distortion), number(m.level), str(m.lost)] if m.trained else ["–"] * 3)]
         for m in a.arms.values()
     ]
     columns = ["arm", "relative squared error", symbols("L_REC"), "level without latents", "over-regularised"]
@@ -98,7 +98,7 @@ def _clouds(a: Latents, name: str) -> Clouds:
 
 def _gap_table(a: Latents) -> Table:
     rows = [
-        [a.arms[n].label, spread(g.of_prior), number(g.null), spread(g.of_factors), spread(a.arms[n].angle)]
+        [a.arms[n].label, span(g.of_prior), number(g.null), span(g.of_factors), span(a.arms[n].angle)]
         for n, g in a.gaps.items()
     ]
     columns = ["arm", "from the prior", "of two samples", "of the factors", "turned (°)"]
@@ -144,7 +144,7 @@ def _of_arm(a: Latents, name: str) -> Scatter:
 
 def _scatter_table(a: Latents) -> Table:
     rows = [
-        [m.label, str(m.found), f"{m.found.low:.0%} to {m.found.high:.0%}", spread(m.angle), *_scores(m)]
+        [m.label, str(m.found), f"{m.found.low:.0%} to {m.found.high:.0%}", span(m.angle), *_scores(m)]
         for m in a.arms.values()
     ]
     mean, low, high = a.chance

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from beable.console.numbers import number
+from beable.console.numbers import number, span
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.figures.laws import law_against_angle, law_against_scatter
 from beable.report.figures.scores import angles
 from beable.report.page import Evidence, Figure, Fold, Table, symbols
-from beable.report.sections import spread
 from beable.systems.darcy.figures.against import Line, against
 from beable.systems.darcy.figures.trust import trust_against_truth
 from beable.systems.darcy.parts.growth import STATED, Growth
@@ -69,7 +68,7 @@ def _growth_table(a: Growth) -> Table:
 
 
 def _of(m: Members, seconds: float) -> list[str]:
-    return [f"{len(m.error) - m.lost.hits} of {len(m.error)}", spread(m.error), number(seconds)]
+    return [f"{len(m.error) - m.lost.hits} of {len(m.error)}", span(m.error), number(seconds)]
 
 
 def _count_fold(a: Growth) -> Fold:

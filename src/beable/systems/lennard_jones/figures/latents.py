@@ -1,4 +1,4 @@
-"""Figures of what a latent space separates: a map of two latents, who is taken for whom, how often right."""
+"""Figures of what a latent space separates: maps of two latents, who is taken for whom, how often right."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,12 +10,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from beable.report.figures.checks import finite
 from beable.report.figures.codes import opacity
-from beable.report.figures.scales import Extent, colour_scale, extent, padded
 from beable.report.figures.style import (
     BLUE,
     GREEN,
@@ -30,60 +28,10 @@ from beable.report.figures.style import (
 )
 from beable.report.figures.words import panel_title, tick, words
 
-MOST_LEVELS = 8  # different values drawn as levels; more as a scale of colour
 MOST_POINTS = 3000
 REACH = 3.8  # of the maps side by side, in standard deviations
 
 Interval = tuple[float, float, float]  # value, low, high
-
-
-@styled
-def latent_map(
-    codes: FloatArray,
-    values: FloatArray,
-    label: str,
-    *,
-    axes_labels: tuple[str, str] = ("$z_1$", "$z_2$"),
-) -> Figure:
-    """Rows on the plane of two latents in the colour of a quantity.
-
-    A quantity of up to eight values is drawn as levels, each with the ellipse of two standard deviations, which holds
-    86 % of a normal law; any other one on a scale of colour.
-
-    Args:
-        codes: place of every row ``(rows, 2)``.
-        values: the quantity ``(rows,)``.
-        label: its name, with its unit; mathematics between dollar signs.
-        axes_labels: of the two latents or directions.
-
-    Raises:
-        DataError: numbers that are not finite.
-
-    >>> z = np.random.default_rng(0).normal(size=(60, 2))
-    >>> figure = latent_map(z, np.repeat([0.1, 0.4], 30), "γ")
-    >>> [text.get_text() for text in figure.legends[0].get_texts()]
-    ['γ = 0.1', 'γ = 0.4']
-    """
-    z, v = finite("codes", codes, 2), finite("values of a latent map", values, 1)
-    reach = [padded(extent(np.quantile(column, [0.001, 0.999])), 0.06) for column in z.T]
-    ratio = float(np.clip(_size(reach[1]) / _size(reach[0]), 0.45, 1.2))
-    figure, panels = panel_grid(1, 1, 0.8 + 4.4 * ratio, 5.4)
-    axes = panels[0, 0]
-    levels = np.unique(v)
-    if len(levels) <= MOST_LEVELS:
-        legend(figure, _levels(axes, z, v, levels, label))
-    else:
-        _continuous(axes, z, v, label)
-    axes.set_xlabel(axes_labels[0])
-    axes.set_ylabel(axes_labels[1])
-    axes.set_aspect("equal")
-    axes.set_xlim(*reach[0])
-    axes.set_ylim(*reach[1])
-    return figure
-
-
-def _size(reach: Extent) -> float:
-    return reach.high - reach.low
 
 
 def _mixed(rows: int) -> NDArray[np.intp]:
@@ -118,6 +66,8 @@ def level_colours(levels: int) -> FloatArray:
 @styled
 def latent_maps(maps: Mapping[str, FloatArray], values: FloatArray, label: str, shares: Mapping[str, str]) -> Figure:
     """Rows on the plane of two principal components, a panel a model, each in units of its own spread.
+
+    Each level has the ellipse of two standard deviations, which holds 86 % of a normal law.
 
     Args:
         maps: places of the rows by model ``(rows, 2)``.
@@ -157,14 +107,6 @@ def _ellipse(points: FloatArray, colour: Any) -> Ellipse:
     angle = float(np.degrees(np.arctan2(axes[1, 0], axes[0, 0])))
     place = (float(centre[0]), float(centre[1]))
     return Ellipse(place, width, height, angle=angle, fill=False, edgecolor=colour, linewidth=1.6, zorder=3)
-
-
-def _continuous(axes: Axes, z: FloatArray, v: FloatArray, label: str) -> None:
-    kept = _mixed(len(z))
-    colour = colour_scale("linear", v)
-    dots = _dots(axes, z[kept], 1.0, c=v[kept], norm=colour.norm, cmap=colour.map)
-    bar = axes.figure.colorbar(dots, ax=axes, label=label, aspect=22, pad=0.02, ticks=MaxNLocator(5))
-    bar.outline.set_visible(False)
 
 
 @styled

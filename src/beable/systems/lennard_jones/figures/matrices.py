@@ -68,7 +68,7 @@ def matrix_tiles(
     """Matrices in tiles on one scale of colour.
 
     Args:
-        matrices: ``(N, N)`` by title.
+        matrices: ``(N, N)`` by title, each of its own size.
         signed: whether they are changes, in a colour for either sign.
         columns: tiles side by side.
         label: what the entries are, with their unit.
@@ -83,7 +83,7 @@ def matrix_tiles(
     found = {name: finite(name, values, 2) for name, values in matrices.items()}
     rows = -(-len(found) // columns)
     figure, panels = panel_grid(rows, columns, 0.6 + rows * (WIDTH / columns + 0.25))
-    every = np.stack(list(found.values()))
+    every = np.concatenate([values.ravel() for values in found.values()])  # sizes may differ
     colour = colour_scale("signed", every) if signed else colour_scale("magnitude", every.clip(0))
     for axes, (name, values) in zip(panels.flat, found.items(), strict=False):
         _matrix(axes, values, colour, None)
@@ -96,15 +96,20 @@ def matrix_tiles(
 
 @styled
 def errors_beside(
-    found: Mapping[str, tuple[float, float]], reference: float, names: tuple[str, str], reference_name: str
+    found: Mapping[str, tuple[float, float | None]],
+    reference: float,
+    names: tuple[str, str],
+    reference_name: str,
+    label: str = "error of a distance (σ)",
 ) -> Figure:
     """Two errors of each model as dots in a row, and a reference as a line.
 
     Args:
-        found: both errors by model, in σ.
+        found: both errors by model, in σ; None for a second that there is not.
         reference: the error of the source.
         names: of the two.
         reference_name: of the reference.
+        label: what the errors are, with their unit.
 
     Raises:
         DataError: numbers that are not finite.
@@ -113,19 +118,20 @@ def errors_beside(
     >>> figure.axes[0].get_xlabel()
     'error of a distance (σ)'
     """
-    table = finite("errors", [list(pair) for pair in found.values()], 2)
+    table = finite("errors", [[one, one if two is None else two] for one, two in found.values()], 2)
+    there = np.array([two is not None for _, two in found.values()])
     figure, panels = panel_grid(1, 1, 1.0 + 0.3 * len(table))
     axes, rows = panels[0, 0], np.arange(len(table))
     axes.hlines(rows, table.min(1), table.max(1), color=GREY, linewidth=1.0)
     looks: list[dict[str, Any]] = [{"color": BLUE, "marker": "o"}, {"color": SOFT, "marker": "D", "fillstyle": "none"}]
     handles: dict[str, Any] = {}
-    for name, values, look in zip(names, table.T, looks, strict=True):
-        (handles[words(name)],) = axes.plot(values, rows, linestyle="", markersize=6, **look)
+    for name, values, look, some in zip(names, table.T, looks, (there | True, there), strict=True):
+        (handles[words(name)],) = axes.plot(values[some], rows[some], linestyle="", markersize=6, **look)
     handles[words(reference_name)] = axes.axvline(reference, color=ORANGE, linewidth=1.2)
     axes.set_yticks(rows, [words(name, 48) for name in found])
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.set_xlim(left=0)
-    axes.set_xlabel("error of a distance (σ)")
+    axes.set_xlabel(label)
     legend(figure, handles)
     return figure
 

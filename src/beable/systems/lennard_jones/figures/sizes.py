@@ -93,5 +93,49 @@ def chain_paces(gravities: FloatArray, found: Mapping[str, tuple[FloatArray, lis
     return figure
 
 
+@styled
+def acceptances(
+    sizes: FloatArray,
+    measured: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]],
+    needed: FloatArray,
+) -> Figure:
+    """Acceptance of independent proposals against the number of particles, beside what would have to be accepted.
+
+    Args:
+        sizes: numbers of particles, ascending ``(sizes,)``.
+        measured: acceptance by generator with the ends of its interval, ``(sizes,)`` each; NaN where there is none.
+        needed: acceptance that gives as many samples as tuned moves, ``(sizes,)``; NaN where it was not measured.
+
+    Raises:
+        DataError: sizes that are not finite.
+
+    >>> one = np.array([0.5, 0.1])
+    >>> figure = acceptances(np.array([5.0, 30.0]), {"flow": (one, one / 2, one * 1.5)}, np.array([0.3, 0.6]))
+    >>> figure.axes[0].get_xlabel()
+    'number of particles'
+    """
+    x = finite("sizes", sizes, 1)
+    figure, panels = panel_grid(1, 1, 2.7, 6.0)
+    axes = panels[0, 0]
+    handles: dict[str, Any] = {}
+    for place, (name, (share, low, high)) in enumerate(measured.items()):
+        style = line_style(place)
+        shown = np.clip(share, LEAST, None)
+        reach = [shown - np.clip(low, LEAST, None), np.clip(high, LEAST, None) - shown]
+        handles[words(name)] = axes.errorbar(x, shown, np.abs(reach), marker="o", markersize=4.5, capsize=2, **style)
+    (handles[words("needed")],) = axes.plot(x, needed, color=INK, linestyle=(0, (4, 2)), marker="_", markersize=8)
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=LEAST)
+    axes.set_xlim(0, 1.08 * float(x.max()))
+    axes.set_xlabel("number of particles")
+    axes.set_ylabel("share of proposals accepted")
+    legend(figure, handles)
+    return figure
+
+
+#: least share that is drawn
+LEAST = 1e-6
+
+
 def _face(style: Mapping[str, Any], sure: bool) -> Any:
     return style["color"] if sure else "white"

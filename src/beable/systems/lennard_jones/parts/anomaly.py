@@ -26,6 +26,8 @@ from beable.training.run import Run
 FloatArray = NDArray[np.floating]
 SIGNIFICANT = 0.05
 PICTURE_STEPS = 100
+#: standard deviations above the mean error of ordinary rows from which on a row is flagged
+FLAGGED = 5.0
 SIZES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.83)
 #: where the histograms of the source have their peaks, in σ: root-mean-square errors times √2 L
 SOURCE_PEAKS = {
@@ -118,6 +120,8 @@ class Anomaly:
             "worth": self.worth,
             "errors": {name: float(np.median(e)) for name, e in self.errors.items()},
             "spread": {name: self.spread(name) for name in self.errors},
+            "flagged": self.flagged,
+            "flagged_from": FLAGGED,
         }
         return plain(found)
 
@@ -135,6 +139,13 @@ class Anomaly:
         """Width of the middle 80 % of the errors of a kind, in σ."""
         low, high = np.quantile(self.errors[kind], [0.1, 0.9])
         return float(high - low)
+
+    @property
+    def flagged(self) -> dict[str, float]:
+        """Share of rows of a kind whose error is above the mean of ordinary ones by five standard deviations."""
+        usual = self.errors["ordinary"]
+        level = usual.mean() + FLAGGED * usual.std()
+        return {name: float((e > level).mean()) for name, e in self.errors.items()}
 
     @property
     def claims(self) -> list[Claim]:

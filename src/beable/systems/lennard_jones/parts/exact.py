@@ -134,22 +134,28 @@ def _walks(
     context: Context, run: Run, system: LennardJones, gravity: float, equilibrium: FloatArray
 ) -> dict[str, Walk]:
     """Every kind of chain, from configurations in equilibrium."""
-    reduced = gravity / system.temperatures[0]
-    step, far = np.interp(reduced, *STEPS), np.interp(reduced, *TELEPORTS)
     start = equilibrium[:CHAINS].reshape(len(equilibrium[:CHAINS]), -1).astype(np.float64)
     model = of_run(run, conditions=[gravity], box=system.boxes[0])
     target = particles_of(system, [gravity])
-    kinds = {"small moves": (SMALL_STEP, 0.0), "tuned moves": (float(step), float(far))}
+    kinds = {"small moves": (SMALL_STEP, 0.0), "tuned moves": tuned(system, gravity)}
     found = {}
     for name, (size, teleport) in kinds.items():
-        local = _local(system, gravity, size, teleport)
+        local = local_moves(system, gravity, size, teleport)
         for moves in (0, LATENT_MOVES):
             label = name + (", latent moves" if moves else "")
-            found[label] = _walk(context, run, model, target, local, start, moves)
+            found[label] = walk(context, run, model, target, local, start, moves)
     return found
 
 
-def _local(system: LennardJones, gravity: float, step: float, teleport: float) -> Local:
+def tuned(system: LennardJones, gravity: float) -> tuple[float, float]:
+    """Step and share of teleports that relax fastest."""
+    reduced = gravity / system.temperatures[0]
+    return float(np.interp(reduced, *STEPS)), float(np.interp(reduced, *TELEPORTS))
+
+
+def local_moves(system: LennardJones, gravity: float, step: float, teleport: float) -> Local:
+    """Sweeps of single particles of a fluid."""
+
     def move(x: Floats, rng: np.random.Generator) -> Floats:
         positions = x.reshape(len(x), system.particles, system.dimensions)
         values = np.full((len(x), 1), gravity)
@@ -159,15 +165,16 @@ def _local(system: LennardJones, gravity: float, step: float, teleport: float) -
     return move
 
 
-def _walk(
+def walk(
     context: Context,
-    run: Run,
-    model: LatentModel,
+    run: Run | None,
+    model: LatentModel | None,
     target: Particles,
     local: Local,
     start: Floats,
     moves: int,
 ) -> Walk:
+    """Chains of local moves, and of so many collective ones a round where a run has a model for them."""
     dimensions = target.dimensions
     chain = mixed_chain(
         model,
@@ -179,7 +186,7 @@ def _walk(
         rounds=context.option("latent_rounds" if moves else "rounds"),
         moves=moves,
         reach=REACH,
-        order=ordering(run) if moves else None,
+        order=ordering(run) if run is not None and moves else None,
         dimensions=dimensions,
     )
     energy, height = paces(chain)

@@ -10,7 +10,7 @@ from beable.console.numbers import latent_name, number
 from beable.report.page import Cell, Table
 from beable.systems.lennard_jones.findings import GROUP, NETWORK, PERCENT, kind, minus, percent, quantity
 from beable.systems.lennard_jones.imputation import METHODS, Missing
-from beable.systems.lennard_jones.parts.anomaly import SOURCE_PEAKS, Anomaly
+from beable.systems.lennard_jones.parts.anomaly import FLAGGED, SOURCE_PEAKS, Anomaly
 from beable.systems.lennard_jones.parts.conditional import Conditional
 from beable.systems.lennard_jones.parts.latent import Latent
 from beable.systems.lennard_jones.parts.matrices import SOURCE_ERROR, Matrices
@@ -371,14 +371,15 @@ def errors_table(a: Anomaly) -> Table:
     """Errors of rows beside those that the source's histograms show."""
     rows = [
         [kind(name), f"{np.median(e):.2f}", f"{np.quantile(e, 0.1):.2f} to {np.quantile(e, 0.9):.2f}",
-         f"{SOURCE_PEAKS[name]:.2f}" if name in SOURCE_PEAKS else "–"]
+         percent(a.flagged[name]).removesuffix(PERCENT), f"{SOURCE_PEAKS[name]:.2f}" if name in SOURCE_PEAKS else "–"]
         for name, e in a.errors.items()
     ]  # fmt: skip
     caption = (
         f"Root-mean-square error of a row's distances in σ, by “{a.labels['matrices']}”: median and the range of 80 % "
-        f"of the rows, and the peak of the histogram that {GROUP} shows."
+        f"of the rows, the share above the mean of ordinary rows by {FLAGGED:g} standard deviations, and the peak of "
+        f"the histogram that {GROUP} shows."
     )
-    return Table(caption, ["rows", "median", "80 % of rows", "peak there"], rows, "lrrr")
+    return Table(caption, ["rows", "median", "80 % of rows", "flagged (%)", "peak there"], rows, "lrrrr")
 
 
 def _noticed(auc: Any) -> Cell:
