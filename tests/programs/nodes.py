@@ -5,7 +5,9 @@ Prints its address when it is ready. Port 0 is any that is free; a late worker b
 """
 
 import asyncio
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,7 +32,15 @@ async def late(address: str, file: str) -> None:
     await worker(address)
 
 
+def end_with(parent: int) -> None:
+    """End when the process that began this one does, however it ends."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main(kind: str, *words: str) -> int:
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     asyncio.run({"scheduler": scheduler, "worker": worker, "late": late}[kind](*words))
     return 0
 
