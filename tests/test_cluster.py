@@ -185,6 +185,12 @@ class Nodes:
                 node.kill()
 
 
+#: nodes that wait look at themselves seldom
+QUIET = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.worker.profile.enabled": False,
+}
 #: clusters of this file by name, with their workers; those of the slow tests apart
 FAST = {"three": 3, "one": 3, "all": 3, "scheduler": 2, "given up": 3}
 SLOW = {"workers, first": 3, "workers, second": 3, "scheduler, first": 3, "scheduler, second": 3}
@@ -201,7 +207,7 @@ def clusters(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.studies.part.parts_of", lambda system: PARTS)
         try:
-            with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+            with dask.config.set(QUIET | {"distributed.scheduler.allowed-failures": 1}):
                 for name, workers in (FAST | (SLOW if slow else {})).items():
                     made[name] = Nodes(workers)
             made["all"].begin_late(tmp_path_factory.getbasetemp() / "begin")
