@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,7 +176,7 @@ class Nodes:
         return node, node.stdout.readline().strip()
 
     def begin_late(self, file: Path) -> None:
-        """A worker that begins when a file is there: to fork later, beside the threads of a client, would be unsafe."""
+        """A worker that begins when a file is there."""
         self.late.append(Forked(nodes.main, "late", self.address, str(file)))
 
     def end(self) -> None:
@@ -185,22 +185,42 @@ class Nodes:
                 node.kill()
 
 
-@contextmanager
-def at(workers: int):
-    made = Nodes(workers)
-    try:
-        yield made
-    finally:
-        made.end()
+#: nodes that wait look at themselves seldom
+QUIET = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.worker.profile.enabled": False,
+}
+#: clusters of this file by name, with their workers; those of the slow tests apart
+FAST = {"three": 3, "one": 3, "all": 3, "scheduler": 2, "given up": 3}
+SLOW = {"workers, first": 3, "workers, second": 3, "scheduler, first": 3, "scheduler, second": 3}
 
 
 @pytest.fixture(scope="module")
-def three():
-    """A scheduler and three workers, which know the part of this file."""
+def clusters(request, tmp_path_factory):
+    """All of them, begun before the first client: to fork beside its threads, or after them, would be unsafe.
+
+    They know the part of this file, and of work that ends its worker there is one more trial.
+    """
+    slow = any(item.get_closest_marker("slow") and item.path == request.path for item in request.session.items)
+    made: dict[str, Nodes] = {}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.studies.part.parts_of", lambda system: PARTS)
-        with at(3) as made:
+        try:
+            with dask.config.set(QUIET | {"distributed.scheduler.allowed-failures": 1}):
+                for name, workers in (FAST | (SLOW if slow else {})).items():
+                    made[name] = Nodes(workers)
+            made["all"].begin_late(tmp_path_factory.getbasetemp() / "begin")
             yield made
+        finally:
+            for cluster_nodes in made.values():
+                cluster_nodes.end()
+
+
+@pytest.fixture
+def three(clusters):
+    """A scheduler and three workers."""
+    return clusters["three"]
 
 
 @pytest.fixture(scope="module")
@@ -267,8 +287,9 @@ def once(at_row, act):
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_worker_is_killed_and_the_others_go_on(whole, tmp_path):
-    with at(3) as made, cluster.dask(made.address) as place:
+def test_a_worker_is_killed_and_the_others_go_on(clusters, whole, tmp_path):
+    made = clusters["one"]
+    with cluster.dask(made.address) as place:
         kill = once(8, made.workers[0].kill)
         found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
     assert made.workers[0].poll() == -signal.SIGKILL
@@ -276,27 +297,24 @@ def test_a_worker_is_killed_and_the_others_go_on(whole, tmp_path):
 
 
 @pytest.mark.usefixtures("soon")
-def test_all_workers_are_killed_and_one_that_comes_goes_on(whole, tmp_path, monkeypatch):
+def test_all_workers_are_killed_and_one_that_comes_goes_on(clusters, whole, tmp_path, tmp_path_factory, monkeypatch):
     """The line that says so is what makes another one begin."""
-    lines, file = [], tmp_path / "begin"
+    made, lines, file = clusters["all"], [], tmp_path_factory.getbasetemp() / "begin"
     monkeypatch.setattr(cluster, "_say", lambda words: (lines.append(words), file.touch()))
-    with at(3) as made:
-        made.begin_late(file)
-        with cluster.dask(made.address) as place:
-            kill = once(8, lambda: [worker.kill() for worker in made.workers])
-            found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
+    with cluster.dask(made.address) as place:
+        kill = once(8, lambda: [worker.kill() for worker in made.workers])
+        found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
     assert tree(found.path) == tree(whole.path)
     assert [line.split(" at ")[0] for line in lines] == ["no dask worker", "1 dask worker"]
     assert all("\n" not in line for line in lines)
 
 
 @pytest.mark.usefixtures("soon")
-def test_the_scheduler_is_killed_and_the_same_call_goes_on(whole, tmp_path, capfd):
-    path = tmp_path / "waves.zarr"
-    with at(2) as made:
-        kill = once(8, made.scheduler.kill)
-        with pytest.raises(cluster.SchedulerLostError) as caught, cluster.dask(made.address) as place:
-            waves(path, Waves(pause=0.05), progress=kill, **place._asdict())
+def test_the_scheduler_is_killed_and_the_same_call_goes_on(clusters, whole, tmp_path, capfd):
+    path, made = tmp_path / "waves.zarr", clusters["scheduler"]
+    kill = once(8, made.scheduler.kill)
+    with pytest.raises(cluster.SchedulerLostError) as caught, cluster.dask(made.address) as place:
+        waves(path, Waves(pause=0.05), progress=kill, **place._asdict())
     assert caught.value.exit_code == 75
     assert f"the dask scheduler at {made.address} has gone: what is done is kept; start it" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -306,15 +324,11 @@ def test_the_scheduler_is_killed_and_the_same_call_goes_on(whole, tmp_path, capf
 
 
 @pytest.mark.usefixtures("soon")
-def test_work_that_ends_its_workers_is_given_up(whole, tmp_path):
-    path = tmp_path / "waves.zarr"
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), at(3) as made:
-        with (
-            cluster.dask(made.address) as place,
-            pytest.raises(WorkerDiedError, match="the same work ended one worker"),
-        ):
-            waves(path, Waves(killing=(17,)), **place._asdict())
-        assert sum(worker.poll() == -signal.SIGKILL for worker in made.workers) == 2
+def test_work_that_ends_its_workers_is_given_up(clusters, whole, tmp_path):
+    path, made = tmp_path / "waves.zarr", clusters["given up"]
+    with cluster.dask(made.address) as place, pytest.raises(WorkerDiedError, match="the same work ended one worker"):
+        waves(path, Waves(killing=(17,)), **place._asdict())
+    assert sum(worker.poll() == -signal.SIGKILL for worker in made.workers) == 2
     assert tree(waves(path).path) == tree(whole.path)
 
 
@@ -348,19 +362,18 @@ def test_an_address_without_a_scheduler_is_one_line(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("who", ["workers", "scheduler"])
-def test_a_study_whose_arms_are_killed_ends_with_the_same_bytes(who, tmp_path, monkeypatch):
+def test_a_study_whose_arms_are_killed_ends_with_the_same_bytes(clusters, who, tmp_path):
     """Two of three workers while both arms are trained, or the scheduler; a second cluster goes on after that."""
-    monkeypatch.setattr("beable.studies.part.parts_of", lambda system: PARTS)
     study, far, near = parse(STUDY.replace("steps = 4", "steps = 3000"), "tiny"), tmp_path / "far", tmp_path / "near"
-    with at(3) as first, at(3) as second:
-        nodes_of = {"workers": first.workers[:2], "scheduler": [first.scheduler]}[who]
-        killer = threading.Thread(target=lambda: (wait_for(lambda: both_begun(far)), [n.kill() for n in nodes_of]))
-        killer.start()
-        with suppress(cluster.SchedulerLostError), cluster.dask(first.address) as place:
-            run_study(study, "quick", far, **place._asdict())
-        killer.join()
-        with cluster.dask(second.address) as place:
-            done = run_study(study, "quick", far, **place._asdict())
+    first, second = (clusters[f"{who}, {which}"] for which in ("first", "second"))
+    nodes_of = {"workers": first.workers[:2], "scheduler": [first.scheduler]}[who]
+    killer = threading.Thread(target=lambda: (wait_for(lambda: both_begun(far)), [n.kill() for n in nodes_of]))
+    killer.start()
+    with suppress(cluster.SchedulerLostError), cluster.dask(first.address) as place:
+        run_study(study, "quick", far, **place._asdict())
+    killer.join()
+    with cluster.dask(second.address) as place:
+        done = run_study(study, "quick", far, **place._asdict())
     with ThreadPoolExecutor(1) as here:
         whole = run_study(study, "quick", near, executor=here)
     assert {arm: run.id for arm, run in done.runs.items()} == {arm: run.id for arm, run in whole.runs.items()}
