@@ -38,7 +38,7 @@ CODES = {
     71: "too little memory, or too few processes or threads",
     73: "an output that exists or cannot be written",
     74: "a file or device that cannot be read",
-    75: "an output that another process is writing, or a dask scheduler that has gone",
+    75: "an output that another process is writing, or no dask scheduler",
     HUNG_UP: "the terminal was closed",
     INTERRUPTED: "Ctrl-C",
     BROKEN_PIPE: "the reader of the output has gone",

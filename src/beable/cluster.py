@@ -152,8 +152,7 @@ class Cluster(Executor):
         if type(error).__name__ == "KilledWorker":
             return WorkerDiedError(
                 f"the same work ended one worker of {self._address} after the other, perhaps for want of memory: what "
-                "is done is kept; start workers with more memory (dask worker --memory-limit) and run the same command "
-                "again to go on"
+                "is done is kept; start workers with more memory and run the same command again to go on"
             )
         if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
             return UsageError(

@@ -117,7 +117,7 @@ def filled_by_hand(folder, arrays, **more):
     store = Store.from_arrays(folder / "s.zarr", arrays, missing="keep", **more)
     gone = {"p": np.isnan(store.read("p"))}
     values, spread = {"p": np.where(gone["p"], 5.0, store.read("p"))}, {"p": np.where(gone["p"], 0.5, 0.0)}
-    return store, Imputed(values, spread, gone, 1.0, {"p": 1.0}, 0, float("nan"))
+    return store, Imputed(values, spread, gone, 1.0, {"p": 1.0}, 0, float("nan"), {}, 0, float("nan"))
 
 
 def test_a_column_that_bears_the_name_of_a_deviation_keeps_its_numbers(tmp_path):

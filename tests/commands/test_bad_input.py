@@ -207,7 +207,7 @@ CASES = [
     ),
     ("simulate darcy --rows 3 --grid 2 -o new", USAGE, "grid must be"),
     ("simulate darcy --rows 3 --correlation-length nan -o new", USAGE, "length must be a finite number"),
-    ("simulate darcy --rows 3 --log-k-variance -1 -o new", USAGE, "variance must be greater than 0"),
+    ("simulate darcy --rows 3 --log-k-variance -1 -o new", USAGE, "variance must be at least 1e-08"),
     (f"simulate darcy --rows 3 --failure-limit -1 -o new {SMALL}", USAGE, "failure_limit must be a share"),
     (f"simulate darcy --rows 3 --failure-limit nan -o new {SMALL}", USAGE, "--failure-limit must be a finite number"),
     ("fit good.zarr -o new --latents -1", USAGE, "model.latents must be at least 1, not -1"),

@@ -95,10 +95,9 @@ def test_changes_of_an_array_hold_for_its_ranges():
     assert read == [1]
 
 
-def test_rows_that_are_read_when_needed_are_read_in_pieces(monkeypatch):
-    monkeypatch.setattr(sources, "PIECE_BYTES", 10 * 240)
+def test_rows_that_are_read_when_needed_are_read_in_pieces():
     asked = []
-    rows = LazyRows(HEAT.shape, HEAT.dtype, lambda a, b: asked.append((a, b)) or HEAT[a:b])
+    rows = LazyRows(HEAT.shape, HEAT.dtype, lambda a, b: asked.append((a, b)) or HEAT[a:b], 10 * 240)
     blocks = [rows[i : i + 4] for i in range(0, 70, 4)]
     assert np.array_equal(np.concatenate(blocks), HEAT)
     assert max(b - a for a, b in asked) == rows.piece

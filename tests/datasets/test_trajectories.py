@@ -70,7 +70,7 @@ def test_particles_in_any_order_and_wrapped_are_read_as_they_are_and_that_they_a
     write, library, unit = FILES[suffix]
     pytest.importorskip(library)
     file = write(tmp_path / f"fluid{suffix}")
-    with pytest.warns(DataWarning, match="wrapped; --unwrap follows"):
+    with pytest.warns(DataWarning, match=r"wrapped; --unwrap \(Treated\(unwrap=True\)\) follows"):
         store = import_trajectory(file, tmp_path / "a.zarr")
     np.testing.assert_allclose(store.read("positions"), WRAPPED, atol=1e-4)
     position = next(v for v in store.variables if v.name == "positions")
