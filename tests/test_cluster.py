@@ -297,6 +297,7 @@ def test_a_worker_is_killed_and_the_others_go_on(clusters, whole, tmp_path):
 
 
 @pytest.mark.usefixtures("soon")
+@pytest.mark.slow
 def test_all_workers_are_killed_and_one_that_comes_goes_on(clusters, whole, tmp_path, tmp_path_factory, monkeypatch):
     """The line that says so is what makes another one begin."""
     made, lines, file = clusters["all"], [], tmp_path_factory.getbasetemp() / "begin"
@@ -324,6 +325,7 @@ def test_the_scheduler_is_killed_and_the_same_call_goes_on(clusters, whole, tmp_
 
 
 @pytest.mark.usefixtures("soon")
+@pytest.mark.slow
 def test_work_that_ends_its_workers_is_given_up(clusters, whole, tmp_path):
     path, made = tmp_path / "waves.zarr", clusters["given up"]
     with cluster.dask(made.address) as place, pytest.raises(WorkerDiedError, match="the same work ended one worker"):
