@@ -322,6 +322,23 @@ def test_no_format_that_can_carry_code():
     assert packages(ast.parse("import numpy, pickle\nfrom marshal import load")) == {"numpy", "pickle", "marshal"}
 
 
+#: which decide a rank, by a cut-off that a library chooses from rounding unless it is given
+RANKS = {"pinv", "pinvh", "lstsq", "matrix_rank", "orth", "null_space"}
+CUT_OFFS = {"rcond", "rtol", "atol", "tol", "cond"}
+
+
+def unsaid_ranks(tree: ast.AST) -> list[str]:
+    """Calls that decide a rank without a cut-off of their own."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    deciding = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in RANKS]
+    return [ast.unparse(call) for call in deciding if not CUT_OFFS & {word.arg for word in call.keywords}]
+
+
+def test_no_rank_is_decided_by_the_default_of_a_library():
+    assert {module: found for module, path in FILES.items() if (found := unsaid_ranks(parsed(path)))} == {}
+    assert unsaid_ranks(ast.parse("np.linalg.pinv(a)\nnp.linalg.pinv(a, rtol=1e-6)")) == ["np.linalg.pinv(a)"]
+
+
 # Documents
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import UsageError
+from beable.representations.distance_geometry import laplacian_inverse
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.int64]
@@ -113,7 +114,9 @@ def bent(positions: Floats, pairs: Pairs, lengths: Floats) -> Floats:
     weights = np.concatenate([np.ones(len(near)), np.full(len(pairs), WEIGHT)])
     ends = np.zeros((len(every), n))
     ends[np.arange(len(every)), every[:, 0]], ends[np.arange(len(every)), every[:, 1]] = 1.0, -1.0
-    back = np.linalg.pinv(ends.T @ (weights[:, None] * ends)) @ (ends.T * weights)
+    ties = np.zeros((n, n))
+    np.add.at(ties, tuple(every.T), weights)
+    back = laplacian_inverse((ties + ties.T)[None])[0] @ (ends.T * weights)  # pairs are few: `refine` takes all of N²
     x, centre = positions, positions.mean(1, keepdims=True)
     for _ in range(STEPS):
         between = x[:, every[:, 0]] - x[:, every[:, 1]]

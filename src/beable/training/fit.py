@@ -7,14 +7,13 @@ that was stopped anywhere and taken up again ends with the same bits as one that
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from math import cos, pi
 
 import torch
 from torch import Tensor
 
 from beable.console.progress import Progress, told
 from beable.errors import DivergedError, UsageError
-from beable.training.adam import Adam
+from beable.training.adam import Adam, share_left
 from beable.training.device import device_named, moved
 from beable.training.ensemble import Batches, spread_rows
 from beable.training.labels import LabelBatches
@@ -271,7 +270,7 @@ class Fit:
     def _learning_rate(self) -> float:
         if self.settings.decay == "none":
             return self.base_rate * self.settings.share_of_rate(self.step)
-        return self.base_rate * (0.01 + 0.99 * 0.5 * (1 + cos(pi * self.step / self.settings.steps)))
+        return self.base_rate * share_left(self.step, self.settings.steps)
 
     def _clip(self) -> None:
         if self.settings.clip is None:

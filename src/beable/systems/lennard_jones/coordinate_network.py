@@ -19,6 +19,7 @@ from beable.errors import DataError
 from beable.metrics.columns import Floats
 from beable.representations.distance_geometry import as_positions, distances_of
 from beable.streams import generator
+from beable.training.adam import Adam, share_left
 from beable.vae.distributions import Noise
 from beable.vae.networks import MLP
 
@@ -100,9 +101,8 @@ def _mirrored(x: Floats, box: float) -> Floats:
 def _train(
     network: MLP, inputs: Tensor, goal: Tensor, other: Tensor | None, steps: int, draw: np.random.Generator
 ) -> None:
-    adam = torch.optim.Adam(network.parameters(), LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps, LEARNING_RATE / 100)
-    for _ in range(steps):
+    adam = Adam(list(network.parameters()))
+    for step in range(steps):
         rows = torch.as_tensor(draw.integers(len(inputs), size=min(BATCH, len(inputs))))
         made = network(inputs[rows][None])[0]
         loss = (made - goal[rows]).square().mean(1)
@@ -110,5 +110,4 @@ def _train(
             loss = torch.minimum(loss, (made - other[rows]).square().mean(1))
         adam.zero_grad()
         torch.autograd.backward(loss.mean())
-        adam.step()
-        schedule.step()
+        adam.step(LEARNING_RATE * share_left(step, steps))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from beable.files import plain
@@ -127,5 +126,5 @@ def least_interaction(white: Floats, codes: Floats) -> Floats:
 def _untold(codes: Floats, terms: Floats) -> float:
     """Share of the variance of the codes that no linear function of the terms tells."""
     centred = codes - codes.mean(0)
-    basis = scipy.linalg.orth(terms - terms.mean(0))
+    basis = np.linalg.qr(terms - terms.mean(0))[0]
     return float(((centred - basis @ (basis.T @ centred)) ** 2).sum() / (centred**2).sum())
