@@ -361,6 +361,17 @@ def test_an_address_without_a_scheduler_is_one_line(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("address", ["nowhere", "tcp://here", "http://here:1", "tcp://here:1/a b", "", "tcp://[::1]"])
+def test_what_is_no_address_is_refused_before_a_client_is_begun(address, monkeypatch):
+    monkeypatch.setattr("distributed.Client", None)
+    with pytest.raises(UsageError, match="is no address of a dask scheduler"), cluster.dask(address):
+        pass
+
+
+def test_addresses_have_host_and_port():
+    assert all(map(cluster.ADDRESS.fullmatch, ["tcp://10.0.0.1:8786", "tls://[::1]:8786", "node-7.site:1"]))
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("who", ["workers", "scheduler"])

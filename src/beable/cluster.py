@@ -9,6 +9,7 @@ Without any worker the work waits, and says so. When the scheduler has gone, the
 """
 
 import logging
+import re
 import sys
 import threading
 from asyncio import CancelledError as TaskCancelledError
@@ -30,6 +31,8 @@ CONNECT_SECONDS = 10
 LOOK_SECONDS, PATIENCE, MINUTE = 2.0, 5.0, 60.0
 #: whose versions decide numbers
 LIBRARIES = ("beable", "numba", "numpy", "scikit-learn", "scipy", "torch")
+#: host and port, with the kind of connection before it
+ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):\d{1,5}")
 #: what tells of a lost connection in pages of its own
 LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
@@ -79,6 +82,8 @@ def _client(address: str) -> Any:
         raise UsageError("dask is not installed: pip install 'beable[dask]'") from None
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    if not ADDRESS.fullmatch(address):  # dask would begin a client, and fail once more when that goes
+        raise UsageError(f"{address!r} is no address of a dask scheduler: give one such as tcp://host:8786")
     connect: Any = Client
     try:
         return connect(address, timeout=CONNECT_SECONDS, set_as_default=False)

@@ -233,7 +233,14 @@ def refused(error: ValidationError, model: type[BaseModel], kind: str = "setting
     if first["type"] == "value_error":
         return cause if isinstance(cause, UsageError) else UsageError(str(cause))
     wanted = _MUST.get(first["type"], first["msg"]).format(**about | {"names": ", ".join(known)})
+    wanted = " or ".join([wanted, *_words_beside(error, first["loc"])])
     return UsageError(f"{place} {wanted}, not {reprlib.repr(first['input'])}")
+
+
+def _words_beside(error: ValidationError, place: tuple[int | str, ...]) -> list[str]:
+    """Words that may stand at a place beside a number or a truth."""
+    beside = [e for e in error.errors(include_url=False) if len(place) > 1 and e["loc"][:-1] == place[:-1]]
+    return [word for e in beside if e["type"] == "literal_error" for word in _choices(e["ctx"]["expected"])]
 
 
 def _choices(words: str) -> list[str]:

@@ -234,6 +234,8 @@ def test_fit_has_an_option_for_what_is_chosen_often(beable):
         ({"representation": {"kind": "density"}}, "representation.cells is missing: set it"),
         ({"objective": {"beta": {"kind": "linear", "stepz": 3}}}, "did you mean 'objective.beta.steps'"),
         ({"training": {"learning_rate": -1.0}}, "training.learning_rate must be greater than 0, not -1.0"),
+        ({"model": {"squashed": "soft"}}, "model.squashed must be true or false or 'softmax', not 'soft'"),
+        ({"model": {"scaled": 3}}, "model.scaled must be true or false or 'alike', not 3"),
         ({"training": {"learning_rate": [0.1]}}, "1 learning rates for 16 members"),
     ],
 )
