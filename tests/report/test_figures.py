@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from beable.errors import DataError, UsageError
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
-from beable.report.figures.scores import errors, scores
+from beable.report.figures.scores import angles, errors, scores
 from beable.report.figures.style import WIDTH
 from beable.report.figures.training import LONGEST, histories
 
@@ -328,6 +328,14 @@ def test_words_are_measured_wherever_they_stand() -> None:
     for figure in (titled, ticked):
         with pytest.raises(ValueError, match="frac"):
             measure(figure)
+
+
+@pytest.mark.parametrize("mark", [1.8, 10.0, 20.0])
+def test_what_passes_is_said_inside_the_picture(mark: float) -> None:
+    figure = angles({"learned variance, rate from step 5,200 as published": np.array([1.2, 30.0])}, mark, 0.22)
+    figure.draw_without_rendering()
+    ends = [text.get_window_extent().x1 for text in figure.findobj(Text) if "passes" in text.get_text()]
+    assert ends[0] < figure.bbox.x1
 
 
 def test_dollars_stay_dollars() -> None:

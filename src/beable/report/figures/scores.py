@@ -116,7 +116,7 @@ def angles(groups: Mapping[str, FloatArray], mark: float, luck: float) -> Figure
     axes.axvline(mark, color=GREEN, linewidth=1.3, zorder=2)
     text = f"up to {mark:.1f}° passes; a random rotation passes in {100 * luck:.2g} %"
     axes.annotate(
-        text, (mark, 1.01), xycoords=("data", "axes fraction"), va="bottom", ha="left", fontsize=8, color="#00704F"
+        text, (0.0, 1.01), xycoords=("data", "axes fraction"), va="bottom", ha="left", fontsize=8, color="#00704F"
     )
     axes.set_xlim(*reach)
     _arm_labels(axes, arms)
