@@ -146,6 +146,37 @@ def test_search_beats_inversion_and_chance_at_equal_calls():
     assert json.dumps(about)
 
 
+class Counted(Powder):
+    """Notes what it is asked to simulate: design, row and seed."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = []
+
+    def simulate(self, values, streams):
+        self.made.append((values.tobytes(), streams.start, streams.seed))
+        return super().simulate(values, streams)
+
+
+def test_a_comparison_makes_no_simulation_twice_and_changes_no_number():
+    aims, counted = [target(value) for value in TARGETS[1:3]], Counted()
+    compared = compare_methods(counted, aims, calls=32, seeds=[0, 1], workers=1)
+    for attempt in compared.attempts:
+        survey = 16 if attempt.method == "inversion" else None
+        more = {"method": attempt.method, "seed": attempt.seed, "survey": survey, "confirm": True}
+        same(attempt.designs, found(Powder(), attempt.designs.target, calls=32, **more))
+    assert len(counted.made) == len(set(counted.made))
+    assert len(counted.made) < 0.8 * sum(len(a.designs) + a.designs.found.sum() for a in compared.attempts)
+
+
+def test_fields_to_match_are_told_apart_in_a_comparison():
+    fields = [DARCY.solve(DARCY.permeability(np.full(len(DARCY.factors), value))).pressure for value in (-0.5, 0.5)]
+    aims = [Target.around(Outcome.of(DARCY, "pressure", field), 0.0, 0.01) for field in fields]
+    random = compare_methods(DARCY, aims, calls=8, methods=["random"], workers=1).of("random")
+    assert (random[0].values == random[1].values).all()
+    assert (random[0].outcome != random[1].outcome).all()
+
+
 def test_known_rows_cost_no_calls_and_serve_every_method():
     powder = Powder()
     values = powder.design(shifted_sobol(100, 4, 9))

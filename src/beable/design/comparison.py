@@ -3,10 +3,11 @@
 "random" calls designs without preference; "inversion" fits an emulator once, to half of the calls (or to what is known
 before), and verifies the designs that it puts nearest to the target; "search" is `inverse_design.find_designs`. All
 draw from one pool of candidates under the same constraints, and call i of each has the simulator's random numbers of
-row i. Every design that a method found is simulated a second time, which tells what stands from luck with noise.
+row i: a simulation that several of them ask for is made once. Every design that a method found is simulated a second
+time, which tells what stands from luck with noise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beable.checks import count
-from beable.design.calls import calling
+from beable.design.calls import CallResult, Make, Task, calling
 from beable.design.outcomes import Target
 from beable.design.proposals import METHODS, Known
 from beable.design.search import Designs, find_designs
@@ -115,6 +116,25 @@ def _survey(method: str, calls: int, known: Known | None) -> int | None:
     return 0 if known is not None and len(known.values) >= LEAST_ROWS else calls // 2
 
 
+def _once(make: Make) -> Make:
+    """Make no simulation twice: all methods begin with the same designs, and random ones serve every target."""
+    known: dict[tuple[object, ...], CallResult] = {}
+
+    def key(task: Task) -> tuple[object, ...]:
+        outcomes = [target.outcome for target in task.target.each]
+        asked = [(o.name, b"" if o.reference is None else o.reference.tobytes()) for o in outcomes]
+        return task.values.tobytes(), task.row, task.seed, *asked
+
+    def answers(tasks: list[Task]) -> Iterator[tuple[int, CallResult]]:
+        new = {task.number: task for task in tasks if key(task) not in known}
+        for number, answer in make([*new.values()]):
+            known[key(new[number])] = answer
+            yield number, answer
+        yield from ((task.number, known[key(task)]) for task in tasks if task.number not in new)
+
+    return answers
+
+
 def compare_methods(
     simulator: Simulator,
     targets: Sequence[Target],
@@ -153,7 +173,8 @@ def compare_methods(
     count("calls", calls, 2 * LEAST_ROWS)
     plan = list(product(range(len(targets)), methods, seeds))
     attempts = []
-    with calling(simulator, workers) as make:
+    with calling(simulator, workers) as called:
+        make = _once(called)
         for i, method, seed in plan:
             free = None if known is None else known[i]
             designs = find_designs(
