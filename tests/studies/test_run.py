@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -12,15 +13,18 @@ import pytest
 from numpy.typing import NDArray
 
 from beable import cli
+from beable.cluster import Place
+from beable.datasets import generate
 from beable.errors import BeableError, CorruptError, DataError, UsageError
 from beable.report.html import render
 from beable.report.page import Evidence, Table
 from beable.report.study import study_page
-from beable.studies import answers
+from beable.studies import answers, run
 from beable.studies.context import Context
 from beable.studies.part import Part
 from beable.studies.run import read_study, run_study
 from beable.studies.study import parse
+from beable.workers import pool
 
 STUDY = """
 name = "quick"
@@ -175,6 +179,51 @@ def test_a_finished_study_measures_nothing_again_and_changes_no_byte(out):
     assert outputs(out) == before
     assert {p: p.stat().st_mtime_ns for p in out.rglob("manifest.json")} == answered
     assert len(answered) == 2 + 2 + 2
+
+
+def test_long_measures_are_begun_first(tmp_path, monkeypatch):
+    made(tmp_path / "short")
+    monkeypatch.setitem(PARTS, "rows", PARTS["rows"]._replace(long=True))
+    made(tmp_path / "long")
+    assert CALLS == ["errors", "rows", "rows", "errors"]
+
+
+def bytes_of_data(out):
+    return {p.relative_to(out): p.read_bytes() for p in sorted(out.rglob("*.zarr/**/*")) if p.is_file()}
+
+
+@pytest.fixture
+def alike(done_once, tmp_path, monkeypatch):
+    """Makes only the data sets of the study, in two processes, and compares them with those of one."""
+
+    def make():
+        study = parse(STUDY, "quick")
+        run._make_all_data(study, tmp_path, {}, Place(2), run.silent)
+        return bytes_of_data(tmp_path) == bytes_of_data(done_once)
+
+    return make
+
+
+def test_one_pool_makes_all_data_sets(alike, monkeypatch):
+    begun = []
+    monkeypatch.setattr(run, "pool", lambda *words, **more: begun.append(words) or pool(*words, **more))
+    monkeypatch.setattr(generate, "_in_processes", None)
+    assert alike()
+    assert len(begun) == 1
+
+
+class Dying(Executor):
+    """Processes that end before any work is done."""
+
+    def submit(self, function, /, *words, **more):
+        future = Future()
+        future.set_exception(BrokenExecutor("ended"))
+        return future
+
+
+def test_a_process_that_dies_costs_no_data_set(alike, monkeypatch):
+    monkeypatch.setattr(run, "pool", lambda *words, **more: pool(executor=Dying()))
+    assert alike()
 
 
 def test_what_is_gone_is_made_again_and_nothing_else(out):

@@ -29,6 +29,7 @@ class Part(NamedTuple):
         counts: lists of true and false, one a member, that the numbers have for each arm under ``arms``.
         linear: whether arms without training can have its roles.
         of_runs: from answer and context to further sections of the page, for what only the runs themselves show.
+        long: whether it takes far longer than the others of its study, so that it is begun before them.
     """
 
     measure: Callable[..., Answer]
@@ -39,6 +40,7 @@ class Part(NamedTuple):
     counts: tuple[str, ...] = ()
     linear: bool = False
     of_runs: Callable[..., Sequence[Any]] | None = None
+    long: bool = False
 
     @property
     def answer(self) -> Any:

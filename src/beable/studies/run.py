@@ -16,7 +16,8 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, as_completed, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from time import process_time, sleep
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ from beable.system import SYSTEMS
 from beable.training.checkpoint import newest_step
 from beable.training.run import CHECKPOINTS, Run, train
 from beable.training.settings import RunSettings
-from beable.workers import number, pool
+from beable.workers import WorkerDiedError, number, pool
 
 Progress = Callable[[int, int], None]
 Stage = Callable[[str], AbstractContextManager[Progress]]
@@ -221,21 +222,41 @@ def _possible(study: Study, given: Mapping[str, Path]) -> Study:
 
 
 def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], place: Place, stage: Stage) -> None:
+    """Make or find every data set; one pool serves them all, since to begin processes takes longer than small sets."""
     files.make_folder(out / "datasets")
-    for name, data in {"data": study.data, **study.datasets}.items():
-        with stage("snapshots" if name == "data" else f"snapshots, {name}") as progress:
-            path = dataset_path(out, name)
-            if data.simulator:
-                make_data(data, path, place, progress)
-            else:
-                _draw_data(study, data, out, path, given)
+    every = {"data": study.data, **study.datasets}
+    with _shared(place, sum(bool(data.simulator) for data in every.values())) as shared:
+        for name, data in every.items():
+            with stage("snapshots" if name == "data" else f"snapshots, {name}") as progress:
+                path = dataset_path(out, name)
+                if data.simulator:
+                    _make_data(data, path, place, shared, progress)
+                else:
+                    _draw_data(study, data, out, path, given)
 
 
-def make_data(data: Data, path: Path, place: Place, progress: Progress | None) -> Store:
+@contextmanager
+def _shared(place: Place, sets: int) -> Iterator[Executor | None]:
+    """What computes several data sets; None where each does for itself."""
+    workers = number(place.workers)
+    if place.executor or workers == 1 or sets < 2:
+        yield place.executor
+        return
+    with pool(workers) as processes:
+        yield processes
+
+
+def _make_data(data: Data, path: Path, place: Place, shared: Executor | None, progress: Progress | None) -> None:
     """Snapshots of a study by its simulator, generated or found complete."""
     assert data.rows is not None
     simulator = SYSTEMS.simulator(data.simulator)(**data.settings)
-    return generate(simulator, path, data.rows, seed=data.seed, progress=progress, **place._asdict())
+    make = partial(generate, simulator, path, data.rows, seed=data.seed, progress=progress)
+    try:
+        make(workers=place.workers, executor=shared)
+    except WorkerDiedError:
+        if shared is place.executor:
+            raise
+        make(workers=place.workers)  # which finds the rows that ended it
 
 
 def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[str, Path]) -> None:
@@ -349,7 +370,8 @@ def _measure(study: Study, out: Path, place: Place, progress: Progress) -> None:
     """Answer every part whose answer is not kept, in processes; a measure that fails stops none of the others."""
     with files.locked(out / "answers"):
         files.sweep(out / "answers")
-        missing = [part for part in study.parts if not is_kept(Context(study, part, out))]
+        missing = [context for part in study.parts if not is_kept(context := Context(study, part, out))]
+        missing.sort(key=lambda context: not context.code.long)
         kept, every = len(study.parts) - len(missing), len(study.parts)
         progress(kept, every)
         if not missing:
@@ -357,8 +379,9 @@ def _measure(study: Study, out: Path, place: Place, progress: Progress) -> None:
         workers = place.workers or 1
         with pool(min(workers, len(missing)), executor=place.executor) as executor:
             each = 1 if place.executor else max(1, workers // len(missing))
-            futures = {executor.submit(_answer, study, part.name, out, each): part.name for part in missing}
-            told(progress).note(_of([*futures.values()]))
+            names = [context.part.name for context in missing]
+            futures = {executor.submit(_answer, study, name, out, each): name for name in names}
+            told(progress).note(_of(names))
             for done, _ in enumerate(as_completed(futures), kept + 1):
                 told(progress).note(_of([name for future, name in futures.items() if not future.done()]))
                 progress(done, every)

@@ -46,6 +46,7 @@ PARTS = {
         counts=("disentangled", "over_regularised"),
         linear=True,
         of_runs=page.mixture_sections,
+        long=True,
     ),
     "trust": Part(
         trust,
@@ -54,7 +55,9 @@ PARTS = {
         options={"identified": ["mixture", "uniform"]},
     ),
     "fields-of-modes": Part(fields_of_modes, lines.modes_evidence),
-    "landscapes": Part(landscapes, lines.landscapes_evidence, roles={"trained": "one"}, options={"directions": 1000}),
+    "landscapes": Part(
+        landscapes, lines.landscapes_evidence, roles={"trained": "one"}, options={"directions": 1000}, long=True
+    ),
     "paths": Part(paths, lines.paths_evidence, roles={"drifting": "one", "others": "many"}),
     "points": Part(points, lines.points_evidence, roles={"points": "one"}),
     "rotation": Part(
@@ -70,6 +73,7 @@ PARTS = {
             **dict.fromkeys(("first", "drifting", "hierarchical", "rectified", "standard"), "one"),
         },
         counts=("disentangled", "over_regularised"),
+        long=True,
     ),
     "over-regularisation": Part(
         over_regularisation,
@@ -105,6 +109,7 @@ PARTS = {
         roles={"judged": "many", "axes": "many"},
         options={"judged": ""},
         linear=True,
+        long=True,
     ),
     "isotropic": Part(
         isotropic, further.isotropic_evidence, roles={"judged": "many"}, options={"draws": 8}, linear=True
@@ -115,7 +120,7 @@ PARTS = {
     "posterior": _LATENTS._replace(section=shown.posterior_evidence),
     "scatter": _LATENTS,
     "turned": _LATENTS._replace(section=shown.turned_evidence),
-    "law": Part(law, trainings.law_evidence, roles={"judged": "many"}, options={"members": 16}),
+    "law": Part(law, trainings.law_evidence, roles={"judged": "many"}, options={"members": 16}, long=True),
     "seeds": Part(seeds, trainings.seeds_evidence, roles={"judged": "many"}),
     "shipped-trust": Part(shipped_trust, trainings.shipped_trust_evidence, roles={"judged": "many"}),
 }

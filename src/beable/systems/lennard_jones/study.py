@@ -26,6 +26,7 @@ PARTS = {
         page.matrices,
         roles={"best": "one", "others": "many"},
         options={"rows": 1000, "probed_rows": 4000, "probes": ["logistic"]},
+        long=True,
     ),
     "latent": Part(latent, page.latent, roles={"judged": "many"}, options={"rows": 4000, "probes": ["logistic"]}),
     "size-beta": Part(size_beta, page.size_beta, roles={"sizes": "many"}, options={"rows": 2000}),
@@ -47,6 +48,7 @@ PARTS = {
         roles={"main": "one", "others": "many", "matrices": "one", "images": "one"},
         options={"rows": 2000, "hidden_rows": 200},
         datasets=("unseen", "fake"),
+        long=True,
     ),
     "patterns": Part(patterns, page.patterns, roles={"probed": "one"}, options={"rows": 1000, "samples": 200}),
     "probing": Part(probing, page.probing, roles={"probed": "one"}, options={"rows": 2000}),
@@ -55,6 +57,7 @@ PARTS = {
         page.generation,
         roles={"main": "one", "others": "many"},
         options={"samples": 1000, "reference": 8000, "mixture_rows": 8000, "flow_steps": 600},
+        long=True,
     ),
     "conditional": Part(
         conditional,
@@ -90,6 +93,7 @@ PARTS = {
             "flow_steps": 1500,
             "rounds": 100,
         },
+        long=True,
     ),
     "exact": Part(
         exact,
@@ -103,5 +107,6 @@ PARTS = {
             "annealing_steps": 100,
             "draws": 64,
         },
+        long=True,
     ),
 }

@@ -22,6 +22,7 @@ PARTS = {
         page.beta,
         roles={"judged": "many", "pictured": "one"},
         options=CELLS | {"sample": True, "trend_betas": [], "planes": [], "plane_rows": 600},
+        long=True,
     ),
     "at-zero": Part(
         at_zero,
@@ -70,6 +71,7 @@ PARTS = {
             "seeds": 1,
             "min_coarse_spheres": 40,
         },
+        long=True,
     ),
     "design-limits": Part(
         design_limits,
@@ -86,5 +88,6 @@ PARTS = {
             "second": "bulk_volume_fraction.max",
             "within": [0.34, 0.5],
         },
+        long=True,
     ),
 }
