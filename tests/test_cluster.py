@@ -1,18 +1,20 @@
 """A dask cluster in place of processes: the same bytes, whatever is killed, and a line where someone must act."""
 
+import json
+import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from forked import Forked
 
 from beable import cluster
 from beable.datasets.generate import Job, generate, plan_of
@@ -20,8 +22,6 @@ from beable.datasets.store import Blocks
 from beable.design.calls import Task, calling
 from beable.design.outcomes import Outcome, Target
 from beable.errors import UsageError
-from beable.studies.context import Context
-from beable.studies.part import Part
 from beable.studies.run import run_study
 from beable.studies.study import parse
 from beable.systems.darcy.simulator import Darcy
@@ -31,6 +31,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 sys.path.insert(0, str(PROGRAMS))  # workers import what they do by name
 
 import pools  # noqa: E402
+import tiny_study  # noqa: E402
 from waves import Waves  # noqa: E402
 
 ROWS, BLOCK, SOON = 42, 4, 60.0
@@ -106,83 +107,104 @@ def test_nobody_is_refused_outside_a_worker():
     cluster.refuse_unwanted()
 
 
+class Far:
+    """Work that is done, and whose result comes the second time, if at all."""
+
+    status = "finished"
+
+    def __init__(self, answers, work):
+        self.answers, self.work, self.cancelled = answers, work, False
+
+    def add_done_callback(self, function):
+        function(self)
+
+    def result(self, timeout):
+        assert timeout < 60
+        if self.answers.pop(0) is None:
+            raise TimeoutError
+        _, function, words, more = self.work
+        return function(*words, **more)
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Client:
+    """Stands for one of dask; answers say which results come, in order."""
+
+    status = "running"
+
+    def __init__(self, answers):
+        self.answers, self.asked = answers, []
+
+    def submit(self, _, *work, pure):
+        self.asked.append(Far(self.answers, work))
+        return self.asked[-1]
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_work_is_asked_for_again_where_its_result_does_not_come(lost):
+    client = Client([None] * lost + [True])
+    with cluster.Cluster(client, "tcp://here:1") as executor:
+        assert executor.submit(abs, -3).result(5) == 3
+    assert [far.cancelled for far in client.asked] == [True] * lost + [False]
+
+
+def test_work_that_cannot_be_asked_for_again_ends_with_the_reason():
+    client = Client([])
+    client.answers = Breaking(client)
+    with cluster.Cluster(client, "tcp://here:1") as executor:
+        future = executor.submit(abs, -3)
+        with pytest.raises(cluster.SchedulerLostError, match="has gone"):
+            future.result(5)
+    assert len(client.asked) == 1
+
+
+class Breaking:
+    """Loses a result together with the connection."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def pop(self, _):
+        self.client.status = "closed"
+
+
 # With one: a scheduler and three workers over TCP
 
-dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
-
-import nodes  # noqa: E402
-
-STUDY = """
-name = "tiny"
-title = "A tiny study"
-source = "nobody"
-question = "Does it run?"
-[data]
-simulator = "darcy"
-rows = 12
-settings = { grid = 5 }
-[run]
-variables = ["pressure"]
-representation = { kind = "fields" }
-model = { latents = 1, width = 4 }
-training = { members = 2, steps = 4, batch = 4, held_out = 4, start = "random" }
-[[arms]]
-name = "a"
-label = "first"
-[[arms]]
-name = "b"
-label = "second"
-override = { training = { seed = 1 } }
-[[parts]]
-name = "rows"
-title = "How many rows?"
-question = "?"
-measure = "rows"
-arms = { judged = ["a", "b"] }
-"""
-
-
-@dataclass(frozen=True)
-class Rows:
-    rows: int
-
-    def as_json(self) -> dict[str, int]:
-        return {"rows": self.rows}
-
-
-def rows(context: Context) -> Rows:
-    return Rows(context.store.rows)
-
-
-PARTS = {"rows": Part(rows, lambda answer: None, roles={"judged": "many"})}
 
 
 class Nodes:
-    """A scheduler with workers, each in a process of its own.
+    """A scheduler with workers, each a process of its own.
 
     Args:
+        begin: begins one, and gives its number and its address.
         workers: how many.
     """
 
-    def __init__(self, workers: int) -> None:
-        self.scheduler, self.address = self._started("scheduler", "0")
-        self.workers = [self._started("worker", self.address)[0] for _ in range(workers)]
-        self.late: list[Forked] = []
-
-    @staticmethod
-    def _started(*words):
-        node = Forked(nodes.main, *words)
-        return node, node.stdout.readline().strip()
+    def __init__(self, begin, workers: int) -> None:
+        self.begin = begin
+        self.scheduler, self.address = begin("scheduler 0")
+        self.workers = [begin(f"worker {self.address}")[0] for _ in range(workers)]
 
     def begin_late(self, file: Path) -> None:
         """A worker that begins when a file is there."""
-        self.late.append(Forked(nodes.main, "late", self.address, str(file)))
+        self.begin(f"late {self.address} {file}")
 
-    def end(self) -> None:
-        for node in (*self.workers, *self.late, self.scheduler):
-            with node:
-                node.kill()
+
+def kill(*processes: int) -> None:
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+
+
+def gone(process: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 #: nodes that wait look at themselves seldom
@@ -198,23 +220,28 @@ SLOW = {"workers, first": 3, "workers, second": 3, "scheduler, first": 3, "sched
 
 @pytest.fixture(scope="module")
 def clusters(request, tmp_path_factory):
-    """All of them, begun before the first client: to fork beside its threads, or after them, would be unsafe.
-
-    They know the part of this file, and of work that ends its worker there is one more trial.
-    """
+    """All of them, from one process that imports dask for all; work that ends its worker has one more trial there."""
     slow = any(item.get_closest_marker("slow") and item.path == request.path for item in request.session.items)
-    made: dict[str, Nodes] = {}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("beable.studies.part.parts_of", lambda system: PARTS)
-        try:
-            with dask.config.set(QUIET | {"distributed.scheduler.allowed-failures": 1}):
-                for name, workers in (FAST | (SLOW if slow else {})).items():
-                    made[name] = Nodes(workers)
+    configuration = json.dumps(QUIET | {"distributed.scheduler.allowed-failures": 1})
+    command = [sys.executable, "-P", str(PROGRAMS / "nodes.py"), configuration]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")])}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    said = tmp_path_factory.mktemp("nodes") / "said"
+    with said.open("w") as errors, subprocess.Popen(command, env=env, stderr=errors, **pipes) as beginner:
+
+        def begin(words: str) -> tuple[int, str]:
+            print(words, file=beginner.stdin, flush=True)
+            answer = beginner.stdout.readline().split()
+            assert answer, said.read_text()
+            return int(answer[0]), answer[1]
+
+        made = {name: Nodes(begin, workers) for name, workers in (FAST | (SLOW if slow else {})).items()}
+        if slow:
             made["all"].begin_late(tmp_path_factory.getbasetemp() / "begin")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("beable.studies.part.parts_of", lambda system: tiny_study.PARTS)
             yield made
-        finally:
-            for cluster_nodes in made.values():
-                cluster_nodes.end()
+        beginner.kill()
 
 
 @pytest.fixture
@@ -246,7 +273,7 @@ LASTING = ("manifest.json", "run.json", "results.json", "pages.json")
 
 def test_a_study_has_the_same_bytes(three, tmp_path):
     """Its data, its arms and its answers, all made in other processes."""
-    study, stores = parse(STUDY, "tiny"), []
+    study, stores = parse(tiny_study.STUDY, "tiny"), []
     with cluster.dask(three.address) as place, ThreadPoolExecutor(1) as here:
         for name, options in {"far": place._asdict(), "near": {"executor": here}}.items():
             done = run_study(study, "quick", tmp_path / name, **options)
@@ -290,9 +317,9 @@ def once(at_row, act):
 def test_a_worker_is_killed_and_the_others_go_on(clusters, whole, tmp_path):
     made = clusters["one"]
     with cluster.dask(made.address) as place:
-        kill = once(8, made.workers[0].kill)
-        found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
-    assert made.workers[0].poll() == -signal.SIGKILL
+        killing = once(8, lambda: kill(made.workers[0]))
+        found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=killing, **place._asdict())
+    assert [gone(worker) for worker in made.workers] == [True, False, False]
     assert tree(found.path) == tree(whole.path)
 
 
@@ -303,8 +330,8 @@ def test_all_workers_are_killed_and_one_that_comes_goes_on(clusters, whole, tmp_
     made, lines, file = clusters["all"], [], tmp_path_factory.getbasetemp() / "begin"
     monkeypatch.setattr(cluster, "_say", lambda words: (lines.append(words), file.touch()))
     with cluster.dask(made.address) as place:
-        kill = once(8, lambda: [worker.kill() for worker in made.workers])
-        found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=kill, **place._asdict())
+        killing = once(8, lambda: kill(*made.workers))
+        found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=killing, **place._asdict())
     assert tree(found.path) == tree(whole.path)
     assert [line.split(" at ")[0] for line in lines] == ["no dask worker", "1 dask worker"]
     assert all("\n" not in line for line in lines)
@@ -313,9 +340,9 @@ def test_all_workers_are_killed_and_one_that_comes_goes_on(clusters, whole, tmp_
 @pytest.mark.usefixtures("soon")
 def test_the_scheduler_is_killed_and_the_same_call_goes_on(clusters, whole, tmp_path, capfd):
     path, made = tmp_path / "waves.zarr", clusters["scheduler"]
-    kill = once(8, made.scheduler.kill)
+    killing = once(8, lambda: kill(made.scheduler))
     with pytest.raises(cluster.SchedulerLostError) as caught, cluster.dask(made.address) as place:
-        waves(path, Waves(pause=0.05), progress=kill, **place._asdict())
+        waves(path, Waves(pause=0.05), progress=killing, **place._asdict())
     assert caught.value.exit_code == 75
     assert f"the dask scheduler at {made.address} has gone: what is done is kept; start it" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -330,7 +357,7 @@ def test_work_that_ends_its_workers_is_given_up(clusters, whole, tmp_path):
     path, made = tmp_path / "waves.zarr", clusters["given up"]
     with cluster.dask(made.address) as place, pytest.raises(WorkerDiedError, match="the same work ended one worker"):
         waves(path, Waves(killing=(17,)), **place._asdict())
-    assert sum(worker.poll() == -signal.SIGKILL for worker in made.workers) == 2
+    assert sum(map(gone, made.workers)) == 2
     assert tree(waves(path).path) == tree(whole.path)
 
 
@@ -377,10 +404,11 @@ def test_addresses_have_host_and_port():
 @pytest.mark.parametrize("who", ["workers", "scheduler"])
 def test_a_study_whose_arms_are_killed_ends_with_the_same_bytes(clusters, who, tmp_path):
     """Two of three workers while both arms are trained, or the scheduler; a second cluster goes on after that."""
-    study, far, near = parse(STUDY.replace("steps = 4", "steps = 3000"), "tiny"), tmp_path / "far", tmp_path / "near"
+    study = parse(tiny_study.STUDY.replace("steps = 4", "steps = 3000"), "tiny")
+    far, near = tmp_path / "far", tmp_path / "near"
     first, second = (clusters[f"{who}, {which}"] for which in ("first", "second"))
     nodes_of = {"workers": first.workers[:2], "scheduler": [first.scheduler]}[who]
-    killer = threading.Thread(target=lambda: (wait_for(lambda: both_begun(far)), [n.kill() for n in nodes_of]))
+    killer = threading.Thread(target=lambda: (wait_for(lambda: both_begun(far)), kill(*nodes_of)))
     killer.start()
     with suppress(cluster.SchedulerLostError), cluster.dask(first.address) as place:
         run_study(study, "quick", far, **place._asdict())

@@ -29,6 +29,8 @@ from beable.workers import WorkerDiedError
 CONNECT_SECONDS = 10
 #: seconds between two looks at the cluster, of patience without a worker, and between two lines about that
 LOOK_SECONDS, PATIENCE, MINUTE = 2.0, 5.0, 60.0
+#: seconds until the result of work that is done has come: results are small, what is large stays in folders
+RESULT_SECONDS = 20.0
 #: whose versions decide numbers
 LIBRARIES = ("beable", "numba", "numpy", "scikit-learn", "scipy", "torch")
 #: host and port, with the kind of connection before it
@@ -113,16 +115,19 @@ class Cluster(Executor):
         Raises:
             SchedulerLostError: the scheduler has gone.
         """
-        if self._is_lost():
-            raise self._error()
         future: Future[Any] = Future()
-        far = self._far(function, words, more)
-        self._under_way[future] = far  # dask drops what nobody holds
+        self._ask(future, partial(self._far, function, words, more))
         future.add_done_callback(self._drop)
-        far.add_done_callback(partial(self._settle, future))
         return future
 
+    def _ask(self, future: Future[Any], send: Callable[[], Any]) -> None:
+        far = send()
+        self._under_way[future] = far  # dask drops what nobody holds
+        far.add_done_callback(partial(self._settle, future, send))
+
     def _far(self, function: Callable[..., Any], words: tuple[Any, ...], more: Mapping[str, Any]) -> Any:
+        if self._is_lost():
+            raise self._error()
         try:
             return self._client.submit(_with_one_thread, versions(), function, words, more, pure=False)
         except Exception as error:
@@ -140,10 +145,15 @@ class Cluster(Executor):
     def _drop(self, future: Future[Any]) -> None:
         self._under_way.pop(future, None)
 
-    def _settle(self, future: Future[Any], far: Any) -> None:
-        """Hand over what became of some work."""
+    def _settle(self, future: Future[Any], send: Callable[[], Any], far: Any) -> None:
+        """Hand over what became of some work; ask for it once more where its result does not come."""
+        if future.done():
+            return
         try:
-            error, result = (far.exception(), None) if far.status == "error" else (None, far.result())
+            error, result = (far.exception(), None) if far.status == "error" else (None, far.result(RESULT_SECONDS))
+        except TimeoutError:  # the worker that had it has gone, or does not answer
+            self._ask_again(future, send, far)
+            return
         except (CancelledError, TaskCancelledError, OSError):  # by none of us, or nobody can say
             error, result = self._error(), None
         with suppress(InvalidStateError):  # nobody waits for it any more
@@ -151,6 +161,14 @@ class Cluster(Executor):
                 future.set_result(result)
             else:
                 future.set_exception(self._meant(error))
+
+    def _ask_again(self, future: Future[Any], send: Callable[[], Any], far: Any) -> None:
+        try:
+            far.cancel()
+            self._ask(future, send)
+        except Exception as error:
+            with suppress(InvalidStateError):
+                future.set_exception(error)
 
     def _meant(self, error: Exception) -> Exception:
         """An error of the cluster in words that say what to do; one of the work itself as it is."""
