@@ -1,5 +1,6 @@
 """A share of trainings that a source reports beside ours: reproduced, different, or not to be told apart."""
 
+from functools import cache
 from typing import Any
 
 from beable.files import plain
@@ -39,6 +40,7 @@ def _p_value(source: tuple[int, int], ours: tuple[int, int]) -> float:
     return float(fisher_exact([[count, trials - count] for count, trials in (ours, source)]).pvalue)
 
 
+@cache
 def power_of(source: tuple[int, int], trials: int) -> float:
     """How often so many trainings would show that their share is ``MATTERS`` away from the source's.
 
