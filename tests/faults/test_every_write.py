@@ -4,12 +4,16 @@ After the fault the same command leaves the files of a command that nothing befe
 are tried here, all of them in the slow tests.
 """
 
+import datetime
 import errno
+import fcntl
 import gc
 import json
 import os
 import re
 import shutil
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +26,7 @@ import pytest
 from fault_layer import KILLED, Fault, run_with
 
 from beable import cli
+from beable.console import made
 from beable.datasets.store import Store
 from beable.report import export, html, markdown, pictures
 from beable.report.page import Evidence, Figure, Page, Table
@@ -188,9 +193,10 @@ class Trial:
             shutil.copytree(self.place / source, root / source)
         return root
 
-    def call(self, root: Path, fault: Fault | None = None):
+    def call(self, root: Path, fault: Fault | None = None, before: Callable[[], object] = lambda: None):
+        """Call the verb in a child, after something was done to that child."""
         words = self.verb.line.replace("PLACE", str(self.place)).replace("ROOT", str(root)).split()
-        return run_with(fault or Fault(), root, lambda: cli.run(words))
+        return run_with(fault or Fault(), root, lambda: (before(), cli.run(words))[1])
 
     def misses(self, fault: Fault) -> list[str]:
         """What is not as it should be after a fault and a repetition."""
@@ -316,3 +322,79 @@ def test_a_fault_at_a_call_costs_nothing(trials, name, kind):
 def test_a_fault_at_any_call_costs_nothing(trials, name, kind):
     trial, (what, number) = trials(name), KINDS[kind]
     assert [m for k in range(1, len(trial.whole.calls) + 1, STRIDE) for m in trial.misses(Fault(what, k, number))] == []
+
+
+# Clocks and locks
+
+YEAR = 365 * 86_400
+
+
+def put_forward(seconds: float) -> None:
+    """The clock of this process, as Python asks for it: seconds, moments and days."""
+    now, now_ns, real = time.time, time.time_ns, datetime.datetime
+
+    class Datetime(real):
+        @classmethod
+        def now(cls, tz=None):
+            return real.fromtimestamp(now() + seconds, tz)
+
+    time.time, time.time_ns = lambda: now() + seconds, lambda: now_ns() + int(seconds * 1e9)
+    made.datetime = Datetime
+
+
+def age(root: Path, seconds: float) -> None:
+    """Let all files below a folder be of another time."""
+    then = time.time() + seconds
+    for path in root.rglob("*"):
+        os.utime(path, (then, then), follow_symlinks=False)
+
+
+@pytest.mark.parametrize("name", ["simulate", "fit", "study run"])
+def test_a_clock_that_jumps_changes_nothing(trials, name):
+    """Killed a year ahead, at five moments; gone on with a year behind, beside files of the future."""
+    trial = trials(name)
+    for part in range(1, 6):
+        root = trial.root("fault")
+        kill = Fault("kill", part * len(trial.whole.calls) // 6)
+        assert trial.call(root, kill, partial(put_forward, YEAR)).code == KILLED
+        age(root, YEAR)
+        assert trial.call(root, before=partial(put_forward, -YEAR)).code == 0
+        assert contents(root) == trial.found
+
+
+def test_the_clock_is_put_forward_as_beable_sees_it(trials):
+    """Which the test above could not tell: its comparison leaves dates out."""
+    trial, days = trials("fit"), []
+    for seconds in (0, YEAR):
+        root = trial.root("fault")
+        trial.call(root, before=partial(put_forward, seconds))
+        day = json.loads((root / "out" / "manifest.json").read_text())["about"]["made"]["date"]
+        days.append(datetime.date.fromisoformat(day))
+    assert 364 <= (days[1] - days[0]).days <= 366
+
+
+def without_locks(number: int) -> None:
+    """A file system of which the kernel can lock no file."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    fcntl.flock = refuse
+
+
+#: verbs that hold the folder that they write; the others write under a name that nobody else has
+HOLDING = ("simulate", "fit", "study run", "report", "markdown")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("name", VERBS)
+def test_without_locks_a_folder_that_must_be_held_is_not_written(trials, name, number):
+    trial = trials(name)
+    root = trial.root("fault")
+    before = contents(root)
+    ended = trial.call(root, before=partial(without_locks, number))
+    after = {path: found for path, found in contents(root).items() if Path(path).name != ".lock"}
+    if name in HOLDING:
+        assert (ended.code, len(told(ended.lines)), after) == (OUTPUT, 1, before)
+    else:
+        assert (ended.code, told(ended.lines), after) == (0, [], trial.found)

@@ -57,9 +57,14 @@ class Space(NamedTuple):
         return min(self.levels, key=lambda level: min(level.apart, level.inside))
 
     @property
+    def share(self) -> float:
+        """Of samples that are valid as decoded, at the γ where fewest are: no overlap, and none outside the box."""
+        return min(self.worst.apart, self.worst.inside)
+
+    @property
     def valid(self) -> Verdict:
-        """Whether samples are valid as decoded at every γ: no overlap, and none outside the box."""
-        return enough(min(self.worst.apart, self.worst.inside), self.rows)
+        """Whether samples are valid as decoded at every γ."""
+        return enough(self.share, self.rows)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ class ThreeDimensions:
     def as_json(self) -> dict[str, Any]:
         """Every number."""
         found: dict[str, object] = {name: self._numbers(space) for name, space in self.fluids.items()}
-        return plain({"arms": found, "valid": self.valid, "asked": ASKED, "sweeps": SWEEPS})
+        least = min(space.share for space in self.fluids.values())
+        return plain({"arms": found, "valid": self.valid, "least": least, "asked": ASKED, "sweeps": SWEEPS})
 
     @property
     def valid(self) -> Verdict:
