@@ -383,7 +383,7 @@ def without_locks(number: int) -> None:
 
 
 #: verbs that hold the folder that they write; the others write under a name that nobody else has
-HOLDING = ("simulate", "fit", "study run", "report", "markdown")
+HOLDING = ("simulate", "fit", "study run")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])

@@ -62,6 +62,14 @@ def test_a_template_is_valid_and_seen_through(fluid, equilibrium):
     assert found.generated.pairs_distance > 0.5
 
 
+def test_particles_that_stay_on_top_of_each_other_have_an_infinite_mean_energy_without_an_error(fluid, equilibrium):
+    found = judge(np.full((40, 6, 2), 2.0), equilibrium, fluid, [0.4], BOX, sweeps=(1,), step=1e-30, teleport=0.0)
+    after = found.relaxed[0]
+    assert after.difference.mean == np.inf
+    assert np.isnan(after.difference.error)
+    assert after.p < 0.01
+
+
 def test_sweeps_are_counted_from_the_start(fluid, equilibrium, gas):
     """After 1 and then 5 sweeps in all, not 1 and then 5 more."""
     asked = []

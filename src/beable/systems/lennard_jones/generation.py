@@ -60,6 +60,9 @@ class Estimate(NamedTuple):
 
 
 def _estimate(values: Floats) -> Estimate:
+    """Of values that may be infinite, as energies of particles on top of each other are: then there is no error."""
+    if np.isinf(values).any():
+        return Estimate(float(values.mean()), float("nan"))
     return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
