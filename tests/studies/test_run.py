@@ -16,6 +16,7 @@ from beable import cli
 from beable.cluster import Place
 from beable.datasets import generate
 from beable.errors import BeableError, CorruptError, DataError, UsageError
+from beable.files import write_noted
 from beable.report.html import render
 from beable.report.page import Evidence, Table
 from beable.report.study import study_page
@@ -24,6 +25,7 @@ from beable.studies.context import Context
 from beable.studies.part import Part
 from beable.studies.run import read_study, run_study
 from beable.studies.study import parse
+from beable.studies.verify import verify
 from beable.workers import pool
 
 STUDY = """
@@ -327,6 +329,53 @@ def test_a_damaged_answer_is_noticed(out):
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
     with pytest.raises(CorruptError, match=r"arrays\.safetensors"):
         read_study(out)
+
+
+def files_of(out):
+    """All files of a study but locks; what is made beside the data sets by their maker is theirs."""
+    return [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != ".lock"]
+
+
+def flipped(path, rng):
+    data = bytearray(path.read_bytes())
+    data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+    path.write_bytes(data)
+
+
+DAMAGES = {
+    "flipped": flipped,
+    "cut": lambda path, rng: path.write_bytes(path.read_bytes()[:-1]),
+    "longer": lambda path, rng: path.write_bytes(path.read_bytes() + b" "),
+    "gone": lambda path, rng: path.unlink(),
+}
+
+
+#: files that name others; each hides what is wrong with those
+NAMING = ("manifest.json", "pages.json", "study.json", "zarr.json")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_every_damage_of_a_study_is_found_by_verify(out, damage):
+    """Each file of it, its numbers and its page among them: all at once, and those that name others one by one."""
+    write_noted(out / "report.html", b"<p>a page</p>")
+    assert verify(out) == []
+    rng, before = np.random.default_rng(0), {path: path.read_bytes() for path in files_of(out)}
+    filled = [path for path, data in before.items() if data]
+    for path in filled:
+        if path.name not in NAMING:
+            DAMAGES[damage](path, rng)
+    said = "\n".join(verify(out))
+    assert [p for p in filled if p.name not in NAMING and p.relative_to(out).name not in said] == []
+    for path, data in before.items():
+        path.write_bytes(data)
+    unseen = []
+    for path in (p for p in filled if p.name in NAMING):
+        DAMAGES[damage](path, rng)
+        if not verify(out):
+            unseen.append(path.relative_to(out).as_posix())
+        path.write_bytes(before[path])
+    assert unseen == []
+    assert verify(out) == []
 
 
 # Numbers and page

@@ -271,7 +271,7 @@ def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[s
     if path.exists():
         files.claim(path, "table of the study", asked, request)
         return
-    files.write_json(request, asked)
+    _write_noted(request, asked)
     source = source_of(study, data)
     source.make(Request(source.settings.model_validate(data.settings), data.rows, data.seed, origin, path))
 

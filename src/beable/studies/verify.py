@@ -10,7 +10,8 @@ from beable.studies.context import data_path, dataset_path, run_path
 from beable.studies.run import asked_of
 from beable.training.run import verify as problems_of_run
 
-RESULTS, PAGE = "results.json", "report.html"
+#: of the study itself
+FILES = ("study.json", "results.json", "report.html")
 AGAIN = "run the study again"
 
 
@@ -32,8 +33,11 @@ def verify(out: Path | str) -> list[str]:
 
 def _own(out: Path) -> Iterator[str]:
     """Problems of the files of the study itself."""
-    yield from (f"{out}: {line}: {AGAIN}" for line in files.verify_noted(out))
-    yield from (f"{out}: {name}: missing: {AGAIN}" for name in (RESULTS, PAGE) if not (out / name).exists())
+    for folder in (out, out / "datasets"):
+        yield from (f"{folder}: {line}: {AGAIN}" for line in files.verify_noted(folder))
+    named = files.noted(out)
+    for name in (name for name in FILES if name not in named):
+        yield f"{out}: {name}: {'no sum is kept of it' if (out / name).exists() else 'missing'}: {AGAIN}"
 
 
 def _parts(out: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from beable import cli
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, OutputError, UsageError
+from beable.files import verify_noted
 from beable.studies.check import check
 from beable.studies.context import Context, data_path, dataset_path
 from beable.studies.part import Part
@@ -298,6 +299,14 @@ def test_what_is_there_is_not_made_again(place):
     before = dataset_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns
     assert made(place, "once", of="data", rows=10).rows == 10
     assert dataset_path(place, "once").joinpath("manifest.json").stat().st_mtime_ns == before
+
+
+def test_damage_of_what_was_asked_of_a_table_is_found(place):
+    made(place, "summed", of="data", rows=10)
+    request = dataset_path(place, "summed").with_suffix(".json")
+    assert verify_noted(request.parent) == []
+    request.write_bytes(request.read_bytes().replace(b"10", b"11"))
+    assert "summed.json" in " ".join(verify_noted(request.parent))
 
 
 def test_another_table_of_the_same_name_is_refused(place):
