@@ -94,12 +94,12 @@ def _take_scalars(file: File) -> None:
 def _find_coordinates(file: File) -> None:
     """Arrays of one axis that carry the name of an axis, or the name of a coordinate and the length of an axis."""
     wanted = {find(name, file.sources) for name in file.choice.wanted or ()}
+    others = [source for source in file.sources.values() if len(source.shape) > 1]
     for name, source in list(file.sources.items()):
         if len(source.shape) != 1 or not source.numeric or source.refused:
             continue
         word = COORDINATE.sub("", name.rsplit("/", 1)[-1])
         own = source.axes == (word,) or source.axes == (name.rsplit("/", 1)[-1],)
-        others = [s for n, s in file.sources.items() if n != name and len(s.shape) > 1]
         held = file.coordinates.get(source.axes[0] if own and source.axes else word)
         if held is not None and held.shape != source.shape and own:
             file.left[name] = "another coordinate of this name has another length"

@@ -23,9 +23,8 @@ from beable.console.numbers import many
 from beable.datasets.aside import Aside
 from beable.datasets.dialects import EMPTY, PLAIN, Dialect, Line, Numbers, TableFormat, recognised, split, text_lines
 from beable.datasets.heads import with_heads
-from beable.datasets.labelled import MOST_ARRAYS
 from beable.datasets.names import plain_dim
-from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source
+from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, refuse_many
 from beable.datasets.units import unit
 from beable.errors import DataError, listed
 
@@ -159,11 +158,7 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
         missing: words and numbers that stand for an empty entry, beside those of ``EMPTY``.
     """
     dialect = _dialect(path, form)
-    if len(dialect.names) > MOST_ARRAYS:
-        raise DataError(
-            f"{path}: {len(dialect.names):,} columns, where at most {MOST_ARRAYS:,} can be taken: write numbers that "
-            "belong together as one array, (rows, numbers), in an .npz or HDF5 file"
-        )
+    refuse_many(path, len(dialect.names), "columns")
     names = _distinct(path, dialect, form)
     width, entries = len(names), {name: Entries(numbers=dialect.numbers) for name in names}
     told = list(entries.values())
@@ -219,11 +214,20 @@ def _distinct(path: Path, dialect: Dialect, form: TableFormat) -> list[str]:
             f"{path}: two columns are named {twice[0]!r} (columns {listed(list(map(str, places)))}): rename one, or "
             "number them with --table-format duplicates=number"
         )
-    seen: Counter[str] = Counter()
-    for i, name in enumerate(names):
+    return numbered(names)
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names, each but the first of its kind with a number behind it.
+
+    >>> numbered(["p", "T", "p"])
+    ['p', 'T', 'p_2']
+    """
+    seen, found = Counter[str](), []
+    for name in names:
         seen[name] += 1
-        names[i] = f"{name}_{seen[name]}" if name in twice and seen[name] > 1 else name
-    return names
+        found.append(f"{name}_{seen[name]}" if seen[name] > 1 else name)
+    return found
 
 
 def words_of(path: Path, dialect: Dialect, place: int, width: int, rows: int) -> Array:
@@ -335,9 +339,11 @@ def headings(names: Sequence[str], units: Sequence[str] = ()) -> list[Heading]:
     given, found = ["" if u in EMPTY else u for u in given], [(n, "" if u in EMPTY else u) for n, u in found]
     words = [_heading(name, i) for i, (name, _) in enumerate(found)]
     shown = [name for name, _ in found]
-    for i in [i for i, word in enumerate(words) if words.count(word) > 1 and found[i][1]]:
+    times = Counter(words)
+    for i in [i for i, word in enumerate(words) if times[word] > 1 and found[i][1]]:
         words[i], shown[i] = _heading(names[i], i), names[i]
-    words = [w if words.count(w) == 1 else f"{w[:56]}_{i + 1}" for i, w in enumerate(words)]
+    times = Counter(words)
+    words = [w if times[w] == 1 else f"{w[:56]}_{i + 1}" for i, w in enumerate(words)]
     told = zip(words, given, found, names, shown, strict=True)
     return [Heading(w, g or u, t, "" if s == w else s) for w, g, (_, u), t, s in told]
 

@@ -10,9 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from beable.datasets.sources import MOST_ARRAYS, refuse_many
 from beable.errors import DataError, UsageError
 from beable.settings import SettingsModel, validated
 
@@ -113,7 +115,7 @@ class Numbers(NamedTuple):
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        return _PATTERNS.setdefault(self, _pattern(self))
+        return _pattern(self)
 
     def is_number(self, cell: str) -> bool:
         return self.pattern.fullmatch(cell.strip()) is not None
@@ -126,9 +128,9 @@ class Numbers(NamedTuple):
 
 
 PLAIN = Numbers()
-_PATTERNS: dict[Numbers, re.Pattern[str]] = {}
 
 
+@cache
 def _pattern(numbers: Numbers) -> re.Pattern[str]:
     point, group = re.escape(numbers.decimal), re.escape(numbers.thousands)
     whole = rf"\d{{1,3}}(?:{group}\d{{3}})+|\d+" if group else r"\d+"
@@ -344,6 +346,7 @@ def _best(path: Path, lines: Sequence[str], form: TableFormat, dialect: Dialect)
     if not wide:
         raise DataError(f"{path}: its lines differ in their number of entries: say --table-format separator=NAME")
     best = max(wide, key=lambda r: (round(r.share, 6), r.dialect.separator != " ", r.width))
+    refuse_many(path, best.width, "columns")
     rivals = [r for r in wide if r is not best and r.share >= best.share - 1e-9 and r.share > 0]
     rivals = [r for r in rivals if r.dialect.separator != " "]  # entries may hold blanks
     if rivals and not _same(path, lines, best, rivals[0]):
@@ -389,7 +392,7 @@ def _tried(path: Path, lines: Sequence[str], form: TableFormat, dialect: Dialect
     later = rows[len(rows) // 2 :]
     every, late = Counter(map(len, rows)), Counter(map(len, later))
     width = max(late, key=lambda n: (late[n], every[n]))
-    body = [cells for cells in later if len(cells) == width]
+    body = [cells[:MOST_ARRAYS] for cells in later if len(cells) == width]
     if len(body) < SHARE * len(later):
         return None
     cells = [c for row in body for c in map(str.strip, row) if c not in EMPTY]

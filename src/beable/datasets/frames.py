@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.checks import library
+from beable.datasets.hdf5_files import opened_hdf5
 from beable.datasets.readers import check_room
 from beable.errors import BeableError, DataError, UsageError
 
@@ -125,8 +126,7 @@ def _inside(path: Path) -> str | None:
 
 def _inside_hdf5(path: Path) -> str | None:
     try:
-        h5py: Any = library("h5py", "hdf5")
-        with h5py.File(path) as file:
+        with opened_hdf5(path) as file:
             amber = file.attrs.get("Conventions", b"")
             return "h5md" if "h5md" in file and "particles" in file else "NCDF" if b"AMBER" in _bytes(amber) else None
     except (OSError, UsageError):
@@ -397,7 +397,7 @@ def _by_h5py(path: Path, topology: Path | None, select: str, stride: int) -> Tra
     h5py: Any = library("h5py", "hdf5")
     if topology is not None or select:
         raise UsageError(f"{path.name}: particles of H5MD are read whole and without a topology: leave both out")
-    with h5py.File(path) as file:
+    with opened_hdf5(path) as file:
         _refuse_elsewhere(path, file, h5py)
         groups = [name for name, group in file["particles"].items() if "position" in group]
         if len(groups) != 1:

@@ -28,10 +28,9 @@ from beable.datasets.readers import (
     check_room,
     labelled,
     named_twice,
-    refuse_many,
 )
 from beable.datasets.shaped import Shaping, refuse_words, says_words, shaped, suspects, together, without
-from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows
+from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows, refuse_many
 from beable.datasets.store import Store
 from beable.datasets.vtk import SERIES
 from beable.errors import BeableError, DataError, OutputError, UsageError, in_python, listed, unknown

@@ -18,7 +18,8 @@ import numpy as np
 
 from beable import inputs
 from beable.checks import library
-from beable.datasets.sources import UNKNOWN, Array, Loader, Source, fixed, held_back, ranged
+from beable.datasets.hdf5_files import opened_hdf5
+from beable.datasets.sources import MOST_ARRAYS, UNKNOWN, Array, Loader, Source, fixed, held_back, ranged
 from beable.errors import DataError, UsageError
 from beable.files import MANIFEST
 
@@ -34,7 +35,6 @@ NAMELESS = re.compile(r"(phony_dim_|fakeDim|dim_|axis_)\d+")
 LETTERS = re.compile(r"str(ing|len|_|\d|$)|char|len_", re.IGNORECASE)
 DEEPEST = 32
 #: arrays that a data set can have
-MOST_ARRAYS = 10_000
 #: arrays and groups of a file; chunks of an array, each of fewer bytes than the second
 MOST_PARTS, MOST_CHUNKS, LEAST_CHUNK = 100_000, 100_000, 4096
 INTERNAL = {
@@ -266,7 +266,7 @@ def attribute(value: Any) -> Any:
 @contextmanager
 def _hdf5(path: Path) -> Iterator[_Walk]:
     h5py = library("h5py", "hdf5")
-    with h5py.File(path, "r", locking=False) as file:
+    with opened_hdf5(path) as file:
         found = _Walk({}, {}, {})
         _walk_hdf5(h5py, file, "", found, frozenset())
         yield found

@@ -226,14 +226,15 @@ class Plan:
             raise UsageError("a data set needs at least one variable")
         for v in self.variables:
             _check_form(v)
-        _check_names("variable", [v.name for v in self.variables], {*RESERVED, *self.lengths})
+        lengths = self.lengths
+        _check_names("variable", [v.name for v in self.variables], {*RESERVED, *lengths})
         _check_names("factor", [f.name for f in self.factors])
-        _check_names("dimension", list(self.lengths), {"row", "factor", "constants", "done", "manifest"})
+        _check_names("dimension", list(lengths), {"row", "factor", "constants", "done", "manifest"})
         _check_names("constant", list(self.constants))
         for v in self.variables:
-            _check_lengths(v, self.lengths)
+            _check_lengths(v, lengths)
         for dim, (values, _) in self.coordinates.items():
-            _check_coordinate(dim, values, self.lengths)
+            _check_coordinate(dim, values, lengths)
 
     @property
     def lengths(self) -> dict[str, int]:

@@ -19,10 +19,11 @@ from beable.datasets.columns import (
     column_source,
     headings,
     is_unit,
+    numbered,
     other_names,
 )
 from beable.datasets.dialects import EMPTY, TableFormat
-from beable.datasets.sources import Array, Contents, LazyRows, Source
+from beable.datasets.sources import Array, Contents, LazyRows, Source, refuse_many
 from beable.errors import DataError, UsageError, listed
 
 EXTRA = "tables"
@@ -111,6 +112,7 @@ def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) 
     """Columns of a data frame as arrays, row numbers and dates as labels."""
     if not len(data) or not data.shape[1]:
         raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
+    refuse_many(path, data.shape[1], "columns")
     names = [str(name) for name in data.columns]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice and reading.form.duplicates != "number":
@@ -118,7 +120,7 @@ def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) 
             f"{path}: two columns are named {twice[0]!r}: rename one, or number them with --table-format "
             "duplicates=number"
         )
-    names = [f"{n}_{names[:i].count(n) + 1}" if n in names[:i] else n for i, n in enumerate(names)]
+    names = numbered(names)
     sources, heads = {}, headings(names)
     for i, head in enumerate(heads):
         sources[head.word] = _source(head, data.iloc[:, i], i, reading)

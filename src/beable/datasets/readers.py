@@ -21,7 +21,6 @@ from beable import inputs, memory
 from beable.datasets import exodus
 from beable.datasets.columns import Columns, Reading, column_names, contents_of_columns, read_text
 from beable.datasets.labelled import (
-    MOST_ARRAYS,
     MOST_PARTS,
     Labelled,
     groups_in_doubt,
@@ -31,7 +30,7 @@ from beable.datasets.labelled import (
 )
 from beable.datasets.other_tables import frame
 from beable.datasets.published import published
-from beable.datasets.sources import PIECE_BYTES, UNKNOWN, Array, Contents, Loader, Source, fixed, held_back
+from beable.datasets.sources import PIECE_BYTES, UNKNOWN, Array, Contents, Loader, Source, fixed, held_back, refuse_many
 from beable.datasets.vtk import KINDS, vtk
 from beable.errors import DataError, UsageError
 
@@ -231,19 +230,6 @@ def named_twice(names: Sequence[str]) -> str:
             return name
         seen.add(name)
     return ""
-
-
-def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_ARRAYS) -> None:
-    """Refuse more arrays than a data set can have, before each is looked at with all others.
-
-    Raises:
-        DataError: there are more.
-    """
-    if number > most:
-        raise DataError(
-            f"{path}: {number:,} {what}, where at most {most:,} can be taken: write numbers that belong "
-            "together as one array, (rows, numbers), in an .npz or HDF5 file"
-        )
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from beable import memory
 from beable.errors import DataError
 
+#: arrays, or columns, that a data set can have
+MOST_ARRAYS = 10_000
 Array = NDArray[Any]
 UNKNOWN = ""
 #: rows are read in pieces of so many bytes, which hold several blocks of a store: files are cut another way than stores
@@ -289,3 +291,16 @@ def fixed(values: Any, axes: tuple[str, ...] | None = None, **more: Any) -> Sour
     """An array in memory as a source."""
     array = np.asarray(values)
     return Source(array.shape, array.dtype, Loader.of(array), axes=axes, **more)
+
+
+def refuse_many(path: Path, number: int, what: str = "arrays", most: int = MOST_ARRAYS) -> None:
+    """Refuse more arrays than a data set can have, before each is looked at with all others.
+
+    Raises:
+        DataError: there are more.
+    """
+    if number > most:
+        raise DataError(
+            f"{path}: {number:,} {what}, where at most {most:,} can be taken: write numbers that belong "
+            "together as one array, (rows, numbers), in an .npz or HDF5 file"
+        )

@@ -7,6 +7,7 @@ A unit is a product of powers of SI base units with a factor, and for temperatur
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 Dimension = tuple[tuple[str, int], ...]
@@ -97,6 +98,7 @@ TEMPERATURES = {
 WORD = re.compile(r"([^\W\d]+|%|°[CF]|1)(?:\^|\*\*)?([+-]?\d+)?")
 
 
+@lru_cache(maxsize=2**15)
 def unit(text: str) -> Unit | None:
     """A unit in SI; None for one that is not in the tables.
 

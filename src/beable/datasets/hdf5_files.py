@@ -1,0 +1,77 @@
+"""HDF5 files, opened once it is known that the library comes to an end with them.
+
+Strings of any length lie in collections of objects, each of which begins with ``GCOL`` (HDF5 File Format Specification
+3.0, III.E). Of what is free there the library reads the size and goes on behind it: a free piece of no bytes, as damage
+may leave it, keeps HDF5 2.0 at the same place for ever, where neither Ctrl-C nor a signal reaches Python.
+"""
+
+import mmap
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from beable.checks import library
+from beable.errors import DataError
+
+COLLECTION, VERSION = b"GCOL", b"\x01\x00\x00\x00"
+#: of a collection, and of an object in it: number, references, nothing, size
+HEAD, OBJECT = struct.Struct("<4s4sQ"), struct.Struct("<HHIQ")
+#: bytes at both ends of a file in which collections are looked for
+SEARCHED = 1 << 28
+
+
+@contextmanager
+def opened_hdf5(path: Path) -> Iterator[Any]:
+    """An HDF5 file to read from.
+
+    Raises:
+        DataError: the library would not come to an end.
+        UsageError: h5py is not installed.
+    """
+    h5py = library("h5py", "hdf5")
+    refuse_endless(path)
+    with h5py.File(path, "r", locking=False) as file:
+        yield file
+
+
+def refuse_endless(path: Path) -> None:
+    """Look through the collections of strings of a file.
+
+    Raises:
+        DataError: one holds a free piece of no bytes.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for begin, end in _ranges(len(data)):
+            at = data.find(COLLECTION, begin, end)
+            while at >= 0:
+                if _is_endless(data, at):
+                    raise DataError(
+                        f"{path}: damaged: free space of no bytes among its strings, at byte {at}, which the HDF5 "
+                        "library would read for ever: restore it from a copy"
+                    )
+                at = data.find(COLLECTION, at + len(COLLECTION), end)
+
+
+def _ranges(size: int) -> list[tuple[int, int]]:
+    """Where collections are looked for: everywhere, or at both ends of a large file."""
+    if size <= 2 * SEARCHED:
+        return [(0, size)]
+    return [(0, SEARCHED), (size - SEARCHED, size)]
+
+
+def _is_endless(data: mmap.mmap, start: int) -> bool:
+    """Whether what begins there is a collection with a free piece of no bytes."""
+    if start + HEAD.size > len(data):
+        return False
+    _, version, size = HEAD.unpack_from(data, start)
+    at, end = start + HEAD.size, start + size
+    if version != VERSION or end > len(data):
+        return False
+    while at + OBJECT.size <= end:
+        number, _, _, length = OBJECT.unpack_from(data, at)
+        if not number and not length:
+            return True
+        at += OBJECT.size + -(-length // 8) * 8 if number else length
+    return False
