@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from beable.datasets.columns import Reading
-from beable.datasets.dialects import TableFormat, table_format
+from beable.datasets.dialects import Numbers, TableFormat, table_format
 from beable.datasets.importing import import_file, taken_for
 from beable.datasets.look import look
 from beable.datasets.readers import columns
@@ -81,6 +81,7 @@ READ = {
     "none.txt": (table("", " "), "column_1 column_2 column_3 column_4", {}, "no line of names", "header=none"),
     "years.csv": (table("1.0,2.0,3.0,4.0\n"), "column_1_0 column_2_0 column_3_0 column_4_0", {}, "", "header=1"),
     "twice.csv": (table("p,p,q,w\n"), "p p_2 q w", {}, "of one name are numbered", "duplicates=number"),
+    "taken.csv": (table("p,p_2,p,w\n"), "p p_2 p_3 w", {}, "of one name are numbered", "duplicates=number"),
     "said.csv": (table("a,b,c,d\nx,y,z,u\np,T,q,w\n"), "p T q w", {}, "", "header=3"),
     "gbk.csv": (table("温度,T,q,w\n").encode("gbk"), "column_1 T q w", {}, "gbk, as said", "encoding=gbk"),
 }  # fmt: skip
@@ -440,3 +441,15 @@ def test_a_frame_is_taken_with_its_names(tmp_path):
     store = Store.from_arrays(tmp_path / "a.zarr", frame[["flow [m/s]"]], frame[["kind"]])
     assert [(v.name, v.unit, v.long_name) for v in store.variables] == [("flow", "m/s", "")]
     assert store.factors[0].classes == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["a{}", "a"])
+def test_too_many_columns_are_refused_before_their_entries_are_looked_at(tmp_path, monkeypatch, name):
+    """Of a line some entries are looked at, so that it is known what stands between them."""
+    looked = []
+    real = Numbers.is_number
+    monkeypatch.setattr(Numbers, "is_number", lambda self, cell: looked.append(1) or real(self, cell))
+    text = ",".join(name.format(i) for i in range(30_000)) + "\n" + ",".join(["1"] * 30_000) + "\n"
+    with pytest.raises(DataError, match="30,000 columns, where at most 10,000 can be taken"):
+        read(tmp_path, "many.csv", text)
+    assert len(looked) <= 2 * 10_000

@@ -218,15 +218,20 @@ def _distinct(path: Path, dialect: Dialect, form: TableFormat) -> list[str]:
 
 
 def numbered(names: Sequence[str]) -> list[str]:
-    """Names, each but the first of its kind with a number behind it.
+    """Names, each but the first of its kind with a number behind it that makes a name of its own.
 
-    >>> numbered(["p", "T", "p"])
-    ['p', 'T', 'p_2']
+    >>> numbered(["p", "T", "p", "p_2", "p"])
+    ['p', 'T', 'p_3', 'p_2', 'p_4']
     """
-    seen, found = Counter[str](), []
+    taken, times, found = set(names), Counter[str](), []
     for name in names:
-        seen[name] += 1
-        found.append(f"{name}_{seen[name]}" if seen[name] > 1 else name)
+        times[name] += 1
+        own = name
+        while times[name] > 1 and own in taken:
+            own = f"{name}_{times[name]}"
+            times[name] += own in taken
+        taken.add(own)
+        found.append(own)
     return found
 
 
