@@ -554,12 +554,9 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: 
     named = all(sources[name].dims or len(sources[name].shape) < 2 for name in fields)
     coordinates = {dim: c for dim, c in found.coordinates.items() if dim in dims or not named}
     numbers = sum(len(sources[name].shape) == 1 for name in fields)
-    arrays = {
-        plain(name): LazyRows.of(s, numbers if len(s.shape) == 1 else 1)
-        for name, s in sources.items()
-        if name in fields
-    }
-    kept = {plain(n): s for n, s in sources.items() if n in fields or plain(n) in columns}
+    taken = {name: sources[name] for name in fields}
+    arrays = {plain(n): LazyRows.of(s, numbers if len(s.shape) == 1 else 1) for n, s in taken.items()}
+    kept = {plain(n): s for n, s in sources.items() if n in taken or plain(n) in columns}
     return _Chosen(
         _apart(kept),
         arrays,
