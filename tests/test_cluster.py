@@ -142,12 +142,22 @@ class Client:
         return self.asked[-1]
 
 
-@pytest.mark.parametrize("lost", [0, 1, 3])
+@pytest.mark.parametrize("lost", [0, 1, 2])
 def test_work_is_asked_for_again_where_its_result_does_not_come(lost):
     client = Client([None] * lost + [True])
     with cluster.Cluster(client, "tcp://here:1") as executor:
         assert executor.submit(abs, -3).result(5) == 3
     assert [far.cancelled for far in client.asked] == [True] * lost + [False]
+
+
+def test_work_whose_result_never_comes_is_given_up():
+    client = Client([None] * 9)
+    with cluster.Cluster(client, "tcp://here:1") as executor:
+        future = executor.submit(abs, -3)
+        with pytest.raises(WorkerDiedError, match="work at tcp://here:1 was done 3 times and its result never came"):
+            future.result(5)
+    assert len(client.asked) == 3
+    assert all(far.cancelled for far in client.asked)
 
 
 def test_work_that_cannot_be_asked_for_again_ends_with_the_reason():

@@ -31,6 +31,8 @@ CONNECT_SECONDS = 10
 LOOK_SECONDS, PATIENCE, MINUTE = 2.0, 5.0, 60.0
 #: seconds until the result of work that is done has come: results are small, what is large stays in folders
 RESULT_SECONDS = 20.0
+#: how often work is asked for whose result does not come
+ASKED = 3
 #: whose versions decide numbers
 LIBRARIES = ("beable", "numba", "numpy", "scikit-learn", "scipy", "torch")
 #: host and port, with the kind of connection before it
@@ -116,14 +118,14 @@ class Cluster(Executor):
             SchedulerLostError: the scheduler has gone.
         """
         future: Future[Any] = Future()
-        self._ask(future, partial(self._far, function, words, more))
+        self._ask(future, partial(self._far, function, words, more), ASKED)
         future.add_done_callback(self._drop)
         return future
 
-    def _ask(self, future: Future[Any], send: Callable[[], Any]) -> None:
+    def _ask(self, future: Future[Any], send: Callable[[], Any], times: int) -> None:
         far = send()
         self._under_way[future] = far  # dask drops what nobody holds
-        far.add_done_callback(partial(self._settle, future, send))
+        far.add_done_callback(partial(self._settle, future, send, times))
 
     def _far(self, function: Callable[..., Any], words: tuple[Any, ...], more: Mapping[str, Any]) -> Any:
         if self._is_lost():
@@ -145,14 +147,14 @@ class Cluster(Executor):
     def _drop(self, future: Future[Any]) -> None:
         self._under_way.pop(future, None)
 
-    def _settle(self, future: Future[Any], send: Callable[[], Any], far: Any) -> None:
-        """Hand over what became of some work; ask for it once more where its result does not come."""
+    def _settle(self, future: Future[Any], send: Callable[[], Any], times: int, far: Any) -> None:
+        """Hand over what became of some work; ask for it again where its result does not come."""
         if future.done():
             return
         try:
             error, result = (far.exception(), None) if far.status == "error" else (None, far.result(RESULT_SECONDS))
         except TimeoutError:  # the worker that had it has gone, or does not answer
-            self._ask_again(future, send, far)
+            self._ask_again(future, send, times - 1, far)
             return
         except (CancelledError, TaskCancelledError, OSError):  # by none of us, or nobody can say
             error, result = self._error(), None
@@ -162,10 +164,15 @@ class Cluster(Executor):
             else:
                 future.set_exception(self._meant(error))
 
-    def _ask_again(self, future: Future[Any], send: Callable[[], Any], far: Any) -> None:
+    def _ask_again(self, future: Future[Any], send: Callable[[], Any], times: int, far: Any) -> None:
         try:
             far.cancel()
-            self._ask(future, send)
+            if not times:
+                raise WorkerDiedError(
+                    f"work at {self._address} was done {ASKED} times and its result never came: what is done is kept; "
+                    "look at the workers and run the same command again to go on"
+                )
+            self._ask(future, send, times)
         except Exception as error:
             with suppress(InvalidStateError):
                 future.set_exception(error)
