@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_study
 
 from beable import cluster
 from beable.datasets.generate import Job, generate, plan_of
@@ -27,11 +28,10 @@ from beable.studies.study import parse
 from beable.systems.darcy.simulator import Darcy
 from beable.workers import WorkerDiedError
 
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS, SUPPORT = (Path(__file__).parent / name for name in ("programs", "support"))
 sys.path.insert(0, str(PROGRAMS))  # workers import what they do by name
 
 import pools  # noqa: E402
-import tiny_study  # noqa: E402
 from waves import Waves  # noqa: E402
 
 ROWS, BLOCK, SOON = 42, 4, 60.0
@@ -234,7 +234,7 @@ def clusters(request, tmp_path_factory):
     slow = any(item.get_closest_marker("slow") and item.path == request.path for item in request.session.items)
     configuration = json.dumps(QUIET | {"distributed.scheduler.allowed-failures": 1})
     command = [sys.executable, "-P", str(PROGRAMS / "nodes.py"), configuration]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")])}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROGRAMS), str(SUPPORT), os.environ.get("PYTHONPATH", "")])}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     said = tmp_path_factory.mktemp("nodes") / "said"
     with said.open("w") as errors, subprocess.Popen(command, env=env, stderr=errors, **pipes) as beginner:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_study
 from fault_layer import KILLED, Fault, run_with
 
 from beable import cli
@@ -32,8 +33,6 @@ from beable.report import export, html, markdown, pictures
 from beable.report.page import Evidence, Figure, Page, Table
 from beable.studies import answers
 from beable.studies import study as studies
-from beable.studies.context import Context
-from beable.studies.part import Part
 from beable.training.run import train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the children's, of trainings of a few steps
@@ -42,43 +41,7 @@ OUTPUT, ROWS, SIDE = 73, 12, 5
 #: in the slow tests every call is tried, or one in so many for a shorter trial
 STRIDE = int(os.environ.get("BEABLE_FAULT_STRIDE", "1"))
 SMALL = "--members 2 --latents 1 --start pca --steps 3 --batch 8 --set model.width=4 --json"
-STUDY = """
-name = "tiny"
-title = "A tiny study"
-source = "nobody"
-question = "Does it run?"
-[data]
-simulator = "darcy"
-rows = 6
-settings = { grid = 5 }
-[run]
-variables = ["pressure"]
-representation = { kind = "fields" }
-model = { latents = 1, width = 4 }
-training = { members = 2, steps = 2, batch = 4, held_out = 2, start = "random" }
-[[arms]]
-name = "a"
-label = "first"
-[[arms]]
-name = "b"
-label = "second"
-override = { training = { seed = 1 } }
-[[parts]]
-name = "rows"
-title = "How many rows?"
-question = "?"
-measure = "rows"
-arms = { judged = ["a", "b"] }
-[presets.quick]
-"""
-
-
-@dataclass(frozen=True)
-class Rows:
-    rows: int
-
-    def as_json(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+STUDY = tiny_study.STUDY.replace("steps = 4", "steps = 2") + "[presets.quick]\n"
 
 
 def tiny_page(*about: Any) -> Page:
@@ -91,11 +54,7 @@ def shown(answer: Any) -> Any:
     return Evidence("It is so.", [Table("Of the answer.", ["number"], [[str(answer.as_json())]])])
 
 
-def rows(context: Context) -> Rows:
-    return Rows(context.store.rows)
-
-
-PARTS = {"rows": Part(rows, shown, roles={"judged": "many"})}
+PARTS = {"rows": tiny_study.PARTS["rows"]._replace(section=shown)}
 
 
 @dataclass(frozen=True)
