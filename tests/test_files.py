@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from safetensors.numpy import save
 
 import beable
-from beable import files
+from beable import array_files, artefacts, files, json_files, records
 from beable.errors import CorruptError, DataError, LockedError, OutputError, UsageError
 
 OLD, NEW = b"old " * 100, b"the new one " * 90
@@ -258,7 +258,7 @@ def test_a_manifest_comes_after_everything_it_names(tmp_path, monkeypatch):
     folder = files.make_folder(tmp_path / "run")
     (folder / "a").write_bytes(OLD)
     disk = Disk(monkeypatch)
-    files.seal(folder, "thing", 1, {})
+    artefacts.seal(folder, "thing", 1, {})
     order = [call[:2] for call in disk.calls]
     manifest = next(i for i, call in enumerate(disk.calls) if call[0] == "create")
     assert order.index(("sync", str(folder / "a"))) < order.index(("sync folder", str(folder))) < manifest
@@ -365,9 +365,9 @@ def test_sweep_removes_leftovers_and_nothing_else(tmp_path):
 
 def test_json_comes_back_and_equal_values_give_equal_bytes(tmp_path):
     value = {"b": [1, 2.5, None, True, "φ \ud800"], "a": {"z": -0.0, "y": 10**20}}
-    files.write_json(tmp_path / "1.json", value)
-    files.write_json(tmp_path / "2.json", dict(reversed(value.items())))
-    assert files.read_json(tmp_path / "1.json") == value
+    json_files.write_json(tmp_path / "1.json", value)
+    json_files.write_json(tmp_path / "2.json", dict(reversed(value.items())))
+    assert json_files.read_json(tmp_path / "1.json") == value
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
     assert (tmp_path / "1.json").read_bytes().endswith(b"}\n")
 
@@ -375,7 +375,7 @@ def test_json_comes_back_and_equal_values_give_equal_bytes(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, np.float32(1), b"x", {("a",): 1}])
 def test_what_is_not_plain_and_finite_does_not_go_into_json(tmp_path, value):
     with pytest.raises(DataError, match=r"a\.json"):
-        files.write_json(tmp_path / "a.json", {"x": value})
+        json_files.write_json(tmp_path / "a.json", {"x": value})
     assert names(tmp_path) == []
 
 
@@ -398,7 +398,7 @@ def test_what_is_not_plain_and_finite_does_not_go_into_json(tmp_path, value):
 def test_json_that_is_not_strict_is_refused(tmp_path, text):
     (tmp_path / "a.json").write_bytes(text)
     with pytest.raises(CorruptError, match=r"a\.json"):
-        files.read_json(tmp_path / "a.json")
+        json_files.read_json(tmp_path / "a.json")
 
 
 def test_what_is_no_plain_file_of_bearable_length_is_not_read(tmp_path):
@@ -407,9 +407,9 @@ def test_what_is_no_plain_file_of_bearable_length_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, words in (("link", "link"), ("pipe", "plain"), ("missing", "No such file"), (".", "plain")):
         with pytest.raises(CorruptError, match=words):
-            files.read_json(tmp_path / name)
+            json_files.read_json(tmp_path / name)
     with pytest.raises(CorruptError, match="at most 1 "):
-        files.read_json(tmp_path / "real", limit=1)
+        json_files.read_json(tmp_path / "real", limit=1)
 
 
 DTYPES = ("bool", "uint8", "int16", "int64", "float16", "float32", "float64", ">f8", ">i4")
@@ -428,21 +428,21 @@ LAYOUTS = {
 def test_arrays_come_back_from_any_layout(tmp_path, dtype, layout):
     array = LAYOUTS[layout](np.arange(24).reshape(4, 6).astype(dtype))
     path = tmp_path / "a.safetensors"
-    files.write_arrays(path, {"x": array, "y/z": np.arange(3.0)})
-    found = files.read_arrays(path)
+    array_files.write_arrays(path, {"x": array, "y/z": np.arange(3.0)})
+    found = array_files.read_arrays(path)
     assert found["x"].shape == np.shape(array)
     assert found["x"].dtype == np.asarray(array).dtype.newbyteorder("=")
     assert np.array_equal(found["x"], array)
     assert all(a.flags.writeable for a in found.values())
     once = path.read_bytes()
-    files.write_arrays(path, {"y/z": np.arange(3.0), "x": np.array(array)})
+    array_files.write_arrays(path, {"y/z": np.arange(3.0), "x": np.array(array)})
     assert path.read_bytes() == once
 
 
 @pytest.mark.parametrize("array", [np.array(["a"]), np.array([None]), np.zeros(2, complex), np.zeros(2, "M8[s]")])
 def test_arrays_without_a_number_format_are_refused(tmp_path, array):
     with pytest.raises(DataError, match="x has dtype"):
-        files.write_arrays(tmp_path / "a.safetensors", {"x": array})
+        array_files.write_arrays(tmp_path / "a.safetensors", {"x": array})
 
 
 def hostile(header, numbers=b"\0" * 8):
@@ -480,7 +480,7 @@ def tensor(shape=(2,), dtype="F32", offsets=(0, 8)):
 def test_a_header_that_does_not_describe_the_file_is_refused(tmp_path, data):
     (tmp_path / "a.safetensors").write_bytes(data)
     with pytest.raises(CorruptError, match=r"a\.safetensors"):
-        files.read_arrays(tmp_path / "a.safetensors")
+        array_files.read_arrays(tmp_path / "a.safetensors")
 
 
 def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tmp_path):
@@ -492,7 +492,7 @@ def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tm
             data[rng.randrange(170)] = rng.choice(b'0123456789[]{},:"x\x00\xff')
         path.write_bytes(data)
         try:
-            assert all(a.nbytes < 100 for a in files.read_arrays(path).values())
+            assert all(a.nbytes < 100 for a in array_files.read_arrays(path).values())
         except CorruptError:
             refused += 1
     assert refused > 1000
@@ -506,17 +506,17 @@ def artefact(tmp_path):
     folder = files.make_folder(tmp_path / "thing" / "deep").parent
     (folder / "a").write_bytes(OLD)
     (folder / "deep" / "b.c-0").write_bytes(NEW)
-    files.seal(folder, "thing", 3, {"answer": 42.5})
+    artefacts.seal(folder, "thing", 3, {"answer": 42.5})
     return folder
 
 
 def test_a_sealed_folder_is_whole(artefact):
-    manifest = files.check(artefact, "thing", 3)
-    assert files.verify(artefact) == []
+    manifest = artefacts.check(artefact, "thing", 3)
+    assert artefacts.verify(artefact) == []
     assert manifest.about == {"answer": 42.5}
-    assert manifest.id == files.sha256((artefact / "manifest.json").read_bytes())
-    assert files.read_listed(artefact, manifest, "a") == OLD
-    again = files.seal(artefact, "thing", 3, {"answer": 42.5}, {"a": manifest.files["a"]})
+    assert manifest.id == artefacts.sha256((artefact / "manifest.json").read_bytes())
+    assert artefacts.read_listed(artefact, manifest, "a") == OLD
+    again = artefacts.seal(artefact, "thing", 3, {"answer": 42.5}, {"a": manifest.files["a"]})
     assert again == manifest.id
 
 
@@ -531,7 +531,7 @@ def test_a_sealed_folder_is_whole(artefact):
 )
 def test_what_is_not_the_artefact_expected_is_named(artefact, folder, kind, version, error, words):
     with pytest.raises(error, match=words):
-        files.check(artefact.parent / folder, kind, version)
+        artefacts.check(artefact.parent / folder, kind, version)
 
 
 def flip(path, position=7):
@@ -554,29 +554,29 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_is_named_and_damaged_files_are_not_read(artefact, damage):
     act, words = DAMAGE[damage]
-    manifest = files.read_manifest(artefact)
+    manifest = artefacts.read_manifest(artefact)
     act(artefact / "a")
-    problems = files.verify(artefact)
+    problems = artefacts.verify(artefact)
     assert any(p.startswith("a: ") and words in p for p in problems)
     with pytest.raises(CorruptError, match="a: "):
-        files.read_listed(artefact, manifest, "a")
+        artefacts.read_listed(artefact, manifest, "a")
     if damage == "flipped":
-        files.check(artefact, "thing", 3)  # looks at sizes only, and so is the control of verify
+        artefacts.check(artefact, "thing", 3)  # looks at sizes only, and so is the control of verify
     else:
         with pytest.raises(CorruptError, match="a: "):
-            files.check(artefact, "thing", 3)
+            artefacts.check(artefact, "thing", 3)
 
 
 def test_a_folder_that_became_a_link_is_named(artefact):
     (artefact / "deep").rename(artefact.parent / "elsewhere")
     (artefact / "deep").symlink_to(artefact.parent / "elsewhere")
-    assert "deep/b.c-0: a link" in " ".join(files.verify(artefact))
+    assert "deep/b.c-0: a link" in " ".join(artefacts.verify(artefact))
 
 
 def test_strays_are_named_but_not_those_of_writing(artefact):
     for name in ("stray", ".lock", ".x.1-2.tmp"):
         (artefact / name).touch()
-    assert files.verify(artefact) == ["stray: not in the manifest"]
+    assert artefacts.verify(artefact) == ["stray: not in the manifest"]
 
 
 @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
@@ -586,30 +586,30 @@ def test_a_flipped_bit_in_any_byte_of_the_manifest_is_seen(artefact, stride):
     for byte in range(0, len(whole), stride):
         position = 8 * byte + byte % 7
         flip(path, position)
-        assert any("manifest.json" in problem for problem in files.verify(artefact)), position
+        assert any("manifest.json" in problem for problem in artefacts.verify(artefact)), position
         path.write_bytes(whole)
-    assert files.verify(artefact) == []
+    assert artefacts.verify(artefact) == []
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a//b", "a/../b", "./a", "a/.b", "", "a\nb", "a b", "x" * 201])
 def test_a_name_that_could_leave_the_folder_is_refused(artefact, name):
-    manifest = files.read_manifest(artefact)
-    assert not files.is_safe(name)
+    manifest = artefacts.read_manifest(artefact)
+    assert not artefacts.is_safe(name)
     body = {"kind": "thing", "version": 3, "about": {}, "files": {name: dict(manifest.files["a"])}}
-    signed = {**body, "sha256": files.sha256(files.encode_json(body, artefact))}
-    (artefact / "manifest.json").write_bytes(files.encode_json(signed, artefact))
+    signed = {**body, "sha256": artefacts.sha256(json_files.encode_json(body, artefact))}
+    (artefact / "manifest.json").write_bytes(json_files.encode_json(signed, artefact))
     with pytest.raises(CorruptError, match="damaged"):
-        files.read_manifest(artefact)
+        artefacts.read_manifest(artefact)
 
 
 def test_links_and_odd_names_are_not_sealed(tmp_path):
     (tmp_path / "a").symlink_to("/etc/passwd")
     with pytest.raises(CorruptError, match="link"):
-        files.seal(tmp_path, "thing", 1, {})
+        artefacts.seal(tmp_path, "thing", 1, {})
     (tmp_path / "a").unlink()
     (tmp_path / "with space").touch()
     with pytest.raises(CorruptError, match="with space"):
-        files.seal(tmp_path, "thing", 1, {})
+        artefacts.seal(tmp_path, "thing", 1, {})
 
 
 # --- the only module that writes ---------------------------------------------------------------------------------
@@ -664,10 +664,10 @@ ASKED = {"seed": 1, "settings": {"grid": 9, "law": "normal"}}
 
 def test_an_empty_folder_may_be_claimed_and_its_own_request_is_taken_up(tmp_path):
     (tmp_path / ".lock").touch()
-    assert not files.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
-    files.write_json(tmp_path / "request.json", ASKED)
-    assert files.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
-    assert files.claim(tmp_path, "run", ASKED, ASKED)
+    assert not artefacts.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
+    json_files.write_json(tmp_path / "request.json", ASKED)
+    assert artefacts.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
+    assert artefacts.claim(tmp_path, "run", ASKED, ASKED)
 
 
 @pytest.mark.parametrize(
@@ -681,9 +681,9 @@ def test_an_empty_folder_may_be_claimed_and_its_own_request_is_taken_up(tmp_path
     ],
 )
 def test_a_folder_of_another_request_is_refused_with_what_differs(tmp_path, there, words):
-    files.write_json(tmp_path / "request.json", there)
+    json_files.write_json(tmp_path / "request.json", there)
     with pytest.raises(OutputError) as caught:
-        files.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
+        artefacts.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
     assert str(caught.value).startswith(f"{tmp_path}: holds another run {words}")
     assert str(caught.value).endswith(": choose another folder or remove it")
 
@@ -691,7 +691,7 @@ def test_a_folder_of_another_request_is_refused_with_what_differs(tmp_path, ther
 def test_a_folder_without_a_request_is_claimed_only_when_it_is_empty(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(OutputError, match="exists and is not a run: choose a new folder"):
-        files.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
+        artefacts.claim(tmp_path, "run", ASKED, tmp_path / "request.json")
 
 
 # --- records as JSON holds them ----------------------------------------------------------------------------------
@@ -709,7 +709,7 @@ class Cloud:
     secret: object = None
 
     def as_json(self):
-        return files.fields(self, "secret") | {"total": self.weights.sum()}
+        return records.fields(self, "secret") | {"total": self.weights.sum()}
 
 
 class Law(Enum):
@@ -745,17 +745,17 @@ class Settings(BaseModel):
     ],
 )
 def test_records_become_what_json_holds(value, expected):
-    found = files.plain(value)
+    found = records.plain(value)
     assert found == expected
     assert type(found) is type(expected)
     assert json.loads(json.dumps(found, allow_nan=False)) == expected
 
 
 def test_fields_keep_their_order():
-    assert list(files.plain(Cloud((), np.zeros(1)))) == ["points", "weights", "total"]
-    assert files.fields(Point(1.0, Path("c")), "at") == {"x": 1.0}
+    assert list(records.plain(Cloud((), np.zeros(1)))) == ["points", "weights", "total"]
+    assert records.fields(Point(1.0, Path("c")), "at") == {"x": 1.0}
 
 
 def test_what_json_cannot_hold_is_left_for_it_to_refuse(tmp_path):
     with pytest.raises(DataError, match="only plain values"):
-        files.write_json(tmp_path / "a.json", files.plain({"a": object()}))
+        json_files.write_json(tmp_path / "a.json", records.plain({"a": object()}))

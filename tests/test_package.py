@@ -33,7 +33,11 @@ FLOORS = (
     "streams",
     "verdicts",
     "checks",
+    "records",
     "files",
+    "json_files",
+    "array_files",
+    "artefacts",
     "workers",
     "cluster",
     "console",
@@ -55,7 +59,16 @@ FLOORS = (
     "__main__",
 )
 SYSTEM = "beable.systems."
-INSIDE = {"systems.NAME", "console", "inputs", "workers", "cluster", "commands", "cli", "__main__"}
+INSIDE = {
+    "systems.NAME",
+    "console",
+    "inputs",
+    "workers",
+    "cluster",
+    "commands",
+    "cli",
+    "__main__",
+}
 
 
 @cache

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 
-from beable import files
+from beable import array_files, artefacts, json_files
 from beable.representations import make
 from beable.representations.tables import Table
 from beable.streams import RowStreams
@@ -34,9 +34,9 @@ PLAIN = some.recursive(
 def test_plain_values_come_back_from_json_and_the_order_of_keys_leaves_no_trace(value):
     with TemporaryDirectory() as folder:
         path, again = Path(folder, "a.json"), Path(folder, "b.json")
-        files.write_json(path, value)
-        assert repr(files.read_json(path)) == repr(ordered(value))
-        files.write_json(again, backward(value))
+        json_files.write_json(path, value)
+        assert repr(json_files.read_json(path)) == repr(ordered(value))
+        json_files.write_json(again, backward(value))
         assert again.read_bytes() == path.read_bytes()
 
 
@@ -55,7 +55,7 @@ def rebuilt(value, order):
     return [rebuilt(item, order) for item in value] if isinstance(value, list) else value
 
 
-ANY_ARRAY = some.sampled_from(sorted(set(files.DTYPES.values()) - {"bfloat16"})).flatmap(
+ANY_ARRAY = some.sampled_from(sorted(set(array_files.DTYPES.values()) - {"bfloat16"})).flatmap(
     lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
 )
 
@@ -65,8 +65,8 @@ def test_arrays_come_back_in_any_layout(found, layout):
     given_ones = {name: laid_out(values, layout) for name, values in found.items()}
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.safetensors")
-        files.write_arrays(path, given_ones)
-        back = files.read_arrays(path)
+        array_files.write_arrays(path, given_ones)
+        back = array_files.read_arrays(path)
     assert back.keys() == found.keys()
     for name, values in found.items():
         assert (back[name].dtype, back[name].shape) == (values.dtype, values.shape)
@@ -84,15 +84,15 @@ def test_a_sealed_folder_is_whole_and_any_flipped_bit_is_found_and_named(content
     with TemporaryDirectory() as folder:
         for name, content in contents.items():
             Path(folder, name).write_bytes(content)
-        files.seal(folder, "thing", 1, {"names": sorted(contents)})
-        assert files.verify(folder) == []
-        assert files.check(folder, "thing", 1).files.keys() == contents.keys()
+        artefacts.seal(folder, "thing", 1, {"names": sorted(contents)})
+        assert artefacts.verify(folder) == []
+        assert artefacts.check(folder, "thing", 1).files.keys() == contents.keys()
         name = data.draw(some.sampled_from(sorted(contents)))
         assume(contents[name])
         damaged = bytearray(contents[name])
         damaged[data.draw(some.integers(0, len(damaged) - 1))] ^= 1 << data.draw(some.integers(0, 7))
         Path(folder, name).write_bytes(damaged)
-        (problem,) = files.verify(folder)
+        (problem,) = artefacts.verify(folder)
         assert problem.startswith(f"{name}: ")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from forked import Forked
 
-from beable import files
+from beable import artefacts, files
 from beable.cli import run
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
@@ -95,8 +95,8 @@ def place(tmp_path_factory):
     generate(Darcy(grid=SIDE), folder / "darcy.zarr", 3, workers=1)
     for name in ("good.zarr", "run"):
         shutil.copytree(folder / name, folder / f"future-{name}")
-        about = files.read_manifest(folder / name)
-        files.seal(folder / f"future-{name}", about.kind, about.version + 1, about.about)
+        about = artefacts.read_manifest(folder / name)
+        artefacts.seal(folder / f"future-{name}", about.kind, about.version + 1, about.about)
     (folder / "letter").write_text("words")
     (folder / "desk").mkdir()
     (folder / "desk" / "thesis.tex").write_text("years of work")
@@ -456,7 +456,7 @@ def test_ctrl_c_costs_one_line_and_the_same_command_ends_with_the_same_bits(plac
     assert "run the same command again" in complaint(errors)
     assert told == ""
     assert list(out.glob(sign))
-    assert not (out / files.MANIFEST).exists()
+    assert not (out / artefacts.MANIFEST).exists()
 
     monkeypatch.chdir(place)
     assert run(words) == 0
@@ -468,5 +468,5 @@ def _lasting(folder):
     """What a folder holds, but for the CPU seconds in the manifest of a run."""
     found = contents(folder)
     if (folder / "run.json").exists():
-        del found[files.MANIFEST]
+        del found[artefacts.MANIFEST]
     return found

@@ -11,7 +11,7 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from beable import files
+from beable import artefacts, files, json_files
 from beable.datasets import store as store_module
 from beable.datasets.layout import ArrayLayout, block_rows
 from beable.datasets.store import Store, verify
@@ -319,7 +319,8 @@ def of_version(version):
 
 def reseal(path, body):
     body = {key: value for key, value in body.items() if key != "sha256"}
-    path.write_bytes(files.encode_json(body | {"sha256": files.sha256(files.encode_json(body, path))}, path))
+    own = artefacts.sha256(json_files.encode_json(body, path))
+    path.write_bytes(json_files.encode_json(body | {"sha256": own}, path))
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ def reseal(path, body):
         (lambda s: [(s.path / n).unlink() for n in ("manifest.json", "zarr.json")], "not a beable data set"),
         (incomplete, r"incomplete, 16 of 22 rows and no manifest\.json"),
         (of_version(2), "version 2, this beable reads version 1"),
-        (lambda s: files.seal(s.path, "beable-run", 1, {}), "a beable-run where a beable-store"),
+        (lambda s: artefacts.seal(s.path, "beable-run", 1, {}), "a beable-run where a beable-store"),
         (lambda s: (s.path / "flux/c.2.0.0.0").write_bytes(b"x"), r"flux/c\.2\.0\.0\.0: 1 bytes instead of 3844"),
         (lambda s: (s.path / "pressure/c.0.0.0").unlink(), r"pressure/c\.0\.0\.0: missing"),
         (lambda s: flip(s.path / "flux/zarr.json", 200), r"flux/zarr\.json: sha256"),
@@ -393,7 +394,7 @@ def test_two_hundred_damages_are_all_found_and_named(store, original):
             name = path.relative_to(store.path).as_posix()
             assert any(name in problem for problem in problems), (kind, name, problems)
         assert all("remove" in p or "restore" in p or "again" in p for p in problems), problems
-        missed_by_size += not files.size_problems(store.path, store._manifest.files)
+        missed_by_size += not artefacts.size_problems(store.path, store._manifest.files)
         for path in spoilt:
             shutil.copyfile(original / path.relative_to(store.path), path)
     assert verify(store.path) == []
@@ -431,7 +432,7 @@ def rewrite(store, name, change):
     tree = json.loads(path.read_text())
     change(tree)
     path.write_text(json.dumps(tree))
-    files.seal(store.path, "beable-store", 1, dict(store._manifest.about))
+    artefacts.seal(store.path, "beable-store", 1, dict(store._manifest.about))
 
 
 HOSTILE = {
@@ -469,7 +470,7 @@ def test_a_store_whose_sums_are_right_but_whose_words_are_not_is_refused(store, 
 
 
 def test_failures_of_rows_that_are_not_there_are_refused(store):
-    files.seal(store.path, "beable-store", 1, {"title": "", "rows": ROWS, "failures": {"22": "x"}})
+    artefacts.seal(store.path, "beable-store", 1, {"title": "", "rows": ROWS, "failures": {"22": "x"}})
     with pytest.raises(CorruptError, match="failures"):
         Store.open(store.path)
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beable import files
+from beable import array_files, artefacts
 
 ROWS, SIDE = 24, 5
 #: numbers of a file that nobody named, which may come out nowhere
@@ -593,12 +593,12 @@ def forged_store(change: Callable[[Path, dict[str, Any]], Any], array: str = "")
     def make(folder: Path) -> None:
         there = folder / "x.zarr"
         shutil.copytree(folder / "good.zarr", there)
-        about = files.read_manifest(there)
+        about = artefacts.read_manifest(there)
         path = there / array / "zarr.json"
         tree = json.loads(path.read_text())
         found = change(there, tree)
         path.write_text(json.dumps(tree if found is None else found))
-        files.seal(there, about.kind, about.version, about.about)
+        artefacts.seal(there, about.kind, about.version, about.about)
 
     return make
 
@@ -619,8 +619,8 @@ def _about(**changes: Any) -> Callable[[Path], object]:
     def make(folder: Path) -> None:
         there = folder / "x.zarr"
         shutil.copytree(folder / "good.zarr", there)
-        about = files.read_manifest(there)
-        files.seal(there, about.kind, about.version, {**about.about, **changes})
+        about = artefacts.read_manifest(there)
+        artefacts.seal(there, about.kind, about.version, {**about.about, **changes})
 
     return make
 
@@ -634,7 +634,7 @@ def _manifest(change: Callable[[dict[str, Any]], object], artefact: str = "good.
         body = json.loads((there / "manifest.json").read_text())
         del body["sha256"]
         change(body)
-        (there / "manifest.json").write_bytes(files._signed(body, there))
+        (there / "manifest.json").write_bytes(artefacts._signed(body, there))
 
     return make
 
@@ -705,12 +705,12 @@ def forged_run(change: Callable[[Path, dict[str, Any]], Any]) -> Callable[[Path]
     def make(folder: Path) -> None:
         there = folder / "x"
         shutil.copytree(folder / "run", there)
-        about = files.read_manifest(there)
+        about = artefacts.read_manifest(there)
         tree = json.loads((there / "run.json").read_text())
         found = change(there, tree)
         data = found if isinstance(found, bytes) else json.dumps(tree if found is None else found).encode()
         (there / "run.json").write_bytes(data)
-        files.seal(there, about.kind, about.version, about.about)
+        artefacts.seal(there, about.kind, about.version, about.about)
 
     return make
 
@@ -721,14 +721,14 @@ def forged_arrays(change: Callable[[dict[str, Any]], Any], name: str = "state") 
     def make(folder: Path) -> None:
         there = folder / "x"
         shutil.copytree(folder / "run", there)
-        about, path = files.read_manifest(there), there / f"{name}.safetensors"
-        arrays = files.read_arrays(path)
+        about, path = artefacts.read_manifest(there), there / f"{name}.safetensors"
+        arrays = array_files.read_arrays(path)
         found = change(arrays)
         if isinstance(found, bytes):
             path.write_bytes(found)
         else:
-            files.write_arrays(path, arrays if found is None else found)
-        files.seal(there, about.kind, about.version, about.about)
+            array_files.write_arrays(path, arrays if found is None else found)
+        artefacts.seal(there, about.kind, about.version, about.about)
 
     return make
 

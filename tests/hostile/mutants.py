@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from corpus import HEAD, PLAIN, npy, zarr3, zipped
 
-from beable import files
+from beable import array_files, artefacts, json_files
 from beable.console.options import matrix
 from beable.console.settings import given
 from beable.datasets.importing import Wish, _all_chosen, _Files
@@ -27,6 +27,7 @@ from beable.training.settings import RunSettings
 
 #: characters that mean something in text
 WORTH = b"0123456789-+.eE\"'{}[](),:;\\/<>#= \t\n\x00\xffnaif"
+STATE = "state.safetensors"
 BATCH = 500
 SECONDS = 10
 
@@ -62,16 +63,16 @@ def _toml(path: Path) -> None:
 
 
 def _layout(path: Path) -> None:
-    ArrayLayout.of_metadata("u", files.read_json(path), path)
+    ArrayLayout.of_metadata("u", json_files.read_json(path), path)
 
 
 def _run(path: Path) -> None:
-    checked(files.read_json(path), path)
+    checked(json_files.read_json(path), path)
 
 
 def _manifest(path: Path) -> None:
-    body = files.read_json(path)
-    assert isinstance(files._is_manifest(body), bool)
+    body = json_files.read_json(path)
+    assert isinstance(artefacts._is_manifest(body), bool)
 
 
 def _study(path: Path) -> None:
@@ -117,7 +118,7 @@ def kinds(shared: Path, work: Path) -> list[Kind]:
              lambda path: matrix("covariance", str(path))),
         Kind("store", (shared / "good.zarr" / "u" / "zarr.json").read_bytes(), "zarr.json", _layout),
         Kind("run", (shared / "run" / "run.json").read_bytes(), "run.json", _run),
-        Kind("arrays", (shared / "run" / "state.safetensors").read_bytes(), "state.safetensors", files.read_arrays),
+        Kind("arrays", (shared / "run" / STATE).read_bytes(), STATE, array_files.read_arrays),
         Kind("manifest", (shared / "run" / "manifest.json").read_bytes(), "manifest.json", _manifest),
         Kind("study", json.dumps(study).encode(), "study.json", _study),
         Kind("results", json.dumps(results).encode(), "results.json", results_at),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.files import plain as as_plain
+from beable.records import plain as as_plain
 from beable.report.page import Page, plain
 from beable.studies.codec import decode, encode
 

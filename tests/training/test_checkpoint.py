@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beable import files
+from beable import array_files, artefacts, files, json_files
 from beable.datasets.store import Store
 from beable.errors import CorruptError, LeftOutWarning, OutputError
 from beable.representations import REPRESENTATIONS
@@ -62,18 +62,18 @@ def folder(begun, tmp_path):
 
 def forge(path, change, name="state.safetensors"):
     """Change the arrays of a folder and seal it again, as someone would who means harm."""
-    manifest = files.read_manifest(path)
-    arrays = files.read_arrays(path / name)
+    manifest = artefacts.read_manifest(path)
+    arrays = array_files.read_arrays(path / name)
     change(arrays)
-    files.write_arrays(path / name, arrays)
-    files.seal(path, manifest.kind, manifest.version, manifest.about)
+    array_files.write_arrays(path / name, arrays)
+    artefacts.seal(path, manifest.kind, manifest.version, manifest.about)
 
 
 def forge_json(path, change, name):
-    manifest = files.read_manifest(path)
-    tree = files.read_json(path / name)
+    manifest = artefacts.read_manifest(path)
+    tree = json_files.read_json(path / name)
     (path / name).write_text(json.dumps(change(tree) or tree))
-    files.seal(path, manifest.kind, manifest.version, manifest.about)
+    artefacts.seal(path, manifest.kind, manifest.version, manifest.about)
 
 
 def to(name, value):
@@ -236,11 +236,11 @@ def test_the_run_as_it_was_is_not_refused(whole):
 
 def test_a_page_of_a_run_is_named_with_its_sum(whole, tmp_path):
     path = shutil.copytree(whole, tmp_path / "run")
-    files.write_noted(path / "report.html", b"<html>it works</html>")
+    artefacts.write_noted(path / "report.html", b"<html>it works</html>")
     assert verify(path) == []
     (path / "report.html").write_bytes(b"<html>it worked</html>")
     assert [re.sub(".*/run: ", "", line)[:11] for line in verify(path)] == ["report.html"]
-    files.write_noted(path / "report.html", b"<html>it works</html>")
+    artefacts.write_noted(path / "report.html", b"<html>it works</html>")
     assert verify(path) == []
 
 

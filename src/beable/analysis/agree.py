@@ -24,7 +24,7 @@ from beable.console.progress import Progress, told
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.settings import validated
 from beable.training.data import read
 from beable.training.run import Run, train

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.console.records import readable
 from beable.errors import DataError
-from beable.files import fields, plain
 from beable.metrics.columns import Floats, Ints, constant, normal_scores
+from beable.records import fields, plain
 from beable.verdicts import Verdict
 
 SAME, PLANE = 0.95, 0.9

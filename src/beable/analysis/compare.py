@@ -17,7 +17,7 @@ from beable.console.numbers import number
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.settings import leaves
 from beable.training.run import Run
 from beable.verdicts import Verdict

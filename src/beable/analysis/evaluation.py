@@ -21,11 +21,11 @@ from beable.analysis.reconstructions import ChannelErrors, Errors, Reconstructio
 from beable.analysis.residuals import Residuals, residuals
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.files import fields, plain
 from beable.metrics.columns import constant, discrete_columns
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d, s_r
 from beable.metrics.separation import separation
+from beable.records import fields, plain
 from beable.streams import generator
 from beable.training.data import Prepared, held, read
 from beable.training.declared import check_declared

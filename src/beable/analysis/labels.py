@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.training.data import factors
 from beable.training.run import Posterior, Run
 

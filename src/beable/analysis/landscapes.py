@@ -40,7 +40,7 @@ from beable.analysis.solutions import Point, asked, rows_at
 from beable.console.numbers import number
 from beable.console.records import readable
 from beable.errors import UsageError, unknown
-from beable.files import plain
+from beable.records import plain
 from beable.streams import generator
 from beable.training.run import Run
 from beable.vae.distributions import Noise

@@ -16,9 +16,9 @@ from scipy.stats import spearmanr
 from beable.console.numbers import number
 from beable.console.records import readable
 from beable.errors import DataError
-from beable.files import fields, plain
 from beable.metrics.alignment import rotation_angle, s_kl
 from beable.metrics.disentanglement import s_d
+from beable.records import fields, plain
 from beable.verdicts import Verdict
 
 FloatArray = NDArray[np.floating]

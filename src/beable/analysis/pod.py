@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from beable.console.records import readable
 from beable.datasets.store import Store
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.representations.modes import Modes
 from beable.training.data import read
 from beable.training.declared import check_declared

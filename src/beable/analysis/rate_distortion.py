@@ -27,7 +27,7 @@ from scipy.special import logsumexp
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.console.records import readable
 from beable.errors import UsageError
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.streams import generator
 from beable.training.run import Run
 from beable.training.settings import RunSettings

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from beable.console.numbers import latent_name
 from beable.console.records import readable
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.training.run import Run
 from beable.vae.distributions import Noise, Normal
 from beable.verdicts import Verdict

@@ -31,7 +31,7 @@ from beable.analysis.rotation import DRAWS, NEAR, NOTHING, ROWS, SURE, turn_matr
 from beable.console.numbers import number
 from beable.console.records import readable
 from beable.errors import UsageError
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.training.run import Run
 from beable.vae.distributions import Noise
 from beable.vae.priors import Gaussian

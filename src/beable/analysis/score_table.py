@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import fields, plain
 from beable.metrics import METRICS
 from beable.metrics.context import ScoreContext, score_in_context
+from beable.records import fields, plain
 
 FloatArray = NDArray[np.floating]
 DRAWS, FEWEST_ROWS = 15, 30

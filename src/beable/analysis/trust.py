@@ -24,8 +24,8 @@ from beable.analysis.axes import Axes
 from beable.analysis.rotation import Rotation
 from beable.console.records import readable
 from beable.errors import DataError
-from beable.files import fields, plain
 from beable.metrics.columns import Floats
+from beable.records import fields, plain
 from beable.verdicts import Verdict
 
 #: what trust is made of, in the order of the weights

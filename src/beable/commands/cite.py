@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beable import files
+from beable import json_files
 from beable.commands import kinds
 from beable.console.output import show
 from beable.errors import UsageError
@@ -56,7 +56,7 @@ def _of_run(path: Path) -> "list[Reference]":
     from beable.report.citations import citations
     from beable.training.form import checked, checked_request
 
-    about = files.read_json(path)
+    about = json_files.read_json(path)
     settings = (checked if path.name == "run.json" else checked_request)(about, path)
     return citations(
         settings, systems=_known(about.get("simulator")), measures=["s_d"] if about.get("simulator") else []

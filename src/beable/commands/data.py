@@ -8,7 +8,7 @@ from beable.console.numbers import many, number
 from beable.console.output import as_text, show
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import CorruptError, listed
-from beable.files import plain
+from beable.records import plain
 from beable.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def refuse_run(path: Path) -> None:
     Raises:
         CorruptError: the folder is a run.
     """
+    from beable.artefacts import MANIFEST, read_manifest
     from beable.console.tables import command
-    from beable.files import MANIFEST, read_manifest
 
     if (path / MANIFEST).exists() and read_manifest(path).kind == RUN_KIND:
         raise CorruptError(f"{path}: a run, where a data set is expected: {command(['show', path])}")

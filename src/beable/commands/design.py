@@ -200,7 +200,8 @@ def _latent(path: Path, model: "Simulator", seed: int) -> Any:
 
 
 def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:
-    from beable.files import encode_json, output
+    from beable.files import output
+    from beable.json_files import encode_json
 
     about = {"simulator": simulator.name, "settings": simulator.settings.model_dump(mode="json"), **found.as_json()}
     output(folder / "designs.json", encode_json(about, folder / "designs.json"))

@@ -14,7 +14,7 @@ from beable.console.progress import progress
 from beable.console.settings import given
 from beable.console.tables import next_step, table, tell
 from beable.errors import OutputError, UsageError, listed
-from beable.files import plain
+from beable.records import plain
 from beable.settings import validated
 
 if TYPE_CHECKING:

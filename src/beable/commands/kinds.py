@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from beable import files
+from beable import artefacts, json_files
 from beable.console.outputs import is_own
 from beable.errors import CorruptError, UsageError
 
@@ -29,8 +29,8 @@ def kind_at(path: Path) -> str:
 
 
 def _folder(path: Path) -> str | None:
-    if (path / files.MANIFEST).exists():
-        return KINDS.get(files.read_manifest(path).kind)
+    if (path / artefacts.MANIFEST).exists():
+        return KINDS.get(artefacts.read_manifest(path).kind)
     if (path / "study.json").exists():
         return STUDY
     return TRAINING if (path / "request.json").exists() else None
@@ -38,6 +38,6 @@ def _folder(path: Path) -> str | None:
 
 def _file(path: Path) -> str | None:
     if path.suffix == ".json":
-        found = files.read_json(path)
+        found = json_files.read_json(path)
         return RESULTS if isinstance(found, dict) and "study" in found and "parts" in found else None
     return PAGE if is_own(path) else None

@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.files import MANIFEST, held
+from beable.artefacts import MANIFEST
+from beable.files import held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

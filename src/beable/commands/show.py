@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beable import files
+from beable import artefacts, json_files
 from beable.commands import kinds
 from beable.console.numbers import many, number, span, typed
 from beable.console.output import show
@@ -59,7 +59,7 @@ def _run(path: Path) -> dict[str, Any]:
     """What the record of a run says; parameters are not read."""
     from beable.training.form import checked, refuse_manifest
 
-    about, manifest = files.read_json(path / "run.json"), files.read_manifest(path)
+    about, manifest = json_files.read_json(path / "run.json"), artefacts.read_manifest(path)
     refuse_manifest(manifest, path)
     checked(about, path / "run.json")
     return {
@@ -135,7 +135,7 @@ def _word(value: Any) -> str:
 def _training(path: Path) -> dict[str, Any]:
     from beable.training.form import checked_request
 
-    asked = files.read_json(path / "request.json")
+    asked = json_files.read_json(path / "request.json")
     checked_request(asked, path / "request.json")
     names = (p.name.removeprefix("step-") for p in (path / "checkpoints").glob("step-*"))
     steps = [int(name) for name in names if name.isdecimal()]
@@ -169,7 +169,7 @@ def _study(path: Path) -> dict[str, Any]:
         "title": study.title,
         "source": study.source,
         "preset": asked.preset,
-        "arms": {name: (path / "runs" / name / files.MANIFEST).exists() for name in arms},
+        "arms": {name: (path / "runs" / name / artefacts.MANIFEST).exists() for name in arms},
         "answers": {p.name: (path / "answers" / p.name).exists() for p in study.parts},
         "pages": [PAGE] if (path / PAGE).is_file() else [],
     }

@@ -138,7 +138,7 @@ def _report(
     markdown: Path | None = None,
 ) -> None:
     """Write the page of a study, and print its answer: the same words as on the page."""
-    from beable.files import write_noted
+    from beable.artefacts import write_noted
     from beable.report.export import export
     from beable.report.html import render
     from beable.report.markdown import write_markdown

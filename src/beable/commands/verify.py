@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from beable import files
+from beable import artefacts
 from beable.commands import kinds
 from beable.console.output import show
 from beable.console.progress import progress
@@ -48,7 +48,7 @@ def problems_at(path: Path) -> list[str]:
 
         return of_study(path)
     if kind == kinds.TRAINING:
-        return [line for step in sorted((path / "checkpoints").glob("step-*")) for line in files.verify(step)]
+        return [line for step in sorted((path / "checkpoints").glob("step-*")) for line in artefacts.verify(step)]
     if kind in (kinds.RESULTS, kinds.PAGE):
         return _of_page(path)
     from beable.datasets.store import verify as of_store
@@ -66,7 +66,7 @@ def _kind(path: Path) -> str:
 
 def _of_page(path: Path) -> list[str]:
     """Problems of a file that is named in its folder."""
-    named = files.noted(path.parent)
+    named = artefacts.noted(path.parent)
     if path.name not in named:
         raise UsageError(f"{path}: no sums are kept of it: give the folder of a data set, a run or a study")
-    return [line for line in files.verify_noted(path.parent) if line.startswith(f"{path.name}:")]
+    return [line for line in artefacts.verify_noted(path.parent) if line.startswith(f"{path.name}:")]

@@ -24,7 +24,7 @@ def show(value: Mapping[str, Any], *, json: bool = False) -> None:
         value: by name, of numbers, words, arrays, lists and further mappings.
         json: as one JSON object, in which numbers that are not finite are null.
     """
-    from beable.files import plain
+    from beable.records import plain
 
     found = plain(value)
     print(json_format.dumps(found, ensure_ascii=False, allow_nan=False, default=str) if json else as_text(found))

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from beable import files, memory
+from beable import artefacts, files, memory
 from beable.datasets.layout import Plan, block_rows
 from beable.datasets.store import DONE, Blocks, Note, Store, create, finish, refuse_other
 from beable.errors import BeableError, DataError, OutputError, UsageError
@@ -167,10 +167,10 @@ def _check_limit(failure_limit: float) -> None:
 
 def _is_complete(path: Path, plan: Plan) -> bool:
     """Whether this very data set, perhaps made with other versions, stands there with all its files."""
-    if not os.path.exists(path / files.MANIFEST):
+    if not os.path.exists(path / artefacts.MANIFEST):
         return False
     refuse_other(path, plan.attributes(), ignoring=["versions"])
-    return not files.size_problems(path, files.read_manifest(path).files)
+    return not artefacts.size_problems(path, artefacts.read_manifest(path).files)
 
 
 @dataclass(frozen=True)

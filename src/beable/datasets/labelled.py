@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beable import inputs
+from beable.artefacts import MANIFEST
 from beable.checks import library
 from beable.datasets.hdf5_files import opened_hdf5
 from beable.datasets.sources import MOST_ARRAYS, UNKNOWN, Array, Loader, Source, fixed, held_back, ranged
 from beable.errors import DataError, UsageError
-from beable.files import MANIFEST
 
 HDF5, NETCDF3 = b"\x89HDF", b"CDF"
 #: what packs numbers or says which are missing

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable import files
+from beable import artefacts, files, json_files, records
 from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
@@ -52,7 +52,7 @@ def create(path: Path, plan: Plan) -> None:
         OutputError: the folder holds something else, or cannot be written.
     """
     refuse_other(path, plan.attributes())
-    _put(path / ROOT, files.encode_json(plan.group(), path / ROOT))
+    _put(path / ROOT, json_files.encode_json(plan.group(), path / ROOT))
     _put_group(path / DONE)
     if plan.constants:
         _put_group(path / "constants")
@@ -70,12 +70,12 @@ def _put(path: Path, data: bytes) -> None:
 
 def _put_group(path: Path) -> None:
     files.make_folder(path)
-    _put(path / ROOT, files.encode_json(GROUP, path))
+    _put(path / ROOT, json_files.encode_json(GROUP, path))
 
 
 def _put_array(path: Path, layout: ArrayLayout) -> None:
     files.make_folder(path / layout.name)
-    _put(path / layout.name / ROOT, files.encode_json(layout.metadata(), path))
+    _put(path / layout.name / ROOT, json_files.encode_json(layout.metadata(), path))
 
 
 def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[str] = ()) -> None:
@@ -92,12 +92,12 @@ def refuse_other(path: Path, attributes: Mapping[str, Any], ignoring: Sequence[s
     root = path / ROOT
     there = _attributes(path) if root.exists() else {}
     kept, asked = ({k: v for k, v in tree.items() if k not in ignoring} for tree in (there, attributes))
-    files.claim(path, "beable data set", asked, kept if root.exists() else root)
+    artefacts.claim(path, "beable data set", asked, kept if root.exists() else root)
 
 
 def _attributes(path: Path) -> dict[str, Any]:
     """Attributes of a group that is a store, complete or not."""
-    root = files.read_json(path / ROOT)
+    root = json_files.read_json(path / ROOT)
     attributes = root.get("attributes") if isinstance(root, dict) else None
     if not isinstance(attributes, dict) or not isinstance(attributes.get("format"), dict):
         raise OutputError(f"{path}: exists and is not a beable data set: choose a new folder")
@@ -170,11 +170,11 @@ class Blocks:
         for name, layout in self.arrays.items():
             data = layout.encode(arrays[name])
             files.atomic_write(self.path / layout.file(block), data, settle=False)
-            records[layout.file(block)] = {"bytes": len(data), "sha256": files.sha256(data)}
+            records[layout.file(block)] = {"bytes": len(data), "sha256": artefacts.sha256(data)}
         start, _ = self.range(block)
         missing = _counted(lacking, [int(row) - start for row in failures] if self.keep else [])
         told = {"missing": {name: list(m) for name, m in missing.items()}} if missing and self.keep else {}
-        files.write_json(self._note_path(block), {"block": block, "files": records, "failures": failures} | told)
+        json_files.write_json(self._note_path(block), {"block": block, "files": records, "failures": failures} | told)
         return Note(records, failures, missing)
 
     @property
@@ -251,14 +251,14 @@ class Blocks:
         if not self._note_path(block).exists():
             return None
         try:
-            tree = files.read_json(self._note_path(block))
+            tree = json_files.read_json(self._note_path(block))
             missing = {name: Missing(*counts) for name, counts in tree.get("missing", {}).items()}
             note = Note(tree["files"], tree["failures"], missing)
             sizes = {name: record["bytes"] for name, record in note.files.items()}
         except (CorruptError, KeyError, TypeError, AttributeError):
             return None
         whole = tree["block"] == block and sizes == self.files(block)
-        return note if whole and not files.size_problems(self.path, note.files) else None
+        return note if whole and not artefacts.size_problems(self.path, note.files) else None
 
 
 def _infinite_rows(array: Array) -> Flags:
@@ -321,7 +321,7 @@ def finish(
     about = {"title": plan.title, "rows": plan.rows, "failures": failures, "assessment": dict(assessment or {})}
     lacking = _summed((note.missing for note in notes.values()) if keep else (), masks or {})
     told = {"missing": {name: list(found) for name, found in lacking.items()}} if lacking else {}
-    return files.seal(path, KIND, VERSION, about | told, records)
+    return artefacts.seal(path, KIND, VERSION, about | told, records)
 
 
 class Store:
@@ -337,7 +337,7 @@ class Store:
     def __init__(
         self,
         path: Path,
-        manifest: files.Manifest,
+        manifest: artefacts.Manifest,
         attributes: Mapping[str, Any],
         arrays: Mapping[str, ArrayLayout],
     ) -> None:
@@ -355,7 +355,7 @@ class Store:
         """
         path = Path(path)
         _refuse_incomplete(path)
-        manifest = files.check(path, KIND, VERSION)
+        manifest = artefacts.check(path, KIND, VERSION)
         attributes, arrays = _layouts(path, manifest)
         return cls(path, manifest, attributes, arrays)
 
@@ -573,7 +573,7 @@ class Store:
         try:
             if name in self._seen:
                 return layout.decode(files.read_bytes(self.path / name, layout.chunk_bytes))
-            chunk = layout.decode(files.read_listed(self.path, self._manifest, name, advice))
+            chunk = layout.decode(artefacts.read_listed(self.path, self._manifest, name, advice))
         except ValueError as error:
             raise CorruptError(f"{self.path}: {name}: {error}: {advice}") from error
         self._seen.add(name)
@@ -685,7 +685,7 @@ def _refuse_incomplete(path: Path) -> None:
     """Say what a path is that has no manifest."""
     if os.path.isfile(path):
         raise CorruptError(f"{path}: a file, not a data set: import it first")
-    if not os.path.isdir(path) or os.path.exists(path / files.MANIFEST):
+    if not os.path.isdir(path) or os.path.exists(path / artefacts.MANIFEST):
         return
     try:
         about = _attributes(path)
@@ -694,15 +694,17 @@ def _refuse_incomplete(path: Path) -> None:
         raise CorruptError(f"{path}: not a beable data set: check the name, or import it first") from None
     done = min(rows, block * len(list((path / DONE).glob("[0-9]*.json"))))
     advice = "resume with the command that began it" if resumable else "make the data set again"
-    raise CorruptError(f"{path}: incomplete, {done} of {rows} rows and no {files.MANIFEST}: {advice}")
+    raise CorruptError(f"{path}: incomplete, {done} of {rows} rows and no {artefacts.MANIFEST}: {advice}")
 
 
-def _layouts(path: Path, manifest: files.Manifest) -> tuple[dict[str, Any], dict[str, ArrayLayout]]:
+def _layouts(path: Path, manifest: artefacts.Manifest) -> tuple[dict[str, Any], dict[str, ArrayLayout]]:
     """Attributes of the group and layouts of its arrays, checked against one another and against the manifest."""
     suffix = f"/{ROOT}"
     names = [name.removesuffix(suffix) for name in manifest.files if name.endswith(suffix)]
-    trees = {name: files.decode_json(files.read_listed(path, manifest, f"{name}{suffix}"), path) for name in names}
-    root = files.decode_json(files.read_listed(path, manifest, ROOT), path)
+    trees = {
+        name: json_files.decode_json(artefacts.read_listed(path, manifest, f"{name}{suffix}"), path) for name in names
+    }
+    root = json_files.decode_json(artefacts.read_listed(path, manifest, ROOT), path)
     try:
         arrays = {n: ArrayLayout.of_metadata(n, t, path) for n, t in trees.items() if t["node_type"] == "array"}
         for layout in arrays.values():
@@ -713,7 +715,7 @@ def _layouts(path: Path, manifest: files.Manifest) -> tuple[dict[str, Any], dict
     return root["attributes"], arrays
 
 
-def _check_chunks(layout: ArrayLayout, manifest: files.Manifest) -> None:
+def _check_chunks(layout: ArrayLayout, manifest: artefacts.Manifest) -> None:
     """Every chunk is listed with the size that its numbers need, before memory is asked for them."""
     if layout.chunks > len(manifest.files):
         raise ValueError(f"{layout.name} has {layout.chunks} chunks")
@@ -723,7 +725,7 @@ def _check_chunks(layout: ArrayLayout, manifest: files.Manifest) -> None:
 
 
 def _check_attributes(
-    attributes: Mapping[str, Any], arrays: Mapping[str, ArrayLayout], manifest: files.Manifest
+    attributes: Mapping[str, Any], arrays: Mapping[str, ArrayLayout], manifest: artefacts.Manifest
 ) -> None:
     rows, names = attributes["rows"], attributes["variables"]
     listed = [*names, *(["factors"] if "factors" in arrays else [])]
@@ -824,7 +826,7 @@ def _about_variable(v: Variable) -> dict[str, Any]:
 
 
 def _about_factor(f: Factor) -> dict[str, Any]:
-    low, high = files.plain((f.low, f.high))
+    low, high = records.plain((f.low, f.high))
     about = {"name": f.name, "symbol": f.symbol, "unit": f.unit, "low": low, "high": high}
     return about | ({"classes": list(f.classes)} if f.classes else {})
 
@@ -838,10 +840,10 @@ def verify(path: Path | str) -> list[str]:
     path = Path(path)
     try:
         _refuse_incomplete(path)
-        files.read_manifest(path)
+        artefacts.read_manifest(path)
     except BeableError as error:
         return [str(error)]
-    problems = files.verify(path)
+    problems = artefacts.verify(path)
     if problems:
         remade = _is_simulated(path)
         return [f"{path}: {line}: {_advice(line, remade)}" for line in problems]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from beable import files
+from beable import array_files, artefacts, files, json_files
 from beable.design.outcomes import Floats, Target
 from beable.design.space import Candidates
 from beable.errors import CorruptError
@@ -190,15 +190,15 @@ class Folder:
     def _taken_up(self) -> Calls | None:
         assert self.path is not None
         mark = self.path / REQUEST
-        if not files.claim(self.path, "search for designs", self.request, mark):
-            files.write_json(mark, self.request)
+        if not artefacts.claim(self.path, "search for designs", self.request, mark):
+            json_files.write_json(mark, self.request)
             return None
         return _decoded(self.path / CALLS) if (self.path / CALLS).exists() else None
 
     def keep(self, calls: Calls) -> None:
         """Write all calls."""
         if self.path is not None:
-            files.write_arrays(self.path / CALLS, _encoded(calls))
+            array_files.write_arrays(self.path / CALLS, _encoded(calls))
 
 
 def _encoded(calls: Calls) -> dict[str, NDArray[Any]]:
@@ -212,7 +212,7 @@ def _encoded(calls: Calls) -> dict[str, NDArray[Any]]:
 
 
 def _decoded(path: Path) -> Calls:
-    arrays = files.read_arrays(path)
+    arrays = array_files.read_arrays(path)
     try:
         answers = [_answers(arrays, name) for name in ("answers", "again")]
         return Calls(arrays["units"], arrays["values"], arrays["proposed"], *answers)

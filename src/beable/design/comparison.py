@@ -21,7 +21,7 @@ from beable.design.proposals import METHODS, Known
 from beable.design.search import Designs, find_designs
 from beable.design.space import Range
 from beable.design.surrogate import LEAST_ROWS
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.simulator import Simulator
 
 

@@ -214,7 +214,7 @@ def _part(answered: Answered, found: Evidence, finished: Finished, out: Path, *,
     """A part, and what its runs show; the items that the page opens with are not shown again."""
     context = Context(finished.study, answered.part, out)
     code, part = context.code, answered.part
-    folds = [*_comparison(part.name, finished), *found.folds, *_recorded(part.recorded)]
+    folds = [*_comparison(part.name, finished), *found.folds, *_recorded(part.recorded, finished.preset)]
     more = code.of_runs(answered.answer, context) if code.of_runs else []
     asked = Fold("What is asked", [symbols(part.question)])
     said = shown and not found.short
@@ -222,9 +222,9 @@ def _part(answered: Answered, found: Evidence, finished: Finished, out: Path, *,
     return [Section(part.title, text, items, [asked, *folds]), *more]
 
 
-def _recorded(found: Recorded | None) -> list[Fold]:
+def _recorded(found: Recorded | None, preset: str) -> list[Fold]:
     """What an earlier run of another preset found, marked as such."""
-    if found is None:
+    if found is None or found.preset == preset:
         return []
     day = date.fromisoformat(found.date)
     title = f"Not this run: {found.preset} preset, {day.day} {day:%B %Y} ({found.cost})"

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beable import files
+from beable import array_files, artefacts, files, json_files
 from beable.console.made import made
 from beable.studies.codec import decode, encode
 from beable.studies.context import Context, data_path, dataset_path, run_path
@@ -69,12 +69,12 @@ def _arm_key(context: Context, arm: Arm) -> dict[str, Any]:
 
 
 def _id(folder: Path) -> str:
-    return files.read_manifest(folder).id
+    return artefacts.read_manifest(folder).id
 
 
 def _run_id(folder: Path) -> str:
     """As `Run.id`, which a second training of the same settings gives again, whatever it costs."""
-    return str(files.read_manifest(folder).files["state.safetensors"]["sha256"])
+    return str(artefacts.read_manifest(folder).files["state.safetensors"]["sha256"])
 
 
 @cache
@@ -83,7 +83,7 @@ def code_version(system: str) -> str:
     spine = Path(__file__).parents[1]
     digest = sha256()
     for name, path in sorted(_sources(spine, SHOWING) | _sources(_home(system), SHOWING_OF_SYSTEM)):
-        digest.update(f"{name}\n{files.sha256(path.read_bytes())}\n".encode())
+        digest.update(f"{name}\n{artefacts.sha256(path.read_bytes())}\n".encode())
     return f"{version('beable')}+{digest.hexdigest()}"
 
 
@@ -111,7 +111,7 @@ def _folder(context: Context) -> Path:
 def is_kept(context: Context) -> bool:
     """Whether the answer of a part is there, for its runs, data, options and code."""
     folder = _folder(context)
-    return (folder / files.MANIFEST).exists() and files.read_manifest(folder).about["key"] == key(context)
+    return (folder / artefacts.MANIFEST).exists() and artefacts.read_manifest(folder).about["key"] == key(context)
 
 
 def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
@@ -120,9 +120,9 @@ def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
     plain = encode(answer, context.code.answer, arrays)
     final = _folder(context)
     with files.building(final) as folder:
-        files.write_json(folder / "answer.json", plain)
-        files.write_arrays(folder / "arrays.safetensors", arrays)
-        files.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds, "made": made()})
+        json_files.write_json(folder / "answer.json", plain)
+        array_files.write_arrays(folder / "arrays.safetensors", arrays)
+        artefacts.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds, "made": made()})
         files.remove(final)
 
 
@@ -133,8 +133,8 @@ def load(context: Context) -> Answered:
         CorruptError: what is there is damaged.
     """
     folder = _folder(context)
-    manifest = files.check(folder, KIND, VERSION)
-    plain = files.decode_json(files.read_listed(folder, manifest, "answer.json"), folder / "answer.json")
-    files.read_listed(folder, manifest, "arrays.safetensors")  # its sum
-    answer = decode(plain, context.code.answer, files.read_arrays(folder / "arrays.safetensors"))
+    manifest = artefacts.check(folder, KIND, VERSION)
+    plain = json_files.decode_json(artefacts.read_listed(folder, manifest, "answer.json"), folder / "answer.json")
+    artefacts.read_listed(folder, manifest, "arrays.safetensors")  # its sum
+    answer = decode(plain, context.code.answer, array_files.read_arrays(folder / "arrays.safetensors"))
     return Answered(context.part, answer, float(manifest.about["cpu_seconds"]), manifest.about.get("made", {}))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from beable import files
+from beable import json_files
 from beable.errors import CorruptError
 from beable.studies.study import Study, first_problem
 
@@ -78,7 +78,7 @@ def request_of(out: Path) -> tuple[Study, Asking]:
         CorruptError: ``study.json`` is missing or has another form, or holds a study that cannot be.
     """
     path = out / "study.json"
-    tree = files.read_json(path)
+    tree = json_files.read_json(path)
     try:
         request = Asking.model_validate(tree)
         return Study.model_validate(request.study), request
@@ -92,7 +92,7 @@ def results_at(path: Path) -> dict[str, Any]:
     Raises:
         CorruptError: it is missing or has another form.
     """
-    tree: dict[str, Any] = files.read_json(path)
+    tree: dict[str, Any] = json_files.read_json(path)
     try:
         Results.model_validate(tree)
     except ValidationError as error:

@@ -22,7 +22,7 @@ from pathlib import Path
 from time import process_time, sleep
 from typing import Any, NamedTuple
 
-from beable import files, inputs
+from beable import artefacts, files, inputs, json_files, records
 from beable.analysis.convergence import converged
 from beable.cluster import Place, refuse_unwanted
 from beable.console.progress import told
@@ -129,7 +129,7 @@ def run_study(
 
 
 def _write_noted(path: Path, value: Mapping[str, Any]) -> None:
-    files.write_noted(path, files.encode_json(value, path))
+    artefacts.write_noted(path, json_files.encode_json(value, path))
 
 
 class Asked(NamedTuple):
@@ -266,10 +266,10 @@ def _draw_data(study: Study, data: Data, out: Path, path: Path, given: Mapping[s
         OutputError: what is there was made of other data.
     """
     origin: Store | Path = given[data.file] if data.file else Store.open(dataset_path(out, data.of))
-    of = origin.id if isinstance(origin, Store) else files.sha256(inputs.read(origin, inputs.LARGEST))
+    of = origin.id if isinstance(origin, Store) else artefacts.sha256(inputs.read(origin, inputs.LARGEST))
     asked, request = {"data": data.model_dump(mode="json"), "origin": of}, path.with_suffix(".json")
     if path.exists():
-        files.claim(path, "table of the study", asked, request)
+        artefacts.claim(path, "table of the study", asked, request)
         return
     _write_noted(request, asked)
     source = source_of(study, data)
@@ -408,7 +408,7 @@ def results_of(
     study: Study, preset: str, store: Store, runs: dict[str, Run], answers: list[Answered]
 ) -> dict[str, Any]:
     """Every number of the report, ready for JSON."""
-    parts = {a.part.name: files.plain(a.answer) | {"cpu_seconds": a.cpu_seconds} for a in answers}
+    parts = {a.part.name: records.plain(a.answer) | {"cpu_seconds": a.cpu_seconds} for a in answers}
     compared = [_compared(a.part, e, parts[a.part.name], preset) for a in answers for e in a.part.expected]
     counted = [_counted(a.part, c, parts[a.part.name]) for a in answers for c in a.part.counts]
     for a in answers:
@@ -441,7 +441,7 @@ def _of_run(run: Run) -> dict[str, Any]:
         "members": run.members,
         "steps": run.metadata["steps"],
         "cpu_seconds": run.cpu_seconds,
-        "converged": [files.plain(verdict) for verdict in converged(run.history)],
+        "converged": [records.plain(verdict) for verdict in converged(run.history)],
     }
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from beable.files import plain
+from beable.records import plain
 from beable.verdicts import Verdict
 
 SIGNIFICANT = 0.05

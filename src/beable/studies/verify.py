@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from beable import files
+from beable import artefacts
 from beable.datasets.store import verify as problems_of_store
 from beable.errors import BeableError
 from beable.studies.context import data_path, dataset_path, run_path
@@ -34,8 +34,8 @@ def verify(out: Path | str) -> list[str]:
 def _own(out: Path) -> Iterator[str]:
     """Problems of the files of the study itself."""
     for folder in (out, out / "datasets"):
-        yield from (f"{folder}: {line}: {AGAIN}" for line in files.verify_noted(folder))
-    named = files.noted(out)
+        yield from (f"{folder}: {line}: {AGAIN}" for line in artefacts.verify_noted(folder))
+    named = artefacts.noted(out)
     for name in (name for name in FILES if name not in named):
         yield f"{out}: {name}: {'no sum is kept of it' if (out / name).exists() else 'missing'}: {AGAIN}"
 
@@ -50,4 +50,4 @@ def _parts(out: Path) -> Iterator[str]:
             yield from problems_of_run(run_path(out, arm.name))
     for part in study.parts:
         folder = out / "answers" / part.name
-        yield from (f"{folder}: {line}: remove the folder and {AGAIN}" for line in files.verify(folder))
+        yield from (f"{folder}: {line}: remove the folder and {AGAIN}" for line in artefacts.verify(folder))

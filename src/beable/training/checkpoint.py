@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from beable import files
+from beable import array_files, artefacts, files, json_files, records
 from beable.errors import BeableError, CorruptError, LeftOutWarning
 from beable.training.fit import Fit, History
 
@@ -96,10 +96,10 @@ def save(fit: Fit, folder: Path, spent: float) -> None:
         spent: CPU seconds until now.
     """
     with files.building(folder / _name(fit.step)) as path:
-        files.write_arrays(path / "state.safetensors", arrays(state(fit)))
-        files.write_arrays(path / "history.safetensors", history_arrays(fit.history))
-        files.write_json(path / "step.json", {"step": fit.step, "cpu_seconds": spent})
-        files.seal(path, KIND, VERSION, {"step": fit.step})
+        array_files.write_arrays(path / "state.safetensors", arrays(state(fit)))
+        array_files.write_arrays(path / "history.safetensors", history_arrays(fit.history))
+        json_files.write_json(path / "step.json", {"step": fit.step, "cpu_seconds": spent})
+        artefacts.seal(path, KIND, VERSION, {"step": fit.step})
 
 
 def _name(step: int) -> str:
@@ -161,13 +161,13 @@ def _read(fit: Fit, path: Path) -> _Found:
     Raises:
         CorruptError: it is damaged, or not what this training would save.
     """
-    files.check(path, KIND, VERSION)
-    if problems := files.verify(path):
+    artefacts.check(path, KIND, VERSION)
+    if problems := artefacts.verify(path):
         raise CorruptError(f"{path}: {problems[0]}")
-    step, cpu_seconds = _progress(files.read_json(path / "step.json"), fit, path)
-    tensors = {name: torch.from_numpy(a) for name, a in files.read_arrays(path / "state.safetensors").items()}
+    step, cpu_seconds = _progress(json_files.read_json(path / "step.json"), fit, path)
+    tensors = {name: torch.from_numpy(a) for name, a in array_files.read_arrays(path / "state.safetensors").items()}
     refuse_misfits(tensors, state(fit), path)
-    history = _history(files.read_arrays(path / "history.safetensors"), fit, step, path)
+    history = _history(array_files.read_arrays(path / "history.safetensors"), fit, step, path)
     _refuse_nonsense(tensors, step, len(history.steps), path)
     return _Found(step, cpu_seconds, tensors, history)
 
@@ -178,9 +178,9 @@ def _progress(about: Any, fit: Fit, path: Path) -> tuple[int, float]:
         raise CorruptError(f"{path}: step.json must hold step and cpu_seconds")
     step, spent = about["step"], about["cpu_seconds"]
     if type(step) is not int or not 0 < step <= fit.settings.steps or path.name != _name(step):
-        raise CorruptError(f"{path}: step.json holds step {files.shortened(step)}")
+        raise CorruptError(f"{path}: step.json holds step {records.shortened(step)}")
     if type(spent) not in (int, float) or not 0 <= spent < math.inf:
-        raise CorruptError(f"{path}: step.json holds {files.shortened(spent)} CPU seconds")
+        raise CorruptError(f"{path}: step.json holds {records.shortened(spent)} CPU seconds")
     return step, float(spent)
 
 

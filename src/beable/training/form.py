@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from beable.artefacts import RESTORE, Manifest
 from beable.errors import CorruptError
-from beable.files import RESTORE, Manifest, shortened
+from beable.records import shortened
 from beable.training.settings import RunSettings
 
 Count = Annotated[int, Field(ge=0, le=2**48)]

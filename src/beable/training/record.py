@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
+from beable.artefacts import RESTORE
 from beable.errors import BeableError, CorruptError
-from beable.files import RESTORE, shortened
+from beable.records import shortened
 from beable.representations import Representation
 from beable.training.checkpoint import recorded_steps, refuse_misfits
 from beable.training.settings import RunSettings

@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from beable import files
+from beable import array_files, artefacts, files, json_files, records
 from beable.checks import count
 from beable.console.made import made
 from beable.console.progress import Progress, told
@@ -77,7 +77,7 @@ CHECKPOINTS = "checkpoints"
 #: pages about a run that may lie in its folder
 PAGES = ("report.html", "report.pdf")
 #: what else may lie there without being a part of the run
-BESIDE = (*PAGES, files.NOTED, f"{CHECKPOINTS}/")
+BESIDE = (*PAGES, artefacts.NOTED, f"{CHECKPOINTS}/")
 BLOCK_ROWS = 2048
 MOST_THREADS = 1024
 #: bytes of evenly spaced training codes that starts are made of
@@ -142,7 +142,7 @@ class Run:
         representation: Representation,
         history: Mapping[str, FloatArray],
         about: Mapping[str, Any],
-        manifest: files.Manifest,
+        manifest: artefacts.Manifest,
     ) -> None:
         self.vae, self.representation, self.history = vae.eval(), representation, dict(history)
         self.metadata, self.cpu_seconds = about, float(manifest.about["cpu_seconds"])
@@ -340,19 +340,19 @@ class Run:
             CorruptError: not a run, of another version, unfinished, or damaged.
         """
         path = Path(path)
-        manifest = files.check(path, KIND, VERSION)
-        problems = files.verify(path, BESIDE)
+        manifest = artefacts.check(path, KIND, VERSION)
+        problems = artefacts.verify(path, BESIDE)
         if problems:
             raise CorruptError(f"{path}: {problems[0]}: fetch the run again or repeat the training")
-        about = files.read_json(path / "run.json")
+        about = json_files.read_json(path / "run.json")
         settings = checked(about, path / "run.json")
         refuse_manifest(manifest, path)
         state = path / "state.safetensors"
-        arrays = files.read_arrays(state)
+        arrays = array_files.read_arrays(state)
         shapes = {name: about["shapes"][name] for name in about["variables"]}
         representation = restored(_make_representation(settings), _under("representation", arrays), shapes, state)
         vae = model(representation, settings, _under("vae", arrays), state)
-        history = files.read_arrays(path / "history.safetensors")
+        history = array_files.read_arrays(path / "history.safetensors")
         refuse_history(history, settings, about["steps"], path / "history.safetensors")
         return cls(vae, representation, history, about, manifest)
 
@@ -364,9 +364,9 @@ def verify(path: Path | str) -> list[str]:
         One line for each problem, with the file and what to do about it; none when the run is whole.
     """
     path = Path(path)
-    lines = files.verify(path, BESIDE)
+    lines = artefacts.verify(path, BESIDE)
     problems = [f"{path}: {line}: fetch the run again or repeat the training" for line in lines]
-    problems += [f"{path}: {line}: make the page again" for line in files.verify_noted(path)]
+    problems += [f"{path}: {line}: make the page again" for line in artefacts.verify_noted(path)]
     if not lines:
         try:
             Run.load(path)
@@ -423,7 +423,7 @@ def train(
         return Run.load(path)
     with _threads(threads), files.locked(path):
         files.sweep(path)
-        if files.claim(path, "training", request, path / "request.json") and (path / files.MANIFEST).exists():
+        if artefacts.claim(path, "training", request, path / "request.json") and (path / artefacts.MANIFEST).exists():
             return Run.load(path)
         started = process_time()
         choice = representation_choice(settings)
@@ -436,7 +436,7 @@ def train(
         found = _strangers(data, store)
         say(f"making the start ({settings.training.start})")
         fit = first_step(data, store, settings)
-        files.write_json(path / "request.json", request)
+        json_files.write_json(path / "request.json", request)
         spent = restore(fit, path / CHECKPOINTS) + process_time() - started
         saver = Saver(path / CHECKPOINTS, save_every, spent)
         start_again = partial(first_step, data, store, settings)
@@ -460,7 +460,7 @@ def _is_finished(path: Path, request: Mapping[str, Any]) -> bool:
     Raises:
         OutputError: another one does.
     """
-    return (path / files.MANIFEST).exists() and files.claim(path, "training", request, path / "request.json")
+    return (path / artefacts.MANIFEST).exists() and artefacts.claim(path, "training", request, path / "request.json")
 
 
 def settled(settings: RunSettings, store: Store) -> RunSettings:
@@ -636,8 +636,8 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
     """Write the run; the manifest last."""
     state = {f"vae/{name}": array for name, array in arrays(fit.vae.state_dict()).items()}
     state |= {f"representation/{k}": v for k, v in data.representation.state().items()}
-    files.write_arrays(path / "state.safetensors", state)
-    files.write_arrays(path / "history.safetensors", history_arrays(fit.history))
+    array_files.write_arrays(path / "state.safetensors", state)
+    array_files.write_arrays(path / "history.safetensors", history_arrays(fit.history))
     about = {
         **request,
         "members": fit.vae.members,
@@ -648,12 +648,12 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "kept_steps": fit.kept_steps(),
         "best_steps": fit.best_steps(),
         "restarted": fit.restarted.tolist(),
-        "training_error": files.plain(fit.training_error().cpu().numpy()),
+        "training_error": records.plain(fit.training_error().cpu().numpy()),
         "labels": fit.labels.labels.as_json() if fit.labels else None,
         "device": fit.device.type,
         "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
     }
-    files.write_json(path / "run.json", about)
-    files.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()}, beside=BESIDE)
+    json_files.write_json(path / "run.json", about)
+    artefacts.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()}, beside=BESIDE)
     files.remove(path / CHECKPOINTS)  # not before the run is whole

@@ -22,7 +22,7 @@ from scipy.special import bdtrc
 
 from beable.console.numbers import number
 from beable.console.records import readable
-from beable.files import plain
+from beable.records import plain
 from beable.representations.representation import Coded
 from beable.verdicts import Verdict
 

@@ -8,7 +8,7 @@ import pytest
 from beable.analysis.anomaly import Detectors, RatePlane, anomaly_table, nearest, row_scores, separation
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.systems.lennard_jones.anomaly import attribution, displacement_curve, pair_energies, particle_errors
 from beable.systems.lennard_jones.anomaly import detectors as fit_detectors
 from beable.systems.lennard_jones.corruptions import moved, uniform

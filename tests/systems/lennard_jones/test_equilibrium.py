@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from beable.errors import DataError
-from beable.files import plain
+from beable.records import plain
 from beable.systems.lennard_jones.equilibrium import FEWEST, LEVEL, Verdict, slope_test, verdict, wall_sum_rule
 
 Array = np.ndarray

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up import numbers_in, numbers_of, value_of
 
-from beable.files import plain as as_plain
+from beable.records import plain as as_plain
 from beable.report.page import Figure, Table, plain
 from beable.systems.lennard_jones import findings, page, page_decks
 from beable.systems.lennard_jones.configurations import HeightProfile, RadialDistribution

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.streams import RowStreams
 from beable.systems.lennard_jones.generation import judge, pairs_distance
 from beable.systems.lennard_jones.simulator import LennardJones

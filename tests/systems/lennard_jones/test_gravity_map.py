@@ -7,7 +7,7 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.systems.lennard_jones.gravity_map import (
     PROBES,
     bayes_ceiling,

@@ -8,7 +8,7 @@ import torch
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.systems.lennard_jones.corruptions import block
 from beable.systems.lennard_jones.imputation import explain, recover, recover_blocks
 from beable.training.run import train

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beable.errors import UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.systems.packing.nmi_spread import (
     CRITERIA,
     DEVIATIONS,

@@ -8,9 +8,9 @@ from scipy import stats
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
 from beable.errors import DataError, UsageError
-from beable.files import plain
 from beable.metrics.agreement import equivalence
 from beable.metrics.information import mi_knn
+from beable.records import plain
 from beable.systems.packing.parity_cells import cell_parity, critical_t
 
 ROWS = 25

@@ -8,7 +8,7 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.simulator import Factor
 from beable.streams import RowStreams
 from beable.studies.codec import decode, encode

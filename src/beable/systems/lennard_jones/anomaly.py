@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.analysis.anomaly import LEVEL, Detectors, Score, not_zero, separation
 from beable.errors import DataError, UsageError
-from beable.files import fields
 from beable.metrics.anomaly import Auc
 from beable.metrics.columns import Bools, Floats
+from beable.records import fields
 from beable.representations import Representation
 from beable.representations.distance_geometry import as_positions, distances_of
 from beable.representations.joint import Joint

@@ -22,10 +22,10 @@ from scipy.special import logsumexp, softmax
 
 from beable.checks import positive
 from beable.errors import DataError, UsageError, unknown
-from beable.files import fields
 from beable.metrics.agreement import Permutation, ami
 from beable.metrics.columns import Floats, Ints, columns, standardised
 from beable.metrics.prediction import splits
+from beable.records import fields
 from beable.representations.representation import Snapshots
 from beable.training.run import Run
 

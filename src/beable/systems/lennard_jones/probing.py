@@ -22,8 +22,8 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from beable.errors import DataError, UsageError, unknown
-from beable.files import fields
 from beable.metrics.columns import Floats, Ints
+from beable.records import fields
 from beable.representations.distance_geometry import as_positions
 from beable.representations.representation import Snapshots
 from beable.systems.lennard_jones.anomaly import pair_energies

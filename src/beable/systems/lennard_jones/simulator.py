@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.checks import array, count, number, positive
 from beable.errors import DataError, UsageError
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams, generator
 from beable.systems.lennard_jones.pair_potentials import Bonds, pair_potential

@@ -23,10 +23,10 @@ import scipy
 from numpy.typing import ArrayLike
 
 from beable.errors import DataError, UsageError
-from beable.files import fields
 from beable.metrics.agreement import critical_t, equivalence, label_dependence, parity, row_orders, share_above, t_test
 from beable.metrics.columns import Floats, Ints, Seed, columns, constant
 from beable.metrics.information import mi_knn
+from beable.records import fields
 
 LEVEL = 0.05
 NOT_A_NUMBER = float("nan")

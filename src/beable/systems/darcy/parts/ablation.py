@@ -18,7 +18,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.studies.claims import ARTEFACT, DIFFERS, OF_SHARES, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.studies.shares import SIGNIFICANT, shares_compared

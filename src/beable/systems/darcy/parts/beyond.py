@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from beable.analysis.support_axes import SupportAxes, support_axes
-from beable.files import plain
 from beable.metrics.separation import LUCK
+from beable.records import plain
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.studies.study import Arm

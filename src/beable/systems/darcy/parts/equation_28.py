@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from beable.console.numbers import number
 from beable.datasets.store import Store
 from beable.errors import DivergedError
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.training.data import Prepared, learnable, prepare

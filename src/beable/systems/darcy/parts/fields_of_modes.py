@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.console.numbers import number
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, Claim
 from beable.studies.context import Context
 from beable.systems.darcy.kle_fields import MODES, KleFields, kle_fields

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import plain
 from beable.metrics.separation import separation
+from beable.records import plain
 from beable.streams import generator
 from beable.studies.claims import Claim
 from beable.studies.context import Context

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from beable.console.numbers import number
-from beable.files import fields, plain
 from beable.metrics.separation import separation
+from beable.records import fields, plain
 from beable.streams import generator
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from beable.analysis.evaluation import evaluate
 from beable.console.numbers import number
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.studies.study import Arm

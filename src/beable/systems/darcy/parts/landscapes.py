@@ -11,9 +11,9 @@ from beable.analysis.levels import code_level
 from beable.analysis.solutions import Point, codes_at, matched, solution, starting_points
 from beable.console.numbers import number
 from beable.datasets.store import Store
-from beable.files import plain
 from beable.metrics.disentanglement import s_d
 from beable.metrics.separation import separation
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.systems.darcy.parts.claims_of_lines import how_many, of_all

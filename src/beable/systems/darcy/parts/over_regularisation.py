@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from beable.analysis.levels import over_regularised
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.studies.claims import OF_SHARES, Claim
 from beable.studies.context import Context
 from beable.studies.shares import shares_compared

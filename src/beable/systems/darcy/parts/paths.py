@@ -10,7 +10,7 @@ from beable.analysis.levels import code_level, over_regularised
 from beable.analysis.training_paths import TrainingPath, parting, training_path
 from beable.console.numbers import number
 from beable.datasets.store import Store
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.studies.study import Arm

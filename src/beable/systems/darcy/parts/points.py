@@ -11,7 +11,7 @@ from beable.analysis.levels import over_regularised
 from beable.analysis.rate_distortion import RateDistortion, rate_distortion
 from beable.analysis.solutions import matched, solution
 from beable.console.numbers import number
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.systems.darcy.parts.claims_of_lines import of_none

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from beable.analysis.rotation_curve import RotationCurve, rotation_curve
 from beable.console.numbers import number
-from beable.files import plain
 from beable.metrics.separation import separation
+from beable.records import plain
 from beable.studies.claims import Claim
 from beable.studies.context import Context
 from beable.studies.study import Arm

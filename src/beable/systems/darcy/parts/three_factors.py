@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.studies.claims import OF_SHARES, Claim
 from beable.studies.context import Context
 from beable.studies.shares import shares_compared

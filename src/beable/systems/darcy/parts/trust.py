@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from beable.analysis.agree import agreed
 from beable.analysis.trust import FEATURES, Weights, fitted, of_members, probability
-from beable.files import fields, plain
 from beable.metrics.separation import TOLERANCE, separation
+from beable.records import fields, plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.training.data import read

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from beable.analysis.anomaly import AnomalyTable, anomaly_table, row_scores
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.systems.lennard_jones.anomaly import (

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import plain
+from beable.records import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.generation import Generation, judge
 from beable.systems.lennard_jones.parts.generation import ASKED, MOST_ERRORS

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from beable.datasets.superposed import align
 from beable.errors import UsageError
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.representations.distance_geometry import classical_scaling, distances_of, refine
 from beable.representations.joint import Joint
 from beable.studies.claims import DIFFERS, REPRODUCED, Claim

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.datasets.store import Store
-from beable.files import plain
+from beable.records import plain
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.systems.lennard_jones.configurations import (

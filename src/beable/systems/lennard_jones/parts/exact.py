@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.representations.particles import Coordinates
 from beable.streams import generator
 from beable.studies.context import Context

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from beable.analysis.aggregate_flow import Flow, flow_of_run
 from beable.analysis.aggregate_posterior import Aggregate, of_run
-from beable.files import plain
+from beable.records import plain
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.systems.lennard_jones.configurations import (

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.representations.grids import DensityGrid
 from beable.studies.claims import DIFFERS, REPRODUCED, Claim
 from beable.studies.context import Context

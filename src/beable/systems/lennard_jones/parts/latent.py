@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from beable.files import plain
+from beable.records import plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.gravity_map import GammaMap, gamma_map
 from beable.systems.lennard_jones.parts.rows import fluid, held

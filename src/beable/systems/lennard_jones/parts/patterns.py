@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.representations.distance_geometry import classical_scaling
 from beable.streams import generator
 from beable.studies.claims import DIFFERS, REPRODUCED, Claim

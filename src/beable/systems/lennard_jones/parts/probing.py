@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.studies.context import Context
 from beable.systems.lennard_jones.parts.rows import fluid, held
 from beable.systems.lennard_jones.probing import Traverse, traverse

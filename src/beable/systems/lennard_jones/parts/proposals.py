@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import UsageError
-from beable.files import plain
+from beable.records import plain
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.systems.lennard_jones.independence import Acceptance, Proposals, acceptance, assigned, of_flow, of_model

@@ -12,7 +12,7 @@ import scipy
 from numpy.typing import NDArray
 
 from beable.datasets.superposed import align
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.representations.distance_geometry import classical_scaling, refine
 from beable.representations.orientation import settle
 from beable.representations.particles import DistanceMatrix

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.analysis.anomaly import row_scores
-from beable.files import plain
+from beable.records import plain
 from beable.representations.representation import Representation
 from beable.studies.context import Context
 from beable.systems.lennard_jones.configurations import inside, smallest_distance

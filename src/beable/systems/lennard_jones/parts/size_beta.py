@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from beable.analysis.anomaly import row_scores
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.errors import UsageError
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.lennard_jones.parts.rows import held

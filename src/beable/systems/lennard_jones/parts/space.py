@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import plain
+from beable.records import plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.lennard_jones.configurations import RadialDistribution, radial_distribution

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from beable.files import fields, plain
 from beable.metrics.agreement import critical_t
+from beable.records import fields, plain
 from beable.studies.context import Context
 from beable.systems.packing.nmi_spread import (
     HALF,

@@ -15,8 +15,8 @@ import numpy as np
 import scipy
 
 from beable.console.numbers import number
-from beable.files import plain
 from beable.metrics.agreement import critical_t
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.studies.study import Arm

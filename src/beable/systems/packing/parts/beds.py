@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable.files import plain
+from beable.records import plain
 from beable.studies.context import Context
 from beable.systems.packing.close_packing import furnas_binary
 from beable.systems.packing.packed_beds import HeightProfile, coordination, height_profile, unsupported

@@ -22,9 +22,9 @@ from beable.analysis.collapse import (
     of_eigenvalues,
     spread_of_thresholds,
 )
-from beable.files import fields, plain
 from beable.metrics.agreement import critical_t
 from beable.metrics.disentanglement import mig
+from beable.records import fields, plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.packing.parts.cells import ParityCell, by_function, by_simulator, columns_of, summary

@@ -20,8 +20,8 @@ import numpy as np
 import scipy
 
 from beable.analysis.collapse import ACTIVE_NATS
-from beable.files import plain
 from beable.metrics.agreement import parity
+from beable.records import plain
 from beable.streams import generator
 from beable.studies.context import Context
 from beable.studies.study import Arm

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beable.files import fields
+from beable.records import fields
 from beable.simulator import Simulator
 from beable.systems.packing.nmi_spread import naive_pass_rate
 from beable.systems.packing.parity_cells import CellParity, cell_parity

@@ -19,7 +19,7 @@ from scipy.special import xlogy
 
 from beable.analysis.collapse import ACTIVE_NATS
 from beable.console.numbers import number
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.studies.study import Arm

@@ -14,8 +14,8 @@ from scipy import stats
 from beable.analysis.collapse import spread_of_thresholds
 from beable.datasets.store import Store
 from beable.errors import DataError
-from beable.files import fields, plain
 from beable.metrics.agreement import parity
+from beable.records import fields, plain
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.packing.parts.ensembles import Judged, decoded, drawn, judged, members_of

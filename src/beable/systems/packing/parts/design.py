@@ -8,7 +8,7 @@ from scipy import stats
 
 from beable.design.comparison import Comparison, compare_methods
 from beable.design.outcomes import Outcome, Target
-from beable.files import plain
+from beable.records import plain
 from beable.studies.context import Context
 from beable.systems.packing.parts.rows import Floats
 from beable.systems.packing.simulator import Packed, Packing, pack

@@ -10,7 +10,7 @@ from beable.design.calls import AGAIN, Make, Task, calling
 from beable.design.outcomes import Outcome, Target
 from beable.design.search import Designs, find_designs
 from beable.design.space import Range
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, Claim
 from beable.studies.context import Context
 from beable.systems.packing.simulator import Packing

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beable.console.numbers import number
-from beable.files import plain
+from beable.records import plain
 from beable.studies.claims import DIFFERS, REPRODUCED, UNTOLD, Claim
 from beable.studies.context import Context
 from beable.systems.packing.close_packing import close_packing_estimate, furnas_mixture
