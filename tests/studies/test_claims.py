@@ -12,7 +12,7 @@ OWN = Claim("6", "a barrier on each line", "10 of 10", "3 of 10", None, "differs
 
 def number_of(**changes):
     e = {"figure": "26", "words": "S_D", "by": "source", "relation": "equal", "tolerance": 0.02, "source": 0.95}
-    return e | {"ours": 0.96, "agrees": True, "judged_by": []} | changes
+    return e | {"ours": 0.96, "error": 0.0, "agrees": True, "judged_by": []} | changes
 
 
 def share_of(source, ours):
@@ -32,6 +32,7 @@ def test_claims_of_all_three_kinds_stand_beside_each_other():
         ({}, "reproduced", "tolerance 0.02"),
         ({"ours": 0.5, "agrees": False}, "differs", "0.45 from the source's"),
         ({"agrees": None, "judged_by": ["full"]}, "cannot be told apart", "judged by the presets full"),
+        ({"agrees": None, "error": 0.1}, "cannot be told apart", "nearer than twice its standard error of 0.1"),
         ({"ours": None, "agrees": None}, "cannot be told apart", "ours is not defined"),
         ({"source": None, "agrees": None}, "cannot be told apart", "the source gives no number"),
     ],

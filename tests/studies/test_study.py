@@ -43,6 +43,15 @@ def test_a_number_agrees_as_its_relation_says(relation, tolerance, ours, agrees)
     assert said.agrees(ours) is agrees
 
 
+@pytest.mark.parametrize(
+    ("relation", "ours"), [("equal", 1.25), ("equal", 0.85), ("at least", 0.85), ("at most", 1.15)]
+)
+def test_a_number_near_the_limit_for_its_standard_error_cannot_be_told(relation, ours):
+    said = PublishedNumber(path="a", value=1.0, relation=relation, tolerance=0.1, words="one")
+    assert said.agrees(ours, error=0.1) is None
+    assert said.agrees(ours, error=0.01) is said.agrees(ours) is not None
+
+
 def test_words_without_a_number_neither_agree_nor_differ():
     assert PublishedNumber(path="a", words="it falls").agrees(3.0) is None
 

@@ -245,7 +245,7 @@ def _numbers(compared: Sequence[Mapping[str, Any]]) -> list[Table]:
     if not compared:
         return []
     columns = ["what is said", "by", "number", "ours", "verdict"]
-    rows = [[e["words"], e["by"], _said(e), number(e["ours"]), _verdict(e)] for e in compared]
+    rows = [[e["words"], e["by"], _said(e), _ours(e), _verdict(e)] for e in compared]
     return [Table("Numbers of the source, and goals that we set, beside ours.", columns, rows, "llrrl")]
 
 
@@ -254,6 +254,10 @@ def _said(e: Mapping[str, Any]) -> str:
         return UNSAID
     margin = f" ± {number(e['tolerance'])}" if e["relation"] == "equal" and e["tolerance"] else ""
     return f"{SIGNS[e['relation']]}{number(e['source'])}{margin}"
+
+
+def _ours(e: Mapping[str, Any]) -> str:
+    return number(e["ours"]) + (f" ± {number(e['error'])}" if e["error"] else "")
 
 
 def _shares(counted: Sequence[Mapping[str, Any]]) -> list[Table]:

@@ -65,7 +65,8 @@ def _why(e: Mapping[str, Any]) -> str:
     if e["ours"] is None:
         return "ours is not defined"
     if e["agrees"] is None:
-        return f"judged by the presets {', '.join(e['judged_by'])}"
+        near = f"nearer than twice its standard error of {number(e['error'])}"
+        return near if e["error"] else f"judged by the presets {', '.join(e['judged_by'])}"
     off = f"{number(abs(e['ours'] - e['source']))} from the source's"
     return f"{off}, tolerance {number(e['tolerance'])}" if e["relation"] == "equal" else off
 

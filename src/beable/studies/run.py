@@ -455,6 +455,7 @@ def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str,
     if not isinstance(ours, int | float | None):
         raise UsageError(f"part {part.name} has no number {published.path!r}: mend the study's file")
     judged = not published.presets or preset in published.presets
+    error = number_at(numbers, published.error) if published.error and judged else 0.0
     return {
         "part": part.name,
         "path": published.path,
@@ -465,7 +466,8 @@ def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str,
         "tolerance": published.tolerance,
         "source": published.value,
         "ours": None if ours is None else float(ours),
-        "agrees": published.agrees(float(ours)) if judged and ours is not None else None,
+        "error": error,
+        "agrees": published.agrees(float(ours), error) if judged and ours is not None else None,
         "judged_by": list(published.presets),
     }
 

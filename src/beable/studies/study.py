@@ -114,6 +114,7 @@ class PublishedNumber(BaseModel):
         value: the source's number, in the unit of the words; None where it reports no number.
         relation: what ours must be for the two to agree.
         tolerance: how far apart equal numbers may be.
+        error: path of the standard error of ours; nearer to the limit than twice that it cannot be told.
         by: "source", or "goal" for a number that we set ourselves.
         words: what the source reports, in our words, with the place.
         presets: those with enough trainings to judge it; all by default.
@@ -126,19 +127,28 @@ class PublishedNumber(BaseModel):
     value: float | None = None
     relation: Literal["equal", "at least", "at most", "other"] = "equal"
     tolerance: float = Field(default=0.0, ge=0)
+    error: str | None = None
     by: Literal["source", "goal"] = "source"
     words: str
     presets: tuple[str, ...] = ()
     figure: str = ""
 
-    def agrees(self, ours: float) -> bool | None:
-        """Whether our number is as reported; None if nothing can be said."""
+    def agrees(self, ours: float, error: float = 0.0) -> bool | None:
+        """Whether our number is as reported; None if nothing can be said.
+
+        Args:
+            ours: our number.
+            error: its standard error.
+
+        >>> goal = PublishedNumber(path="energy", value=0.5, relation="at most", words="energy off equilibrium")
+        >>> goal.agrees(0.54), goal.agrees(0.54, error=0.1), goal.agrees(0.8, error=0.1)
+        (False, None, False)
+        """
         if self.value is None or self.relation == "other":
             return None
         distance = ours - self.value
-        if self.relation == "equal":
-            return abs(distance) <= self.tolerance
-        return (distance if self.relation == "at least" else -distance) >= -self.tolerance
+        inside = self.tolerance + {"equal": -abs(distance), "at least": distance, "at most": -distance}[self.relation]
+        return None if abs(inside) < 2 * error else inside >= 0
 
 
 class Recorded(BaseModel):

@@ -94,6 +94,7 @@ def _level(gravity: float, members: list[Generation]) -> dict[str, Any]:
         "height_equilibrium": members[0].equilibrium.height.mean,
         "apart_after": {str(s): median([r.apart for r in rs]) for s, rs in after.items()},
         "energy_difference_after": {str(s): median([r.difference.mean for r in rs]) for s, rs in after.items()},
+        "energy_error_after": {str(s): median([r.difference.error for r in rs]) for s, rs in after.items()},
         "jsd_after": {str(s): median([r.energy_distance for r in rs]) for s, rs in after.items()},
         "jsd_floor": median([members[0].relaxed[0].floor]),
         "members": members,
@@ -144,11 +145,13 @@ class Generated:
                 "low": levels[0]["apart"],
                 "high": min(level["apart"] for level in levels[1:]),
                 "after_10": min(level["apart_after"]["10"] for level in levels),
-                "energy_after_10": max(abs(level["energy_difference_after"]["10"]) for level in levels),
+                "energy_after_10": abs(furthest["energy_difference_after"]["10"]),
+                "energy_after_10_error": furthest["energy_error_after"]["10"],
                 "energy_after_100": max(abs(level["energy_difference_after"]["100"]) for level in levels),
             }
             for name, d in drawn.items()
             for levels in [d["levels"]]
+            for furthest in [max(levels, key=lambda level: abs(level["energy_difference_after"]["10"]))]
         }
         worst: dict[str, object] = {name: d.worst for name, d in self.drawn.items()}
         asked = {"main": self.main, "asked": ASKED, "valid": self.valid}
