@@ -81,7 +81,7 @@ def test_every_pair_and_every_wall_counts_once():
     for row in x.astype(float):
         pairs = [math.dist(a, b) for i, a in enumerate(row) for b in row[:i]]
         walls = [max(0, 0.05 - c) ** 2 + max(0, c - BOX + 0.05) ** 2 for c in row.flat]
-        expected.append(30 * sum(max(0, 1 - r) ** 2 for r in pairs) + 100 * sum(walls))
+        expected.append(30 * sum(max(0, 1 - r) ** 2 for r in pairs) + 400 * sum(walls))
     found = penalty()(torch.from_numpy(x).flatten(1)[None])
     np.testing.assert_allclose(found[0], expected, rtol=1e-4)
 
