@@ -183,7 +183,7 @@ MADE = {
     "step_*.npz": (steps, 3),
     "plate.exo": (plate, 3),
     "wake_*.vti": (empty, 3),
-    "wake.pvd": (empty, 2),
+    "wake.pvd": (vtk_stand_in.series, 2),
 }
 
 

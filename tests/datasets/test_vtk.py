@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import vtk_stand_in
-from vtk_stand_in import FLOW, HEAT, grid
+from vtk_stand_in import FLOW, HEAT, grid, series
 
 from beable.datasets.importing import import_file
 from beable.errors import DataError
@@ -32,7 +32,7 @@ def test_files_of_one_grid_are_rows_and_their_numbers_factors(stand_in, tmp_path
 
 
 def test_times_of_a_series_are_rows(stand_in, tmp_path):
-    (tmp_path / "wake.pvd").touch()
+    series(tmp_path / "wake.pvd")
     check_grid(import_file(tmp_path / "wake.pvd", tmp_path / "store.zarr"))
     last = import_file(tmp_path / "wake.pvd", tmp_path / "two.zarr", time="every=2", factors=["time"])
     assert np.array_equal(last.read("heat"), HEAT[::2])

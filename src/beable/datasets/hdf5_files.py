@@ -75,3 +75,30 @@ def _is_endless(data: mmap.mmap, start: int) -> bool:
             return True
         at += OBJECT.size + -(-length // 8) * 8 if number else length
     return False
+
+
+def refuse_elsewhere(path: Path) -> None:
+    """Refuse a file that takes numbers from another file: by a link, as external storage or as a virtual array.
+
+    Raises:
+        DataError: naming the array.
+        UsageError: h5py is not installed.
+    """
+    with opened_hdf5(path) as file:
+        for name, where in _elsewhere(library("h5py", "hdf5"), file, "", {0}):
+            raise DataError(f"{path}: {name} takes its numbers from {where}: copy them into the file")
+
+
+def _elsewhere(h5py: Any, group: Any, place: str, seen: set[int]) -> Iterator[tuple[str, str]]:
+    """Arrays and groups below a group that lie in another file, and where."""
+    for key in group:
+        name, link = f"{place}{key}", group.get(key, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            yield name, f"the file {link.filename}"
+            continue
+        item = group.get(key)
+        if isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
+            yield name, "other files"
+        elif isinstance(item, h5py.Group) and (address := h5py.h5o.get_info(item.id).addr) not in seen:
+            seen.add(address)
+            yield from _elsewhere(h5py, item, f"{name}/", seen)

@@ -16,6 +16,7 @@ from beable.datasets.dialects import TableFormat, table_format
 from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
+from beable.datasets.mesh_places import difference, same_places
 from beable.datasets.missing import Choice as Missing
 from beable.datasets.missing import check_choice
 from beable.datasets.names import plain
@@ -32,7 +33,7 @@ from beable.datasets.readers import (
 from beable.datasets.shaped import Shaping, refuse_words, says_words, shaped, suspects, together, without
 from beable.datasets.sources import Array, Contents, LazyRows, Loader, Source, joined_rows, refuse_many
 from beable.datasets.store import Store
-from beable.datasets.vtk import SERIES
+from beable.datasets.vtk import ONE_MESH, SPREAD
 from beable.errors import BeableError, DataError, OutputError, UsageError, in_python, listed, unknown
 
 WILD = "*?["
@@ -379,6 +380,12 @@ class _Chosen(NamedTuple):
     taken: list[Taken]
     notes: Sequence[str] = ()
     aliases: Mapping[str, str] = {}
+    places: Sequence[str] = ()
+
+    @property
+    def mesh(self) -> dict[str, Array]:
+        """Where the numbers of a mesh lie, by name; nothing for other files."""
+        return {name: self.constants[name] for name in self.places if name in self.constants}
 
 
 class _Files:
@@ -394,6 +401,7 @@ class _Files:
         self.wish, self.output, self.several = wish, output, several
         self.stack, self.kept = ExitStack(), 0
         self.at: Path | None = None
+        self.first: tuple[Path, _Chosen] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -406,12 +414,25 @@ class _Files:
 
         Of several files, numbers of a row are read at once in any case: they are looked at one column after another.
         """
-        found = self._open(path)
+        found = self._of_one_mesh(path, self._open(path))
         lazy = {name: self._rows(path, name, rows) for name, rows in found.arrays.items()}
         few = self.kept + sum(rows.nbytes for rows in lazy.values()) < KEPT_BYTES
         held = [name for name, rows in lazy.items() if self.several and (few or rows.ndim == 1)]
         self.kept += sum(lazy[name].nbytes for name in held)
         return found._replace(arrays=lazy | {name: LazyRows.over(np.asarray(lazy[name])) for name in held})
+
+    def _of_one_mesh(self, path: Path, found: _Chosen) -> _Chosen:
+        """What a file holds, its constants those of the first file where they are the same, so that one mesh is held.
+
+        Raises:
+            DataError: its mesh is another than that of the first file.
+        """
+        self.first = self.first or (path, found)
+        where, first = self.first
+        if why := difference(first.mesh, found.mesh):
+            raise DataError(f"{path}: {why} than in {where.name}: {ONE_MESH}")
+        same = {n: first.constants[n] for n in found.constants if n in first.mesh}
+        return found._replace(constants={**found.constants, **same})
 
     def _open(self, path: Path) -> _Chosen:
         if path != self.at:
@@ -567,6 +588,7 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: 
         _said(contents, found, fields, causes),
         contents.notes,
         contents.aliases,
+        tuple(plain(name) for name in contents.places),
     )
 
 
@@ -670,7 +692,7 @@ def _check_alike(one: Path, first: _Chosen, other: Path, part: _Chosen) -> None:
             raise DataError(f"{other}: {name} is in {there}, in {one.name} in {here}: {same}")
     for dim, (values, unit) in first.coordinates.items():
         found = part.coordinates.get(dim)
-        if found is None or found[1] != unit or not np.array_equal(found[0], values):
+        if found is None or found[1] != unit or not same_places(values, found[0]):
             raise DataError(f"{other}: its coordinate {dim} is not that of {one.name}: {same}")
 
 
@@ -708,7 +730,7 @@ def _check(path: Path, sources: Mapping[str, Source], output: Path, before: int)
                 "--variables)"
             )
     every, whole = (sum(s.bytes for s in some) for some in (sources.values(), filter(_is_whole, sources.values())))
-    if path.suffix.lower() not in (*SERIES, *TEXTS):  # of which the first name other files
+    if path.suffix.lower() not in (*SPREAD, *TEXTS):  # of which the first name other files
         memory.refuse_growth(path, every, inputs.stored(path))
     check_room(path, whole, before, grown=False)
     check_disk(path, every, output)

@@ -248,6 +248,7 @@ class Contents(NamedTuple):
         notes: what was recognised of how the file holds its numbers, in words.
         aliases: names of arrays, by other names by which the user may ask for them.
         broken: a row that has no place in a table, in words; empty where there is none.
+        places: names of the constants that say where the numbers of a mesh lie, the same in all files of an import.
     """
 
     sources: Mapping[str, Source]
@@ -264,6 +265,7 @@ class Contents(NamedTuple):
     notes: Sequence[str] = ()
     aliases: Mapping[str, str] = {}
     broken: str = ""
+    places: Sequence[str] = ()
 
 
 def held_back(path: Path, name: str, source: Source, stored: int) -> Source:

@@ -1,207 +1,275 @@
 """Files of VTK and cases of OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
 
-import gzip
-import re
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from beable import inputs
 from beable.checks import library
-from beable.datasets.sources import Array, Contents, Loader, Source, fixed
+from beable.datasets.hdf5_files import refuse_elsewhere
+from beable.datasets.mesh_fields import Read, read_of
+from beable.datasets.mesh_lists import (
+    BLOCKS,
+    FOAM,
+    HDF,
+    PARALLEL,
+    SINGLE,
+    TIMED,
+    files_behind,
+    is_decomposed,
+    refuse_case_elsewhere,
+    times_of,
+)
+from beable.datasets.mesh_places import difference
+from beable.datasets.reading_process import Served, isolated
+from beable.datasets.sources import Array, Contents, Loader, Source
 from beable.errors import DataError
 
-#: kinds of file that hold many times
-SERIES = (".pvd", ".foam")
-#: kinds of file that name others
-LISTS = (".pvd", ".vtm")
-KINDS = (".vti", ".vtr", ".vts", ".vtu", ".vtp", ".vtk", ".vtm", *SERIES)
-#: the mesh of a case of OpenFOAM without its boundaries
-INSIDE = "internalMesh"
-#: parts of the folder of a case of OpenFOAM that are read, and lines in them that ask for another file
-PARTS = re.compile(r"constant|system|processor.*|[0-9].*")
-INCLUDED = re.compile(rb"#\s*include\w*\s*[\"<]?([^\"\s>]+)")
-PIECE, OVERLAP = 1 << 22, 1 << 12
-POINTS, CELLS = ("x", "y", "z"), ("xc", "yc", "zc")
+KINDS = (*SINGLE, *PARALLEL, *BLOCKS, HDF, *TIMED, FOAM)
+#: kinds whose numbers lie in other files, or are packed
+SPREAD = (*PARALLEL, *BLOCKS, *TIMED, FOAM)
+#: meshes of several times are kept up to so many bytes, since their arrays are read one after the other
+KEPT_BYTES = 1 << 27
+#: readers of VTK that pyvista does not know
+PIECES = {".pvts": "vtkXMLPStructuredGridReader", ".pvtp": "vtkXMLPPolyDataReader"}
+ONE_MESH = "rows are of one mesh: bring all onto one, such as with ParaView's Resample With Dataset"
 
 
 @contextmanager
 def vtk(path: Path) -> Iterator[Contents]:
     """One snapshot, or those of all times; data of the file that are one number belong to all its rows."""
     pyvista = library("pyvista", "vtk")
-    refuse_parts_elsewhere(path)
-    if path.suffix.lower() == ".foam":
-        refuse_case_elsewhere(path)
-    yield _times(pyvista, path) if path.suffix.lower() in SERIES else _snapshot(pyvista.read(path))
+    stored = _stored(path)
+    with isolated(path, stored, partial(_opened, pyvista, path)) as served:
+        yield _contents(served)
 
 
-def refuse_parts_elsewhere(path: Path) -> None:
-    """Refuse a list of files, .pvd or .vtm, of which one lies outside the folder of the list.
+def _stored(path: Path) -> int:
+    """Bytes of a file and of those that it names, none of which may lie elsewhere."""
+    if path.suffix.lower() == FOAM:
+        return refuse_case_elsewhere(path)
+    if path.suffix.lower() == HDF:
+        refuse_elsewhere(path)
+    return sum(inputs.stored(part) for part in files_behind(path))
 
-    Raises:
-        DataError: naming the part.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "run.pvd"
-    >>> _ = path.write_text('<DataSet timestep="0" file="../other/secret.vtu"/>')
-    >>> refuse_parts_elsewhere(path)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    beable.errors.DataError: .../run.pvd: its part '../other/secret.vtu' lies outside its folder: copy it there
+# In the process that reads
+
+
+class _Array(NamedTuple):
+    """What is told of an array: "field", "coordinate", "place" or "number", its shape, number format and axes."""
+
+    role: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: tuple[str, ...]
+
+
+class _Meshes:
+    """What a file holds, at each of its times; those of all times must be one mesh.
+
+    Args:
+        path: the file.
+        read: reads the mesh of a time by its number.
+        times: the times; None for a file of one snapshot.
+        words: what to call the mesh of a time, where it has a file of its own.
     """
-    if path.suffix.lower() not in LISTS:
+
+    def __init__(
+        self, path: Path, read: Callable[[int], Any], times: list[float] | None = None, words: Sequence[str] = ()
+    ) -> None:
+        self.name, self.read, self.times, self.words = str(path), read, times, words
+        self.held: OrderedDict[int, Read] = OrderedDict()
+        self.first = read_of(read(0))
+
+    def about(self) -> dict[str, Any]:
+        told = [
+            *((n, _Array("field", a.shape, a.dtype.str, axes)) for n, (a, axes) in self.first.fields.items()),
+            *((n, _Array("coordinate", a.shape, a.dtype.str, (n,))) for n, a in self.first.coordinates.items()),
+            *((n, _Array("place", a.shape, a.dtype.str, axes)) for n, (a, axes) in self.first.places.items()),
+            *((n, _Array("number", a.shape, a.dtype.str, ())) for n, a in self.first.numbers.items()),
+        ]
+        return {"times": self.times, "left": self.first.left, "arrays": told}
+
+    def array(self, place: int, name: str) -> Array:
+        role, _, word = name.partition(" ")
+        found = self._at(place)
+        if role == "field":
+            return self._field(found, place, word)
+        if role == "place":
+            return found.places[word][0]
+        return (found.coordinates if role == "coordinate" else found.numbers)[word]
+
+    def _at(self, place: int) -> Read:
+        if not place:
+            return self.first
+        if place not in self.held:
+            self.held[place] = self._checked(place)
+            while len(self.held) > 1 and sum(map(_bytes, self.held.values())) > KEPT_BYTES:
+                self.held.popitem(last=False)
+        return self.held[place]
+
+    def _checked(self, place: int) -> Read:
+        """The mesh of a time, which must be that of the first but for its numbers."""
+        found = read_of(self.read(place))
+        if why := difference(_where(self.first), _where(found)):
+            raise DataError(f"{self._said(place)}: {why} than at the first time: {ONE_MESH}")
+        return found._replace(places={}, coordinates={})
+
+    def _field(self, found: Read, place: int, name: str) -> Array:
+        """An array of a time, of the form that it has at the first."""
+        values, axes = self.first.fields[name]
+        other, others = found.fields.get(name, (np.empty(0), ()))
+        if other.shape != values.shape or others != axes:
+            raise DataError(
+                f"{self._said(place)}: {name} is missing there, or has another shape than at the first time: leave it "
+                f"out with --exclude {name}"
+            )
+        return other
+
+    def _said(self, place: int) -> str:
+        """What to call a time."""
+        return self.words[place] if self.words else f"{self.name}: time {(self.times or [])[place]:g}"
+
+
+def _where(read: Read) -> dict[str, Array]:
+    axes = {f"grid_{name}": values for name, values in read.coordinates.items()}
+    return axes | {name: values for name, (values, _) in read.places.items()}
+
+
+def _bytes(read: Read) -> int:
+    return sum(values.nbytes for values, _ in read.fields.values())
+
+
+def _opened(pyvista: Any, path: Path) -> _Meshes:
+    """What a file holds, opened in the process that reads it."""
+    _one_thread()
+    kind = path.suffix.lower()
+    if kind in TIMED:
+        parts = times_of(path)
+        files = list(parts.values())
+        names = [f"{path}: {', '.join(part.name for part in found)}" for found in files]
+        return _Meshes(path, lambda i: _together(pyvista, files[i]), list(parts), names)
+    if kind == FOAM:
+        return _of_case(pyvista, path)
+    if kind == HDF:
+        return _of_hdf(pyvista, path)
+    return _Meshes(path, lambda _: _read(pyvista, path))
+
+
+def _one_thread() -> None:
+    try:
+        from vtkmodules.vtkCommonCore import vtkSMPTools
+    except ImportError:
         return
-    folder = path.resolve().parent
-    for name in re.findall(r'file\s*=\s*["\']([^"\']+)', inputs.read(path, inputs.LARGEST).decode("utf-8", "replace")):
-        if not (folder / name).resolve().is_relative_to(folder):
-            raise DataError(f"{path}: its part {name!r} lies outside its folder: copy it there")
+    vtkSMPTools.SetBackend("Sequential")  # threads of the process that this one is a copy of are not here
 
 
-def refuse_case_elsewhere(path: Path) -> None:
-    """Refuse a case of OpenFOAM of which a part is a link out of its folder, or asks for a file that lies elsewhere.
-
-    Args:
-        path: the .foam file beside the folders of the case.
-
-    Raises:
-        DataError: naming the part.
-    """
-    folder = path.resolve().parent
-    for part in sorted(entry for entry in folder.iterdir() if PARTS.fullmatch(entry.name)):
-        if not part.resolve().is_relative_to(folder):
-            raise DataError(f"{path}: its part {part.name!r} leads out of its folder: copy it there")
-        inputs.stored(part)  # of plain files, none of which leads elsewhere
-        for file in sorted(part.rglob("*") if part.is_dir() else [part]):
-            if file.is_file() and (name := _elsewhere(file)):
-                raise DataError(f"{path}: {file.relative_to(folder)} asks for the file {name}: copy its lines into it")
+def _together(pyvista: Any, parts: list[Path]) -> Any:
+    found = [_read(pyvista, part) for part in parts]
+    return found[0] if len(found) == 1 else pyvista.MultiBlock(found)
 
 
-def _elsewhere(file: Path) -> str:
-    """What a file of a case includes from outside of its folder; empty for nothing."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
-        before = b""
-        while piece := lines.read(PIECE):
-            for found in INCLUDED.finditer(before + piece):
-                name = found[1].decode("utf-8", "replace")
-                if name.startswith(("/", "~")) or "$" in name or ".." in name:
-                    return name
-            before = piece[-OVERLAP:]
-    return ""
+def _read(pyvista: Any, path: Path) -> Any:
+    if name := PIECES.get(path.suffix.lower()):
+        return _without_errors(pyvista, lambda: _in_pieces(pyvista, path, name))
+    return _without_errors(pyvista, lambda: pyvista.read(path))
 
 
-def _snapshot(read: Any) -> Contents:
-    mesh = _one(read)
-    arrays, coordinates = fields_of(mesh)
-    sources = {name: fixed(a[None], ("snapshot", *axes)) for name, (a, axes) in arrays.items()}
-    return Contents(sources | coordinates, constants=_constants(mesh))
+def _in_pieces(pyvista: Any, path: Path, name: str) -> Any:
+    from vtkmodules import vtkIOXML
+
+    reader = getattr(vtkIOXML, name)()
+    reader.SetFileName(str(path))
+    reader.Update()
+    return pyvista.wrap(reader.GetOutput())
 
 
-def _times(pyvista: Any, path: Path) -> Contents:
-    """Rows are times, each read when it is needed."""
+def _of_case(pyvista: Any, path: Path) -> _Meshes:
     reader = pyvista.get_reader(path)
-    if hasattr(reader, "cell_to_point_creation"):
-        reader.cell_to_point_creation = False  # what was computed is kept in cells
-    times = np.asarray(reader.time_values, np.float64)
-    if not times.size:
-        raise ValueError("it names no times")
-    series = _Series(reader, len(times))
-    arrays, coordinates = fields_of(series.mesh(0))
-    sources = {name: series.source(name, a, axes) for name, (a, axes) in arrays.items()}
-    clock = {"time": fixed(times, ("time",))}
-    left = dict.fromkeys(_constants(series.mesh(0)), "data of the file, which may change with time")
-    return Contents(sources | coordinates | clock, left=left, time="time", rows=("time",))
+    reader.cell_to_point_creation = False  # what was computed is kept in cells
+    reader.skip_zero_time = False
+    if is_decomposed(path):
+        reader.case_type = "decomposed"
+    times = [float(time) for time in reader.time_values]
+    if not times:
+        raise DataError(f"{path}: the case has no times: folders of times, such as 0 and 0.5, lie beside the file")
+
+    def read(place: int) -> Any:
+        reader.set_active_time_point(place)
+        return reader.read()
+
+    return _Meshes(path, lambda place: _without_errors(pyvista, lambda: read(place)), times)
 
 
-class _Series:
-    """Meshes of a reader by the number of their time; the last one is kept."""
+def _of_hdf(pyvista: Any, path: Path) -> _Meshes:
+    reader = pyvista.get_reader(path)
 
-    def __init__(self, reader: Any, count: int) -> None:
-        self.reader, self.count = reader, count
-        self.at, self.held = -1, None
+    def read(place: int) -> Any:
+        reader.reader.SetStep(place)
+        return reader.read()
 
-    def mesh(self, time: int) -> Any:
-        if time != self.at:
-            self.reader.set_active_time_point(time)
-            self.at, self.held = time, _one(self.reader.read())
-        return self.held
+    def time(place: int) -> float:
+        reader.reader.SetStep(place)
+        reader.reader.Update()
+        return float(reader.reader.GetTimeValue())
 
-    def source(self, name: str, first: Array, axes: tuple[str, ...]) -> Source:
-        def part(places: Mapping[int, slice]) -> Array:
-            times = range(self.count)[places.get(0, slice(None))]
-            rest = tuple(places.get(axis + 1, slice(None)) for axis in range(first.ndim))
-            return np.stack([self._field(name, time, first.shape)[rest] for time in times])
-
-        return Source((self.count, *first.shape), first.dtype, Loader(part), axes=("time", *axes))
-
-    def _field(self, name: str, time: int, shape: tuple[int, ...]) -> Array:
-        found = fields_of(self.mesh(time))[0].get(name)
-        if found is None or found[0].shape != shape:
-            raise ValueError(f"{name} has another shape, or is missing, at time {time}: rows are of one mesh")
-        return found[0]
+    _without_errors(pyvista, reader.reader.UpdateInformation)
+    steps = int(reader.reader.GetNumberOfSteps())
+    times = _without_errors(pyvista, lambda: [time(i) for i in range(steps)]) if steps > 1 else None
+    return _Meshes(path, lambda place: _without_errors(pyvista, lambda: read(place)), times)
 
 
-def _one(read: Any) -> Any:
-    """The mesh of what was read: of several blocks those inside, or all of them as one."""
-    if not hasattr(read, "combine") or not hasattr(read, "n_blocks"):
-        return read
-    if INSIDE in read.keys():  # noqa: SIM118  (no mapping)
-        return _one(read[INSIDE])
-    return _one(read[0]) if read.n_blocks == 1 else read.combine()
+def _without_errors(pyvista: Any, work: Callable[[], Any]) -> Any:
+    """What is read, where VTK says nothing of errors: after one it may give half of a mesh."""
+    if not hasattr(pyvista, "VtkErrorCatcher"):  # the stand-in of tests
+        return work()
+    with pyvista.VtkErrorCatcher(raise_errors=True, send_to_logging=False):
+        return work()
 
 
-def _constants(mesh: Any) -> dict[str, Source]:
-    """Data of the whole file: numbers and short arrays; those of one number differ between files as factors do."""
-    arrays = {name: np.asarray(mesh.field_data[name]) for name in mesh.field_data.keys()}  # noqa: SIM118
-    kept = {name: a for name, a in arrays.items() if a.dtype.kind in "fiub" and a.size}
-    return {name: fixed(a.reshape(()) if a.size == 1 else a) for name, a in kept.items()}
+# In this process
 
 
-def fields_of(mesh: Any) -> tuple[dict[str, tuple[Array, tuple[str, ...]]], dict[str, Source]]:
-    """Arrays of a mesh with the names of their axes, and coordinates.
-
-    Data of points and of cells lie on axes of their own; where there is one kind alone, its axes are x, y and z.
-
-    Args:
-        mesh: a data set of pyvista.
-    """
-    held = {"point": mesh.point_data, "cell": mesh.cell_data}
-    kinds = [kind for kind, data in held.items() if len(data.keys())]
-    dimensions = tuple(int(n) for n in getattr(mesh, "dimensions", ()))
-    arrays: dict[str, tuple[Array, tuple[str, ...]]] = {}
-    coordinates: dict[str, Source] = {}
-    for kind in kinds:
-        names = CELLS if kind == "cell" and len(kinds) > 1 else POINTS
-        lengths = dimensions if kind == "point" else tuple(max(1, n - 1) for n in dimensions)
-        for name in held[kind].keys():  # noqa: SIM118
-            own = f"{kind}_{name}" if name in arrays else str(name)
-            arrays[own] = _field(np.asarray(held[kind][name]), kind, lengths, names)
-        coordinates |= _coordinates(mesh, kind, names)
-    return arrays, coordinates
+def _contents(served: Served) -> Contents:
+    about = served.about()
+    arrays = {(role, name): _Array(role, tuple(s), d, tuple(a)) for name, (role, s, d, a) in about["arrays"]}
+    times, left = about["times"], dict(about["left"])
+    sources = {n: _field(served, n, a, times) for (role, n), a in arrays.items() if role == "field"}
+    sources |= {n: _whole(served, n, a) for (role, n), a in arrays.items() if role == "coordinate"}
+    numbers = {n: _whole(served, n, a) for (role, n), a in arrays.items() if role == "number"}
+    places = {n: _whole(served, n, a, "of the mesh") for (role, n), a in arrays.items() if role == "place"}
+    if times is None:
+        free = {n: s for n, s in numbers.items() if n not in {*sources, *places}}
+        left |= {n: "data of the file of the name of an array" for n in numbers if n not in free}
+        return Contents(sources, constants={**free, **places}, left=left, places=tuple(places))
+    clock = np.asarray(times, np.float64)
+    sources["time"] = Source(clock.shape, clock.dtype, Loader.of(clock), axes=("time",))
+    left |= dict.fromkeys(numbers, "data of the file, which may change with time")
+    return Contents(sources, constants=places, left=left, time="time", rows=("time",), places=tuple(places))
 
 
-def _field(values: Array, kind: str, lengths: tuple[int, ...], names: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
-    """Numbers (points,) or (points, components) on the axes of a grid, x running fastest, or along one of a mesh."""
-    tail, more = values.shape[1:], ("component",) * (values.ndim - 1)
-    if not lengths:
-        return values, ("node" if kind == "point" else "cell", *more)
-    kept = [i for i, n in enumerate(lengths) if n > 1] or [0]
-    shape = tuple(lengths[i] for i in kept)
-    return values.reshape((*shape, *tail), order="F"), (*(names[i] for i in kept), *more)
+def _field(served: Served, name: str, about: _Array, times: list[float] | None) -> Source:
+    """An array of which each time is read when it is needed."""
+    count, tail = 1 if times is None else len(times), about.shape
+    shape, dtype = (count, *tail), np.dtype(about.dtype)
+
+    def part(places: Mapping[int, slice]) -> Array:
+        rest = tuple(places.get(axis + 1, slice(None)) for axis in range(len(tail)))
+        wanted = range(count)[places.get(0, slice(None))]
+        found = np.empty((len(wanted), *np.empty(tail, np.bool_)[rest].shape), dtype)
+        for i, place in enumerate(wanted):
+            found[i] = served.array(place, f"field {name}")[rest]
+        return found
+
+    return Source(shape, dtype, Loader(part), axes=("snapshot" if times is None else "time", *about.axes))
 
 
-def _coordinates(mesh: Any, kind: str, names: tuple[str, ...]) -> dict[str, Source]:
-    """Places along the axes of an even or rectilinear grid; middles of its cells."""
-    if hasattr(mesh, "spacing") and hasattr(mesh, "origin"):
-        grid = zip(mesh.origin, mesh.spacing, mesh.dimensions, strict=True)
-        places = [start + step * np.arange(n) for start, step, n in grid]
-    elif getattr(np.asarray(getattr(mesh, "x", ())), "ndim", 0) == 1 and hasattr(mesh, "dimensions"):
-        places = [np.asarray(getattr(mesh, axis), np.float64) for axis in POINTS]
-        if [len(p) for p in places] != list(mesh.dimensions):
-            return {}  # a curved grid
-    else:
-        return {}
-    middles = places if kind == "point" else [(p[1:] + p[:-1]) / 2 for p in places]
-    return {name: fixed(p, (name,)) for name, p in zip(names, middles, strict=True) if len(p) > 1}
+def _whole(served: Served, name: str, about: _Array, said: str = "") -> Source:
+    load = Loader(lambda places: Loader.of(served.array(0, f"{about.role} {name}")).part(places))
+    return Source(about.shape, np.dtype(about.dtype), load, axes=about.axes, said=said)
