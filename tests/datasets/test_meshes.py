@@ -546,6 +546,19 @@ def test_a_file_that_ends_the_library_is_refused(tmp_path):
     assert "--max-memory" in str(info.value)
 
 
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("make", [image, mesh])
+def test_a_legacy_file_that_is_cut_short_is_refused(tmp_path, make, binary):
+    make(0).save(tmp_path / "wake.vtk", binary=binary)
+    whole = (tmp_path / "wake.vtk").read_bytes()
+    assert imported(tmp_path / "wake.vtk", tmp_path).rows == 1
+    begin, end = whole.index(b"20 double") + 60, whole.rindex(b"METADATA") if b"METADATA" in whole else len(whole)
+    for at in np.linspace(begin, end - 20, 12).astype(int):
+        (tmp_path / "cut.vtk").write_bytes(whole[:at])
+        with pytest.raises(BeableError):
+            import_file(tmp_path / "cut.vtk", tmp_path / "cut.zarr", variables=["heat", "flow"])
+
+
 def test_axes_can_be_named(tmp_path):
     saved(tmp_path, "vtu")
     store = imported(listed(tmp_path), tmp_path, dims={"heat": ["node"]}, variables=["heat"], time="rows")

@@ -89,7 +89,7 @@ class _Process:
     def array(self, place: int, name: str) -> Array:
         head = self._asked([place, name])
         values = np.empty(head["shape"], np.dtype(head["dtype"]))
-        if values.nbytes and self.answer.readinto(values.reshape(-1).view(np.uint8)) < values.nbytes:
+        if values.nbytes and self.answer.readinto(memoryview(values.reshape(-1).view(np.uint8))) < values.nbytes:
             self._ended()
         return values
 
@@ -145,21 +145,23 @@ def _limit(room: int) -> None:
 
 
 def _answer(opened: Callable[[], Served], held: list[Served], what: Any, answers: IO[bytes]) -> None:
+    found: Array | None = None
+    head: dict[str, Any]
     try:
         if not held:
             held.append(opened())
         if what is None:
-            found, head = None, {"about": held[0].about()}
+            head = {"about": held[0].about()}
         else:
             found = np.asarray(held[0].array(*what))
             head = {"shape": found.shape, "dtype": found.dtype.str}
     except MemoryError:
-        found, head = None, {"error": f"takes more memory than is allowed: allow more by {memory.OPTION}", "ours": 0}
+        head = {"error": f"takes more memory than is allowed: allow more by {memory.OPTION}", "ours": 0}
     except Exception as error:  # on bytes that are not theirs, the libraries' readers fail in every way
-        found, head = None, {"error": in_words(error), "ours": isinstance(error, BeableError)}
+        head = {"error": in_words(error), "ours": isinstance(error, BeableError)}
     answers.write(json.dumps(head).encode() + b"\n")
     if found is not None:
-        answers.write(np.ascontiguousarray(found).reshape(-1).view(np.uint8))
+        answers.write(memoryview(np.ascontiguousarray(found).reshape(-1).view(np.uint8)))
 
 
 def in_words(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Files of VTK and cases of OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from beable.datasets.mesh_lists import (
     times_of,
 )
 from beable.datasets.mesh_places import difference
+from beable.datasets.mesh_text import refuse_cut_short
 from beable.datasets.reading_process import Served, isolated
 from beable.datasets.sources import Array, Contents, Loader, Source
 from beable.errors import DataError
@@ -176,9 +178,11 @@ def _together(pyvista: Any, parts: list[Path]) -> Any:
 
 
 def _read(pyvista: Any, path: Path) -> Any:
+    if path.suffix.lower() == ".vtk":
+        refuse_cut_short(path)
     if name := PIECES.get(path.suffix.lower()):
-        return _without_errors(pyvista, lambda: _in_pieces(pyvista, path, name))
-    return _without_errors(pyvista, lambda: pyvista.read(path))
+        return _without_errors(lambda: _in_pieces(pyvista, path, name))
+    return _without_errors(lambda: pyvista.read(path))
 
 
 def _in_pieces(pyvista: Any, path: Path, name: str) -> Any:
@@ -204,7 +208,7 @@ def _of_case(pyvista: Any, path: Path) -> _Meshes:
         reader.set_active_time_point(place)
         return reader.read()
 
-    return _Meshes(path, lambda place: _without_errors(pyvista, lambda: read(place)), times)
+    return _Meshes(path, lambda place: _without_errors(lambda: read(place)), times)
 
 
 def _of_hdf(pyvista: Any, path: Path) -> _Meshes:
@@ -219,18 +223,24 @@ def _of_hdf(pyvista: Any, path: Path) -> _Meshes:
         reader.reader.Update()
         return float(reader.reader.GetTimeValue())
 
-    _without_errors(pyvista, reader.reader.UpdateInformation)
+    _without_errors(reader.reader.UpdateInformation)
     steps = int(reader.reader.GetNumberOfSteps())
-    times = _without_errors(pyvista, lambda: [time(i) for i in range(steps)]) if steps > 1 else None
-    return _Meshes(path, lambda place: _without_errors(pyvista, lambda: read(place)), times)
+    times = _without_errors(lambda: [time(i) for i in range(steps)]) if steps > 1 else None
+    return _Meshes(path, lambda place: _without_errors(lambda: read(place)), times)
 
 
-def _without_errors(pyvista: Any, work: Callable[[], Any]) -> Any:
-    """What is read, where VTK says nothing of errors: after one it may give half of a mesh."""
-    if not hasattr(pyvista, "VtkErrorCatcher"):  # the stand-in of tests
+def _without_errors(work: Callable[[], Any]) -> Any:
+    """What is read, where VTK says nothing of errors: after one it gives half of a mesh, or what lay in memory."""
+    try:
+        from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
+    except ImportError:
         return work()
-    with pyvista.VtkErrorCatcher(raise_errors=True, send_to_logging=False):
-        return work()
+    window = vtkStringOutputWindow()
+    vtkOutputWindow.SetInstance(window)
+    found = work()
+    if "error" in (said := window.GetOutput()).lower():
+        raise ValueError(re.sub(r"(ERROR|Generic Warning|Warning): In \w+\.cxx, line \d+", "", said).strip())
+    return found
 
 
 # In this process
