@@ -144,6 +144,23 @@ def empty(path):
         path.with_name(path.name.replace("*", str(i))).touch()
 
 
+def pieces(path):
+    for i in range(3):
+        path.with_name(path.name.replace("*", str(i))).write_text("<VTKFile/>")
+
+
+def steps_of_hdf(path):
+    import h5py
+
+    for i in range(3):
+        h5py.File(path.with_name(path.name.replace("*", str(i))), "w").close()
+
+
+def case(path):
+    (path.parent / "0").mkdir()
+    path.touch()
+
+
 def plate(path):
     import xarray
 
@@ -183,6 +200,9 @@ MADE = {
     "step_*.npz": (steps, 3),
     "plate.exo": (plate, 3),
     "wake_*.vti": (empty, 3),
+    "wake_*.pvtu": (pieces, 3),
+    "wake_*.vtkhdf": (steps_of_hdf, 3),
+    "case.foam": (case, 3),
     "wake.pvd": (vtk_stand_in.series, 2),
 }
 
@@ -198,7 +218,7 @@ def test_the_command_of_a_row_makes_the_data_set(tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     name = command.split()[2]
     write, rows = MADE[name]
-    if name.endswith((".vti", ".pvd")):
+    if name.endswith((".vti", ".pvd", ".pvtu", ".vtkhdf", ".foam")):
         vtk_stand_in.install(monkeypatch)
     write(tmp_path / name)
     assert cli.run(shlex.split(command)[1:]) == 0, capsys.readouterr().err

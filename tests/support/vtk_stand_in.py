@@ -30,9 +30,16 @@ def mesh(time):
 
 
 class Case:
-    """A reader of many times."""
+    """A reader of many times, or of a file of VTKHDF of one step."""
 
     time_values = (0.0, 0.5, 1.5)
+    time = 0
+
+    def __init__(self, path):
+        self.time = int("0" + path.stem.rpartition("_")[2]) if path.suffix == ".vtkhdf" else 0
+        self.reader = SimpleNamespace(
+            UpdateInformation=lambda: None, GetNumberOfSteps=lambda: 0, SetStep=lambda place: None
+        )
 
     def set_active_time_point(self, time):
         self.time = time
@@ -55,6 +62,6 @@ def install(monkeypatch, read=None):
     """Put it in place of pyvista; the number in the name of a file is its time, or the row that it is read as."""
     made = SimpleNamespace(
         read=lambda path: (read or (grid if path.suffix == ".vti" else mesh))(int(path.stem.rpartition("_")[2])),
-        get_reader=lambda path: Case(),
+        get_reader=Case,
     )
     monkeypatch.setitem(sys.modules, "pyvista", made)

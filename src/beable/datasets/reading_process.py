@@ -89,7 +89,7 @@ class _Process:
     def array(self, place: int, name: str) -> Array:
         head = self._asked([place, name])
         values = np.empty(head["shape"], np.dtype(head["dtype"]))
-        if values.nbytes and self.answer.readinto(memoryview(values.reshape(-1).view(np.uint8))) < values.nbytes:
+        if values.nbytes and self.answer.readinto(values.reshape(-1).view(np.uint8).data) < values.nbytes:
             self._ended()
         return values
 
@@ -161,7 +161,7 @@ def _answer(opened: Callable[[], Served], held: list[Served], what: Any, answers
         head = {"error": in_words(error), "ours": isinstance(error, BeableError)}
     answers.write(json.dumps(head).encode() + b"\n")
     if found is not None:
-        answers.write(memoryview(np.ascontiguousarray(found).reshape(-1).view(np.uint8)))
+        answers.write(np.ascontiguousarray(found).reshape(-1).view(np.uint8).data)
 
 
 def in_words(error: Exception) -> str:

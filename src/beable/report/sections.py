@@ -18,10 +18,12 @@ from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
+from beable.report.figures.meshes import fields_on, reconstruction_on
 from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
 from beable.report.figures.structures import apart, is_chain, structures
 from beable.report.figures.training import histories
+from beable.report.meshes import is_vector, mesh_of, on_mesh, sizes
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
 from beable.simulator import Variable
 from beable.training.data import read
@@ -46,7 +48,8 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     if len(lacking) > MOST_LACKING:
         facts += f" And {len(lacking) - MOST_LACKING} more variables that lack numbers."
     if not drawn:
-        return Section("The data", [facts], _configurations(store, rows) or data_items(store), _more(text))
+        items = _configurations(store, rows) or _on_mesh(store, rows) or data_items(store)
+        return Section("The data", [facts], items, _more(text))
     x, y = drawn_axes(store, drawn[0])
     same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
     arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
@@ -64,6 +67,30 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     caption = f"Snapshots {', '.join(str(r) for r in rows)}{beside}: {names}. Vectors: magnitude and lines along them."
     drawn_rows = Figure(figure, caption, f"{len(rows)} snapshots; {_ranges(same_grid, arrays)}.")
     return Section("The data", [facts], [drawn_rows], _more(text))
+
+
+def _on_mesh(store: Store, rows: Sequence[int]) -> list[Item]:
+    """Snapshots of fields on a flat mesh; nothing for other data."""
+    variables = [v for v in store.variables if on_mesh(v) and not v.diagnostic]
+    mesh = mesh_of(store, variables)
+    if mesh is None:
+        return []
+    arrays = [sizes(v, store.read(v.name, np.asarray(rows))) for v in variables]
+    figure = fields_on(
+        mesh,
+        arrays,
+        [v.name for v in variables],
+        [v.unit for v in variables],
+        [v.dims[-1] == "cell" for v in variables],
+        [_row_label(store, row) for row in rows],
+        [_scale(a) for a in arrays],
+    )
+    names = ", ".join(v.long_name or v.name for v in variables)
+    caption = f"Snapshots {', '.join(map(str, rows))} on their mesh: {names}. Vectors: magnitude."
+    told = ", ".join(
+        f"{v.name} {number(np.nanmin(a))} to {number(np.nanmax(a))}" for v, a in zip(variables, arrays, strict=True)
+    )
+    return [Figure(figure, caption, f"{len(rows)} snapshots; {told}.")]
 
 
 def _more(text: Sequence[Text]) -> list[Fold]:
@@ -173,7 +200,7 @@ def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str, weight: boo
 
 def is_drawable(v: Variable) -> bool:
     """Whether a variable is a field on a plane, of one or two components."""
-    plane = len(v.shape) == 2 or (len(v.shape) == 3 and v.shape[0] == 2)
+    plane = (len(v.shape) == 2 and not is_vector(v)) or (len(v.shape) == 3 and v.shape[0] == 2)
     return not v.diagnostic and not _of_particles(v) and plane
 
 
@@ -217,10 +244,11 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
     """One held-out row of fields, or a few configurations, and what a member makes of them."""
     row = int(evaluation.rows[0])
     learned = [v for v in store.variables if v.name in run.variables]
-    variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v)]
+    variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v) and not on_mesh(v)]
     boxes = _decoded_boxes(run, store, evaluation, member, who)
     if not variables:
-        return boxes or reconstructed(store, run, evaluation, member, who)
+        on = _decoded_on_mesh(run, store, evaluation, member, who)
+        return boxes or on or reconstructed(store, run, evaluation, member, who)
     truth = read(store, run.variables, np.array([row]), run.conditions)
     decoded = next(
         d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
@@ -235,6 +263,25 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
     )
     alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(planes, found)}."
     return [Figure(figure, caption, alt), *boxes]
+
+
+def _decoded_on_mesh(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
+    """One held-out row of fields on a flat mesh and what a member makes of it; nothing for other data."""
+    row = int(evaluation.rows[0])
+    variables = [v for v in store.variables if v.name in run.variables and on_mesh(v)]
+    mesh = mesh_of(store, variables)
+    if mesh is None:
+        return []
+    truth = read(store, run.variables, np.array([row]), run.conditions)
+    decoded = next(
+        d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
+    )
+    true, made = ([sizes(v, np.asarray(given[v.name]))[0] for v in variables] for given in (truth, decoded))
+    names, units = [v.name for v in variables], [v.unit for v in variables]
+    figure = reconstruction_on(mesh, true, made, names, units, [v.dims[-1] == "cell" for v in variables])
+    caption = f"Row {row}, the first of those held out, on its mesh, its reconstruction by {who}, and the error."
+    alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
+    return [Figure(figure, caption, alt)]
 
 
 def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:
