@@ -19,6 +19,7 @@ from beable.analysis.levels import level_of
 from beable.analysis.overfitting import overfitting
 from beable.analysis.reconstructions import ChannelErrors, Errors, Reconstructions
 from beable.analysis.residuals import Residuals, residuals
+from beable.analysis.slowness import Slowness, slowness
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.metrics.columns import constant, discrete_columns
@@ -91,6 +92,7 @@ class Evaluation(NamedTuple):
         residuals: how far decoded rows violate the simulator's equations; None for data without a simulator, or of
             one without equations.
         labels: errors of the factors that had labels in training; None for a training without labels.
+        slow: what the latents remember over the lag; None for a training without one, or for too few rows.
     """
 
     rows: NDArray[np.int64]
@@ -106,6 +108,7 @@ class Evaluation(NamedTuple):
     residuals: Residuals | None = None
     agreed: Agreed | None = None
     labels: LabelErrors | None = None
+    slow: Slowness | None = None
 
     @property
     def error_by_channel(self) -> Errors:
@@ -135,6 +138,8 @@ class Evaluation(NamedTuple):
             numbers["labels"] = self.labels
         if self.agreed is not None:
             numbers["agreed"] = self.agreed
+        if self.slow is not None:
+            numbers["slow"] = self.slow
         return plain(numbers)
 
 
@@ -188,6 +193,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
       residuals: None
       agreed: None
       labels: None
+      slow: None
     """
     store = check_declared(run, store)
     rows = run.held_rows if rows is None else rows
@@ -215,6 +221,7 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
         residuals(run, store, rows),
         _agreed(run, snapshots) if agreement else None,
         label_errors(run, store, codes, rows, usable),
+        slowness(run, store, rows),
     )
 
 

@@ -19,6 +19,7 @@ from beable.report.sections import (
     provenance,
     reconstruction_section,
 )
+from beable.report.slowness import slow_section
 from beable.report.unlabelled import agreement_section, agreement_words, data_words
 from beable.training.run import Run
 from beable.verdicts import Verdict, counted
@@ -32,6 +33,7 @@ def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command
     chosen = chosen_members(evaluation)
     alone = agreement_section(run, store, evaluation, chosen.middle)
     pod = pod_section(run, store, evaluation, chosen.middle, chosen.words[chosen.middle])
+    slow = slow_section(evaluation.slow)
     opening: list[Item] = [*(latents.items[:1] or reconstruction.items[:1]), _numbers(run, evaluation)]
     return Page(
         title,
@@ -42,6 +44,7 @@ def run_page(run: Run, store: Store, evaluation: Evaluation, title: str, command
             _without(reconstruction, opening),
             _without(latents, opening),
             *([pod] if pod else []),
+            *([slow] if slow else []),
             alone,
             history_section(run),
             data_section(store, shown, data_words(run, evaluation)),

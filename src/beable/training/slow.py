@@ -98,16 +98,29 @@ def slow_directions(codes: FloatArray, pairs: Pairs, latents: int) -> Slow:
     >>> bool(abs(np.corrcoef(codes @ slow.directions[:, 0], np.sin(t / 30))[0, 1]) > 0.99)
     True
     """
-    one, two = (codes[pairs[:, i]].astype(np.float64) for i in (0, 1))
-    centre = (one.mean(0) + two.mean(0)) / 2
-    one, two = one - centre, two - centre
-    _, sizes, axes = np.linalg.svd(np.concatenate([one, two]), full_matrices=False)
-    axes = axes[: _kept(sizes, len(pairs), latents)]
-    one, two = one @ axes.T, two @ axes.T
+    centre, axes = leading(codes, pairs, latents)
+    one, two = ((codes[pairs[:, i]].astype(np.float64) - centre) @ axes.T for i in (0, 1))
     now = (one.T @ one + two.T @ two) / (2 * len(pairs))
     later = (one.T @ two + two.T @ one) / (2 * len(pairs))
     memory, w = scipy.linalg.eigh(later, now)
     return Slow(axes.T @ w[:, ::-1][:, :latents], memory[::-1][:latents])
+
+
+def leading(codes: FloatArray, pairs: Pairs, latents: int) -> tuple[FloatArray, FloatArray]:
+    """The centre of codes that lie a lag apart, (m), and their leading principal axes, (kept, m).
+
+    Args:
+        codes: (rows, m).
+        pairs: places of rows a lag apart, (pairs, 2).
+        latents: the fewest that are kept.
+
+    Raises:
+        DataError: the codes have fewer directions than latents.
+    """
+    one, two = (codes[pairs[:, i]].astype(np.float64) for i in (0, 1))
+    centre = (one.mean(0) + two.mean(0)) / 2
+    _, sizes, axes = np.linalg.svd(np.concatenate([one - centre, two - centre]), full_matrices=False)
+    return centre, axes[: _kept(sizes, len(pairs), latents)]
 
 
 def _kept(sizes: FloatArray, pairs: int, latents: int) -> int:
