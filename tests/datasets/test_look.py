@@ -109,6 +109,14 @@ def test_rows_of_zeros_are_named(tmp_path):
     assert found["zero"] == (3, 9)
 
 
+def test_a_zero_in_a_column_is_a_number_and_a_row_of_zeros_is_not(tmp_path):
+    time, heat = np.arange(ROWS) * 1.0, np.cos(np.arange(ROWS))
+    assert not seen(tmp_path, time=time, heat=heat)
+    heat[0] = 0
+    found = [f for f in seen(tmp_path / "other", time=time, heat=heat) if f.kind == "zero"]
+    assert [(f.what, f.rows) for f in found] == [("columns", (0,))]
+
+
 def test_repeated_rows_and_variables_are_named(tmp_path):
     field = waves()
     field[[20, 50]] = field[4]

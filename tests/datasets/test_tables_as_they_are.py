@@ -1,5 +1,7 @@
 """Tables as solvers, spreadsheets and people write them, each read as it is meant, or refused with what settles it."""
 
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 
@@ -351,6 +353,26 @@ def test_tables_of_other_programs(tmp_path, suffix):
     assert store.factor_values[1].tolist() == [1, 18263]
 
 
+def test_a_small_parquet_file_needs_little_memory_in_a_process_of_its_own(tmp_path):
+    """Arrow asks for 1 GB at once by default, more than such a file may take, and then it waited for ever."""
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({"p": np.arange(40.0), "q": np.arange(40.0) ** 2}).to_parquet(tmp_path / "a.parquet")
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "beable",
+        "import",
+        str(tmp_path / "a.parquet"),
+        "-o",
+        str(tmp_path / "a.zarr"),
+    ]
+    done = subprocess.run(words, capture_output=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert Store.open(tmp_path / "a.zarr").rows == 40
+
+
 def test_an_entry_that_says_that_there_is_no_value_makes_no_comment_of_its_row(tmp_path):
     contents = read(tmp_path, "a.csv", "a,b\n1,2\n#N/A,3\n#DIV/0!,5\n# by hand\n6,7\n8,9\n")
     np.testing.assert_array_equal(contents.sources["b"].load(), [2, 3, 5, 7, 9])
@@ -417,8 +439,9 @@ def test_lists_in_a_frame_and_lines_above_its_names_are_refused_by_what_they_are
     pytest.importorskip("pyarrow")
     pytest.importorskip("openpyxl")
     pandas.DataFrame({"k": [[1, 2], [3, 4]], "x": [1.0, 2.0]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"k is '\[1 2\]' in row 0"):
+    with pytest.raises(DataError, match=r"k holds lists, such as \[1 2\]: leave it out .*--exclude.*--vector"):
         import_file(tmp_path / "a.parquet", tmp_path / "a.zarr")
+    assert import_file(tmp_path / "a.parquet", tmp_path / "b.zarr", exclude=["k"]).rows == 2
     lines = pandas.DataFrame([["My data", "x"], ["p", "q"], [1, 2], [2, 3], [3, 5]])
     lines.to_excel(tmp_path / "a.xlsx", index=False, header=False)
     with pytest.raises(DataError, match=r"lines 1 and 2 hold words: .*header=2, or header=1 units=2") as caught:
@@ -426,6 +449,27 @@ def test_lists_in_a_frame_and_lines_above_its_names_are_refused_by_what_they_are
     assert caught.value.__notes__ == ["In Python --table-format is table={...}."]
     store = import_file(tmp_path / "a.xlsx", tmp_path / "a.zarr", table={"header": 2})
     assert [v.name for v in store.variables] == ["p", "q"]
+
+
+def test_names_of_two_levels_are_joined(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({("a", "p"): [1.0, 2.0], ("b", "q"): [3.0, 5.0]}).to_parquet(tmp_path / "a.parquet")
+    assert [v.name for v in import_file(tmp_path / "a.parquet", tmp_path / "a.zarr").variables] == ["a_p", "b_q"]
+
+
+def test_columns_of_one_name_are_refused_in_a_workbook_too(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("pandas")
+    book = openpyxl.Workbook()
+    for line in (["first", None, "second", None], ["p", "q", "p", "q"], *([i, i**2, -i, 2 * i] for i in range(9))):
+        book.active.append(line)
+    book.active.merge_cells("A1:B1")
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError, match=r"two columns are named 'p': .*duplicates=number"):
+        import_file(tmp_path / "a.xlsx", tmp_path / "a.zarr", table={"header": 2})
+    store = import_file(tmp_path / "a.xlsx", tmp_path / "b.zarr", table={"header": 2, "duplicates": "number"})
+    assert len(store.variables) == 4
 
 
 def test_names_of_rows_of_a_frame_are_said_to_be_left_out(tmp_path):

@@ -80,6 +80,25 @@ def test_particles_in_any_order_and_wrapped_are_read_as_they_are_and_that_they_a
     assert all(v.diagnostic for v in store.variables if v.name != "positions")
 
 
+def alternatives(path, letters="AB "):
+    """Structures of three particles along a line, the first two in two places of one atom."""
+    atom = "ATOM  {:5d}  CA {}ALA A{:4d}    {:8.3f}{:8.3f}{:8.3f}  0.50  0.00           C\n"
+    with open(path, "w") as file:
+        for model in range(3):
+            lines = [atom.format(i + 1, letter, max(1, i), 3.8 * i, model, 0.0) for i, letter in enumerate(letters)]
+            file.write(f"MODEL     {model + 1:4d}\n{''.join(lines)}ENDMDL\n")
+    return path
+
+
+def test_alternative_places_of_an_atom_are_said_and_left_out_as_the_line_says(tmp_path):
+    pytest.importorskip("MDAnalysis")
+    file = alternatives(tmp_path / "a.pdb")
+    with pytest.warns(DataWarning, match=r"2 particles are alternative places .*A, B.*--select \"not \(altLoc B\)\""):
+        assert read_trajectory(file, Treated()).arrays["positions"].shape == (3, 3, 3)
+    chosen = read_trajectory(file, Treated(select="not (altLoc B)", align="first"))
+    assert chosen.arrays["positions"].shape == (3, 2, 3)
+
+
 def test_particles_are_followed_through_the_walls(tmp_path):
     pytest.importorskip("ase")
     with pytest.warns(DataWarning, match="frames turn and drift as a whole"):

@@ -96,9 +96,13 @@ def _span(values: "NDArray[Any]") -> str:
     >>> import numpy as np
     >>> _span(np.array([2.0, np.nan, 1.0]))
     '1 to 2 (1 unknown)'
+    >>> _span(np.array([3.0, 3.0]))
+    'always 3'
     """
     known = values[values == values]
     unknown = f" ({len(values) - len(known)} unknown)" if len(known) < len(values) else ""
+    if len(known) and known.min() == known.max():
+        return f"always {number(known[0])}{unknown}"
     return f"{number(known.min())} to {number(known.max())}{unknown}" if len(known) else "none known"
 
 

@@ -51,6 +51,8 @@ FRAMES = {
 TOPOLOGIES = (".psf", ".prmtop", ".parm7", ".top", ".tpr", ".mol2", ".pqr", ".data")
 BY_ASE = (".extxyz", ".xyz", ".traj")
 H5MD = ".h5md"
+#: which of several places of its atom a particle is, in files of structures
+ALTERNATIVES = "alternative_places"
 #: formats whose files say no unit of length
 UNITLESS = ("LAMMPSDUMP", "GSD")
 #: styles of units of LAMMPS with lengths in angstrom
@@ -315,6 +317,7 @@ def _words(chosen: Any) -> Words:
         "residue_names": "resnames",
         "residue_numbers": "resids",
         "chains": "segids",
+        ALTERNATIVES: "altLocs",
     }
     found = {name: getattr(chosen, there) for name, there in given.items() if hasattr(chosen, there)}
     return {name: w for name, values in found.items() if (w := _plain(values)) is not None}

@@ -13,6 +13,7 @@ from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
 from beable.datasets.columns import Reading
 from beable.datasets.dialects import TableFormat, table_format
+from beable.datasets.formats import plain_formats
 from beable.datasets.labelled import numbers_in
 from beable.datasets.layout import NAME
 from beable.datasets.many import as_a_row, is_a_row, joined_numbers, numbers_in_doubt
@@ -489,7 +490,7 @@ def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arra
             f"{path}: {contents.broken}: mend the row, keep such rows out with --drop-invalid, or say how the table is "
             "held with --table-format"
         )
-    contents = _meant(path, contents, wish.axes)
+    contents = plain_formats(_meant(path, contents, wish.axes))
     refuse_many(path, len(contents.sources))
     sources, gone = without(path, contents.sources, wish.shaping)
     contents = contents._replace(sources=sources, left={**contents.left, **gone})

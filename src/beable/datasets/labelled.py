@@ -133,12 +133,10 @@ def _meant(found: _Walk) -> Labelled:
     of_cells = _names_of_bounds(found.raws)
     sources = {name: _source(name, raw) for name, raw in raws if name.rsplit("/", 1)[-1] not in of_cells}
     bounds = {n: "bounds of the cells of a coordinate" for n in found.raws if n not in sources}
-    words = {name: "words, no numbers" for name, s in sources.items() if not s.shape and not s.numeric}
     named = {w for raw in found.raws.values() for w in str(raw.attributes.get("coordinates", "")).split()}
     named |= {w for group in found.groups.values() for w in str(group.get("coordinates", "")).split()}
-    kept = {name: s for name, s in sources.items() if name not in words}
-    attributes = {name: found.raws[name].attributes for name in kept}
-    return Labelled(kept, found.groups, frozenset(named), {**found.left, **bounds, **words}, attributes)
+    attributes = {name: found.raws[name].attributes for name in sources}
+    return Labelled(sources, found.groups, frozenset(named), {**found.left, **bounds}, attributes)
 
 
 def _names_of_bounds(raws: Mapping[str, Raw]) -> set[str]:
@@ -484,6 +482,7 @@ class _Groups:
     def __init__(self, held: Labelled) -> None:
         self.held = held
         self.sources, self.groups, self.attributes = dict(held.sources), dict(held.groups), dict(held.attributes)
+        self.left = dict(held.left)
         #: groups right below each, and arrays at any depth below it, in their order
         self.inner: dict[str, dict[str, None]] = {}
         self.below: dict[str, dict[str, None]] = {}
@@ -494,7 +493,9 @@ class _Groups:
             self._put(name)
 
     def joined(self) -> Labelled:
-        return self.held._replace(sources=self.sources, groups=self.groups, attributes=self.attributes)
+        left = self.left | {n: "words, no numbers" for n, s in self.sources.items() if is_note(s)}
+        kept = {n: s for n, s in self.sources.items() if not is_note(s)}
+        return self.held._replace(sources=kept, groups=self.groups, attributes=self.attributes, left=left)
 
     def _put(self, name: str) -> None:
         place = name
@@ -510,13 +511,17 @@ class _Groups:
         return self.sources.pop(name)
 
     def content(self, group: str) -> dict[str, Any]:
-        """What a group holds, but for its numbers."""
+        """What a group holds, but for its numbers and its notes."""
         inside = {name.removeprefix(f"{group}/"): self.sources[name] for name in self.below.get(group, ())}
-        return {name: (s.shape, s.dtype, s.axes, s.unit) for name, s in inside.items()}
+        return {name: (s.shape, s.dtype, s.axes, s.unit) for name, s in inside.items() if not is_note(s)}
+
+    def notes(self, group: str) -> set[str]:
+        """Names of the notes of a group."""
+        return {name.removeprefix(f"{group}/") for name in self.below.get(group, ()) if is_note(self.sources[name])}
 
     def alike(self, place: str) -> list[str]:
         """The groups right below one that hold something, if there are several and all hold the same."""
-        filled = [child for child in self.inner.get(place, ()) if self.below.get(child)]
+        filled = [child for child in self.inner.get(place, ()) if self.content(child)]
         if not filled or (len(filled) < 2 and not filled[0].rsplit("/", 1)[-1].isdigit()):
             return []
         first = self.content(filled[0])
@@ -528,20 +533,34 @@ class _Groups:
         varying = _varying(self.groups, groups)
         notes = {name: self.attributes.get(f"{groups[0]}/{name}", {}) for name in (*names, *varying)}
         parts = {name: [self._take(f"{group}/{name}") for group in groups] for name in names}
+        words = self._noted(prefix, groups)
         for group in groups:
             self._leave(group)
         made = {name: _stacked(found, axis) for name, found in parts.items()}
-        said = f"attribute of {len(groups)} groups"
-        for name, values in varying.items():
-            if name not in made and f"{prefix}{name}" not in self.sources:
-                worded = values.dtype.kind == "U"
-                more = ": words, name it in factors (--factors) to keep it as classes" if worded else ""
-                axes, role = (axis, "factor")[: values.ndim], "label" if worded else "factor"
-                made[name] = fixed(values, axes, role=role, said=said + more)
+        for kind, found in (("word", words), ("attribute", varying)):
+            for name, values in found.items():
+                if name not in made and f"{prefix}{name}" not in self.sources:
+                    worded = values.dtype.kind == "U"
+                    more = ": words, name it in factors (--factors) to keep it as classes" if worded else ""
+                    axes, role = (axis, "factor")[: values.ndim], "label" if worded else "factor"
+                    made[name] = fixed(values, axes, role=role, said=f"{kind} of {len(groups)} groups{more}")
         for name, source in made.items():
             self.sources[f"{prefix}{name}"] = source
-            self.attributes.setdefault(f"{prefix}{name}", notes[name])
+            self.attributes.setdefault(f"{prefix}{name}", notes.get(name, {}))
             self._put(f"{prefix}{name}")
+
+    def _noted(self, prefix: str, groups: list[str]) -> dict[str, Array]:
+        """Notes that all groups have and that differ between them, one a group; the others are left."""
+        held = [self.notes(group) for group in groups]
+        found = {}
+        for name in sorted(set.union(*held)):
+            parts = [self._take(f"{group}/{name}") for group, own in zip(groups, held, strict=True) if name in own]
+            words = [_text(part) for part in parts]
+            if len(words) == len(groups) and len(set(words)) > 1:
+                found[name] = np.array(words)
+            else:
+                self.left[f"{prefix}{name}"] = f"words, no numbers, in {len(words)} groups"
+        return found
 
     def _leave(self, group: str) -> None:
         """Forget a group with all below it."""
@@ -551,6 +570,15 @@ class _Groups:
             one = left.pop()
             del self.groups[one]
             left.extend(self.inner.pop(one, ()))
+
+
+def is_note(source: Source) -> bool:
+    """Whether an array is a word by itself."""
+    return not source.shape and not source.numeric and not source.refused
+
+
+def _text(source: Source) -> str:
+    return str(attribute(np.asarray(source.load())[()]))
 
 
 def _above(name: str) -> str:

@@ -41,6 +41,8 @@ SMOOTH, JUMP, FEWEST_STEPS = 0.25, 10.0, 20
 ROUNDED = 1e-3
 #: a channel is constant where it varies by no more than this share of its size
 CONSTANT = 1e-12
+#: what single numbers of a row are called together
+COLUMNS = "columns"
 ADVICE = "mend it, or make it NaN and import again with --drop-invalid (allow_failed=True)"
 
 
@@ -99,7 +101,7 @@ class Seen(NamedTuple):
     Args:
         rows: their numbers in the store.
         channels: of all variables.
-        zero: by variable, which rows hold nothing but zeros.
+        zero: by variable of several numbers, and for single numbers together, which rows hold nothing but zeros.
         steps: distance of each row from the one before it, in typical sizes, NaN for the first; (rows).
         repeated: which rows are equal to an earlier one.
         twins: pairs of variables with the same numbers.
@@ -222,7 +224,9 @@ def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64], 
     first = np.zeros(len(rows), bool)
     first[np.unique(digests, return_index=True)[1]] = True
     twins = [pair for pair, same in alike.items() if same]
-    whole = {v.name: zero[:, k] for k, v in enumerate(variables)}
+    whole = {v.name: zero[:, k] for k, v in enumerate(variables) if prod(v.shape) > 1}
+    columns = [k for k, v in enumerate(variables) if prod(v.shape) == 1]
+    whole |= {COLUMNS: zero[:, columns].all(axis=1)} if len(columns) > 1 else {}
     return Seen(rows, channels, whole, _consecutive(steps, rows), ~first, twins)
 
 
@@ -379,8 +383,8 @@ def _apart(name: str, channels: Sequence[Channel]) -> list[Finding]:
 def _zeros(seen: Seen) -> list[Finding]:
     found = []
     for name, zero in seen.zero.items():
-        rows = tuple(seen.rows[zero].tolist())
-        if rows and len(rows) <= FEW_ROWS * len(zero) and not all(c.constant for c in _of(seen, name)):
+        rows, channels = tuple(seen.rows[zero].tolist()), seen.channels if name == COLUMNS else _of(seen, name)
+        if rows and len(rows) <= FEW_ROWS * len(zero) and not all(c.constant for c in channels):
             line = f"{name}: {numbered(rows)} hold{'s' * (len(rows) == 1)} nothing but zeros: {ADVICE}"
             found.append(Finding("zero", name, rows, line))
     return found

@@ -1,5 +1,6 @@
 """Tables of other programs, Parquet and workbooks, read by pandas, which is optional."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,19 +30,37 @@ from beable.errors import DataError, UsageError, listed
 EXTRA = "tables"
 #: the library beside pandas that reads a kind of file
 ENGINES = {".parquet": "pyarrow", ".xlsx": "openpyxl"}
+#: the variable by which Arrow is told where it takes memory
+POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
 @contextmanager
 def frame(path: Path, reading: Reading) -> Iterator[Contents]:
     """Columns of a Parquet file or of one sheet of a workbook."""
-    library("pandas", EXTRA)
-    library(ENGINES[path.suffix.lower()], EXTRA)
+    with _as_it_is_needed():
+        library("pandas", EXTRA)
+        library(ENGINES[path.suffix.lower()], EXTRA)
     data, said = _parquet(path) if path.suffix.lower() == ".parquet" else _sheet(path, reading.form)
     yield contents_of_frame(path, data, reading, said)
 
 
+@contextmanager
+def _as_it_is_needed() -> Iterator[None]:
+    """Let Arrow, where it is imported here, ask the system for memory as it is needed.
+
+    Its own way asks for 1 GB at once, which is more than a small file may take; refused, it waits for ever.
+    """
+    before = os.environ.get(POOL)
+    os.environ.setdefault(POOL, "system")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[POOL]
+
+
 def _parquet(path: Path) -> tuple[Any, list[str]]:
-    data = library("pandas", EXTRA).read_parquet(path)
+    data = library("pandas", EXTRA).read_parquet(path, use_threads=False, pre_buffer=False)
     if any(name is not None for name in data.index.names):
         return data.reset_index(), []
     counted = type(data.index) is library("pandas", EXTRA).RangeIndex
@@ -60,10 +79,18 @@ def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
         sheet = form.sheet or sheets[0]
         header = form.header - 1 if isinstance(form.header, int) else None if form.header is None else 0
         data = pandas.read_excel(book, sheet_name=sheet, header=header)
+        if header is not None:
+            data.columns = _as_written(data.columns, pandas.read_excel(book, sheet_name=sheet, header=None), header)
     if header is None:
         data.columns = [f"column_{i + 1}" for i in range(data.shape[1])]
     said = [f"sheet {sheet}"] if len(sheets) > 1 else []
     return _with_units(path, data, form, said), said
+
+
+def _as_written(names: Any, sheet: Any, header: int) -> list[str]:
+    """Names of columns as the sheet has them; pandas numbers those that stand there twice."""
+    written = sheet.iloc[header] if len(sheet) > header else names
+    return [str(name) if _is_empty(word) else str(word) for name, word in zip(names, written, strict=True)]
 
 
 def _with_units(path: Path, data: Any, form: TableFormat, said: list[str]) -> Any:
@@ -113,7 +140,7 @@ def contents_of_frame(path: Path, data: Any, reading: Reading, said: list[str]) 
     if not len(data) or not data.shape[1]:
         raise DataError(f"{path}: no rows under the header, cannot be read as {path.suffix}: check the file")
     refuse_many(path, data.shape[1], "columns")
-    names = [str(name) for name in data.columns]
+    names = [" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in data.columns]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice and reading.form.duplicates != "number":
         raise DataError(
@@ -134,6 +161,12 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
         told = "dates: name it in factors (--factors) to keep it, as days since 1970-01-01"
         load = partial(_days, column)
         return Source((len(column),), np.dtype("f8"), load, unit=DAYS, role="label", said=told, long_name=head.shown)
+    if kind == "O" and (inside := _listed(column)):
+        why = (
+            f"holds lists, such as {inside:.{MOST_QUOTED}}: leave it out (exclude, --exclude), or write their numbers "
+            "as columns and join these (vectors, --vector)"
+        )
+        return Source((len(column),), np.dtype("O"), column.to_numpy, refused=why, long_name=head.shown)
     values, entries = _numbers(column, reading) if kind not in "fiub" else (_plain(column), Entries())
     gone = ~np.isfinite(values) if kind in "fiub" else np.zeros(0, bool)
     if gone.any():
@@ -143,6 +176,11 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
         entries.gap = entries.first
         entries.word = "" if np.isnan(values[gone]).all() else entries.first
     return column_source(head, LazyRows.over(values), entries, partial(_words, column), place, reading)
+
+
+def _listed(column: Any) -> str:
+    """The first list of a column, in words; empty where there is none."""
+    return next((str(value) for value in column if isinstance(value, list | tuple | np.ndarray)), "")
 
 
 def _plain(column: Any) -> Array:

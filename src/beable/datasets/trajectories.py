@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from beable.datasets.arranged import Taken
-from beable.datasets.frames import Trajectory, frames_of, is_topology, kind_of
+from beable.datasets.frames import ALTERNATIVES, Trajectory, frames_of, is_topology, kind_of
 from beable.datasets.store import Store
 from beable.datasets.superposed import deviation, gyration, superposed
 from beable.errors import DataError, DataWarning, OutputError, UsageError, in_python, listed, unknown
@@ -142,6 +142,7 @@ def read_trajectory(files: Path | str | Sequence[Path | str], treated: Treated, 
     read = [frames_of(p, topology, treated.select, treated.stride, treated.unwrap) for p in paths]
     for path, other in zip(paths[1:], read[1:], strict=True):
         _check_alike(paths[0], read[0], path, other)
+    _say_alternatives(read[0])
     wrapped = _is_wrapped(read)
     if treated.unwrap:
         read = [_strided(_unwrapped(paths[0], part), treated.stride) for part in read]
@@ -310,6 +311,21 @@ def _aligned(positions: Floats, align: str, free: bool) -> Floats:
     if free and len(positions) > 1 and positions.shape[1] > positions.shape[2]:
         _say_whole(positions)
     return positions
+
+
+def _say_alternatives(first: Trajectory) -> None:
+    """Say that some particles are places of one atom, of which a structure by X-rays may have several."""
+    letters = first.words.get(ALTERNATIVES, np.array([], np.str_))
+    others = sorted({*letters.tolist()} - {"_"})
+    if len(others) < 2:
+        return
+    leave = " or ".join(f"altLoc {letter}" for letter in others[1:])
+    warnings.warn(
+        f"{(letters != '_').sum()} particles are alternative places of atoms (altLoc {', '.join(others)}), each taken "
+        f'for a particle of its own: --select "not ({leave})" (Treated(select=...)) leaves one of each',
+        DataWarning,
+        stacklevel=4,
+    )
 
 
 def _say_whole(positions: Floats) -> None:
