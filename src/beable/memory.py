@@ -175,3 +175,15 @@ def bounded(stored: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def allow_reserve(number: int) -> None:
+    """Raise the limit of `bounded`, until it ends, by what a library reserves and may never use.
+
+    Args:
+        number: bytes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft != resource.RLIM_INFINITY:
+        most = soft + number if hard == resource.RLIM_INFINITY else min(soft + number, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

@@ -41,6 +41,16 @@ def test_the_well_keeps_trajectory_and_time_where_they_are_asked_for(tmp_path):
     np.testing.assert_allclose(store.factor_values[:, 1], files.CLOCK[times], atol=1e-7)
 
 
+def test_fields_of_the_well_are_found_by_the_path_that_the_file_has(tmp_path):
+    files.well(tmp_path / "a.hdf5")
+    for i, name in enumerate(("t0_fields/pressure", "t0_fields_pressure", "pressure")):
+        store = import_file(tmp_path / "a.hdf5", tmp_path / f"{i}.zarr", variables=[name])
+        assert [(v.name, v.shape) for v in store.variables] == [("pressure", (files.X, files.Y))]
+        assert [f.name for f in store.factors] == ["Re", "angle"]
+    with pytest.raises(UsageError, match=r"'presure'.*did you mean 'pressure'"):
+        import_file(tmp_path / "a.hdf5", tmp_path / "b.zarr", variables=["presure"])
+
+
 @pytest.mark.parametrize(
     ("time", "rows", "dims"),
     [

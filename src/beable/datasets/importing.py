@@ -556,7 +556,8 @@ def _find(path: Path, name: str, found: Arranged) -> str:
         return held
     if find(name, found.constants) is not None:
         raise UsageError(f"{path}: {name} has no axis of rows, it is kept as a constant: leave its name out")
-    raise unknown(f"array in {path.name}", name, map(plain, found.sources))
+    others = [taken.name for taken in found.taken if taken.kind == "left out" and not taken.why]
+    raise unknown(f"array in {path.name}", name, map(plain, [*found.sources, *others]))
 
 
 def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: Path, before: int) -> _Chosen:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from beable import memory
 from beable.checks import library
 from beable.datasets.columns import (
     DAYS,
@@ -32,6 +33,8 @@ EXTRA = "tables"
 ENGINES = {".parquet": "pyarrow", ".xlsx": "openpyxl"}
 #: the variable by which Arrow is told where it takes memory
 POOL = "ARROW_DEFAULT_MEMORY_POOL"
+#: what Arrow reserves at its first read by its own way
+RESERVE = 5 << 28
 
 
 @contextmanager
@@ -60,6 +63,8 @@ def _as_it_is_needed() -> Iterator[None]:
 
 
 def _parquet(path: Path) -> tuple[Any, list[str]]:
+    if library("pyarrow", EXTRA).default_memory_pool().backend_name != "system":  # it was imported before
+        memory.allow_reserve(RESERVE)
     data = library("pandas", EXTRA).read_parquet(path, use_threads=False, pre_buffer=False)
     if any(name is not None for name in data.index.names):
         return data.reset_index(), []

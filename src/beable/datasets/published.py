@@ -11,6 +11,7 @@ import numpy as np
 
 from beable.datasets.exodus import exodus, is_exodus
 from beable.datasets.labelled import Labelled, is_number
+from beable.datasets.names import plain
 from beable.datasets.sources import Contents, Source, fixed, ranged
 
 JACOBSEN = frozenset({"generative_params", "permeability", "output"})
@@ -76,9 +77,10 @@ def _well(held: Labelled) -> Contents:
     names = np.atleast_1d(held.groups.get("dimensions", {}).get("spatial_dims", np.array(SPATIAL[:count])))
     spatial = tuple(str(n.decode() if isinstance(n, bytes) else n) for n in names)[:count]
     sources: dict[str, Source] = {}
-    left = dict(held.left)
+    left, aliases = dict(held.left), dict[str, str]()
     for name, source in held.sources.items():
         group, _, word = name.partition("/")
+        aliases |= {name: word, plain(name): word} if word else {}
         if group in ("t0_fields", "t1_fields", "t2_fields"):
             sources[word] = _well_field(source, int(group[1]), spatial, held.attributes[name])
         elif group == "scalars":
@@ -87,7 +89,8 @@ def _well(held: Labelled) -> Contents:
             sources[word] = _well_dimension(word, source, held.attributes[name])
         else:
             left[name] = "of no meaning to a data set: boundary conditions and the like"
-    return Contents(sources, left=left, layout=WELL, time="time", rows=_well_rows(sources))
+    aliases = {name: word for name, word in aliases.items() if word in sources}
+    return Contents(sources, left=left, layout=WELL, time="time", rows=_well_rows(sources), aliases=aliases)
 
 
 def _well_rows(sources: Mapping[str, Source]) -> tuple[str, ...]:
