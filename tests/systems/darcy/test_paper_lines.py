@@ -18,7 +18,7 @@ TEXT = Path(__file__).with_name("small-paper.toml").read_text()
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(here, tmp_path_factory):
     out = tmp_path_factory.mktemp("paper")
     return run_study(parse(TEXT, "small-paper").with_preset("quick"), "quick", out, workers=1), out
 
