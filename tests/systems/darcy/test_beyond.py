@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from beable.analysis.support_axes import support_axes
+from beable.analysis.support_axes import SupportAxes
 from beable.report.page import plain
 from beable.studies.codec import decode, encode
 from beable.systems.darcy.pages.beyond import beyond_evidence, isotropic_evidence
 from beable.systems.darcy.parts.beyond import Beyond
 from beable.systems.darcy.parts.fared import Fared
 from beable.systems.darcy.parts.isotropic import Isotropic, Strength, least_interaction
+from beable.verdicts import Verdict
 
 WORDS = {True: "yes", False: "no"}
 
@@ -22,7 +23,7 @@ def arm(method, angle, members=20, law="mixture, signs agree in 80 %"):
 
 
 def answer(by_luck, ours, judged="correlated"):
-    axes = support_axes(np.random.default_rng(0).uniform(size=(200, 2)))
+    axes = SupportAxes(0.5, 0.3, 0.1, Verdict(True, "made up"))
     return Beyond({"a": arm("random start", by_luck), "b": arm("support start", ours)}, {"agree-80": axes}, judged)
 
 

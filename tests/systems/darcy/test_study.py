@@ -129,16 +129,16 @@ def test_the_answer_is_chosen_by_what_was_found(trained, alone, words):
         assert "squared error is about 40,000 times less" in answer
 
 
-def test_processes_of_its_own_give_the_same_numbers(here, small_darcy, tmp_path):
-    """Of one arm on rows too few for scores in context, which take long."""
+def test_a_process_of_its_own_gives_the_same_numbers(here, small_darcy, tmp_path):
+    """Of one arm on rows too few for scores in context, which take long; one process for all, as each begins slowly."""
     study = parse(small_darcy, "small").with_preset("quick")
     few = {"training": {"steps": 10, "held_out": 20, "start": "pca"}}
     study = study.model_copy(update={"presets": {"few": {"run": few}}}).with_preset("few")
     part = study.parts[0].model_copy(update={"arms": {"judged": ("ours",)}, "counts": ()})
     study = study.model_copy(update={"parts": (part,), "arms": study.arms[:1]})
     together = run_study(study, "few", tmp_path / "together", workers=1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("beable.studies.run.pool", pool)
+    with pool(1) as process, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.studies.run.pool", lambda *words, **more: pool(executor=process))
         apart = run_study(study, "few", tmp_path / "apart", workers=1)
     numbers = [done.answers[0].answer.arms["ours"].as_json() for done in (apart, together)]
     for found in numbers:
