@@ -12,7 +12,9 @@ from multiprocessing import active_children
 from pathlib import Path
 from subprocess import PIPE
 
+import numpy as np  # noqa: F401  a library with threads
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import beable
 from beable import workers
@@ -74,6 +76,23 @@ def test_results_come_in_order_from_processes_of_one_thread():
         threads = processes.submit(pools.threads, 0).result()
     assert threads == ["1"] * len(workers.THREAD_VARIABLES)
     assert pools.threads(0) == before
+
+
+def test_libraries_compute_with_one_thread_as_long_as_they_are_told_to():
+    def threads():
+        return {about["num_threads"] for about in threadpool_info()}
+
+    with threadpool_limits(2):
+        with workers.one_thread():
+            assert threads() == {1}
+        assert 2 in threads()
+
+
+def test_libraries_are_looked_up_again_only_after_an_import(monkeypatch):
+    first, again = workers.one_thread()._controller, workers.one_thread()._controller
+    monkeypatch.setitem(sys.modules, "a_library_with_threads", sys)
+    assert again is first
+    assert workers.one_thread()._controller is not first
 
 
 def test_another_executor_is_initialised_and_not_ended():

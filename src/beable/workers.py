@@ -6,13 +6,17 @@ ends itself, however it ends. Ctrl-C reaches every process of a terminal; only t
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
+
+from threadpoolctl import ThreadpoolController
 
 from beable.errors import BeableError, UsageError
 
@@ -49,6 +53,23 @@ def number(workers: int | None) -> int:
     if type(workers) is not int or workers < 1:
         raise UsageError(f"workers must be a whole number of at least 1, not {workers!r}")
     return workers
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """The libraries of this process compute with one thread each, so that sums round alike on every machine.
+
+    >>> with one_thread():
+    ...     sum([0.1, 0.2])
+    0.30000000000000004
+    """
+    limit: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(limits=1)
+    return limit
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """Those that are loaded: to look them up takes 10 ms, so that it is done again only after something was imported."""
+    return ThreadpoolController()
 
 
 @contextmanager

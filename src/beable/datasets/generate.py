@@ -22,7 +22,6 @@ from time import monotonic
 from types import FrameType
 from typing import NamedTuple
 
-from threadpoolctl import threadpool_limits
 
 from beable import artefacts, files, memory
 from beable.datasets.layout import Plan, block_rows
@@ -30,7 +29,7 @@ from beable.datasets.store import DONE, Blocks, Note, Store, create, finish, ref
 from beable.errors import BeableError, DataError, OutputError, UsageError
 from beable.simulator import Simulator
 from beable.streams import RowStreams
-from beable.workers import ADVICE, WorkerDiedError, number, pool
+from beable.workers import ADVICE, WorkerDiedError, number, one_thread, pool
 
 Progress = Callable[[int, int], None]
 Submit = Callable[[int], "Future[Note]"]
@@ -124,7 +123,7 @@ def plan_of(simulator: Simulator, rows: int, seed: int = 0, block: int | None = 
     if type(rows) is not int or rows < 1:
         raise UsageError(f"rows must be a whole number of at least 1, not {rows!r}")
     refuse_too_large(simulator, rows)
-    with threadpool_limits(1):
+    with one_thread():
         constants = simulator.constants()
     return Plan(
         title=f"Snapshots of the simulator {simulator.name}",
@@ -191,7 +190,7 @@ class Job:
         """Draw, simulate and write one block."""
         start, stop = self.blocks.range(block)
         streams = RowStreams(self.seed, start, stop - start)
-        with threadpool_limits(1):
+        with one_thread():
             values = self.simulator.draw(streams)
             snapshots = self.simulator.simulate(values, streams)
         return self.blocks.write(block, values, snapshots)
@@ -202,7 +201,7 @@ def _assessment(job: Job) -> dict[str, object]:
     simulator, blocks = job.simulator, job.blocks
     if not simulator.assessed:
         return {}
-    with threadpool_limits(1):
+    with one_thread():
         return simulator.assess(blocks.read("factors"), {name: blocks.read(name) for name in simulator.assessed})
 
 

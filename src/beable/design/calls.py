@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from beable import array_files, artefacts, files, json_files
 from beable.design.outcomes import Floats, Target
@@ -22,7 +21,7 @@ from beable.design.space import Candidates
 from beable.errors import CorruptError
 from beable.simulator import Simulator
 from beable.streams import RowStreams
-from beable.workers import number, pool
+from beable.workers import number, one_thread, pool
 
 REQUEST, CALLS = "request.json", "calls.safetensors"
 AGAIN = 2**31
@@ -59,7 +58,7 @@ class Task(NamedTuple):
 
     def answer(self, simulator: Simulator) -> CallResult:
         """Simulate the design as a row of its own."""
-        with threadpool_limits(1):
+        with one_thread():
             snapshots = simulator.simulate(self.values[None], RowStreams(self.seed, self.row, 1))
         return CallResult(self.target.parts(snapshots)[0], np.asarray(self.target.errors(snapshots)[0]))
 

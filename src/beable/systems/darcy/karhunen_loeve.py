@@ -32,10 +32,10 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from beable.checks import choice, count
 from beable.systems.darcy.square_grid import Field, lengths
+from beable.workers import one_thread
 
 QUADRATURES: dict[str, Callable[[int], Field]] = {
     "trapezoid": lambda n: lengths(n) / (n - 1),
@@ -93,7 +93,7 @@ def karhunen_loeve(
     """
     choice("quadrature", quadrature, QUADRATURES)
     count("modes", modes, least=1, most=grid**2)
-    with threadpool_limits(1):
+    with one_thread():
         return _expansion(modes, grid, length, quadrature, orientation)
 
 

@@ -14,12 +14,11 @@ Frontiers in Physics 10 (2022) 890910, section 3.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.special import ndtri
-from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from beable import memory
 from beable.checks import array
@@ -32,6 +31,7 @@ from beable.systems.darcy.finite_volumes import FiniteVolumes, face_fluxes, outf
 from beable.systems.darcy.karhunen_loeve import KarhunenLoeve, karhunen_loeve
 from beable.systems.darcy.settings import DarcySettings
 from beable.systems.darcy.square_grid import Field, dual_norm, lengths, nodes, volumes
+from beable.workers import one_thread
 
 
 class Scheme(Protocol):
@@ -236,7 +236,7 @@ class Darcy(Simulator):
         snapshots: dict[str, FloatArray] = {
             variable.name: np.full((len(theta), *variable.shape), np.nan, variable.dtype) for variable in self.variables
         }
-        with threadpool_limits(1):
+        with one_thread():
             for i, row in enumerate(theta):
                 for name, numbers in self._snapshot(row).items():
                     snapshots[name][i] = numbers
@@ -275,17 +275,11 @@ class Darcy(Simulator):
             raise DataError(f"a snapshot must hold {', '.join(shapes)}; this one lacks {', '.join(missing)}")
         permeability, pressure, flux = (_shaped(name, snapshot[name], shape) for name, shape in shapes.items())
         _check_positive(permeability)
-        with _libraries().limit(limits=1):
+        with one_thread():
             equations = SCHEMES[self.settings.scheme](permeability, self.source)
             expected = equations.flux(pressure)
             left = dual_norm(equations.imbalance(pressure)) / dual_norm(self.source * volumes(self.grid))
         return max(left, float(np.linalg.norm(flux - expected) / (np.linalg.norm(expected) or 1.0)))
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The libraries with threads of this process, looked up once: that takes longer than the residual of a snapshot."""
-    return ThreadpoolController()
 
 
 def _single(numbers: Field) -> bool:
