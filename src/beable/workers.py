@@ -68,7 +68,7 @@ def one_thread() -> AbstractContextManager[Any]:
 
 @lru_cache(maxsize=1)
 def _libraries(modules: int) -> ThreadpoolController:
-    """Those that are loaded: to look them up takes 10 ms, so that it is done again only after something was imported."""
+    """Those that are loaded, looked up again only after something was imported: that takes 10 ms."""
     return ThreadpoolController()
 
 

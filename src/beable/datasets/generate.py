@@ -22,7 +22,6 @@ from time import monotonic
 from types import FrameType
 from typing import NamedTuple
 
-
 from beable import artefacts, files, memory
 from beable.datasets.layout import Plan, block_rows
 from beable.datasets.store import DONE, Blocks, Note, Store, create, finish, refuse_other
