@@ -60,6 +60,8 @@ def few_draws():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.analysis.score_table.DRAWS", 2)
         patched.setattr("beable.analysis.score_table.EXPENSIVE", {"s_kl": (1, 2), "dci": (1, 2)})
+        for module in ("analysis.evaluation", "systems.darcy.parts.latents", "systems.darcy.parts.rows"):
+            patched.setattr(f"beable.{module}.ROTATIONS", 20)
         yield
 
 

@@ -61,7 +61,7 @@ def short(words):
 
 
 @pytest.mark.parametrize("page", ["docs/your-data.md", "docs/tour.md"])
-def test_the_commands_of_a_page_run(page, blank, tmp_path, monkeypatch, capsys):
+def test_the_commands_of_a_page_run(page, blank, few_draws, tmp_path, monkeypatch, capsys):
     """Those on data of the page itself: its simulated sets and files, and what they lead to."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
@@ -89,7 +89,7 @@ def test_every_command_of_the_pages_is_understood():
             cli.app.parse_args(words[1:], exit_on_error=False, print_error=False)
 
 
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+def test_the_python_of_the_readme_runs(few_draws, tmp_path, monkeypatch, capsys):
     """With fewer and shorter trainings than by default."""
     monkeypatch.chdir(tmp_path)
     (block,) = blocks("README.md")

@@ -5,9 +5,16 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from forked import Forked
+
+from beable.studies import run as studies_run
+from beable.system import SYSTEMS
+from beable.workers import pool
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
 FILES = dict(re.findall(r"^### `(wave_system/[\w.]+)`\n.*?```\w+\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
@@ -30,25 +37,48 @@ def installed(tmp_path_factory):
     return folder
 
 
-#: one process for all the lines: to begin one takes longer than most of them
-ALL = "import sys; from beable.cli import run; sys.exit(max(run(line.split()[1:]) for line in sys.argv[1:]))"
+class Done(NamedTuple):
+    """What a program printed."""
+
+    stdout: str
+    stderr: str
 
 
-def run(installed, at, *words, code=0, program=("-m", "beable")):
+def run(installed, at, *words):
+    """A command line as a program that finds a folder of packages."""
     path = os.pathsep.join([str(installed), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, *program, *words],
+        [sys.executable, "-m", "beable", *words],
         cwd=at, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
-    assert done.returncode == code, done.stderr
+    assert done.returncode == 0, done.stderr
+    return Done(done.stdout, done.stderr)
+
+
+def forked(installed, at, *lines, code=0):
+    """Several command lines, one after the other, in a process that finds a folder of packages and looks it up."""
+    with Forked(_all, str(installed), lines, cwd=at) as process:
+        done = Done(*process.communicate(timeout=240))
+        assert process.returncode == code, done.stderr
     return done
 
 
-def test_a_system_of_a_package_goes_all_the_way(installed, tmp_path):
+def _all(installed, lines):
+    """Trainings are made in this process, measures in one of its own, which must find the package too."""
+    sys.path.insert(0, installed)
+    vars(SYSTEMS).clear()
+    pools = iter([studies_run.pool, pool])
+    studies_run.pool = lambda *words, **more: next(pools)(*words, **more)
+    for name in [name for name in sys.modules if name == "beable.cli" or name.startswith("beable.commands")]:
+        del sys.modules[name]  # which make verbs of the systems that they find
+    return max(import_module("beable.cli").run(line.split()[1:]) for line in lines)
+
+
+def test_a_system_of_a_package_goes_all_the_way(here, installed, tmp_path):
     assert any("wave-energy" in line for line in COMMANDS)
     *others, study = COMMANDS
     assert "study run" in study  # with one process at a time: each takes longer to begin than its work
-    done = run(installed, tmp_path, *others, f"{study} --workers 1", program=("-c", ALL))
+    done = forked(installed, tmp_path, *others, f"{study} --workers 1")
     assert "energy: 36" in done.stdout
     results = json.loads((tmp_path / "waves-study" / "results.json").read_text())
     energy = results["parts"]["waves-energy"]["energy"]
@@ -60,7 +90,7 @@ def test_a_system_of_a_package_goes_all_the_way(installed, tmp_path):
 
 def test_its_options_are_those_of_its_settings(installed, tmp_path):
     lines = ("beable simulate wave --help", "beable simulate wave --points 2 --rows 8 -o few.zarr")
-    done = run(installed, tmp_path, *lines, code=2, program=("-c", ALL))
+    done = forked(installed, tmp_path, *lines, code=2)
     assert "Points along the string." in done.stdout
     assert "points must be at least 4" in done.stderr
     assert not (tmp_path / "few.zarr").exists()

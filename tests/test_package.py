@@ -77,6 +77,12 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def walked(tree: ast.AST) -> list[ast.AST]:
+    """Everything below a node; to walk through all files takes longer than what is looked for in them."""
+    return list(ast.walk(tree))
+
+
 def python(code: str) -> str:
     """What a fresh interpreter prints."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
@@ -134,7 +140,7 @@ def test_what_a_folder_exports_is_there():
 @cache
 def imported() -> set[str]:
     """Libraries that some file imports."""
-    nodes = [node for path in FILES.values() for node in ast.walk(parsed(path))]
+    nodes = [node for path in FILES.values() for node in walked(parsed(path))]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     own = {"beable", "pydantic_core"}  # the core is a part of pydantic, in a version that pydantic sets
@@ -170,7 +176,7 @@ def test_import_loads_nothing_heavy():
 
 def imports(path: Path) -> Iterator[str]:
     """Modules of beable that a file imports, anywhere in it."""
-    for node in ast.walk(parsed(path)):
+    for node in walked(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "beable")
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "beable":
@@ -235,9 +241,9 @@ SPINE = [name for name in MODULES if not name.startswith("beable.systems")]
 def code_words(tree: ast.AST) -> set[str]:
     """Names, imported modules and texts in the code of a file, documentation left out."""
     holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docs = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, holders) and ast.get_docstring(node)}
+    docs = {id(node.body[0].value) for node in walked(tree) if isinstance(node, holders) and ast.get_docstring(node)}
     words = set()
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
             words.add(node.value)
         words |= {value for value in (getattr(node, field, None) for field in ("id", "attr", "name", "module", "arg"))
@@ -298,7 +304,7 @@ WRITERS = {"beable.files"}
 
 def writes(tree: ast.AST) -> list[str]:
     """Calls in a file that write to disk: methods by name, `open` by its mode."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in walked(tree) if isinstance(node, ast.Call)]
     methods = [node.func.attr for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in WRITING]
     modes = [mode for node in calls for mode in _modes(node)]
     return methods + modes
@@ -325,7 +331,7 @@ def test_the_writer_is_seen_writing():
 
 def packages(tree: ast.AST) -> set[str]:
     """Names of the packages from which a file imports."""
-    nodes = list(ast.walk(tree))
+    nodes = walked(tree)
     plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return plain | {(node.module or "").split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
 
@@ -342,7 +348,7 @@ CUT_OFFS = {"rcond", "rtol", "atol", "tol", "cond"}
 
 def unsaid_ranks(tree: ast.AST) -> list[str]:
     """Calls that decide a rank without a cut-off of their own."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    calls = [node for node in walked(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     deciding = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in RANKS]
     return [ast.unparse(call) for call in deciding if not CUT_OFFS & {word.arg for word in call.keywords}]
 

@@ -5,6 +5,11 @@ import pytest
 from beable import cli
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few(few_draws):
+    """What a command line makes of scores does not depend on how many draws they rest on."""
+
+
 @pytest.fixture
 def beable(capsys):
     """Run a command line in this process: exit code, standard output, standard error."""

@@ -472,7 +472,7 @@ def test_a_block_that_kills_every_worker_is_named(whole, tmp_path):
     with pytest.raises(BeableError, match=r"rows 16 to 19 \(block 4\) ended their worker 3 times"):
         waves(path, simulator=Waves(killing=(17,)), workers=2)
     assert notes(path) >= 4
-    assert tree(waves(path, workers=2).path) == tree(whole.path)
+    assert tree(waves(path).path) == tree(whole.path)
 
 
 def test_an_executor_that_breaks_is_an_error_in_one_line(tmp_path):
@@ -492,7 +492,7 @@ def test_an_interruption_is_one_for_everybody():
 
 
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
-    """Twenty more blocks of 38 kB each leave their notes alone; whoever kept the numbers would be seen."""
+    """Ten more blocks of 38 kB each leave their notes alone; whoever kept the numbers would be seen."""
     ours = tracemalloc.Filter(False, pathlib.__file__)  # keeps a table of all names that the process ever used
 
     def held(blocks, keep=0):
@@ -513,6 +513,6 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
             tracemalloc.stop()
         return sizes[0]
 
-    few = held(5)
-    assert held(25) - few < 20 * 6_000
-    assert held(25, keep=38_000) - few > 20 * 30_000
+    few = held(3)
+    assert held(13) - few < 10 * 6_000
+    assert held(13, keep=38_000) - few > 10 * 30_000

@@ -143,7 +143,8 @@ def score_in_context(
     draw = np.random.default_rng(rng)
     score, ceiling = float(metric(z, θ).score), float(metric(θ, θ).score)
     permuted = _null([metric(draw.permutation(z), θ).score for _ in range(repeats)], level)
-    turned = [metric(rotated(given.factors, z.shape[1], draw), θ).score for _ in range(rotations)]
+    white = _whitened(given.factors)
+    turned = [metric(_turned(white, z.shape[1], draw), θ).score for _ in range(rotations)]
     null = {"rotation": _null(turned, level), "permutation": permuted}
     return ScoreContext(
         score,
@@ -159,11 +160,19 @@ def score_in_context(
 
 def rotated(factors: Floats, latents: int, rng: Seed) -> Floats:
     """Whitened factors times a random orthogonal matrix: codes (rows, latents) that know all and are turned any way."""
+    return _turned(_whitened(factors), latents, rng)
+
+
+def _whitened(factors: Floats) -> Floats:
     u, s, _ = np.linalg.svd(standardised(factors), full_matrices=False)
-    whitened = u[:, s > 1e-10 * s[0]] * np.sqrt(len(factors))
-    size = max(latents, whitened.shape[1], 2)
+    white: Floats = u[:, s > 1e-10 * s[0]] * np.sqrt(len(factors))
+    return white
+
+
+def _turned(white: Floats, latents: int, rng: Seed) -> Floats:
+    size = max(latents, white.shape[1], 2)
     q = scipy.stats.ortho_group.rvs(size, random_state=np.random.default_rng(rng))
-    codes: Floats = whitened @ q[: whitened.shape[1], :latents]
+    codes: Floats = white @ q[: white.shape[1], :latents]
     return codes
 
 
