@@ -15,6 +15,8 @@ from beable.systems.darcy.simulator import Darcy
 from beable.systems.lennard_jones.simulator import LennardJones
 from beable.training.run import RunSettings, train
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

@@ -11,6 +11,8 @@ from beable.training.blocks import StoredRows, StorePasses, in_blocks, rows_in_b
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SETTINGS = RunSettings.model_validate({"model": {"latents": 2}, "training": {"members": 2, "steps": 30}})
 
 

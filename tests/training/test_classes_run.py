@@ -26,6 +26,8 @@ from beable.training.form import checked
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 ROWS = 96
 A, B = np.random.default_rng(0).uniform(-1, 1, (2, ROWS))
 KINDS, ORIGINS = ("gas", "liquid", "solid"), ("Japan", "USA")

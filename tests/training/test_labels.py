@@ -15,6 +15,8 @@ from beable.training.run import Run, train
 from beable.training.settings import RunSettings
 from beable.vae.settings import LabelSettings
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 ROWS, HELD = 120, 60
 
 

@@ -10,6 +10,7 @@ from forked import Forked
 from made_up import foreign, moved
 
 from beable import cli
+from beable.analysis import evaluation
 from beable.files import locked
 from beable.metrics import METRICS
 from beable.metrics.separation import LUCK, TOLERANCE
@@ -139,6 +140,7 @@ def test_a_process_of_its_own_gives_the_same_numbers(here, small_darcy, tmp_path
     together = run_study(study, "few", tmp_path / "together", workers=1)
     with pool(1) as process, pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.studies.run.pool", lambda *words, **more: pool(executor=process))
+        process.submit(exec, f"from beable.analysis import evaluation; evaluation.ROTATIONS = {evaluation.ROTATIONS}")
         apart = run_study(study, "few", tmp_path / "apart", workers=1)
     numbers = [done.answers[0].answer.arms["ours"].as_json() for done in (apart, together)]
     for found in numbers:
