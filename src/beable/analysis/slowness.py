@@ -22,7 +22,7 @@ from beable.checks import library
 from beable.console.records import readable
 from beable.datasets.store import Store
 from beable.errors import DataError
-from beable.files import fields, plain
+from beable.records import fields, plain
 from beable.training.data import held
 from beable.training.run import Run
 from beable.training.slow import Pairs, leading, pairs_apart
@@ -128,7 +128,8 @@ def memories(x: FloatArray, pairs: Pairs) -> FloatArray:
     centre = (one.mean(0) + two.mean(0)) / 2
     one, two = one - centre, two - centre
     size = (one**2 + two**2).mean(0) / 2
-    return np.divide((one * two).mean(0), size, out=np.full_like(size, np.nan), where=size > 0)
+    memory: FloatArray = np.divide((one * two).mean(0), size, out=np.full_like(size, np.nan), where=size > 0)
+    return memory
 
 
 def timescales(memory: FloatArray, lag: int) -> FloatArray:
@@ -175,7 +176,8 @@ def tica(learned: FloatArray, apart: Pairs, codes: FloatArray, lag: int, compone
 def _correlations(components: FloatArray, z: FloatArray) -> FloatArray:
     """Correlations without their sign, (components, latents); 0 for what is at rest."""
     x, y = (_standardised(values.astype(np.float64)) for values in (components, z))
-    return np.abs(x.T @ y) / len(x)
+    correlations: FloatArray = np.abs(x.T @ y) / len(x)
+    return correlations
 
 
 def _standardised(x: FloatArray) -> FloatArray:
