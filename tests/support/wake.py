@@ -219,6 +219,7 @@ def image(w, row):
     points = {"velocity": w.velocity[run, time].reshape(-1, 2, order="F"), "pressure": w.pressure[run, time].ravel("F")}
     return SimpleNamespace(
         point_data=points, cell_data={}, field_data={"Re": w.reynolds[run : run + 1], "angle": w.angle[run : run + 1]},
+        n_points=w.solid.size, n_cells=(w.solid.shape[0] - 1) * (w.solid.shape[1] - 1),
         dimensions=(*w.solid.shape, 1), origin=(w.x[0], w.y[0], 0.0), spacing=(w.x[1] - w.x[0], w.y[1] - w.y[0], 1.0),
     )  # fmt: skip
 
