@@ -150,7 +150,7 @@ def imported() -> set[str]:
 def modules(requirements: list[str]) -> set[str]:
     """What is imported of these distributions."""
     names = [re.split(r"[<>=\[]", requirement)[0] for requirement in requirements]
-    return {{"scikit-learn": "sklearn"}.get(name, name).replace("-", "_") for name in names}
+    return {{"scikit-learn": "sklearn", "vtk": "vtkmodules"}.get(name, name).replace("-", "_") for name in names}
 
 
 def test_what_is_always_installed_is_imported_and_what_is_imported_is_declared():

@@ -128,7 +128,9 @@ def waves(folder):
 
 def probes(folder):
     with h5py.File(folder / "probes.h5", "w") as file:
-        file["probe"] = np.zeros(50, dtype=[("t", "f8"), ("p", "f4"), ("n", "i4")])
+        probe = np.zeros(50, dtype=[("t", "f8"), ("p", "f4"), ("n", "i4")])
+        probe["t"], probe["p"], probe["n"] = np.arange(50) / 8, np.sin(np.arange(50)), np.arange(50) % 7
+        file["probe"] = probe
     return folder / "probes.h5"
 
 
@@ -152,6 +154,7 @@ PAIR = ["--components", "state", "--factors", "a", "b"]
 FIELD = ("x", "y"), (X, Y)
 TWO = ("component", "x", "y"), (2, X, Y)
 READ = {
+    "F22 structured": (probes, [], 50, dict.fromkeys(("probe_t", "probe_p", "probe_n"), ((), ())), "1", []),
     "F1 land": (land, [], ROWS, {"sst": (("lat", "lon"), (X, Y))}, "degC", []),
     "F2 packed": (packed, [], ROWS, {"surface_temperature": FIELD}, "K", []),
     "F2 two entries missing, kept": (
@@ -214,7 +217,6 @@ REFUSED = {
     "F5 channels last": (channels(-1), ["--factors", "a", "b"], 2, "--dims state=x,y,z if it is an axis of the grid"),
     "F5 a channel of zeros": (channels(1, dead=True), ["--factors", "a"], 2, "state has an axis of 2 beside 16 x 12"),
     "F22 complex": (waves, ["--factors", "a"], 3, "give its real and imaginary parts as two arrays"),
-    "F22 structured": (probes, [], 3, "not real numbers"),
     "F23 links": (linked, [], 3, "takes its numbers from another file (snap_0.h5 snap_1.h5 snap_2.h5 snap_3.h5)"),
 }  # fmt: skip
 
@@ -229,6 +231,8 @@ def test_a_file_of_the_field_is_read_as_it_is_meant(tmp_path, capsys, case):
     assert {v.name: (v.dims, v.shape) for v in store.variables} == shapes
     assert {v.unit for v in store.variables} == {unit}
     assert [f.name for f in store.factors] == factors
+    if case == "F22 structured":
+        np.testing.assert_array_equal(store.read("probe_n"), np.arange(50) % 7)
     if case.startswith(("F3", "F6", "F7", "F8", "F23")):
         np.testing.assert_allclose(store.read(store.variables[0].name), WAVE.astype("f4"))
     known = {"viscosity": A, "amplitude": B, "a": A, "b": B, "Du": np.repeat(A[:4], 5)}

@@ -187,13 +187,8 @@ def evaluate(run: Run, store: Store, rows: NDArray[np.int64] | None = None, *, a
         active_range: 2, shape (3, 2)
         distortion: ..., shape (3,)
         collapsed_level: ...
-      disentanglement: None
       over_regularised: 3 no
       over_fitted: 3 cannot be told
-      residuals: None
-      agreed: None
-      labels: None
-      slow: None
     """
     store = check_declared(run, store)
     rows = run.held_rows if rows is None else rows

@@ -37,6 +37,8 @@ def summary(record: Any) -> str:
 
 def _lines(values: Mapping[str, Any], indent: str) -> Iterator[str]:
     for name, value in values.items():
+        if value is None:  # what was not asked, or cannot be
+            continue
         if isinstance(value, Mapping) and value:
             yield f"{indent}{printable(str(name))}:"
             yield from _lines(value, f"{indent}  ")
