@@ -1,5 +1,6 @@
 """HDF5 files with which the library would not come to an end are refused before it sees them."""
 
+import mmap
 import struct
 
 import numpy as np
@@ -51,17 +52,20 @@ def test_free_space_of_no_bytes_is_refused_in_one_line(file, tmp_path, suffix, c
 
 
 def test_large_files_are_searched_at_both_ends(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5_files, "SEARCHED", 4096)
+    page = mmap.ALLOCATIONGRANULARITY
+    monkeypatch.setattr(hdf5_files, "SEARCHED", page)
+    monkeypatch.setattr(hdf5_files, "PIECE", page)
     begin = broken(file).read_bytes()
     start = begin.index(b"GCOL")
     for name, data in {
-        "front": begin[start:] + bytes(20_000),
-        "end": bytes(20_000) + begin[start : start + 4096],
+        "front": begin[start:] + bytes(5 * page),
+        "border": bytes(page - 2) + begin[start : start + 4096] + bytes(5 * page),
+        "end": bytes(5 * page) + begin[start : start + 4096],
     }.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DataError, match="damaged"):
             refuse_endless(tmp_path / name)
-    (tmp_path / "middle").write_bytes(bytes(8192) + begin[start : start + 4096] + bytes(8192))
+    (tmp_path / "middle").write_bytes(bytes(2 * page) + begin[start : start + 4096] + bytes(3 * page))
     refuse_endless(tmp_path / "middle")
 
 

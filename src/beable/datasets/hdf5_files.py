@@ -20,6 +20,8 @@ COLLECTION, VERSION = b"GCOL", b"\x01\x00\x00\x00"
 HEAD, OBJECT = struct.Struct("<4s4sQ"), struct.Struct("<HHIQ")
 #: bytes at both ends of a file in which collections are looked for
 SEARCHED = 1 << 28
+#: bytes of it that are in memory at once, whole pages
+PIECE = 1 << 24
 
 
 @contextmanager
@@ -43,22 +45,24 @@ def refuse_endless(path: Path) -> None:
         DataError: one holds a free piece of no bytes.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for begin, end in _ranges(len(data)):
-            at = data.find(COLLECTION, begin, end)
+        for begin, end in _pieces(len(data)):
+            at = data.find(COLLECTION, begin, end + len(COLLECTION) - 1)
             while at >= 0:
                 if _is_endless(data, at):
                     raise DataError(
                         f"{path}: damaged: free space of no bytes among its strings, at byte {at}, which the HDF5 "
                         "library would read for ever: restore it from a copy"
                     )
-                at = data.find(COLLECTION, at + len(COLLECTION), end)
+                at = data.find(COLLECTION, at + len(COLLECTION), end + len(COLLECTION) - 1)
+            if hasattr(mmap, "MADV_DONTNEED"):
+                data.madvise(mmap.MADV_DONTNEED, begin, end - begin)  # what was searched need not stay in memory
 
 
-def _ranges(size: int) -> list[tuple[int, int]]:
-    """Where collections are looked for: everywhere, or at both ends of a large file."""
-    if size <= 2 * SEARCHED:
-        return [(0, size)]
-    return [(0, SEARCHED), (size - SEARCHED, size)]
+def _pieces(size: int) -> Iterator[tuple[int, int]]:
+    """Where collections are looked for, one piece after the other: everywhere, or at both ends of a large file."""
+    for begin in range(0, size, PIECE):
+        if begin < SEARCHED or begin + PIECE > size - SEARCHED:
+            yield begin, min(begin + PIECE, size)
 
 
 def _is_endless(data: mmap.mmap, start: int) -> bool:

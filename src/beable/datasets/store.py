@@ -262,7 +262,7 @@ class Blocks:
 
 
 def _infinite_rows(array: Array) -> Flags:
-    return np.array([np.isinf(row).any() for row in array], dtype=bool)
+    return np.asarray(np.isinf(array).any(axis=tuple(range(1, array.ndim))))
 
 
 def _counted(lacking: Mapping[str, Flags], failed: Sequence[int]) -> dict[str, Missing]:
