@@ -182,4 +182,5 @@ def _correlations(components: FloatArray, z: FloatArray) -> FloatArray:
 
 def _standardised(x: FloatArray) -> FloatArray:
     spread = x.std(0)
-    return (x - x.mean(0)) / np.where(spread > 0, spread, np.inf)
+    standardised: FloatArray = (x - x.mean(0)) / np.where(spread > 0, spread, np.inf)
+    return standardised

@@ -227,7 +227,7 @@ def _pass(store: Store, variables: Sequence[Variable], rows: NDArray[np.int64], 
     whole = {v.name: zero[:, k] for k, v in enumerate(variables) if prod(v.shape) > 1}
     columns = [k for k, v in enumerate(variables) if prod(v.shape) == 1]
     if len(columns) > 1:
-        whole[COLUMNS] = zero[:, columns].all(axis=1)
+        whole[COLUMNS] = np.asarray(zero[:, columns].all(axis=1))
     return Seen(rows, channels, whole, _consecutive(steps, rows), ~first, twins)
 
 
