@@ -15,7 +15,8 @@ from beable.analysis.evaluation import evaluate
 from beable.analysis.imputation import Imputed
 from beable.commands.impute import _check_columns, _write_csv, _write_store
 from beable.errors import DataError, UsageError
-from beable.report.figures.fields import MISSING, reconstruction
+from beable.report.figures.fields import reconstruction
+from beable.report.figures.maps import MISSING
 
 SHORT = {"training": {"members": 2, "steps": 60}, "model": {"latents": 2, "width": 8}}
 

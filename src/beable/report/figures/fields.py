@@ -6,18 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from beable.console.numbers import number
 from beable.errors import DataError
 from beable.report.figures.checks import finite, same_length
-from beable.report.figures.scales import Colour, colour_bar, colour_scale, extent
-from beable.report.figures.style import WIDTH, FloatArray, Panels, panel_grid, styled
+from beable.report.figures.maps import framed, map_panels, outer_labels
+from beable.report.figures.scales import Colour, colour_bar, colour_scale
+from beable.report.figures.style import FloatArray, styled
 from beable.report.figures.words import panel_title, printed_unit, words
 
 FINEST = 512  # nodes drawn along an axis; more cannot be seen in a panel
-HIGHEST = 5.4  # inches of all panels together
-MISSING = "#BDBDBD"  # grey, where there are no numbers
 
 
 class _Grid(NamedTuple):
@@ -49,20 +47,8 @@ def _image(axes: Axes, grid: _Grid, values: FloatArray, colour: Colour) -> Any:
     """A field as cells around its nodes, cut at the outermost nodes."""
     grid, values = grid.coarse(values)
     shape = axes.pcolormesh(*grid, values.T, norm=colour.norm, cmap=colour.map, shading="nearest", rasterized=True)
-    _frame(axes, grid)
+    framed(axes, grid.x, grid.y)
     return shape
-
-
-def _frame(axes: Axes, grid: _Grid) -> None:
-    axes.set_aspect("equal")
-    axes.set_facecolor(MISSING)
-    axes.set_xlim(*extent(grid.x))
-    axes.set_ylim(*extent(grid.y))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(2))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#C3C8CE", linewidth=0.5)
 
 
 def _streamlines(axes: Axes, grid: _Grid, vector: FloatArray) -> None:
@@ -83,24 +69,6 @@ def _field(axes: Axes, grid: _Grid, values: FloatArray, colour: Colour) -> Any:
     shape = _image(axes, grid, np.hypot(*values), colour)
     _streamlines(axes, *grid.coarse(values))
     return shape
-
-
-def _outer_labels(panels: Panels, x_label: str, y_label: str, rows: Sequence[str] = ()) -> None:
-    for axes in panels[:-1].flat:
-        axes.tick_params(labelbottom=False)
-    for axes in panels[:, 1:].flat:
-        axes.tick_params(labelleft=False)
-    for axes in panels[-1]:
-        axes.set_xlabel(x_label, labelpad=1)
-    for axes, row in zip(panels[:, 0], list(rows) or [""] * len(panels), strict=True):
-        axes.set_ylabel(f"{row}\n{y_label}" if row else y_label, labelpad=2)
-
-
-def _field_panels(rows: int, columns: int, bars: int, grid: _Grid) -> tuple[Figure, Panels]:
-    """Panels as wide as the page allows and as high as the domain asks, with room for rows of colour bars."""
-    ratio = float(np.clip(np.ptp(grid.y) / np.ptp(grid.x), 0.2, 3)) if np.ptp(grid.x) else 1.0
-    side = min((WIDTH - 0.6) / columns, 3.0, max(HIGHEST / (rows * ratio), 1.0))
-    return panel_grid(rows, columns, 0.6 + 0.55 * bars + rows * side * ratio, 0.6 + side * columns)
 
 
 def _snapshots(title: str, values: object) -> FloatArray:
@@ -153,7 +121,7 @@ def fields(
     for title, values in zip(titles, quantities, strict=True):
         same_length(f"snapshots of {title}", snapshots, len(values))
     same_length("labels of rows", snapshots, len(rows) if rows else snapshots)
-    figure, panels = _field_panels(snapshots, len(quantities), 1, grid)
+    figure, panels = map_panels(snapshots, len(quantities), 1, grid.x, grid.y)
     every = np.concatenate([_magnitudes(values) for values in quantities]) if shared else None
     for j, values in enumerate(quantities):
         colour = colour_scale(scales[j] if scales else "linear", _magnitudes(values) if every is None else every)
@@ -163,7 +131,7 @@ def fields(
             colour_bar(list(panels[:, j]), shapes[0], printed_unit(units[j]))
     if shared:
         colour_bar(list(panels.flat), shapes[0], printed_unit(units[0]))
-    _outer_labels(panels, words(x_label), words(y_label), [words(row) for row in rows])
+    outer_labels(panels, words(x_label), words(y_label), [words(row) for row in rows])
     return figure
 
 
@@ -214,12 +182,12 @@ def reconstruction(
         for kind, planes in (("true", truth), ("reconstructed", prediction))
     )
     grid = _grid(x, y, [*true, *made])
-    figure, panels = _field_panels(3, channels, 2, grid)
+    figure, panels = map_panels(3, channels, 2, grid.x, grid.y)
     for j in range(channels):
         scale = scales[j] if scales else "linear"
         _truth_and_error(list(panels[:, j]), grid, true[j], made[j], scale, printed_unit(units[j]))
         panels[0, j].set_title(panel_title(names[j], channels))
-    _outer_labels(panels, words(x_label), words(y_label), ["truth", "reconstruction", "error"])
+    outer_labels(panels, words(x_label), words(y_label), ["truth", "reconstruction", "error"])
     return figure
 
 

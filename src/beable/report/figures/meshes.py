@@ -6,15 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
-from beable.console.numbers import number
 from beable.report.figures.checks import finite, same_length
-from beable.report.figures.fields import HIGHEST, MISSING
-from beable.report.figures.scales import Colour, colour_bar, colour_scale, extent
-from beable.report.figures.style import WIDTH, FloatArray, Panels, panel_grid, styled
+from beable.report.figures.maps import framed, map_panels, outer_labels
+from beable.report.figures.scales import Colour, colour_bar, colour_scale
+from beable.report.figures.style import FloatArray, styled
 from beable.report.figures.words import panel_title, printed_unit, words
 
 Places = NDArray[np.integer]
@@ -47,37 +45,8 @@ def _draw(axes: Axes, mesh: Mesh, values: FloatArray, colour: Colour, on_cells: 
         shape = axes.tripcolor(flat, facecolors=own[there], **said)
     else:
         shape = axes.tripcolor(flat, np.nan_to_num(values), shading="gouraud", **said)
-    _frame(axes, mesh)
+    framed(axes, mesh.x, mesh.y)
     return shape
-
-
-def _frame(axes: Axes, mesh: Mesh) -> None:
-    axes.set_aspect("equal")
-    axes.set_facecolor(MISSING)
-    axes.set_xlim(*extent(mesh.x))
-    axes.set_ylim(*extent(mesh.y))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(2))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#C3C8CE", linewidth=0.5)
-
-
-def _panels(rows: int, columns: int, bars: int, mesh: Mesh) -> tuple[Figure, Panels]:
-    ratio = float(np.clip(np.ptp(mesh.y) / np.ptp(mesh.x), 0.2, 3)) if np.ptp(mesh.x) else 1.0
-    side = min((WIDTH - 0.6) / columns, 3.0, max(HIGHEST / (rows * ratio), 1.0))
-    return panel_grid(rows, columns, 0.6 + 0.55 * bars + rows * side * ratio, 0.6 + side * columns)
-
-
-def _label(panels: Panels, mesh: Mesh, rows: Sequence[str]) -> None:
-    for axes in panels[:-1].flat:
-        axes.tick_params(labelbottom=False)
-    for axes in panels[:, 1:].flat:
-        axes.tick_params(labelleft=False)
-    for axes in panels[-1]:
-        axes.set_xlabel(words(mesh.names[0]), labelpad=1)
-    for axes, row in zip(panels[:, 0], rows, strict=True):
-        axes.set_ylabel(f"{words(row)}\n{words(mesh.names[1])}", labelpad=2)
 
 
 @styled
@@ -106,13 +75,13 @@ def fields_on(
     """
     same_length("titles", len(arrays), len(titles))
     drawn = [finite(title, values, 2, missing=True) for title, values in zip(titles, arrays, strict=True)]
-    figure, panels = _panels(len(rows), len(drawn), 1, mesh)
+    figure, panels = map_panels(len(rows), len(drawn), 1, mesh.x, mesh.y)
     for j, values in enumerate(drawn):
         colour = colour_scale(scales[j] if scales else "linear", values)
         shapes = [_draw(axes, mesh, v, colour, on_cells[j]) for axes, v in zip(panels[:, j], values, strict=True)]
         panels[0, j].set_title(panel_title(titles[j], len(drawn)))
         colour_bar(list(panels[:, j]), shapes[0], printed_unit(units[j]))
-    _label(panels, mesh, rows)
+    outer_labels(panels, words(mesh.names[0]), words(mesh.names[1]), list(map(words, rows)))
     return figure
 
 
@@ -140,7 +109,7 @@ def reconstruction_on(
     """
     for given in (truth, prediction, units, on_cells):
         same_length("channels", len(names), len(given))
-    figure, panels = _panels(3, len(names), 2, mesh)
+    figure, panels = map_panels(3, len(names), 2, mesh.x, mesh.y)
     for j, (true, made) in enumerate(zip(truth, prediction, strict=True)):
         colour = colour_scale("linear", np.stack([true, made]))
         shape = _draw(panels[0, j], mesh, true, colour, on_cells[j])
@@ -149,5 +118,5 @@ def reconstruction_on(
         wrong = _draw(panels[2, j], mesh, made - true, colour_scale("signed", made - true), on_cells[j])
         colour_bar(list(panels[2:, j]), wrong, printed_unit(units[j]))
         panels[0, j].set_title(panel_title(names[j], len(names)))
-    _label(panels, mesh, ["truth", "reconstruction", "error"])
+    outer_labels(panels, words(mesh.names[0]), words(mesh.names[1]), ["truth", "reconstruction", "error"])
     return figure
