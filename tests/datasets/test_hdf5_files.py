@@ -8,7 +8,8 @@ import pytest
 
 from beable import cli
 from beable.datasets import hdf5_files
-from beable.datasets.hdf5_files import HEAD, OBJECT, opened_hdf5, refuse_endless
+from beable.datasets.hdf5_files import HEAD, OBJECT, is_hdf5, opened_hdf5, refuse_endless
+from beable.datasets.store import Store
 from beable.errors import DataError
 
 h5py = pytest.importorskip("h5py")
@@ -39,6 +40,16 @@ def broken(path):
 def test_an_honest_file_is_opened(file):
     with opened_hdf5(file) as opened:
         assert opened["u"].attrs["units"] == "K"
+
+
+@pytest.mark.parametrize("before", [512, 2048])
+def test_a_file_with_a_block_of_its_program_before_it_is_read(tmp_path, before):
+    path = tmp_path / "from_matlab.h5"
+    with h5py.File(path, "w", userblock_size=before) as made:
+        made["u"] = np.arange(24.0).reshape(6, 4)
+    assert is_hdf5(path)
+    assert cli.run(["import", str(path), "-o", str(tmp_path / "out.zarr")]) == 0
+    assert np.array_equal(Store.open(tmp_path / "out.zarr").read("u"), np.arange(24.0).reshape(6, 4))
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".nc", ".h5md"])

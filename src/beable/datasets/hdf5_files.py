@@ -15,6 +15,7 @@ from typing import Any
 from beable.checks import library
 from beable.errors import DataError
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 COLLECTION, VERSION = b"GCOL", b"\x01\x00\x00\x00"
 #: of a collection, and of an object in it: number, references, nothing, size
 HEAD, OBJECT = struct.Struct("<4s4sQ"), struct.Struct("<HHIQ")
@@ -22,6 +23,22 @@ HEAD, OBJECT = struct.Struct("<4s4sQ"), struct.Struct("<HHIQ")
 SEARCHED = 1 << 28
 #: bytes of it that are in memory at once, whole pages
 PIECE = 1 << 24
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5: its signature stands at byte 0, 512, 1024, …, behind what a program has put before it.
+
+    >>> is_hdf5(Path(__file__))
+    False
+    """
+    with path.open("rb") as file:
+        size, at = path.stat().st_size, 0
+        while at < size:
+            file.seek(at)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            at = 2 * at or 512
+    return False
 
 
 @contextmanager

@@ -19,11 +19,11 @@ import numpy as np
 from beable import inputs
 from beable.artefacts import MANIFEST
 from beable.checks import library
-from beable.datasets.hdf5_files import opened_hdf5
+from beable.datasets.hdf5_files import is_hdf5, opened_hdf5
 from beable.datasets.sources import MOST_ARRAYS, UNKNOWN, Array, Loader, Source, fixed, held_back, ranged
 from beable.errors import DataError, UsageError
 
-HDF5, NETCDF3 = b"\x89HDF", b"CDF"
+NETCDF3 = b"CDF"
 #: what packs numbers or says which are missing
 CODING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 VALID = ("valid_min", "valid_max", "valid_range")
@@ -119,12 +119,11 @@ def _walker(path: Path) -> Any:
         if (path / MANIFEST).exists():
             raise UsageError(f"{path}: a beable data set already: use it as it is")
         return _zarr
-    with path.open("rb") as file:
-        magic = file.read(len(HDF5))
-    if magic == HDF5:
+    if is_hdf5(path):
         return _hdf5
-    if magic.startswith(NETCDF3):
-        return _netcdf3
+    with path.open("rb") as file:
+        if file.read(len(NETCDF3)) == NETCDF3:
+            return _netcdf3
     raise ValueError("it is neither HDF5 nor NetCDF")
 
 
