@@ -33,6 +33,7 @@ def test_claims_of_all_three_kinds_stand_beside_each_other():
         ({"ours": 0.5, "agrees": False}, "differs", "0.45 from the source's"),
         ({"agrees": None, "judged_by": ["full"]}, "cannot be told apart", "judged by the presets full"),
         ({"agrees": None, "error": 0.1}, "cannot be told apart", "nearer than twice its standard error of 0.1"),
+        ({"agrees": None, "error": None}, "cannot be told apart", "its standard error is not defined"),
         ({"ours": None, "agrees": None}, "cannot be told apart", "ours is not defined"),
         ({"source": None, "agrees": None}, "cannot be told apart", "the source gives no number"),
     ],

@@ -49,6 +49,7 @@ def test_a_number_agrees_as_its_relation_says(relation, tolerance, ours, agrees)
 def test_a_number_near_the_limit_for_its_standard_error_cannot_be_told(relation, ours):
     said = PublishedNumber(path="a", value=1.0, relation=relation, tolerance=0.1, words="one")
     assert said.agrees(ours, error=0.1) is None
+    assert said.agrees(ours, error=None) is None
     assert said.agrees(ours, error=0.01) is said.agrees(ours) is not None
 
 

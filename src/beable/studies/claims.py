@@ -65,6 +65,8 @@ def _why(e: Mapping[str, Any]) -> str:
     if e["ours"] is None:
         return "ours is not defined"
     if e["agrees"] is None:
+        if e["error"] is None:
+            return "its standard error is not defined"
         near = f"nearer than twice its standard error of {number(e['error'])}"
         return near if e["error"] else f"judged by the presets {', '.join(e['judged_by'])}"
     off = f"{number(abs(e['ours'] - e['source']))} from the source's"

@@ -455,7 +455,7 @@ def _compared(part: PartSettings, published: PublishedNumber, numbers: dict[str,
     if not isinstance(ours, int | float | None):
         raise UsageError(f"part {part.name} has no number {published.path!r}: mend the study's file")
     judged = not published.presets or preset in published.presets
-    error = number_at(numbers, published.error) if published.error and judged else 0.0
+    error = number_at(numbers, published.error, missing="nothing") if published.error and judged else 0.0
     return {
         "part": part.name,
         "path": published.path,

@@ -133,18 +133,18 @@ class PublishedNumber(BaseModel):
     presets: tuple[str, ...] = ()
     figure: str = ""
 
-    def agrees(self, ours: float, error: float = 0.0) -> bool | None:
+    def agrees(self, ours: float, error: float | None = 0.0) -> bool | None:
         """Whether our number is as reported; None if nothing can be said.
 
         Args:
             ours: our number.
-            error: its standard error.
+            error: its standard error; None where it is not defined.
 
         >>> goal = PublishedNumber(path="energy", value=0.5, relation="at most", words="energy off equilibrium")
         >>> goal.agrees(0.54), goal.agrees(0.54, error=0.1), goal.agrees(0.8, error=0.1)
         (False, None, False)
         """
-        if self.value is None or self.relation == "other":
+        if self.value is None or self.relation == "other" or error is None:
             return None
         distance = ours - self.value
         inside = self.tolerance + {"equal": -abs(distance), "at least": distance, "at most": -distance}[self.relation]
