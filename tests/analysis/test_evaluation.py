@@ -50,6 +50,7 @@ def test_a_score_near_a_ceiling_that_lies_below_chance_is_no_answer(tmp_path):
         (np.ones((48, 2)), "no factor varies"),
         (np.arange(48.0)[:, None], "only a varies"),
         (np.random.default_rng(0).uniform(size=(5, 2)), "5 rows: at least 9"),
+        (np.random.default_rng(0).uniform(size=(2, 2)), "2 rows: at least 9"),
     ],
 )
 def test_what_cannot_be_told_is_said_with_its_reason(tmp_path, factors, words):

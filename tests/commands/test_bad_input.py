@@ -126,17 +126,17 @@ def complaint(errors):
 
 CASES = [
     # rows
-    (f"fit one.zarr -o new {SHORT}", DATA, "1 usable rows: at least 3"),
-    (f"fit two.zarr -o new {SHORT}", DATA, "2 usable rows: at least 3"),
-    (f"fit hollow.zarr -o new {SHORT}", DATA, "1 usable rows: at least 3"),
-    ("fit three.zarr -o new --latents 2", DATA, "2 latents need 2 independent directions"),
+    (f"fit one.zarr -o new {SHORT}", DATA, "1 usable rows: at least 4"),
+    (f"fit two.zarr -o new {SHORT}", DATA, "2 usable rows: at least 4"),
+    (f"fit hollow.zarr -o new {SHORT}", DATA, "1 usable rows: at least 4"),
+    ("fit three.zarr -o new --latents 2", DATA, "3 usable rows: at least 4 are needed, two of them held out"),
     ("fit good.zarr -o new --modes 99", DATA, "99 modes need at least 100 training rows, got 30"),
     ("fit good.zarr -o new --modes 20", DATA, "the training rows hold only"),
     ("fit good.zarr -o new --latents 50", DATA, "lower model.latents"),
     (
         "fit good.zarr -o new --held-out 2000",
         DATA,
-        "set training.held_out so that at least 1 is held out and 2 are kept",
+        "set training.held_out so that at least 2 are held out and 2 are kept",
     ),
     ("fit good.zarr -o new --config zeroth.toml", DATA, "one number from 1 to 30"),
     # fields without anything in them, and of other shapes

@@ -34,6 +34,23 @@ def test_a_spike_is_refused_by_its_row_and_not_blamed_on_directions(tmp_path):
     assert train(mended, tmp_path / "run", FEW).metadata["look"] == []
 
 
+@pytest.mark.parametrize("rows", [4, 6, 12])
+def test_a_few_rows_are_learned_and_what_they_cannot_tell_is_said(tmp_path, rows):
+    theta = np.random.default_rng(1).uniform(size=(rows, 2))
+    x = np.linspace(0, 6, 300)
+    waves = theta[:, :1] * np.sin(x) + theta[:, 1:] * np.cos(2 * x)
+    store = Store.from_arrays(tmp_path / "few.zarr", {"u": waves}, {"a": theta[:, 0], "b": theta[:, 1]})
+    run = train(
+        store,
+        tmp_path / "run",
+        RunSettings(model={"latents": 1 if rows == 4 else 2}, training={"members": 2, "steps": 5}),
+    )
+    found = evaluate(run, store)
+    assert np.isfinite(found.relative_error).all()
+    assert [v.word for v in found.disentanglement.disentangled] == ["cannot be told"] * 2
+    assert f"{max(2, rows // 4)} rows: at least 9" in found.disentanglement.disentangled[0].reason
+
+
 def test_a_smaller_spike_is_said_kept_and_trained_on(tmp_path):
     field = waves()
     field[11, 3, 3] = 1e4

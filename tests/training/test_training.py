@@ -282,6 +282,15 @@ def test_split_parts_the_rows():
         split(10, 9, seed=0)
 
 
+def test_two_rows_at_least_are_held_out_for_an_error_to_have_a_yardstick():
+    assert [len(split(rows, 0.25, seed=0)[1]) for rows in (4, 5, 6, 12)] == [2, 2, 2, 3]
+    for rows, held in ((3, 0.25), (10, 1)):
+        with pytest.raises(DataError, match="at least 2 are held out and 2 are kept"):
+            split(rows, held, seed=0)
+    with pytest.raises(DataError, match="cannot be held out"):
+        split(13, 2, seed=0, shuffle=False, parts=np.repeat([0, 1, 2], [6, 6, 1]))
+
+
 def test_a_loss_that_is_no_number_is_caught_at_its_step():
     @torch.no_grad()
     def spoil(fit):

@@ -104,7 +104,7 @@ def separation(
         names: of the factors, for the reason; None: their numbers.
 
     Raises:
-        DataError: shapes, NaN, fewer than 4 rows.
+        DataError: shapes, NaN.
 
     >>> θ = np.random.default_rng(0).uniform(size=(250, 2))
     >>> turned = θ @ [[0.8, -0.6], [0.6, 0.8]]
@@ -117,7 +117,10 @@ def separation(
     called = list(names or map(str, range(v.shape[1] if v.ndim == 2 else 0)))
     if v.ndim == 2 and v.shape[1] and len(v) and v.dtype.kind in "biuf" and constant(v.astype(np.float64)).all():
         return _nothing(np.shape(codes)[1], v.shape[1], "no factor varies in these rows")
-    given = pair(codes, factors, discrete=discrete)
+    given = pair(codes, factors, rows=1, discrete=discrete)
+    if given.rows < FEWEST_ROWS:
+        few = f"{given.rows} rows: at least {FEWEST_ROWS} are needed"
+        return _nothing(given.codes.shape[1], len(given.varied), few)
     terms = [_term(x, label) for x, label in zip(given.factors.T, given.labels, strict=True)]
     untold = _untold(given, terms, [called[i] for i in given.varied])
     if untold:
@@ -159,8 +162,6 @@ def _free(given: Pair, terms: Sequence[_Term]) -> int:
 
 def _untold(given: Pair, terms: Sequence[_Term], names: Sequence[str]) -> str:
     """Why nothing can be told; empty where something may be."""
-    if given.rows < FEWEST_ROWS:
-        return f"{given.rows} rows: at least {FEWEST_ROWS} are needed"
     if len(terms) < 2:
         return f"of the factors only {names[0]} varies in these rows: one has nothing to be told from"
     if _free(given, terms) - max(t.bent.shape[1] for t in terms) < FEWEST_FREE:

@@ -211,8 +211,8 @@ def prepare(
         say: is told how far passes over many rows have come.
     """
     good = with_something(store, names)
-    if len(good) < 3:
-        raise DataError(f"{store.path}: {len(good)} usable rows: at least 3 are needed, one of them held out")
+    if len(good) < 4:
+        raise DataError(f"{store.path}: {len(good)} usable rows: at least 4 are needed, two of them held out")
     parts = _parts(store, good, settings)
     chosen = split(len(good), settings.held_out, settings.seed, settings.shuffle, parts)
     train, held = (good[part] for part in chosen)

@@ -15,6 +15,7 @@ from beable.streams import generator
 from beable.vae.vae import Rows
 
 Integers = NDArray[np.int64]
+FEWEST_HELD = 2  # errors are measured by how far the rows held out are from their mean
 FARTHEST = 2.0  # times more, or fewer, rows than were asked for may be held out
 
 
@@ -25,7 +26,7 @@ def split(
 
     Args:
         rows: number of rows.
-        held_out: share of them in (0, 1), or how many if at least 1.
+        held_out: share of them in (0, 1), two rows at least, or how many if at least 1.
         seed: seed of the training.
         shuffle: draw the held-out rows, or parts, at random; otherwise they are the last ones.
         parts: number of the part, from 0, that each row belongs to, (rows); parts are held out whole, so many that the
@@ -39,11 +40,11 @@ def split(
     >>> [part.tolist() for part in split(6, 2, seed=0, parts=np.array([0, 1, 2, 0, 1, 2]))]
     [[0, 1, 3, 4], [2, 5]]
     """
-    count = round(held_out * rows) if held_out < 1 else int(held_out)
-    if not 1 <= count <= rows - 2:
+    count = max(FEWEST_HELD, round(held_out * rows)) if held_out < 1 else int(held_out)
+    if not FEWEST_HELD <= count <= rows - 2:
         raise DataError(
             f"{count} of {rows} rows held out leaves {rows - count} to train on: set training.held_out so "
-            "that at least 1 is held out and 2 are kept"
+            f"that at least {FEWEST_HELD} are held out and 2 are kept"
         )
     parts = np.arange(rows) if parts is None else parts
     sizes = np.bincount(parts)
@@ -69,7 +70,7 @@ def _nearest(order: Integers, sizes: Integers, count: int) -> Integers:
         if abs(rows + sizes[part] - count) < abs(rows - count):
             taken.append(part)
             rows += int(sizes[part])
-    if not taken or len(taken) == len(sizes) or not count / FARTHEST <= rows <= count * FARTHEST:
+    if rows < FEWEST_HELD or len(taken) == len(sizes) or not count / FARTHEST <= rows <= count * FARTHEST:
         raise DataError(
             f"{len(sizes)} groups or blocks of {sizes.min()} to {sizes.max()} rows: {count} of {sizes.sum()} rows "
             f"cannot be held out, nor a number near it: set training.held_out (--held-out) to {_possible(sizes):.2g}"
