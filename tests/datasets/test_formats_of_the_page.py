@@ -5,6 +5,7 @@ import shlex
 import warnings
 from pathlib import Path
 
+import cgns_file
 import field_files as files
 import numpy as np
 import pytest
@@ -170,6 +171,11 @@ def plate(path):
     xarray.Dataset(data, attrs={"api_version": np.float32(5.1)}).to_netcdf(path, engine="scipy")
 
 
+def wing(path):
+    pytest.importorskip("pyvista")
+    cgns_file.write(path, files.PRESSURE[0, :3, None, :, :], [0.0, 0.5, 1.0])
+
+
 MADE = {
     "continental.csv": (continental, 6),
     "probes.dat": (lines("# probes of the inlet\n#  p  T  k\n#  Pa  K  1\n", "  "), 6),
@@ -203,6 +209,7 @@ MADE = {
     "wake_*.pvtu": (pieces, 3),
     "wake_*.vtkhdf": (steps_of_hdf, 3),
     "case.foam": (case, 3),
+    "wing.cgns": (wing, 3),
     "wake.pvd": (vtk_stand_in.series, 2),
 }
 

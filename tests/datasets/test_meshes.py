@@ -2,6 +2,7 @@
 
 import json
 
+import cgns_file
 import foam_case
 import numpy as np
 import pytest
@@ -400,6 +401,50 @@ def test_numbers_of_another_file_are_refused(tmp_path, way):
             held.create_virtual_dataset("heat", layout)
     with pytest.raises(DataError, match="VTKHDF/PointData/heat takes its numbers from"):
         imported(tmp_path / "run.vtkhdf", tmp_path)
+
+
+# CGNS
+
+TIMES = [0.0, 0.5, 1.5]
+
+
+@pytest.mark.parametrize("structured", [True, False])
+def test_times_of_cgns_are_rows(tmp_path, structured):
+    cgns_file.write(tmp_path / "wing.cgns", HEAT[:, None], TIMES, structured=structured)
+    store = imported(tmp_path / "wing.cgns", tmp_path, factors=["time"])
+    heat = HEAT if structured else HEAT.transpose(0, 2, 1).reshape(3, -1)
+    assert np.array_equal(store.read("heat"), heat)
+    assert np.array_equal(store.read("Velocity"), np.stack([2 * heat, -heat, 0 * heat], axis=1))
+    assert store.factor_values[:, 0].tolist() == TIMES
+    assert {v.name for v in store.variables} == {"heat", "Velocity"}
+    if structured:
+        assert store.coordinates["x"][0].tolist() == [0.0, 0.5, 1.0, 1.5]
+    else:
+        assert len(store.constants["cell_ends"]) == 12
+
+
+def test_zones_of_cgns_are_one_mesh_and_steady_files_rows(tmp_path):
+    for row in range(3):
+        cgns_file.write(tmp_path / f"wing_{row}.cgns", np.stack([HEAT[row], -HEAT[row]])[None], [0.0], zones=2)
+    store = imported(tmp_path / "wing_*.cgns", tmp_path)
+    assert sorted(np.unique(store.read("heat")[1])) == sorted(np.unique([HEAT[1], -HEAT[1]]))
+    assert store.rows == 3
+
+
+def test_cgns_that_says_two_things_or_takes_numbers_from_elsewhere_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    cgns_file.write(tmp_path / "two.cgns", HEAT[:, None], TIMES, bases=2)
+    with pytest.raises(DataError, match=r"holds 2 bases \(Base0, Base1\): write the one that is meant alone"):
+        imported(tmp_path / "two.cgns", tmp_path)
+    (tmp_path / "old.cgns").write_bytes(b"@(#)ADF Database Version A02011>" + bytes(4096))
+    with pytest.raises(DataError, match="no HDF5 file is not read: convert it, such as with adf2hdf"):
+        imported(tmp_path / "old.cgns", tmp_path)
+    cgns_file.write(tmp_path / "wing.cgns", HEAT[:, None], TIMES)
+    with h5py.File(tmp_path / "wing.cgns", "r+") as file:
+        del file["Base0/Zone0/Solution0/heat"]
+        file["Base0/Zone0/Solution0/heat"] = h5py.ExternalLink("two.cgns", "Base0/Zone0/Solution0/heat")
+    with pytest.raises(DataError, match="takes its numbers from"):
+        imported(tmp_path / "wing.cgns", tmp_path)
 
 
 # OpenFOAM

@@ -22,7 +22,6 @@ from beable.datasets.missing import Choice as Missing
 from beable.datasets.missing import check_choice
 from beable.datasets.names import plain
 from beable.datasets.readers import (
-    CGNS,
     READERS,
     TABLES,
     TEXTS,
@@ -329,8 +328,6 @@ def files_of(path: Paths) -> list[Path]:
     for p in paths:
         if p.is_dir() and not _is_zarr(p) and p.suffix.lower() not in READERS:
             raise UsageError(f"{p}: a folder: name its files, such as '{p}/*.h5'")
-        if p.suffix.lower() == ".cgns":
-            raise UsageError(f"{p}: {CGNS}")
         if p.suffix.lower() not in READERS and not _is_zarr(p):
             raise unknown("kind of file", p.suffix or p.name, READERS)
         inputs.stored(p)

@@ -17,7 +17,7 @@ INSIDE = "internalMesh"
 BOOKS = frozenset(
     {f"{kind}{what}Ids" for kind in ("Global", "Pedigree") for what in ("", "Point", "Cell", "Node", "Element")}
     | {f"{kind}{what}Id" for kind in ("Global", "Pedigree") for what in ("Node", "Element", "Point", "Cell")}
-    | {"ProcessId", "ProcessIds", "implicit_node_id", "implicit_element_id"}
+    | {"ProcessId", "ProcessIds", "implicit_node_id", "implicit_element_id", "ispatch", "issurface"}
 )
 GHOSTS, VALID = "vtkGhostType", "vtkValidPointMask"
 #: bits of ``vtkGhostType`` of what is hidden; what stands twice is not
@@ -199,6 +199,8 @@ def _of_the_whole(mesh: Any, left: dict[str, str]) -> dict[str, Array]:
     kept = {}
     for key in mesh.field_data.keys():  # noqa: SIM118
         name, values = str(key), np.asarray(mesh.field_data[key])
+        if _is_book(name):
+            continue
         if values.dtype.kind in "fiub" and values.size:
             kept[name] = values.reshape(()) if values.size == 1 else values
         else:

@@ -19,6 +19,7 @@ SINGLE = (".vti", ".vtr", ".vts", ".vtu", ".vtp", ".vtk")
 PARALLEL = (".pvti", ".pvtr", ".pvts", ".pvtu", ".pvtp")
 BLOCKS = (".vtm", ".vtmb")
 HDF = ".vtkhdf"
+CGNS = ".cgns"
 #: lists that are read here, with a time for each of their files
 TIMED = (".pvd", ".series")
 FOAM = ".foam"

@@ -38,7 +38,6 @@ from beable.errors import DataError, UsageError
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 READING = Reading()
-CGNS = "CGNS is not read: write it as .vtu or .exo, which ParaView does"
 
 
 @contextmanager
@@ -149,7 +148,7 @@ def labelled(path: Path) -> Iterator[Contents]:
 def contents_of(path: Path, held: Labelled) -> Contents:
     """What a labelled file holds, its groups of equal content joined."""
     if any(group.get("label") == "CGNSBase_t" for group in held.groups.values()):
-        raise DataError(f"{path}: {CGNS}")
+        raise DataError(f"{path}: is a file of CGNS: give its name the ending .cgns, by which it is read as such")
     joined = joined_groups(held)
     found = published(joined)
     others = {

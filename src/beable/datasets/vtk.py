@@ -1,4 +1,4 @@
-"""Files of VTK and cases of OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
+"""VTK, CGNS and OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
 
 import re
 from collections import OrderedDict
@@ -12,10 +12,11 @@ import numpy as np
 
 from beable import inputs
 from beable.checks import library
-from beable.datasets.hdf5_files import refuse_elsewhere
+from beable.datasets.hdf5_files import is_hdf5, refuse_elsewhere
 from beable.datasets.mesh_fields import Read, read_of
 from beable.datasets.mesh_lists import (
     BLOCKS,
+    CGNS,
     FOAM,
     HDF,
     PARALLEL,
@@ -32,7 +33,7 @@ from beable.datasets.reading_process import Served, isolated
 from beable.datasets.sources import Array, Contents, Loader, Source
 from beable.errors import DataError
 
-KINDS = (*SINGLE, *PARALLEL, *BLOCKS, HDF, *TIMED, FOAM)
+KINDS = (*SINGLE, *PARALLEL, *BLOCKS, HDF, CGNS, *TIMED, FOAM)
 #: kinds whose numbers lie in other files, or are packed
 SPREAD = (*PARALLEL, *BLOCKS, *TIMED, FOAM)
 #: meshes of several times are kept up to so many bytes, since their arrays are read one after the other
@@ -55,7 +56,11 @@ def _stored(path: Path) -> int:
     """Bytes of a file and of those that it names, none of which may lie elsewhere."""
     if path.suffix.lower() == FOAM:
         return refuse_case_elsewhere(path)
-    if path.suffix.lower() == HDF:
+    if path.suffix.lower() == CGNS and not is_hdf5(path):
+        raise DataError(
+            f"{path}: CGNS that is no HDF5 file is not read: convert it, such as with adf2hdf of the CGNS library"
+        )
+    if path.suffix.lower() in (HDF, CGNS):
         refuse_elsewhere(path)
     return sum(inputs.stored(part) for part in files_behind(path))
 
@@ -161,6 +166,8 @@ def _opened(pyvista: Any, path: Path) -> _Meshes:
         return _of_case(pyvista, path)
     if kind == HDF:
         return _of_hdf(pyvista, path)
+    if kind == CGNS:
+        return _of_cgns(pyvista, path)
     return _Meshes(path, lambda _: _read(pyvista, path))
 
 
@@ -227,6 +234,25 @@ def _of_hdf(pyvista: Any, path: Path) -> _Meshes:
     steps = int(reader.reader.GetNumberOfSteps())
     times = _without_errors(lambda: [time(i) for i in range(steps)]) if steps > 1 else None
     return _Meshes(path, lambda place: _without_errors(lambda: read(place)), times)
+
+
+def _of_cgns(pyvista: Any, path: Path) -> _Meshes:
+    from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+
+    reader = pyvista.get_reader(path)
+    reader.load_boundary_patch = False
+    _without_errors(reader.reader.UpdateInformation)
+    if len(bases := reader.base_array_names) > 1:
+        raise DataError(f"{path}: holds {len(bases)} bases ({', '.join(bases)}): write the one that is meant alone")
+    about, key = reader.reader.GetOutputInformation(0), vtkStreamingDemandDrivenPipeline.TIME_STEPS()
+    times = [float(time) for time in about.Get(key)] if about.Has(key) else []
+
+    def read(place: int) -> Any:
+        if times:
+            reader.reader.UpdateTimeStep(times[place])
+        return reader.read()
+
+    return _Meshes(path, lambda place: _without_errors(lambda: read(place)), times if len(times) > 1 else None)
 
 
 def _without_errors(work: Callable[[], Any]) -> Any:

@@ -128,6 +128,7 @@ def _kept(sizes: FloatArray, pairs: int, latents: int) -> int:
     resolved = int((sizes > 1e-6 * sizes[0]).sum())
     if resolved < latents:
         raise DataError(
-            f"{latents} latents need {latents} independent directions in the training rows, there are fewer: lower model.latents"
+            f"{latents} latents need {latents} independent directions in the training rows, "
+            "there are fewer: lower model.latents"
         )
     return min(resolved, max(latents, pairs // PAIRS_EACH))

@@ -133,7 +133,8 @@ def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]
     energies, vectors = energies[::-1][:count], vectors[:, ::-1][:, :count]
     if count > m or len(energies) < count or energies[-1] <= RESOLVED * energies[0]:
         raise DataError(
-            f"{count} latents need {count} independent directions in the training rows, there are fewer: lower model.latents"
+            f"{count} latents need {count} independent directions in the training rows, "
+            "there are fewer: lower model.latents"
         )
     directions = vectors if rows >= m else centred.T @ vectors / np.sqrt(rows * energies)
     return directions, np.sqrt(energies)
