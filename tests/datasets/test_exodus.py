@@ -5,6 +5,7 @@ import pytest
 
 from beable.datasets.importing import import_file, taken_for
 from beable.errors import BeableError, UsageError
+from beable.report.meshes import triangles
 
 xarray = pytest.importorskip("xarray")
 TIMES = np.array([0.0, 0.5, 1.5])
@@ -18,15 +19,19 @@ def letters(kind, names):
     return (kind,), np.array(names, "S33"), {}, {"char_dim_name": "len_name"}
 
 
-def exodus(path, engine, elements=True):
+QUADS = np.array([[1, 2, 5, 4], [2, 3, 6, 5]], np.int32)
+TRIANGLES = np.array([[1, 2, 4, 7, 7, 7], [2, 3, 5, 7, 7, 7], [2, 5, 4, 7, 7, 7]], np.int32)  # with middles of edges
+
+
+def exodus(path, engine, elements=True, second="TRI6"):
     """Two nodal variables, one of elements in two blocks, one of the whole mesh."""
     steps, nodes = ("time_step", "num_nodes"), ("num_nodes",)
     data = {
         "time_whole": (("time_step",), TIMES),
         "coordx": (nodes, np.arange(6.0)),
         "coordy": (nodes, np.zeros(6)),
-        "connect1": (("num_el_in_blk1", "num_nod_per_el1"), np.ones((2, 4), np.int32)),
-        "connect2": (("num_el_in_blk2", "num_nod_per_el2"), np.ones((3, 3), np.int32)),
+        "connect1": (("num_el_in_blk1", "num_nod_per_el1"), QUADS, {"elem_type": "QUAD4"}),
+        "connect2": (("num_el_in_blk2", "num_nod_per_el2"), TRIANGLES, {"elem_type": second}),
         "eb_prop1": (("num_el_blk",), np.array([1, 2], np.int32)),
         "name_nod_var": letters("num_nod_var", ["heat", "disp_x"]),
         "vals_nod_var1": (steps, HEAT),
@@ -51,6 +56,18 @@ def test_time_steps_are_rows_and_variables_have_their_names(tmp_path, engine):
         assert np.array_equal(store.read(name), values)
     assert np.array_equal(store.factor_values, np.stack([TIMES, ENERGY], 1))
     assert np.array_equal(store.constants["node_x"], np.arange(6.0))
+
+
+def test_the_mesh_comes_along_as_of_other_files_its_edges_without_their_middles(tmp_path):
+    exodus(tmp_path / "plate.exo", "scipy")
+    held = import_file(tmp_path / "plate.exo", tmp_path / "store.zarr").constants
+    assert held["cell_nodes"].tolist() == [0, 1, 4, 3, 1, 2, 5, 4, 0, 1, 3, 1, 2, 4, 1, 4, 3]
+    assert held["cell_ends"].tolist() == [4, 8, 11, 14, 17]
+    assert held["cell_kinds"].tolist() == [9, 9, 5, 5, 5]
+    assert held["node_z"].tolist() == [0.0] * 6
+    assert triangles(held) is not None
+    exodus(tmp_path / "other.exo", "scipy", second="NSIDED")
+    assert "cell_nodes" not in import_file(tmp_path / "other.exo", tmp_path / "others.zarr").constants
 
 
 def test_what_some_blocks_lack_is_left_out_and_said(tmp_path):
