@@ -1,7 +1,9 @@
 """Tables as solvers, spreadsheets and people write them, each read as it is meant, or refused with what settles it."""
 
+import re
 import subprocess
 import sys
+import zipfile
 from datetime import date
 from decimal import Decimal
 
@@ -497,3 +499,20 @@ def test_too_many_columns_are_refused_before_their_entries_are_looked_at(tmp_pat
     with pytest.raises(DataError, match="30,000 columns, where at most 10,000 can be taken"):
         read(tmp_path, "many.csv", text)
     assert len(looked) <= 2 * 10_000
+
+
+def test_formulas_that_were_never_computed_are_named_and_computed_empty_ones_are_missing(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for line in (["a", "b"], *([float(i), f"=A{i + 2}*2"] for i in range(5))):
+        book.active.append(line)
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError, match="cell B2 holds a formula whose value was never stored: open the workbook in"):
+        import_file(tmp_path / "a.xlsx", tmp_path / "a.zarr")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as old, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new:
+        for name in old.namelist():
+            held = re.sub(rb"(<c r=.B([3-6]).)(><f>.*?</f>)<v */?>(</v>)?", rb"\1\3<v>\2</v>", old.read(name))
+            new.writestr(name, re.sub(rb"(<c r=.B2.)(><f>.*?</f>)<v */?>(</v>)?", rb'\1 t="str"\2<v></v>', held))
+    assert np.array_equal(
+        import_file(tmp_path / "b.xlsx", tmp_path / "b.zarr", missing="keep").read("b"), [np.nan, 3, 4, 5, 6], True
+    )

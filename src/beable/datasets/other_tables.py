@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -86,10 +86,26 @@ def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
         data = pandas.read_excel(book, sheet_name=sheet, header=header)
         if header is not None:
             data.columns = _as_written(data.columns, pandas.read_excel(book, sheet_name=sheet, header=None), header)
+    if data.isna().to_numpy().any() and (cell := _formula_without_value(path, sheet)):
+        raise DataError(
+            f"{path}: cell {cell} holds a formula whose value was never stored: open the workbook in a spreadsheet "
+            "program, which computes it, and save it"
+        )
     if header is None:
         data.columns = [f"column_{i + 1}" for i in range(data.shape[1])]
     said = [f"sheet {sheet}"] if len(sheets) > 1 else []
     return _with_units(path, data, form, said), said
+
+
+def _formula_without_value(path: Path, sheet: str) -> str:
+    """The first cell, such as B7, with a formula but no value; empty where there is none."""
+    load = library("openpyxl", EXTRA).load_workbook
+    with closing(load(path, read_only=True)) as asked, closing(load(path, read_only=True, data_only=True)) as stored:
+        rows = zip(asked[sheet].iter_rows(), stored[sheet].iter_rows(), strict=True)
+        for cell, found in (pair for row in rows for pair in zip(*row, strict=True)):
+            if cell.data_type == "f" and found.value is None and found.data_type == "n":  # of no text either
+                return str(cell.coordinate)
+    return ""
 
 
 def _as_written(names: Any, sheet: Any, header: int) -> list[str]:
