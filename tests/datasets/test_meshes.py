@@ -9,7 +9,7 @@ import pytest
 
 from beable import cli
 from beable.datasets.importing import import_file, taken_for
-from beable.errors import BeableError, DataError
+from beable.errors import BeableError, DataError, UsageError
 
 pv = pytest.importorskip("pyvista")
 HEAT = np.random.default_rng(0).normal(size=(3, 4, 5))  # rows, x, y
@@ -283,6 +283,9 @@ def test_a_list_that_names_itself_is_refused(tmp_path):
     (tmp_path / "a.vtm").write_text('<VTKFile type="vtkMultiBlockDataSet"><DataSet file="a.vtm"/></VTKFile>')
     with pytest.raises(DataError, match="names itself among its parts"):
         imported(tmp_path / "a.vtm", tmp_path)
+    (tmp_path / "b.vtm").write_text('<VTKFile type="vtkMultiBlockDataSet"><DataSet file="gone.vtu"/></VTKFile>')
+    with pytest.raises(UsageError, match=r"b\.vtm: its part 'gone\.vtu' is not there: copy it to"):
+        imported(tmp_path / "b.vtm", tmp_path)
 
 
 @pytest.mark.parametrize(

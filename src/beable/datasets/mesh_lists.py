@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from beable import inputs
-from beable.errors import DataError
+from beable.errors import DataError, UsageError
 
 SINGLE = (".vti", ".vtr", ".vts", ".vtu", ".vtp", ".vtk")
 #: in pieces, as programs that run in parallel write them
@@ -112,6 +112,8 @@ def _follow(path: Path, folder: Path, above: tuple[Path, ...], found: dict[Path,
             raise DataError(f"{path}: its part {name!r} lies outside its folder: copy it there")
         if part.suffix.lower() not in PARTS:
             raise DataError(f"{path}: its part {name!r} is of no kind that is read there: {', '.join(PARTS)}")
+        if not part.exists():
+            raise UsageError(f"{path}: its part {name!r} is not there: copy it to {part.parent}")
         inputs.refuse_special(part)
         _follow(part, folder, (*above, place), found)
 

@@ -16,6 +16,8 @@ AXES = ("x", "y", "z")
 CORNERS = ("cell_nodes", "cell_ends", "cell_kinds")
 #: places along a thickness that differ by less than this share of the extent are one
 FLAT = 1e-6
+#: angle at which the order of corners begins: just below the lower left corner of a square, which rounding leaves first
+BEGIN = -0.76 * np.pi
 #: kinds of cells of VTK that are points and lines
 THIN = (0, 1, 2, 3, 4, 21, 35, 68, 75)
 #: kinds of cells that are flat
@@ -98,7 +100,7 @@ def _fans(nodes: Array, cell: Array, x: FloatArray, y: FloatArray, count: int) -
     """Triangles of cells, and the cell of each; the corners of a cell that are neighbours are so by their angle."""
     dx = x[nodes] - _means(x[nodes], cell, count)[cell]
     dy = y[nodes] - _means(y[nodes], cell, count)[cell]
-    order = np.lexsort([(np.arctan2(dy, dx) + 0.76 * np.pi) % (2 * np.pi), cell])
+    order = np.lexsort([(np.arctan2(dy, dx) - BEGIN) % (2 * np.pi), cell])
     nodes, cell = nodes[order], cell[order]
     begins = np.flatnonzero(np.diff(cell, prepend=-1))
     lengths = np.diff([*begins, len(cell)])
