@@ -11,7 +11,7 @@ def judged(folder, codes, factors, known=()):
     columns = {n: factors[:, i] for i, n in enumerate("abcde"[: factors.shape[1]])}
     fields = {"u": np.random.default_rng(0).normal(size=(len(factors), 4))}
     folder.mkdir(exist_ok=True)
-    store = Store.from_arrays(folder / "rows.zarr", fields, factors=columns)
+    store = Store.from_arrays(folder / "rows.zarr", fields, factors=columns, missing="keep")
     return disentanglement(codes[None], codes[None], store, np.arange(len(factors)), known)
 
 
@@ -59,6 +59,16 @@ def test_what_cannot_be_told_is_said_with_its_reason(tmp_path, factors, words):
     assert found.disentangled[0].answer is None
     assert words in found.disentangled[0].reason
     assert found.as_json()["disentangled"] == ["cannot be told"]
+
+
+@pytest.mark.parametrize(("known", "answer"), [(40, True), (5, None), (0, None)])
+def test_rows_of_which_a_factor_is_not_known_are_left_out_by_its_name(tmp_path, known, answer):
+    θ = np.random.default_rng(0).uniform(size=(60, 2))
+    told = θ.copy()
+    told[known:, 1] = np.nan
+    found = judged(tmp_path / "a", θ, told)
+    assert found.disentangled[0].answer is answer
+    assert found.disentangled[0].reason.endswith(f"b is known in {known} of 60 rows")
 
 
 def test_factors_that_the_model_is_told_are_not_asked_for(tmp_path):

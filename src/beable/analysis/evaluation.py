@@ -273,27 +273,42 @@ def disentanglement(
 ) -> Disentanglement | None:
     """Latents (members, rows, latents) against the factors of rows that the model is not conditioned on.
 
-    None without such factors. S_D is left out, NaN, where fewer than two of them vary or the rows are few.
+    None without such factors. Rows of which a factor is not known are left out, which the
+    reason says. S_D is NaN where fewer than two factors vary or the rows are few.
     """
     asked = [i for i, factor in enumerate(store.factors) if factor.name not in known]
     if not asked:
         return None
     names, theta = [store.factors[i].name for i in asked], store.factor_values[rows][:, asked]
+    unknown = _where_unknown(names, theta)
     known_of = np.isfinite(theta).all(axis=1)
-    if not known_of.all():
+    if unknown:
         means, samples, theta = means[:, known_of], samples[:, known_of], theta[known_of]
     if not len(theta):
-        return None
+        nothing = np.full(len(means), np.nan)
+        untold = (Verdict(None, unknown),) * len(means)
+        return Disentanglement(
+            untold, nothing, np.nan, np.full((len(means), len(asked)), np.nan), *_shares(means, samples, theta)
+        )
     classes = [bool(store.factors[i].classes) for i in asked]
     discrete = (np.array(classes) | discrete_columns(theta)).tolist() if any(classes) else None
     found = [separation(z, theta, names=names, discrete=discrete) for z in means]
     return Disentanglement(
-        tuple(s.verdict for s in found),
+        tuple(s.verdict._replace(reason=s.verdict.reason + (f"; {unknown}" if unknown else "")) for s in found),
         np.array([s.angle for s in found]),
         float(np.median([s.mark for s in found])),
         np.array([s.known for s in found]),
         *_shares(means, samples, theta[:, np.flatnonzero(~np.array(classes))]),
     )
+
+
+def _where_unknown(names: Sequence[str], theta: FloatArray) -> str:
+    """Which factors are not known in all of the rows (rows, factors); empty where all are."""
+    known = np.isfinite(theta).sum(axis=0)
+    rows = [
+        f"{name} is known in {n} of {len(theta)} rows" for name, n in zip(names, known, strict=True) if n < len(theta)
+    ]
+    return ", ".join(rows)
 
 
 def _shares(means: FloatArray, samples: FloatArray, theta: FloatArray) -> tuple[Any, ...]:
