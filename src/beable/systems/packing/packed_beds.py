@@ -10,6 +10,7 @@ so that the solid volume between two heights is exact, spheres cut by the slab i
 volume over L² times the height of the slab. Lengths are in the unit of the radii.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from math import comb, pi
 from typing import Any, NamedTuple
@@ -172,15 +173,28 @@ def bulk_slab(bed: Bed) -> Slab:
     >>> bulk_slab(Bed.of(np.column_stack([0 * z, 0 * z, z]), 0 * z + 0.5, 3.0))
     Slab(low=2.0, high=35.199)
     """
-    largest, height = float(bed.radii.max()), float(np.percentile(bed.positions[:, 2], HIGHEST))
-    low, high = MARGIN * largest, height - max(MARGIN * largest, TOP * height)
-    if high - low < LEAST * largest:
-        least = (2 * MARGIN + LEAST) * largest
+    largest, height = float(bed.radii.max()), _height(bed)
+    if (times := times_too_low(bed)) > 1:
         raise DataError(
             f"the bed is {height:.4g} high and its largest radius is {largest:.4g}: floor and top leave no bulk to "
-            f"measure; drop at least {least / max(height, largest):.1f} times as many spheres, or narrow the box"
+            f"measure; drop at least {math.ceil(10 * times) / 10} times as many spheres, or narrow the box"
         )
-    return Slab(low, high)
+    return Slab(MARGIN * largest, height - max(MARGIN * largest, TOP * height))
+
+
+def times_too_low(bed: Bed) -> float:
+    """How many times higher a bed must be to have a bulk; at most 1 for one that has.
+
+    >>> z = np.arange(0.5, 4, 0.5)
+    >>> round(times_too_low(Bed.of(np.column_stack([0 * z, 0 * z, z]), 0 * z + 0.5, 3.0)), 2)
+    1.73
+    """
+    largest = float(bed.radii.max())
+    return (2 * MARGIN + LEAST) * largest / max(_height(bed), largest)
+
+
+def _height(bed: Bed) -> float:
+    return float(np.percentile(bed.positions[:, 2], HIGHEST))
 
 
 def solid_below(bed: Bed, heights: ArrayLike) -> Floats:

@@ -27,7 +27,15 @@ from beable.errors import BeableError, DataError, UsageError
 from beable.simulator import Factor, FloatArray, Simulator, Variable
 from beable.streams import RowStreams, sobol
 from beable.systems.packing.close_packing import close_packing_estimate
-from beable.systems.packing.packed_beds import Bed, Measured, Slab, bulk_slab, composition, packing_fraction
+from beable.systems.packing.packed_beds import (
+    Bed,
+    Measured,
+    Slab,
+    bulk_slab,
+    composition,
+    packing_fraction,
+    times_too_low,
+)
 from beable.systems.packing.powders import Component, Powder
 from beable.systems.packing.settings import COARSE, LEAST, MOST, PackingSettings
 
@@ -45,6 +53,8 @@ COARSE_SHARE = 0.2
 MEASURED = 0.4
 #: packing fraction that beds are planned with
 PLANNED = 0.62
+#: how much more than seems needed is dropped when a bed was too low
+HIGHER = 1.1
 #: sides that an error proposes are rounded to six digits
 ROUNDING = 2e-5
 #: a deposited bed is looser than close packing of its sizes, and denser than this share of it; 0.86 to 0.91 is found
@@ -98,7 +108,7 @@ def pack(
 
     Args:
         components: sizes and fractions; see `powders.Component`.
-        spheres: how many; the fewest that mean something if not given.
+        spheres: how many; the fewest that mean something if not given, more where their bed is too low to be measured.
         rng: of sizes, order and places of release.
         box: L, in the unit of the sizes; a bed higher than wide if not given.
 
@@ -112,27 +122,38 @@ def pack(
     >>> bool(0.55 < packed.packing_fraction < 0.6)
     True
     """
-    from beable.systems.packing.deposition import deposit
-
     powder = components if isinstance(components, Powder) else Powder(_listed(components))
     number = least_spheres(powder) if spheres is None else count("spheres", spheres, least=1)
     side = _side(powder, number) if box is None else positive("box", box)
     _check(powder, number, side)
     source = np.random.default_rng(rng)
-    drawn = powder.draw(number, source)
-    deposited = deposit(drawn.radii, side, source)
-    if len(deposited.stuck):
-        raise DataError(
-            f"{len(deposited.stuck)} of {number} spheres did not come to rest: give another rng, and report it"
-        )
-    bed = Bed(deposited.positions, drawn.radii, side, drawn.component)
+    bed, overlap = _at_rest(powder, number, side, source)
+    if spheres is None and (times := times_too_low(bed)) > 1:  # it is denser than planned
+        bed, overlap = _at_rest(powder, ceil(HIGHER * times * number), side, source)
     slab = bulk_slab(bed)
     measured: Measured = packing_fraction(bed, slab)
     shares = np.zeros(len(powder.components))
     found = composition(bed, slab)
     shares[: len(found)] = found
     dense = close_packing_estimate(*powder.volume_classes())
-    return Packed(*measured, bed.positions, bed.radii, side, bed.component, slab, shares, dense, deposited.overlap)
+    return Packed(*measured, bed.positions, bed.radii, side, bed.component, slab, shares, dense, overlap)
+
+
+def _at_rest(powder: Powder, number: int, side: float, source: np.random.Generator) -> tuple[Bed, float]:
+    """Spheres of a powder at rest, and the deepest overlap of two.
+
+    Raises:
+        DataError: some did not come to rest.
+    """
+    from beable.systems.packing.deposition import deposit
+
+    drawn = powder.draw(number, source)
+    deposited = deposit(drawn.radii, side, source)
+    if len(deposited.stuck):
+        raise DataError(
+            f"{len(deposited.stuck)} of {number} spheres did not come to rest: give another rng, and report it"
+        )
+    return Bed(deposited.positions, drawn.radii, side, drawn.component), deposited.overlap
 
 
 def _listed(components: Any) -> Any:
