@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from beable import cli
-from beable.errors import UsageError
+from beable.errors import DataError, UsageError
 from beable.systems.packing.close_packing import close_packing_estimate
 from beable.systems.packing.powders import Component, Powder
-from beable.systems.packing.simulator import pack
+from beable.systems.packing.simulator import least_spheres, pack
 from beable.systems.packing.wide_sizes import RUNGS, Rung, extrapolated, pack_wide
 
 ERROR = 0.002
@@ -65,6 +65,16 @@ def test_beds_of_closer_sizes_give_one_that_can_be_dropped():
 def test_what_the_law_is_not_for_is_refused(powder, words):
     with pytest.raises(UsageError, match=words):
         pack_wide(powder)
+
+
+def test_a_bed_denser_than_planned_is_dropped_again_and_measured():
+    powder = Powder([Component(volume_fraction=0.2, median=1.0), Component(volume_fraction=0.8, median=10.0)])
+    fewest = least_spheres(powder)
+    with pytest.raises(DataError, match=r"leave no bulk to measure; drop at least 1\.1 times as many spheres"):
+        pack(powder, fewest, 0)
+    found = pack(powder, None, 0)
+    assert 1.1 * fewest < len(found.radii) < 1.2 * fewest
+    assert found.packing_fraction == pytest.approx(0.745, abs=0.015)
 
 
 def test_three_ratios_leave_no_error():
