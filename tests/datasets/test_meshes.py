@@ -549,7 +549,7 @@ EMPTY = {
 @pytest.mark.parametrize("why", EMPTY)
 def test_an_empty_mesh_is_refused_in_one_line(tmp_path, why):
     kind = "vtp" if "without points" in why else "vti"
-    with pytest.raises(DataError, match=why):
+    with pytest.raises(DataError, match=rf"wake_0\.{kind}: {why}"):
         imported(saved(tmp_path, kind, EMPTY[why]), tmp_path)
 
 

@@ -92,7 +92,14 @@ class _Meshes:
     ) -> None:
         self.name, self.read, self.times, self.words = str(path), read, times, words
         self.held: OrderedDict[int, Read] = OrderedDict()
-        self.first = read_of(read(0))
+        self.first = self._read(0)
+
+    def _read(self, place: int) -> Read:
+        found = self.read(place)
+        try:
+            return read_of(found)
+        except DataError as error:
+            raise DataError(f"{self._said(place)}: {error}") from error
 
     def about(self) -> dict[str, Any]:
         told = [
@@ -123,7 +130,7 @@ class _Meshes:
 
     def _checked(self, place: int) -> Read:
         """The mesh of a time, which must be that of the first but for its numbers."""
-        found = read_of(self.read(place))
+        found = self._read(place)
         if why := difference(_where(self.first), _where(found)):
             raise DataError(f"{self._said(place)}: {why} than at the first time: {ONE_MESH}")
         return found._replace(places={}, coordinates={})
@@ -141,7 +148,9 @@ class _Meshes:
 
     def _said(self, place: int) -> str:
         """What to call a time."""
-        return self.words[place] if self.words else f"{self.name}: time {(self.times or [])[place]:g}"
+        if self.words:
+            return self.words[place]
+        return self.name if self.times is None else f"{self.name}: time {self.times[place]:g}"
 
 
 def _where(read: Read) -> dict[str, Array]:
