@@ -36,6 +36,7 @@ def test_claims_of_all_three_kinds_stand_beside_each_other():
         ({"agrees": None, "error": None}, "cannot be told apart", "its standard error is not defined"),
         ({"ours": None, "agrees": None}, "cannot be told apart", "ours is not defined"),
         ({"source": None, "agrees": None}, "cannot be told apart", "the source gives no number"),
+        ({"relation": "other", "agrees": None}, "cannot be told apart", "how near they should be was not set"),
     ],
 )
 def test_the_verdict_of_a_number_says_what_it_rests_on(changes, verdict, evidence):

@@ -60,8 +60,10 @@ def _of_number(e: Mapping[str, Any]) -> Claim:
 
 def _why(e: Mapping[str, Any]) -> str:
     """On what the verdict of a number rests."""
-    if e["source"] is None or e["relation"] == "other":
+    if e["source"] is None:
         return "the source gives no number"
+    if e["relation"] == "other":
+        return "beside the source's: how near they should be was not set"
     if e["ours"] is None:
         return "ours is not defined"
     if e["agrees"] is None:
