@@ -223,7 +223,7 @@ def test_missing_variables_and_unknown_names_are_named(store, run, tmp_path):
 def test_too_few_rows_are_refused(tmp_path):
     arrays, _ = fields(rows=2)
     store = Store.from_arrays(tmp_path / "few.zarr", arrays)
-    with pytest.raises(DataError, match="at least 3"):
+    with pytest.raises(DataError, match="2 usable rows: at least 4"):
         train(store, tmp_path / "run", settings())
 
 
