@@ -440,7 +440,7 @@ def test_cgns_that_says_two_things_or_takes_numbers_from_elsewhere_is_refused(tm
     with pytest.raises(DataError, match=r"holds 2 bases \(Base0, Base1\): write the one that is meant alone"):
         imported(tmp_path / "two.cgns", tmp_path)
     (tmp_path / "old.cgns").write_bytes(b"@(#)ADF Database Version A02011>" + bytes(4096))
-    with pytest.raises(DataError, match="no HDF5 file is not read: convert it, such as with adf2hdf"):
+    with pytest.raises(DataError, match="is no HDF5 file, in which CGNS is read: convert an older one with adf2hdf"):
         imported(tmp_path / "old.cgns", tmp_path)
     cgns_file.write(tmp_path / "wing.cgns", HEAT[:, None], TIMES)
     with h5py.File(tmp_path / "wing.cgns", "r+") as file:

@@ -273,8 +273,8 @@ def disentanglement(
 ) -> Disentanglement | None:
     """Latents (members, rows, latents) against the factors of rows that the model is not conditioned on.
 
-    None without such factors. Rows of which a factor is not known are left out, which the
-    reason says. S_D is NaN where fewer than two factors vary or the rows are few.
+    None without such factors. Rows of which a factor is not known are left out, which the reason says. S_D is NaN where
+    fewer than two factors vary or the rows are few.
     """
     asked = [i for i, factor in enumerate(store.factors) if factor.name not in known]
     if not asked:

@@ -58,7 +58,7 @@ def _stored(path: Path) -> int:
         return refuse_case_elsewhere(path)
     if path.suffix.lower() == CGNS and not is_hdf5(path):
         raise DataError(
-            f"{path}: CGNS that is no HDF5 file is not read: convert it, such as with adf2hdf of the CGNS library"
+            f"{path}: is no HDF5 file, in which CGNS is read: convert an older one with adf2hdf of the CGNS library"
         )
     if path.suffix.lower() in (HDF, CGNS):
         refuse_elsewhere(path)
