@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.datasets.layout import DTYPES, PARTICLES, Plan, block_rows
 from beable.datasets.readings import axes_of, is_particles
-from beable.datasets.sources import LazyRows
+from beable.datasets.sources import LazyRows, are_exact, exact
 from beable.errors import DataError, UsageError, unknown
 from beable.simulator import Factor, Variable
 
@@ -149,10 +149,7 @@ def _numbers(name: str, array: ArrayLike) -> Array:
     _refuse_kind(name, given.dtype)
     if given.dtype.kind == "f":
         return given.astype(f"float{max(32, 8 * given.dtype.itemsize)}", copy=False)
-    for dtype in ("float32", "float64"):
-        if np.array_equal(given.astype(dtype).astype(np.longdouble), given.astype(np.longdouble)):
-            return given.astype(dtype)
-    raise DataError(f"{name}: integers too large for floating-point numbers: scale them first")
+    return exact(name, given, np.float32 if are_exact(given, np.float32) else np.float64)
 
 
 def _constants(given: Mapping[str, ArrayLike]) -> dict[str, Array]:

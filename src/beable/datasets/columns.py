@@ -30,6 +30,8 @@ from beable.errors import DataError, listed
 
 Floats = NDArray[np.float64]
 MOST_QUOTED, MOST_WORDS = 40, 1000
+#: whole numbers from here on are rounded by floating-point ones
+LARGE = 2.0**53
 TRUTH = {"true": 1.0, "false": 0.0}
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 DAYS = "days since 1970-01-01"
@@ -49,6 +51,7 @@ class Entries:
         dates, percents: whether every word is a date, or a number with a percent sign.
         fortran: whether some exponent is written with D.
         gap: the first empty entry, in words.
+        rounded: the first whole number with more digits than a floating-point number keeps, in words.
         numbers: how numbers are written.
     """
 
@@ -60,6 +63,7 @@ class Entries:
     percents: bool = True
     fortran: bool = False
     gap: str = ""
+    rounded: str = ""
     numbers: Numbers = PLAIN
 
     def kind(self, values: LazyRows) -> str:
@@ -82,7 +86,10 @@ class Entries:
         """
         if self.numbers.is_number(cell):
             self.fortran = self.fortran or "d" in cell.lower()
-            return self.numbers.value(cell)
+            value = self.numbers.value(cell)
+            if abs(value) >= LARGE and cell not in missing and self.numbers.is_rounded(cell):
+                self.rounded = self.rounded or f"{cell[:MOST_QUOTED]} in {place}"
+            return value
         told = f"{cell[:MOST_QUOTED]!r} in {place}"
         self.first = self.first or told
         if cell in EMPTY or cell in missing:
@@ -184,14 +191,17 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
 
 
 def _plain_numbers(cells: list[str], dialect: Dialect) -> list[float] | None:
-    """Entries that are all finite numbers, as most lines hold them; None for any other line."""
+    """Entries that are all finite numbers which are kept whole, as most lines hold them; None for any other line."""
     if dialect.numbers != (".", ""):
         return None
     try:
         found = list(map(float, cells))
     except ValueError:
         return None
-    return found if math.isfinite(sum(found)) and not any("_" in cell for cell in cells) else None
+    if not math.isfinite(sum(found)) or any("_" in cell for cell in cells):
+        return None
+    small = min(found) > -LARGE and max(found) < LARGE
+    return found if small or not any(map(PLAIN.is_rounded, cells)) else None
 
 
 def _numbers(cells: Sequence[str], told: Sequence[Entries], place: str, missing: Collection[str]) -> list[float]:
@@ -423,7 +433,16 @@ def column_source(
         said = "numbers the rows: name it in variables or factors (--variables, --factors) to keep it"
         return Source(rows, dtype, numbers, role="label", said=said, words=words, long_name=shown)
     counts = tuple(entries.words.items()) if kind in ("words", "mixed") else ()
-    return Source(rows, dtype, numbers, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
+    found = Source(rows, dtype, numbers, unit=head.unit, bad=bad, words=words, held=counts, long_name=shown)
+    return replace(found, refused=refusal(entries.rounded)) if entries.rounded else found
+
+
+def refusal(rounded: str) -> str:
+    """Why whole numbers are not taken that floating-point ones would round."""
+    return (
+        f"holds whole numbers with more digits than are kept, such as {rounded}: leave it out (exclude, --exclude), or "
+        "take it as classes (classes, --classes)"
+    )
 
 
 def numbers_rows(name: str, place: int, values: LazyRows, entries: Entries) -> bool:

@@ -122,9 +122,20 @@ class Numbers(NamedTuple):
 
     def value(self, cell: str) -> float:
         """The number of an entry that is one."""
+        return float(self._plain(cell).replace(self.decimal, ".").replace("d", "e").replace("D", "e"))
+
+    def is_rounded(self, cell: str) -> bool:
+        """Whether an entry is a whole number that `value` rounds.
+
+        >>> PLAIN.is_rounded("9007199254740993"), PLAIN.is_rounded("9007199254740992"), PLAIN.is_rounded("0.1")
+        (True, False, False)
+        """
+        text = self._plain(cell)
+        return text.lstrip("+-").isdecimal() and int(text) != float(text)
+
+    def _plain(self, cell: str) -> str:
         text = cell.strip().replace("\u2212", "-")
-        text = text.replace(self.thousands, "") if self.thousands else text
-        return float(text.replace(self.decimal, ".").replace("d", "e").replace("D", "e"))
+        return text.replace(self.thousands, "") if self.thousands else text
 
 
 PLAIN = Numbers()

@@ -513,6 +513,8 @@ def _meant(path: Path, contents: Contents, choice: Choice) -> Contents:
 
 def _refuse_foreign(path: Path, contents: Contents, wish: Wish) -> None:
     for name, source in contents.sources.items():
+        if source.words is not None and find(name, wish.shaping.classes):
+            continue  # its words are taken, not its numbers
         if source.refused and (wish.axes.wanted is None or find(name, wish.axes.wanted)):
             raise DataError(f"{path}: {name} {source.refused}")
 

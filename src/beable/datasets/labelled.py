@@ -20,7 +20,7 @@ from beable import inputs
 from beable.artefacts import MANIFEST
 from beable.checks import library
 from beable.datasets.hdf5_files import is_hdf5, opened_hdf5
-from beable.datasets.sources import MOST_ARRAYS, UNKNOWN, Array, Loader, Source, fixed, held_back, ranged
+from beable.datasets.sources import MOST_ARRAYS, UNKNOWN, Array, Loader, Source, exact, fixed, held_back, ranged
 from beable.errors import DataError, UsageError
 
 NETCDF3 = b"CDF"
@@ -208,10 +208,14 @@ def _decoded(name: str, coding: Mapping[str, Any], bounds: tuple[Any, Any], unpa
     low, high = bounds
     invalid = None if unpacked else _outside(array, low, high)
     values = _unpacked(name, coding, array) if coding else array
+    packed = {"scale_factor", "add_offset", "_Unsigned"} & coding.keys()
+    if array.dtype.kind in "iu" and values.dtype.kind == "f" and not packed:
+        exact(name, array[np.isfinite(values)], values.dtype)
     invalid = _outside(values, low, high) if unpacked else invalid
     if invalid is None:
         return values
     if values.dtype.kind != "f":
+        exact(name, values[~invalid], np.float64)
         values = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
     return np.where(invalid, np.asarray(np.nan, values.dtype), values)
 

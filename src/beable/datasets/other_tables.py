@@ -25,7 +25,7 @@ from beable.datasets.columns import (
     other_names,
 )
 from beable.datasets.dialects import EMPTY, TableFormat
-from beable.datasets.sources import Array, Contents, LazyRows, Source, refuse_many
+from beable.datasets.sources import Array, Contents, LazyRows, Source, are_exact, refuse_many
 from beable.errors import DataError, UsageError, listed
 
 EXTRA = "tables"
@@ -189,6 +189,8 @@ def _source(head: Any, column: Any, place: int, reading: Reading) -> Source:
         )
         return Source((len(column),), np.dtype("O"), column.to_numpy, refused=why, long_name=head.shown)
     values, entries = _numbers(column, reading) if kind not in "fiub" else (_plain(column), Entries())
+    if kind in "iu":
+        entries.rounded = _rounded(column, reading)
     gone = ~np.isfinite(values) if kind in "fiub" else np.zeros(0, bool)
     if gone.any():
         row = int(gone.argmax())
@@ -210,12 +212,22 @@ def _plain(column: Any) -> Array:
     return values
 
 
+def _rounded(column: Any, reading: Reading) -> str:
+    """The first whole number of a column that a floating-point number rounds, in words; empty where there is none."""
+    if are_exact(column.dropna().to_numpy(dtype=f"{column.dtype.kind}8"), np.float64):
+        return ""
+    known = ((row, v) for row, v in enumerate(column) if not _is_empty(v) and str(v) not in reading.missing)
+    return next((f"{value} in row {row}" for row, value in known if int(float(value)) != value), "")
+
+
 def _numbers(column: Any, reading: Reading) -> tuple[Array, Entries]:
     """Numbers of a column that holds other things as well, and what these are."""
     entries, values = Entries(), np.full(len(column), np.nan)
     for row, value in enumerate(column):
         if _is_number(value):
             values[row] = value
+            if isinstance(value, int | np.integer) and int(values[row]) != value:
+                entries.rounded = entries.rounded or f"{value} in row {row}"
         else:
             word = "" if _is_empty(value) else str(value).strip()
             values[row] = entries.value(word, f"row {row}", reading.missing)

@@ -18,7 +18,7 @@ from beable.datasets.dialects import EMPTY
 from beable.datasets.layout import NAME
 from beable.datasets.names import plain
 from beable.datasets.readings import NUMBERS
-from beable.datasets.sources import Array, LazyRows, Loader, Source, pieces_of, ranged
+from beable.datasets.sources import Array, LazyRows, Loader, Source, exact, pieces_of, ranged
 from beable.errors import DataError, UsageError, listed, unknown
 
 MOST_CLASSES = 64
@@ -96,7 +96,7 @@ def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str]
     for name in dict.fromkeys((*asked, *worded)):
         sources[name] = in_classes(path, name, in_words(sources[name]), shaping.missing)
     if numbers := shaping.numbers:
-        sources = {n: s if s.classes or not s.numeric else _with_nan(s, numbers) for n, s in sources.items()}
+        sources = {n: s if s.classes or not s.numeric else _with_nan(n, s, numbers) for n, s in sources.items()}
     gone: dict[str, str] = {}
     for vector, columns in shaping.vectors.items():
         parts = [_held(path, name, sources) for name in columns]
@@ -244,7 +244,7 @@ def in_classes(path: Path, name: str, source: Source, missing: Collection[str] =
     bad = "" if there.all() else f"{str(words[~there][0])!r} in row {int(there.argmin())}"
     return replace(
         source, shape=values.shape, dtype=values.dtype, load=values.copy, bad=bad, classes=names, words=None, held=(),
-        unit="", role="variable" if source.role == "label" else source.role,
+        unit="", role="variable" if source.role == "label" else source.role, refused="",
     )  # fmt: skip
 
 
@@ -252,20 +252,35 @@ def _words(source: Source) -> NDArray[np.str_]:
     """The values of an array as words; numbers as short as they can be."""
     held = source.words() if source.words is not None else source.load()
     if held.dtype.kind in "fiub":
-        return np.array(["" if value != value else f"{float(value):.12g}" for value in held], np.str_)
+        return np.array(["" if value != value else _shortest(value) for value in held.tolist()], np.str_)
     words = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in held.tolist()]
     return np.array([word.strip() for word in words], np.str_)
+
+
+def _shortest(value: float) -> str:
+    """A number in twelve digits where these are all, else in as many as tell it from every other.
+
+    >>> _shortest(2.0), _shortest(2**53 + 1), _shortest(0.1234567890123456)
+    ('2', '9007199254740993', '0.1234567890123456')
+    """
+    short = f"{value:.12g}"
+    return short if float(short) == value else str(value)
 
 
 def _ordered(words: NDArray[np.str_]) -> tuple[tuple[str, ...], NDArray[np.intp]]:
     """Different words in order, numbers by their size, and the place of each word among them."""
     try:
-        numbers = words.astype(np.float64)
+        numbers = [_number(word) for word in words.tolist()]
     except ValueError:
         names, codes = np.unique(words, return_inverse=True)
         return tuple(map(str, names)), codes
-    values, codes = np.unique(numbers, return_inverse=True)
-    return tuple(f"{value:.12g}" for value in values), codes
+    places = {value: place for place, value in enumerate(sorted(set(numbers)))}
+    return tuple(map(_shortest, places)), np.array([places[value] for value in numbers], np.intp)
+
+
+def _number(word: str) -> float:
+    """The number of a word, a whole one with all its digits."""
+    return int(word) if word.lstrip("+-").isdecimal() else float(word)
 
 
 def together(parts: Sequence[tuple[Sequence[str], Array]]) -> tuple[tuple[str, ...], list[Array]]:
@@ -288,15 +303,20 @@ def together(parts: Sequence[tuple[Sequence[str], Array]]) -> tuple[tuple[str, .
 # Missing values
 
 
-def _with_nan(source: Source, values: Sequence[float]) -> Source:
+def _with_nan(name: str, source: Source, values: Sequence[float]) -> Source:
     """An array with NaN where one of the values stands."""
     dtype = source.dtype if source.dtype.kind == "f" else np.dtype(np.float64)
-    return replace(source, dtype=dtype, load=ranged(source.load).then(partial(_replaced, values=values)))
+    return replace(
+        source, dtype=dtype, load=ranged(source.load).then(partial(_replaced, name=plain(name), values=values))
+    )
 
 
-def _replaced(array: Array, values: Sequence[float]) -> Array:
+def _replaced(array: Array, name: str, values: Sequence[float]) -> Array:
     given = array.astype(np.float64) if array.dtype.kind != "f" else array
-    return np.where(np.isin(given, np.asarray(values, given.dtype)), np.nan, given).astype(given.dtype)
+    missing = np.isin(given, np.asarray(values, given.dtype))
+    if array.dtype.kind in "iu":
+        exact(name, array[~missing], np.float64)
+    return np.where(missing, np.nan, given).astype(given.dtype)
 
 
 def suspects(columns: Mapping[str, Array | LazyRows]) -> list[str]:

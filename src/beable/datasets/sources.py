@@ -289,6 +289,35 @@ def held_back(path: Path, name: str, source: Source, stored: int) -> Source:
     return source
 
 
+def exact(name: str, whole: Array, dtype: "np.dtype[Any] | type[np.floating]") -> Array:
+    """Whole numbers as floating-point ones that equal them.
+
+    Raises:
+        DataError: some have more digits than these keep.
+
+    >>> exact("n", np.array([2**53, 2**60]), np.float64).tolist()
+    [9007199254740992.0, 1.152921504606847e+18]
+    """
+    if not are_exact(whole, dtype):
+        raise DataError(f"{name}: integers too large for floating-point numbers: scale them first")
+    return whole.astype(dtype)
+
+
+def are_exact(whole: Array, dtype: "np.dtype[Any] | type[np.floating]") -> bool:
+    """Whether floating-point numbers of a format equal these whole numbers.
+
+    >>> are_exact(np.array([2**53, 2**60]), np.float64), are_exact(np.array([2**53 + 1]), np.float64)
+    (True, False)
+    """
+    most = 2 ** (np.finfo(dtype).nmant + 1)
+    if not whole.size or (int(whole.max()) <= most and int(whole.min()) >= -most):
+        return True
+    wide = whole if whole.dtype.kind == "u" else np.abs(whole.astype(np.int64))
+    size = wide.astype(np.uint64)  # the least int64 has no positive one: it stays, and is read as its size
+    lowest = size & (~size + np.uint64(1))  # the last bit that is set
+    return bool((size // np.maximum(lowest, np.uint64(1)) < most).all())
+
+
 def fixed(values: Any, axes: tuple[str, ...] | None = None, **more: Any) -> Source:
     """An array in memory as a source."""
     array = np.asarray(values)
