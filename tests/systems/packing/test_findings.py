@@ -138,8 +138,9 @@ DESIGN = {
 def mixture(fine, value, limit):
     rungs = [{"ratio": 7.0}, {"ratio": 28.0}]
     found = [{"value": v, "standard_error": e} for v, e in ((value - 0.01, 0.004), (value, 0.005))]
-    below = {"below_furnas": limit < 0.79, "limit": [limit, 0.006], "furnas": 0.79}
-    return {"fine": fine, "rungs": rungs, "held": {"ratio": 40.0}, "wide": [60.0, 200.0], "found": found} | below
+    below = {"below_furnas": YES if limit < 0.77 else UNTOLD, "limit": [limit, 0.006], "furnas": 0.79}
+    beds = {"rungs": rungs, "held": {"ratio": 40.0}, "bulk": fine + 0.01}
+    return {"fine": fine, "wide": [60.0, 200.0], "found": found} | beds | below
 
 
 WIDE = {"mixtures": [mixture(0.2, 0.721, 0.726), mixture(0.27, 0.764, 0.773)], "held": 2, "beds": 1}
@@ -373,13 +374,13 @@ OUTCOMES = {
             "beds of 1:40",
             "in all 2",
             "At 1:200 it gives 0.7210(50) (20 % fine) and",
-            "below that",
+            "bulk (21 % and 28 %), lies below it with 20 % fine and within two standard errors of it with 27 % fine.",
         ],
     ),
     "above the limit": (
         findings.wide,
-        changed(WIDE, mixtures__1__below_furnas=False),
-        ["above that of Furnas with 27 % fine"],
+        changed(WIDE, mixtures__1__below_furnas=NO),
+        ["lies below it with 20 % fine and above it with 27 % fine."],
     ),
     "readings that fit": (
         findings.at_zero,

@@ -14,7 +14,7 @@ ERROR = 0.002
 
 
 def rungs(law, rng, ratios=RUNGS, error=ERROR):
-    return [Rung(r, law(r) + error * rng.standard_normal(), error, 1) for r in ratios]
+    return [Rung(r, law(r) + error * rng.standard_normal(), error, 1, 0.3) for r in ratios]
 
 
 def covered(law, ratio, draws=200):
@@ -33,7 +33,7 @@ def test_the_error_covers_the_truth_of_a_series_and_not_of_another_law():
 def test_the_law_holds_of_close_packing_by_rods():
     """From ratios up to 28 to 200, on both sides of the optimum."""
     for fine in (0.27, 0.35):
-        known = [Rung(r, close_packing_estimate([1, r], [fine, 1 - fine]), 1e-4, 0) for r in RUNGS]
+        known = [Rung(r, close_packing_estimate([1, r], [fine, 1 - fine]), 1e-4, 0, fine) for r in RUNGS]
         found = extrapolated(known, 200)
         truth = close_packing_estimate([1, 200], [fine, 1 - fine])
         assert abs(found.value - truth) < max(2 * found.standard_error, 0.004)
@@ -50,7 +50,7 @@ def test_beds_of_closer_sizes_give_one_that_can_be_dropped():
     assert found.ratio == pytest.approx(4)
     assert [rung.ratio for rung in found.rungs] == [1.4, 1.8, 2.2, 2.8]
     again = pack_wide(Powder(powder[::-1]), rungs=(1.4, 1.8, 2.2, 2.8), beds=1)
-    assert again.furnas == pytest.approx(found.furnas)
+    assert again.furnas == pytest.approx(found.furnas, abs=0.01)  # other beds, of the same fine share
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_bed_denser_than_planned_is_dropped_again_and_measured():
 
 def test_three_ratios_leave_no_error():
     with pytest.raises(UsageError, match="at least four"):
-        extrapolated([Rung(r, 0.7, 0.001, 1) for r in (7.0, 10.0, 14.0)], 100)
+        extrapolated([Rung(r, 0.7, 0.001, 1, 0.3) for r in (7.0, 10.0, 14.0)], 100)
 
 
 def test_the_command_line_refuses_what_goes_with_no_bed(capsys):

@@ -143,12 +143,20 @@ def wide(n: Numbers) -> str:
     met = of_all(held, len(each), "mixtures") if len(each) > 1 else "the mixture tried" if held else "no mixture"
     widest = [(m["found"][-1], percent(m["fine"])) for m in each]
     said = listed([f"{bracketed(f['value'], f['standard_error'])} ({fine} fine)" for f, fine in widest])
-    over = [percent(m["fine"]) for m in each if not m["below_furnas"]]
-    limit = f"lies above that of Furnas with {listed(over)} fine" if over else "lies below that of Furnas"
     return (
         f"A law in 1/R, fitted to beds of 1:{rungs[0]['ratio']:g} to 1:{rungs[-1]['ratio']:g}, finds beds of "
-        f"1:{ratio:g} within two standard errors in {met}. At 1:{last:g} it gives {said}; its limit {limit}."
+        f"1:{ratio:g} within two standard errors in {met}. At 1:{last:g} it gives {said}. Its limit"
+        f"{_beside_furnas(each)}."
     )
+
+
+def _beside_furnas(each: list[dict[str, Any]]) -> str:
+    """Where the limits of the law lie, each beside that of Furnas for what lies in the bulk."""
+    words = {"yes": "below", "no": "above", "cannot be told": "within two standard errors of"}
+    fine = {a: [percent(m["fine"]) for m in each if m["below_furnas"]["answer"] == a] for a in words}
+    said = listed([f"{words[a]} it with {listed(shares)} fine" for a, shares in fine.items() if shares])
+    bulk = listed([percent(m["bulk"]) for m in each])
+    return f", beside that of Furnas for the share of fine spheres in the bulk ({bulk}), lies {said}"
 
 
 # β

@@ -146,7 +146,8 @@ def _beyond(settings: PackSettings, beds: int, seed: int, pictured: Path | None,
         for r in found.rungs
     }
     limit = f"{found.limit.value:.3f} ± {found.limit.standard_error:.3f}"
-    facts(beds_told | {"infinitely far apart": limit, "at most, by Furnas, for one size each": number(found.furnas)})
+    most = f"{found.furnas:.3f} for {100 * found.rungs[-1].fine:.1f} % fine in the bulk at 1:{found.rungs[-1].ratio:g}"
+    facts(beds_told | {"infinitely far apart": limit, "at most, by Furnas, for one size each": most})
 
 
 with_options(pack, OPTIONS)

@@ -12,7 +12,8 @@ that of the second goes with the square of d, each over the volume D³ of a coar
 Beds of the same powder with the fine component enlarged to ratios within reach, the *rungs*, give the three numbers;
 the difference from a straight line through all rungs but the lowest is what the next term may be, and counts as error
 beside that of the beds. φ∞ is to be held against Furnas' limit (`close_packing.furnas_mixture`) with the packing
-fraction of dropped equal spheres: no mixture can be denser.
+fraction of dropped equal spheres and the share of fine ones *in the bulk* of the widest bed: while they are too few to
+fill the voids they trickle down, so that the bulk holds more of them than the powder.
 
 C. C. Furnas, Ind. Eng. Chem. 23, 1052 (1931), for the limit; A. B. Yu and N. Standish, Powder Technol. 52, 233 (1987),
 for the loosening at surfaces and in wedges.
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from beable.checks import count
 from beable.errors import UsageError
-from beable.systems.packing.close_packing import furnas_mixture
+from beable.systems.packing.close_packing import furnas_binary
 from beable.systems.packing.packed_beds import Measured
 from beable.systems.packing.powders import Component, Powder
 from beable.systems.packing.simulator import pack
@@ -49,12 +50,14 @@ class Rung(NamedTuple):
         packing_fraction: mean over the beds.
         standard_error: of that.
         spheres: of each bed.
+        fine: share of the bulk's solid volume that the fine component has, mean over the beds.
     """
 
     ratio: float
     packing_fraction: float
     standard_error: float
     spheres: int
+    fine: float
 
 
 class Wide(NamedTuple):
@@ -65,7 +68,8 @@ class Wide(NamedTuple):
         standard_error: of the beds and of the law together.
         ratio: R.
         limit: φ of sizes infinitely far apart, with its error.
-        furnas: the most that sizes infinitely far apart can fill, each dropped for itself.
+        furnas: the most that sizes infinitely far apart can fill with the share of fine ones that the bulk of the
+            widest bed has, each size dropped for itself.
         rungs: the beds.
     """
 
@@ -87,7 +91,7 @@ def extrapolated(rungs: Sequence[Rung], ratio: float) -> Measured:
     Raises:
         UsageError: too few rungs.
 
-    >>> beds = [Rung(r, 0.78 - 0.5 / r + 0.3 / r**2, 0.001, 1) for r in RUNGS]
+    >>> beds = [Rung(r, 0.78 - 0.5 / r + 0.3 / r**2, 0.001, 1, 0.3) for r in RUNGS]
     >>> found = extrapolated(beds, 100)
     >>> round(found.value, 4), found.standard_error < 0.005
     (0.775, True)
@@ -145,8 +149,19 @@ def pack_wide(
         )
     found = [dropped(_nearer(powder, fine, ratio / r), r, beds, rng) for r in rungs]
     value, limit = extrapolated(found, ratio), extrapolated(found, np.inf)
-    shares = powder.volume_fractions[[coarse, fine]]
-    return Wide(*value, ratio, limit, furnas_mixture(shares, DROPPED), found)
+    return Wide(*value, ratio, limit, furnas_of(found), found)
+
+
+def furnas_of(rungs: Sequence[Rung]) -> float:
+    """Furnas' limit of dropped spheres for what lies in the bulk of the widest bed.
+
+    Args:
+        rungs: beds of one powder.
+
+    >>> round(furnas_of([Rung(7.0, 0.72, 0.01, 1, 0.21), Rung(14.0, 0.74, 0.01, 1, 0.24)]), 3)
+    0.765
+    """
+    return furnas_binary(max(rungs, key=lambda rung: rung.ratio).fine, DROPPED)
 
 
 def _two(powder: Powder) -> tuple[int, int]:
@@ -167,9 +182,10 @@ def _median(powder: Powder, component: int) -> float:
 
 def dropped(powder: Powder, ratio: float, beds: int, rng: int) -> Rung:
     """Beds of a powder whose ratio is known, with the error that beds show by themselves."""
-    packed = [pack(powder, None, rng + k) for k in range(beds)]
+    packed, (_, fine) = [pack(powder, None, rng + k) for k in range(beds)], _two(powder)
     own = float(np.sqrt(np.mean([p.standard_error**2 for p in packed]) / beds))
-    return Rung(ratio, float(np.mean([p.packing_fraction for p in packed])), own, len(packed[0].radii))
+    filled, share = np.mean([(p.packing_fraction, p.composition[fine]) for p in packed], axis=0)
+    return Rung(ratio, float(filled), own, len(packed[0].radii), float(share))
 
 
 def _nearer(powder: Powder, fine: int, factor: float) -> Powder:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from beable.report.page import Cell, Text
+from beable.verdicts import Verdict
 
 VERDICTS = {"yes": "good", "no": "miss", "cannot be told": "unsure"}
 Row = Sequence[Cell | Text]
@@ -15,6 +16,11 @@ def unbroken(text: str) -> str:
     ['squared', 'error,', 'β\\xa0=\\xa01']
     """
     return text.replace(" = ", "\u00a0=\u00a0")
+
+
+def judged(text: Text, verdict: Verdict) -> Cell:
+    """A number with what a verdict says of it."""
+    return Cell(text, VERDICTS[verdict.word])
 
 
 def verdict_cell(told: Mapping[str, str]) -> Cell:

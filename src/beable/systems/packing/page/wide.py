@@ -8,7 +8,7 @@ from beable.console.columns import bracketed, fixed
 from beable.report.page import Evidence, Figure, Fold, Table
 from beable.systems.packing import findings
 from beable.systems.packing.figures.wide import against_one_over_ratio
-from beable.systems.packing.page.cells import Row, verdict_cell
+from beable.systems.packing.page.cells import Row, judged, verdict_cell
 from beable.systems.packing.parts.wide import Mixture, WideSizes
 from beable.systems.packing.wide_sizes import Rung, extrapolated
 
@@ -28,14 +28,15 @@ def wide(a: WideSizes) -> Evidence:
     caption = (
         f"Packing fraction of two sizes against one over their ratio: beds that were dropped ({a.beds} of each ratio, "
         "two standard errors), the law through the filled ones with two of its errors, and the limit of Furnas for "
-        "dropped spheres infinitely far apart."
+        "dropped spheres"
+        " infinitely far apart, of what lies in the bulk of the widest bed."
     )
     fold = Fold("What the law says of wider ratios", [], [_beyond(a)])
     return Evidence(findings.wide(n), [Figure(figure, caption, findings.wide(n)), _table(a)], [fold])
 
 
 def _points(rungs: list[Rung]) -> tuple[Any, Any, Any]:
-    ratio, phi, error, _ = np.array(rungs, np.float64).T
+    ratio, phi, error = np.array([rung[:3] for rung in rungs], np.float64).T
     return ratio, phi, error
 
 
@@ -50,20 +51,22 @@ def _table(a: WideSizes) -> Table:
         [
             f"{100 * m.fine:.0f} %",
             bracketed(m.held.packing_fraction, m.held.standard_error),
-            bracketed(*m.predicted),
-            verdict_cell(m.holds.as_json()),
+            judged(bracketed(*m.predicted), m.holds),
             bracketed(*m.limit),
-            fixed(m.furnas, 3),
+            f"{100 * m.bulk:.1f} %",
+            judged(fixed(m.furnas, 3), m.below_furnas),
         ]
         for m in a.mixtures
     ]
     held = f"1:{a.mixtures[0].held.ratio:g}"
-    columns = ["fine", f"{held}, dropped", f"{held}, by the law", "does it hold?", "limit of the law", "Furnas"]
+    columns = ["fine", f"{held}, dropped", f"{held}, by the law", "limit of the law", f"fine in the bulk, {held}"]
+    columns.append("Furnas' limit of that")
     caption = (
         f"A bed of {held} that the law was not fitted to, and the limit of sizes infinitely far apart; standard errors "
-        "of the last digits in brackets."
+        "of the last digits in brackets. ✓: the bed lies within two of them of the law, the law's limit more than two "
+        "below Furnas'."
     )
-    return Table(caption, columns, rows, "rrrlrr")
+    return Table(caption, columns, rows, "rrrrrr")
 
 
 def _beyond(a: WideSizes) -> Table:

@@ -12,7 +12,7 @@ from beable.studies.context import Context
 from beable.systems.packing.close_packing import close_packing_estimate, furnas_mixture
 from beable.systems.packing.packed_beds import Measured
 from beable.systems.packing.powders import Component, Powder
-from beable.systems.packing.wide_sizes import DROPPED, Rung, dropped, extrapolated
+from beable.systems.packing.wide_sizes import DROPPED, Rung, dropped, extrapolated, furnas_of
 from beable.verdicts import Verdict
 
 #: steel shot, vibrated, one size, 1:77.5 with 26 % fine, and the plateau (McGeary, J. Am. Ceram. Soc. 44, 513 (1961))
@@ -34,7 +34,7 @@ class Mixture(NamedTuple):
         wide: ratios beyond, (ratios).
         found: the law there, with error.
         limit: the law at infinity.
-        furnas: Furnas' limit with dropped equal spheres.
+        furnas: Furnas' limit with dropped equal spheres and the share of fine ones in the bulk of the widest bed.
         estimate: Farr and Groot's estimate of close packing at the widest ratio, and what the law makes of their
             estimates at the rungs.
     """
@@ -55,6 +55,18 @@ class Mixture(NamedTuple):
         away = abs(self.held.packing_fraction - self.predicted.value)
         allowed = float(np.hypot(self.held.standard_error, self.predicted.standard_error))
         return Verdict(away <= NEAR * allowed, f"{away:.4f} away at 1:{self.held.ratio:g}, error {allowed:.4f}")
+
+    @property
+    def bulk(self) -> float:
+        """Share of fine spheres in the bulk of the widest bed."""
+        return self.held.fine
+
+    @property
+    def below_furnas(self) -> Verdict:
+        """Whether the limit of the law lies below Furnas', which nothing exceeds."""
+        away, error = self.furnas - self.limit.value, self.limit.standard_error
+        answer = away > 0 if abs(away) > NEAR * error else None
+        return Verdict(answer, f"{abs(away):.4f} {'below' if away > 0 else 'above'} it, error {error:.4f}")
 
     @property
     def holds_of_estimate(self) -> Verdict:
@@ -79,8 +91,7 @@ class WideSizes:
     def as_json(self) -> dict[str, Any]:
         """Every number."""
         each = [
-            m._asdict()
-            | {"holds": m.holds, "holds_of_estimate": m.holds_of_estimate, "below_furnas": m.limit.value <= m.furnas}
+            m._asdict() | {name: getattr(m, name) for name in ("bulk", "holds", "holds_of_estimate", "below_furnas")}
             for m in self.mixtures
         ]
         known = {"mcgeary": MCGEARY, "mcgeary_ratio": MCGEARY_RATIO, "one_size": MCGEARY_ONE, "dropped": DROPPED}
@@ -101,11 +112,15 @@ class WideSizes:
 
 def _furnas(a: WideSizes) -> Claim:
     words = "no mixture of two sizes fills more than the coarse bed and fine beds in its voids (Furnas 1931)"
-    over = [m for m in a.mixtures if m.limit.value - NEAR * m.limit.standard_error > m.furnas]
-    m = a.densest
+    answers, m = [m.below_furnas.answer for m in a.mixtures], a.densest
+    verdict = DIFFERS if False in answers else UNTOLD if None in answers else REPRODUCED
     ours = f"{m.limit.value:.3f} ± {m.limit.standard_error:.3f}"
-    why = f"with {100 * m.fine:.0f} % fine; {len(over)} of {len(a.mixtures)} mixtures lie above their limit"
-    return Claim("Furnas", words, f"≤ {m.furnas:.3f}", ours, None, DIFFERS if over else REPRODUCED, why)
+    why = (
+        f"with {100 * m.fine:.0f} % fine, {100 * m.bulk:.1f} % in the bulk at 1:{m.held.ratio:g}; of "
+        f"{len(a.mixtures)} mixtures {answers.count(False)} lie above their limit and {answers.count(None)} within two "
+        "standard errors of it"
+    )
+    return Claim("Furnas", words, f"≤ {m.furnas:.3f}", ours, None, verdict, why)
 
 
 def _farr_groot(a: WideSizes) -> Claim:
@@ -128,8 +143,8 @@ def _mcgeary(a: WideSizes) -> Claim:
     within = interval[0] <= theirs <= interval[1]
     verdict = REPRODUCED if within else UNTOLD if error > 0.02 else DIFFERS
     why = (
-        f"{at.value:.3f} ± {at.standard_error:.3f} of {m.furnas:.3f} with {100 * m.fine:.0f} % fine, theirs "
-        f"{MCGEARY:g} of {MCGEARY / theirs:.3f}; ours are dropped all at once and not shaken"
+        f"{at.value:.3f} ± {at.standard_error:.3f} of {m.furnas:.3f} with {100 * m.bulk:.0f} % fine in the bulk, "
+        f"theirs {MCGEARY:g} of {MCGEARY / theirs:.3f}; ours are dropped all at once and not shaken"
     )
     return Claim("McGeary", words, f"{number(theirs)}", f"{number(ours)}", interval, verdict, why)
 
@@ -145,18 +160,19 @@ def wide(context: Context) -> WideSizes:
 
 def _mixture(fine: float, ratios: list[float], held: float, wanted: list[float], beds: int, seed: int) -> Mixture:
     rungs = [dropped(_two(fine, float(r)), float(r), beds, seed) for r in ratios]
+    held_out = dropped(_two(fine, held), held, beds, seed)
     shares = [fine, 1 - fine]
-    estimates = [Rung(float(r), close_packing_estimate([1, r], shares), SURE, 0) for r in ratios]
+    estimates = [Rung(float(r), close_packing_estimate([1, r], shares), SURE, 0, fine) for r in ratios]
     widest = max(wanted)
     return Mixture(
         fine,
         rungs,
-        dropped(_two(fine, held), held, beds, seed),
+        held_out,
         extrapolated(rungs, held),
         [float(r) for r in wanted],
         [extrapolated(rungs, float(r)) for r in wanted],
         extrapolated(rungs, np.inf),
-        furnas_mixture([1 - fine, fine], DROPPED),
+        furnas_of([*rungs, held_out]),
         (close_packing_estimate([1, widest], shares), extrapolated(estimates, widest)),
     )
 
