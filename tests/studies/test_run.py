@@ -268,6 +268,27 @@ def test_other_code_measures_again(out, monkeypatch):
     assert sorted(CALLS) == ["errors", "rows"]
 
 
+def test_what_an_optional_library_adds_is_said_and_measured_once_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(PARTS, "rows", PARTS["rows"]._replace(libraries={"no_such_library": "flows", "numpy": "plot"}))
+    out, said = (
+        tmp_path / "out",
+        "Measured without no_such_library, with which it has more: pip install 'beable[flows]'.",
+    )
+    with_page(out)
+    assert said in unescape((out / "report.html").read_text())
+    assert "without numpy" not in (out / "report.html").read_text()
+    with_page(out)
+    assert sorted(CALLS) == ["errors", "rows"]
+    monkeypatch.setattr(answers, "find_spec", lambda name: True)
+    read_study(out)
+    with_page(out)
+    assert sorted(CALLS) == ["errors", "rows", "rows"]
+    assert "Measured without" not in (out / "report.html").read_text()
+    monkeypatch.setattr(answers, "find_spec", lambda name: None)
+    with_page(out)
+    assert sorted(CALLS) == ["errors", "rows", "rows"]
+
+
 def test_the_code_of_an_answer_is_all_that_can_change_it(tmp_path):
     names = {name for name, _ in answers._sources(answers._home("packing"), answers.SHOWING_OF_SYSTEM)}
     assert {"packing/simulator.py", "packing/parts/beta.py", "packing/tables_of_study.py"} <= names

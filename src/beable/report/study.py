@@ -219,6 +219,11 @@ def _part(answered: Answered, found: Evidence, finished: Finished, out: Path, *,
     asked = Fold("What is asked", [symbols(part.question)])
     said = shown and not found.short
     text, items = [] if said else [found.answer], [] if shown else found.items
+    text += [
+        f"Measured without {name}, with which it has more: pip install 'beable[{code.libraries[name]}]'."
+        for name in answered.without
+        if name in code.libraries
+    ]
     return [Section(part.title, text, items, [asked, *folds]), *more]
 
 

@@ -8,7 +8,8 @@
       manifest.json         of what, and the CPU seconds it took
 
 An answer is kept for one key: the runs, the data sets, the options and the code that it came from. The code is the
-version of beable with the sum of every source file that can change an answer: all but what shows answers.
+version of beable with the sum of every source file that can change an answer: all but what shows answers. One that was
+measured without an optional library is measured again where that library is there.
 """
 
 from functools import cache
@@ -40,12 +41,14 @@ class Answered(NamedTuple):
         answer: what its measure found.
         cpu_seconds: that the measure took.
         made: command, date and machine of that.
+        without: optional libraries that were not there, with which the part measures more.
     """
 
     part: PartSettings
     answer: Answer
     cpu_seconds: float
     made: dict[str, str]
+    without: tuple[str, ...] = ()
 
 
 def key(context: Context) -> dict[str, Any]:
@@ -114,6 +117,12 @@ def is_kept(context: Context) -> bool:
     return (folder / artefacts.MANIFEST).exists() and artefacts.read_manifest(folder).about["key"] == key(context)
 
 
+def can_be_more(context: Context) -> bool:
+    """Whether a library is there without which a kept answer was measured."""
+    without = artefacts.read_manifest(_folder(context)).about.get("without", ())
+    return any(name in context.code.libraries and find_spec(name) for name in without)
+
+
 def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
     """Keep the answer of a part, in place of an older one."""
     arrays: dict[str, Any] = {}
@@ -122,8 +131,13 @@ def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
     with files.building(final) as folder:
         json_files.write_json(folder / "answer.json", plain)
         array_files.write_arrays(folder / "arrays.safetensors", arrays)
-        artefacts.seal(folder, KIND, VERSION, {"key": key(context), "cpu_seconds": cpu_seconds, "made": made()})
+        about = {"key": key(context), "cpu_seconds": cpu_seconds, "made": made(), "without": _without(context)}
+        artefacts.seal(folder, KIND, VERSION, about)
         files.remove(final)
+
+
+def _without(context: Context) -> list[str]:
+    return [name for name in context.code.libraries if find_spec(name) is None]
 
 
 def load(context: Context) -> Answered:
@@ -137,4 +151,6 @@ def load(context: Context) -> Answered:
     plain = json_files.decode_json(artefacts.read_listed(folder, manifest, "answer.json"), folder / "answer.json")
     artefacts.read_listed(folder, manifest, "arrays.safetensors")  # its sum
     answer = decode(plain, context.code.answer, array_files.read_arrays(folder / "arrays.safetensors"))
-    return Answered(context.part, answer, float(manifest.about["cpu_seconds"]), manifest.about.get("made", {}))
+    about = manifest.about
+    without = tuple(about.get("without", ()))
+    return Answered(context.part, answer, float(about["cpu_seconds"]), about.get("made", {}), without)

@@ -30,6 +30,7 @@ class Part(NamedTuple):
         linear: whether arms without training can have its roles.
         of_runs: from answer and context to further sections of the page, for what only the runs themselves show.
         long: whether it takes far longer than the others of its study, so that it is begun before them.
+        libraries: optional libraries with which it measures more, each with the extra of beable that brings it.
     """
 
     measure: Callable[..., Answer]
@@ -41,6 +42,7 @@ class Part(NamedTuple):
     linear: bool = False
     of_runs: Callable[..., Sequence[Any]] | None = None
     long: bool = False
+    libraries: Mapping[str, str] = {}
 
     @property
     def answer(self) -> Any:

@@ -29,7 +29,7 @@ from beable.console.progress import told
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, LockedError, UsageError
-from beable.studies.answers import Answered, is_kept, keep, load
+from beable.studies.answers import Answered, can_be_more, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.claims import claims_of
 from beable.studies.context import Context, data_path, dataset_path, number_at, run_path
@@ -370,7 +370,8 @@ def _measure(study: Study, out: Path, place: Place, progress: Progress) -> None:
     """Answer every part whose answer is not kept, in processes; a measure that fails stops none of the others."""
     with files.locked(out / "answers"):
         files.sweep(out / "answers")
-        missing = [context for part in study.parts if not is_kept(context := Context(study, part, out))]
+        contexts = [Context(study, part, out) for part in study.parts]
+        missing = [context for context in contexts if not is_kept(context) or can_be_more(context)]
         missing.sort(key=lambda context: not context.code.long)
         kept, every = len(study.parts) - len(missing), len(study.parts)
         progress(kept, every)

@@ -55,6 +55,7 @@ PARTS = {
     "generation": Part(
         generation,
         page.generation,
+        libraries={"zuko": "flows"},
         roles={"main": "one", "others": "many"},
         options={"samples": 1000, "reference": 8000, "mixture_rows": 8000, "flow_steps": 600},
         long=True,
@@ -82,6 +83,7 @@ PARTS = {
     "proposals": Part(
         proposals,
         page_decks.proposals,
+        libraries={"zuko": "flows"},
         roles={"proposals": "one"},
         options={
             "gravity": 0.4,
