@@ -136,7 +136,7 @@ def _mcgeary(a: WideSizes) -> Claim:
     """Vibrated beds are denser; what they reach of their own Furnas limit is compared."""
     words = "at 1:77.5 two sizes of vibrated shot reach nearly all of Furnas' limit of theirs (McGeary 1961)"
     theirs = MCGEARY / furnas_mixture([1 - MCGEARY_FINE, MCGEARY_FINE], MCGEARY_ONE)
-    m = min(a.mixtures, key=lambda m: abs(m.fine - MCGEARY_FINE))
+    m = min(a.mixtures, key=lambda m: abs(m.bulk - MCGEARY_FINE))
     at = extrapolated(m.rungs, MCGEARY_RATIO)
     ours, error = at.value / m.furnas, at.standard_error / m.furnas
     interval = (ours - NEAR * error, ours + NEAR * error)
