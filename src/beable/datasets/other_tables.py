@@ -85,7 +85,8 @@ def _sheet(path: Path, form: TableFormat) -> tuple[Any, list[str]]:
         header = form.header - 1 if isinstance(form.header, int) else None if form.header is None else 0
         data = pandas.read_excel(book, sheet_name=sheet, header=header)
         if header is not None:
-            data.columns = _as_written(data.columns, pandas.read_excel(book, sheet_name=sheet, header=None), header)
+            first = pandas.read_excel(book, sheet_name=sheet, header=None, nrows=header + 1)
+            data.columns = _as_written(data.columns, first, header)
     if data.isna().to_numpy().any() and (cell := _formula_without_value(path, sheet)):
         raise DataError(
             f"{path}: cell {cell} holds a formula whose value was never stored: open the workbook in a spreadsheet "
