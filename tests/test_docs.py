@@ -100,3 +100,18 @@ def test_the_python_of_the_readme_runs(few_draws, tmp_path, monkeypatch, capsys)
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 60
+
+
+WRITTEN = sorted((*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")))
+#: what stands in a page for something that was to come, such as an output
+COMING = re.compile(r"(?<![\w$`=/])(?:[A-Z]{2,}(?:_[A-Z]{2,})+|T[O]DO|T[B]D|F[I]XME|XXX+)(?![\w`=])")
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_nothing_on_a_page_is_still_to_come(page):
+    assert COMING.findall(page.read_text()) == []
+
+
+def test_what_is_still_to_come_is_noticed():
+    shown = "before\nWIDE_OUTPUT\nA check, WIDE_CHECKS, and `OMP_NUM_THREADS`, OMP_NUM_THREADS=1 and $MY_FOLDER."
+    assert COMING.findall(shown) == ["WIDE_OUTPUT", "WIDE_CHECKS"]

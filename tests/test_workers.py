@@ -1,5 +1,7 @@
 """The pool of processes: order, threads, deaths, Ctrl-C, and no process that outlives its parent."""
 
+import ast
+import hashlib
 import os
 import re
 import signal
@@ -24,6 +26,7 @@ PROGRAM = Path(__file__).parent / "programs" / "pools.py"
 sys.path.insert(0, str(PROGRAM.parent))  # workers import what they do by name
 
 import pools  # noqa: E402
+from forked import Forked  # noqa: E402
 
 LONG, SOON = 300.0, 30.0  # seconds; on an idle machine processes end within 0.1
 
@@ -172,3 +175,48 @@ def test_no_worker_outlives_its_parent_in_a_compiled_kernel():
         time.sleep(1)  # into the kernel, which takes minutes
         process.kill()
         assert seconds_until_gone(pids) < SOON
+
+
+# Compiled code
+
+
+def endless(path, call):
+    """A computation that takes hours, after it has said that it is under way."""
+    path.touch()
+    try:
+        call(hashlib.pbkdf2_hmac, "sha256", b"", b"", 2**31 - 1)  # which holds no lock of Python and heeds no signal
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+@pytest.mark.parametrize(("call", "ends"), [(workers.interruptible, True), (lambda f, *words: f(*words), False)])
+def test_a_request_to_end_is_met_while_compiled_code_runs(tmp_path, call, ends):
+    begun = tmp_path / "begun"
+    with Forked(endless, begun, call) as process:
+        while not begun.exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        if ends:
+            assert process.wait(SOON) == 130
+        else:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+
+
+def test_an_error_of_compiled_code_is_its_own():
+    with pytest.raises(ZeroDivisionError):
+        workers.interruptible(divmod, 1, 0)
+    assert ThreadPoolExecutor(1).submit(workers.interruptible, divmod, 7, 2).result() == (3, 1)
+
+
+def test_kernels_that_run_long_are_called_so_that_they_can_be_interrupted():
+    """Those that hold no lock of Python; a kernel that another one calls is compiled into it."""
+    sources = list(Path(beable.__file__).parent.rglob("*.py"))
+    trees = [ast.parse(path.read_text()) for path in sources]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    long = {f.name for f in functions if any("nogil=True" in ast.unparse(d) for d in f.decorator_list)}
+    assert long == {"_place", "_moves"}
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    handed = {ast.unparse(c.args[0]) for c in calls if ast.unparse(c.func) == "interruptible"}
+    assert handed == {"_place", "_moves", "kernel"}

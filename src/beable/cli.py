@@ -44,6 +44,7 @@ CODES = {
     BROKEN_PIPE: "the reader of the output has gone",
     TERMINATED: "ended on request",
 }
+AGAIN = "run the same command again, which goes on from what it has kept"
 #: options that had another name, by verb
 FORMER = {"rate-distortion": {"--seeds": "--members"}, "rd": {"--seeds": "--members"}}
 
@@ -205,9 +206,16 @@ def run(words: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        _say(_message(error))
-        return _exit_code(error)
+        known = _request_in(error)
+        _say(_message(known))
+        return _exit_code(known)
     return 0
+
+
+def _request_in(error: BaseException) -> BaseException:
+    """The request to end that compiled code ended with, which it makes a SystemError of; any other error as it is."""
+    under = error.__cause__ or error.__context__
+    return under if isinstance(error, SystemError) and isinstance(under, KeyboardInterrupt) else error
 
 
 def _prepare() -> None:
@@ -223,7 +231,7 @@ def _prepare() -> None:
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
-    raise Terminated("ended on request: run the same command again to go on", signum)
+    raise Terminated(f"ended on request: {AGAIN}", signum)
 
 
 def _without_memory(words: list[str]) -> tuple[list[str], str | None]:
@@ -267,7 +275,7 @@ def _message(error: BaseException) -> str:
     if isinstance(error, BeableError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return str(error) or "interrupted: run the same command again to go on"
+        return str(error) or f"interrupted: {AGAIN}"
     found = meant(error)
     return found.words if found else f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)"
 

@@ -9,12 +9,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -23,6 +23,7 @@ from beable.errors import BeableError, UsageError
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 #: signals of a terminal, which reach all processes at once; that which began the workers ends them
 DEAF = (signal.SIGINT, signal.SIGHUP)
+Answer = TypeVar("Answer")
 ADVICE = (
     "perhaps for want of memory: try one worker (workers=1, --workers 1). A simulator must come from a module, and a "
     "script that uses several workers needs `if __name__ == '__main__':`"
@@ -53,6 +54,33 @@ def number(workers: int | None) -> int:
     if type(workers) is not int or workers < 1:
         raise UsageError(f"workers must be a whole number of at least 1, not {workers!r}")
     return workers
+
+
+def interruptible(compute: Callable[..., Answer], *words: Any) -> Answer:
+    """Call compiled code that holds no lock of Python; a request to end is met at once and not after it.
+
+    Signals are heeded between two steps of the main thread, which therefore only waits: what is computed in it would
+    also be torn by them while its answer is made. A request leaves the thread behind, which ends with the process.
+
+    Args:
+        compute: such as a function that Numba compiled with ``nogil=True``.
+        words: its arguments.
+
+    >>> interruptible(max, 2, 3)
+    3
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return compute(*words)
+    answer: Future[Answer] = Future()
+
+    def answered() -> None:
+        try:
+            answer.set_result(compute(*words))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=answered, daemon=True).start()
+    return answer.result()
 
 
 def one_thread() -> AbstractContextManager[Any]:

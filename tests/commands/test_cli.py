@@ -175,6 +175,13 @@ def test_errors_carry_their_exit_code(beable, monkeypatch, error):
     assert beable("fail") == (error.exit_code, "", "beable: expected this, got that: do so\n")
 
 
+def torn(error):
+    """What becomes of an error that is raised while compiled code gives its answer."""
+    found = SystemError("a result with an exception set")
+    found.__context__ = error
+    return found
+
+
 def test_exit_codes_are_distinct():
     assert len({error.exit_code for error in ERRORS}) == len(ERRORS)
 
@@ -185,6 +192,9 @@ def test_exit_codes_are_distinct():
         (ZeroDivisionError("division\nby zero"), 1, "unexpected ZeroDivisionError: division by zero (run again"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (cli.Terminated("ended", signal.SIGTERM), 143, "ended"),
+        (torn(KeyboardInterrupt()), 130, "interrupted"),
+        (torn(cli.Terminated("ended", signal.SIGTERM)), 143, "ended"),
+        (torn(ValueError("odd")), 1, "unexpected SystemError: a result with an exception set"),
     ],
 )
 def test_other_ends(beable, monkeypatch, error, code, text):

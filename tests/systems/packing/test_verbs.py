@@ -1,18 +1,22 @@
 """Packings on the command line: one bed, tables of them, and the way of a table from import to samples."""
 
+import hashlib
 import json
 import os
 import signal
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from forked import Forked
 
 from beable import cli
 from beable.datasets.store import Store
 from beable.errors import DataError
 from beable.representations.tables import Table
 from beable.simulator import Variable
+from beable.systems.packing import deposition
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.simulator import Packing, pack
 from beable.training.data import learnable, natural_representation
@@ -423,3 +427,26 @@ def test_numbers_may_be_asked_for_beside_fields():
     assert natural_representation(store, ["mass"]) == "table"
     with pytest.raises(DataError, match="only diagnostics among the store's variables"):
         learnable(SimpleNamespace(variables=[CHECK]))
+
+
+def packing_for_hours(begun):
+    """A bed whose kernel takes hours, after it has said that it is under way."""
+
+    def endless(*words):
+        begun.touch()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+
+    deposition._place = endless
+    return cli.run(["pack", "median=1"])
+
+
+@pytest.mark.parametrize(("number", "code", "words"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended on")])
+def test_a_bed_that_takes_long_is_given_up_at_once(tmp_path, number, code, words):
+    begun = tmp_path / "begun"
+    with Forked(packing_for_hours, begun) as process:
+        while not begun.exists():
+            time.sleep(0.01)
+        process.send_signal(signal.Signals[number])
+        assert process.wait(60) == code
+        (line,) = process.stderr.read().splitlines()
+    assert line.startswith(f"beable: {words}")

@@ -42,7 +42,10 @@ def test_the_law_holds_of_close_packing_by_rods():
 
 def test_beds_of_closer_sizes_give_one_that_can_be_dropped():
     powder = [{"median": 4.0, "volume_fraction": 0.6}, {"median": 1.0, "volume_fraction": 0.4}]
-    found = pack_wide(powder, rungs=(1.4, 1.8, 2.2, 2.8), beds=1)
+    told: list[tuple[int, int]] = []
+    found = pack_wide(powder, rungs=(1.4, 1.8, 2.2, 2.8), beds=1, progress=lambda *about: told.append(about))
+    assert [done for done, _ in told] == np.cumsum([rung.spheres for rung in found.rungs]).tolist()
+    assert {planned for _, planned in told} == {told[-1][0]}
     direct = pack(powder, None, 5)
     assert abs(found.packing_fraction - direct.packing_fraction) < 3 * np.hypot(
         found.standard_error, direct.standard_error

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from beable.systems.lennard_jones.pair_potentials import NEAREST2, OF_THE_USER, Bonds, PairPotential
 from beable.systems.lennard_jones.xoshiro import LANES, exponential, log, uniform
+from beable.workers import interruptible
 
 WALLS = {"keep": 0, "mirror": 1, "reject": 2, "periodic": 3}
 MOVES = {"sweep": 0, "random": 1}
@@ -260,7 +261,8 @@ class Systems:
         f, c, bonds = self.fluid, self.conditions, self.fluid.bonds or Bonds()
         periodic, bonded = f.walls == "periodic", f.bonds is not None
         kernel = kernel_of(f.potential.exponent, f.dimensions, periodic, bonded, f.potential.pair)
-        kernel(
+        interruptible(
+            kernel,
             self._x,
             self._state,
             sweeps,

@@ -29,6 +29,7 @@ from beable.errors import UsageError
 from beable.metrics.columns import Floats
 from beable.systems.lennard_jones.pair_potentials import OF_THE_USER, PairPotential
 from beable.systems.lennard_jones.simulator import LennardJones
+from beable.workers import interruptible
 
 
 class Moved(NamedTuple):
@@ -107,8 +108,8 @@ class Particles:
         x = self._shaped(positions).copy()
         pull = np.broadcast_to(stiffness, positions.shape[1:]).reshape(x.shape[1:]).copy()
         sites = np.empty((0, self.dimensions)) if self.sites is None else self.sites
-        ratio = _moves(x, self._shaped(centre), pull, strength / self.temperature, self.gravity, self.box, step,
-                       self.teleport, *self._pair, sites, sweeps, rng)  # fmt: skip
+        ratio = interruptible(_moves, x, self._shaped(centre), pull, strength / self.temperature, self.gravity,
+                              self.box, step, self.teleport, *self._pair, sites, sweeps, rng)  # fmt: skip
         return Moved(x.reshape(positions.shape), float(ratio))
 
     @property

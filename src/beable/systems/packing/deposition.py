@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from beable.checks import array, positive
 from beable.errors import DataError
+from beable.workers import interruptible
 
 FloatArray = NDArray[np.float64]
 
@@ -133,7 +134,7 @@ def deposit(
         raise DataError(f"box {side:g} is narrower than two of its largest spheres: give at least {4 * r.max():g}")
     draws = np.random.default_rng(rng).random((len(r), 3)) * (side, side, 2 * pi)
     classes, placed = _empty(r, side, images)
-    positions, events, stuck, overlap = _place(r, draws, classes, placed, guard)
+    positions, events, stuck, overlap = interruptible(_place, r, draws, classes, placed, guard)
     return Deposit(positions, events, np.flatnonzero(stuck), max(0.0, overlap))
 
 

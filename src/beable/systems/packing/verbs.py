@@ -129,11 +129,11 @@ def _beyond(settings: PackSettings, beds: int, seed: int, pictured: Path | None,
     """The packing fraction of sizes too far apart, and the beds it comes from."""
     if pictured is not None or settings.spheres is not None or settings.box is not None:
         raise UsageError("--extrapolate drops beds of other sizes: leave out --output, --picture, --spheres and --box")
-    with progress("beds", quiet=json, first="compiling the simulator"):
+    with progress("spheres", quiet=json, first="compiling the simulator") as report:
         from beable.systems.packing.powders import Powder
         from beable.systems.packing.wide_sizes import pack_wide
 
-        found = pack_wide(Powder(settings.components), seed, beds=max(beds, 2))
+        found = pack_wide(Powder(settings.components), seed, beds=max(beds, 2), progress=report)
     if json:
         show(found._asdict() | {"rungs": [rung._asdict() for rung in found.rungs]}, json=True)
         return

@@ -19,7 +19,7 @@ C. C. Furnas, Ind. Eng. Chem. 23, 1052 (1931), for the limit; A. B. Yu and N. St
 for the loosening at surfaces and in wedges.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ from beable.errors import UsageError
 from beable.systems.packing.close_packing import furnas_binary
 from beable.systems.packing.packed_beds import Measured
 from beable.systems.packing.powders import Component, Powder
-from beable.systems.packing.simulator import pack
+from beable.systems.packing.simulator import Packed, least_spheres, pack
 
 Floats = NDArray[np.float64]
 
@@ -124,6 +124,7 @@ def pack_wide(
     *,
     beds: int = 2,
     rungs: Sequence[float] = RUNGS,
+    progress: Callable[[int, int], None] = lambda done, planned: None,
 ) -> Wide:
     """The packing fraction of two components too far apart to be dropped, from beds of ratios within reach.
 
@@ -132,6 +133,7 @@ def pack_wide(
         rng: seed of the first bed.
         beds: of each ratio.
         rungs: the ratios.
+        progress: called after each bed with the spheres that were dropped and those that are to be in all.
 
     Raises:
         UsageError: other than two components; a ratio within reach of a bed, or beyond what the law was checked for.
@@ -147,7 +149,14 @@ def pack_wide(
             f"sizes 1:{ratio:.4g} apart: the law in 1/R is for ratios above {max(rungs):g}, which can be dropped, up "
             f"to {WIDEST:g}, where it was checked; take pack below, and close_packing_estimate beyond"
         )
-    found = [dropped(_nearer(powder, fine, ratio / r), r, beds, rng) for r in rungs]
+    powders, told = [_nearer(powder, fine, ratio / r) for r in rungs], list[int]()
+    planned = beds * sum(map(least_spheres, powders))
+
+    def tell(spheres: int) -> None:
+        told.append(spheres)
+        progress(min(sum(told), planned), planned)
+
+    found = [dropped(near, r, beds, rng, tell) for near, r in zip(powders, rungs, strict=True)]
     value, limit = extrapolated(found, ratio), extrapolated(found, np.inf)
     return Wide(*value, ratio, limit, furnas_of(found), found)
 
@@ -180,9 +189,14 @@ def _median(powder: Powder, component: int) -> float:
     return float(powder.sizes[component].quantiles(np.array([0.5]), 0)[0])
 
 
-def dropped(powder: Powder, ratio: float, beds: int, rng: int) -> Rung:
-    """Beds of a powder whose ratio is known, with the error that beds show by themselves."""
-    packed, (_, fine) = [pack(powder, None, rng + k) for k in range(beds)], _two(powder)
+def dropped(
+    powder: Powder, ratio: float, beds: int, rng: int, tell: Callable[[int], object] = lambda spheres: None
+) -> Rung:
+    """Beds of a powder whose ratio is known, with the error that beds show by themselves; tells of each its spheres."""
+    packed, (_, fine) = list[Packed](), _two(powder)
+    for k in range(beds):
+        packed.append(pack(powder, None, rng + k))
+        tell(len(packed[-1].radii))
     own = float(np.sqrt(np.mean([p.standard_error**2 for p in packed]) / beds))
     filled, share = np.mean([(p.packing_fraction, p.composition[fine]) for p in packed], axis=0)
     return Rung(ratio, float(filled), own, len(packed[0].radii), float(share))
