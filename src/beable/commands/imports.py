@@ -10,7 +10,7 @@ from beable import inputs, memory
 from beable.commands.data import say_store
 from beable.console.output import as_text, show
 from beable.console.parameters import Names, Outputs, Pairs, Settings, whole
-from beable.console.progress import progress
+from beable.console.progress import Teller, progress
 from beable.console.settings import given
 from beable.console.tables import next_step, table, tell
 from beable.errors import OutputError, UsageError, listed
@@ -137,7 +137,7 @@ def import_(
     by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # as any other file of columns
     taken: list[Taken] = []
     notes: Sequence[str] = ()
-    with progress("import", quiet=json, first="reading the file"):
+    with progress("import", quiet=json, first="reading the file") as tick:
         layout = None if by_hand or particles or len(files) > 1 else _layout(files[0])
         if layout is not None:
             chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
@@ -148,7 +148,7 @@ def import_(
                 f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
             )
         else:
-            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, particles or "")
+            store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, particles or "", tick)
     _say(files, output, store, taken, json, notes)
 
 
@@ -183,11 +183,12 @@ def _arrays(
     missing: Literal["refuse", "drop", "keep"],
     drop_invalid: bool,
     particles: str,
+    tick: Teller,
 ) -> "Imported":
     from beable.datasets.importing import files_of, import_as
 
     with memory.bounded(sum(map(inputs.stored, files_of(files)))):
-        return import_as(files, output, asked.wish(missing, particles), units, missing, drop_invalid)
+        return import_as(files, output, asked.wish(missing, particles), units, missing, drop_invalid, tick)
 
 
 def _are_trajectories(files: Sequence[Path], asked: _Asked) -> bool:

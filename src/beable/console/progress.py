@@ -45,6 +45,8 @@ def told(progress: Progress | None) -> Teller:
 
 
 _SILENT = Teller()
+#: share of a task before which nobody can say how long the rest takes
+EARLIEST = 0.02
 
 
 @contextmanager
@@ -171,6 +173,24 @@ class Lines(Teller):
         done, since = self._first or (0, now)
         speed = (self._done - done) / (now - since) if now > since else 0.0
         return f", {speed:.3g}/s, {_duration((self._total - self._done) / speed)} left" if speed else ""
+
+
+def before(teller: Teller, words: str, clock: Callable[[], float] = monotonic) -> Progress:
+    """A callback for what is done before steps are counted, such as the reading of rows that are written then.
+
+    Args:
+        teller: is told the share that is done and the time that is left.
+        words: what is done.
+        clock: seconds, rising.
+    """
+    begun = clock()
+
+    def tell(done: int, total: int) -> None:
+        share = done / max(total, 1)
+        left = f", {_duration((clock() - begun) * (1 - share) / share)} left" if EARLIEST <= share < 1 else ""
+        teller.begin(f"{words}: {100 * share:.0f} %{left}")
+
+    return tell
 
 
 def _duration(seconds: float) -> str:

@@ -30,6 +30,7 @@ from beable.errors import DataError, listed
 
 Floats = NDArray[np.float64]
 MOST_QUOTED, MOST_WORDS = 40, 1000
+TOLD_LINES = 4096
 #: whole numbers from here on are rounded by floating-point ones
 LARGE = 2.0**53
 TRUTH = {"true": 1.0, "false": 0.0}
@@ -156,14 +157,14 @@ def _dialect(path: Path, form: TableFormat) -> Dialect:
     return with_heads(path, lines, form, dialect)
 
 
-def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> Columns:
+def read_text(path: Path, reading: "Reading") -> Columns:
     """All columns of a text file.
 
     Args:
         path: the file.
-        form: what the user says of it.
-        missing: words and numbers that stand for an empty entry, beside those of ``EMPTY``.
+        reading: what the user says of it.
     """
+    form, missing = reading.form, reading.missing
     dialect = _dialect(path, form)
     refuse_many(path, len(dialect.names), "columns")
     names = _distinct(path, dialect, form)
@@ -171,7 +172,8 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
     told = list(entries.values())
     numbers, count, ragged, comments = Aside(width + 1), 0, "", list[int]()
     none = [math.nan] * width
-    for line in split(path, text_lines(path, dialect.encoding), dialect, comments):
+    lines = _told(text_lines(path, dialect.encoding), path.stat().st_size, reading.tell)
+    for line in split(path, lines, dialect, comments):
         cells = line.cells[:width] if len(line.cells) == width + 1 and not line.cells[-1].strip() else line.cells
         place = f"row {count} (line {line.number})"
         if len(cells) != width:
@@ -188,6 +190,16 @@ def read_text(path: Path, form: TableFormat, missing: Collection[str] = ()) -> C
         begin = f"{many(len(comments), 'line')} that begin{'s' * (len(comments) == 1)} with {dialect.comment}"
         dialect = replace(dialect, said=(*dialect.said, f"{begin} left out, from line {comments[0]} on"))
     return Columns(names, numbers, entries, dialect, ragged)
+
+
+def _told(lines: Iterator[str], whole: int, tell: Callable[[int, int], None]) -> Iterator[str]:
+    """Lines of a file, after each so many of which it is told how much of it was read."""
+    read = 0
+    for number, line in enumerate(lines):
+        read += len(line)
+        if number % TOLD_LINES == 0:
+            tell(min(read, whole), whole)
+        yield line
 
 
 def _plain_numbers(cells: list[str], dialect: Dialect) -> list[float] | None:
@@ -392,11 +404,13 @@ class Reading(NamedTuple):
         form: how the file holds it.
         missing: what stands for an empty entry, beside the usual.
         keep: whether empty entries are kept as NaN.
+        tell: called with the letters that were read and those of the file, now and then.
     """
 
     form: TableFormat = TableFormat()
     missing: frozenset[str] = frozenset()
     keep: bool = False
+    tell: Callable[[int, int], None] = lambda read, whole: None
 
 
 def contents_of_columns(path: Path, held: Columns, reading: Reading) -> Contents:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from beable import inputs, memory
+from beable.console.progress import Progress, Teller, before, told
 from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
 from beable.datasets.columns import Reading
@@ -201,6 +202,7 @@ def import_as(
     units: Mapping[str, str],
     missing: Missing = "refuse",
     drop_invalid: bool = False,
+    progress: Progress | None = None,
 ) -> Imported:
     """`import_file` with what the user says in one record; the answer tells what was left unread as well."""
     drop = drop_invalid or missing == "drop"
@@ -208,8 +210,8 @@ def import_as(
     paths, output = files_of(path), Path(output)
     if output.exists():
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
-    with _Files(wish, output, len(paths) > 1) as opened:
-        return _made(paths, output, _all_chosen(paths, opened), wish, units, missing, drop)
+    with _Files(wish, output, len(paths) > 1, told(progress)) as opened:
+        return _made(paths, output, _all_chosen(paths, opened), wish, units, missing, drop, progress)
 
 
 def _made(
@@ -220,6 +222,7 @@ def _made(
     units: Mapping[str, str],
     missing: Missing,
     drop: bool,
+    progress: Progress | None,
 ) -> Imported:
     check_choice(missing)
     refuse_words(paths[0], chosen.sources)
@@ -242,6 +245,7 @@ def _made(
         classes={name: s.classes for name, s in chosen.sources.items() if s.classes},
         components={name: s.components for name, s in chosen.sources.items() if s.components},
         long_names={name: s.long_name for name, s in chosen.sources.items() if s.long_name},
+        progress=progress,
     )
     columns = dict(chosen.arrays) | dict(chosen.factors)
     quantities = {n: a for n, a in columns.items() if not _has_classes(chosen, n)}
@@ -393,10 +397,11 @@ class _Files:
         wish: what the user says of them.
         output: where the data set will lie.
         several: whether there are more than one.
+        teller: is told how much of a table of text is read.
     """
 
-    def __init__(self, wish: Wish, output: Path, several: bool) -> None:
-        self.wish, self.output, self.several = wish, output, several
+    def __init__(self, wish: Wish, output: Path, several: bool, teller: Teller) -> None:
+        self.wish, self.output, self.several, self.teller = wish, output, several, teller
         self.stack, self.kept = ExitStack(), 0
         self.at: Path | None = None
         self.first: tuple[Path, _Chosen] | None = None
@@ -436,7 +441,8 @@ class _Files:
         if path != self.at:
             self.stack.close()
             with _told(path):
-                contents = self.stack.enter_context(_reader(path, self.wish.reading))
+                reading = self.wish.reading._replace(tell=before(self.teller, f"reading {path.name}"))
+                contents = self.stack.enter_context(_reader(path, reading))
                 self.found = self._read(path, contents)
             self.at = path
         return self.found

@@ -214,7 +214,7 @@ def read_columns(path: Path | str, reading: Reading = READING) -> Columns:
     """
     path = Path(path)
     check_room(path, path.stat().st_size * TEXT_GROWTH, grown=False)
-    return read_text(path, reading.form, reading.missing)
+    return read_text(path, reading)
 
 
 def named_twice(names: Sequence[str]) -> str:
@@ -234,7 +234,7 @@ def named_twice(names: Sequence[str]) -> str:
 @contextmanager
 def columns(path: Path, reading: Reading = READING) -> Iterator[Contents]:
     """Columns of a text file, one number a row each."""
-    yield contents_of_columns(path, read_text(path, reading.form, reading.missing), reading)
+    yield contents_of_columns(path, read_text(path, reading), reading)
 
 
 READERS: dict[str, Callable[[Path], AbstractContextManager[Contents]]] = {

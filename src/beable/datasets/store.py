@@ -7,7 +7,7 @@ depends on its rows alone, so that it can be made again at any time, by anyone, 
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -380,6 +380,7 @@ class Store:
         classes: Mapping[str, Sequence[str]] | None = None,
         components: Mapping[str, Sequence[str]] | None = None,
         long_names: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> "Store":
         """Make a data set from arrays in memory.
 
@@ -411,6 +412,7 @@ class Store:
             classes: names of what the values 0, 1, … of a variable or factor stand for, by name.
             components: names of the components of a variable, by name.
             long_names: what stands on axes and colour bars, by name.
+            progress: called after each block with the rows that are written and those to be in all.
 
         Raises:
             DataError: arrays that cannot be snapshots.
@@ -448,7 +450,7 @@ class Store:
             title=title,
             block=block,
         )
-        _publish(path, given, allow_failed or missing == "drop", keep)
+        _publish(path, given, allow_failed or missing == "drop", keep, progress)
         return cls.open(path)
 
     def __repr__(self) -> str:
@@ -647,7 +649,9 @@ def _portable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     return {key: value if isinstance(value, str | int | float) else json.dumps(value) for key, value in given.items()}
 
 
-def _publish(path: Path, given: Snapshots, allow_failed: bool, keep: bool) -> None:
+def _publish(
+    path: Path, given: Snapshots, allow_failed: bool, keep: bool, progress: Callable[[int, int], None] | None
+) -> None:
     """Write a store under a temporary name; it gets its own when it is whole."""
     never, plan = masks(given.variables), given.plan
     if keep:
@@ -657,7 +661,11 @@ def _publish(path: Path, given: Snapshots, allow_failed: bool, keep: bool) -> No
     with files.building(path) as folder:
         create(folder, plan)
         blocks = Blocks.of(folder, plan, never, keep)
-        notes = {b: _write(blocks, b, given) for b in range(len(blocks))}
+        notes = {}
+        for block in range(len(blocks)):
+            notes[block] = _write(blocks, block, given)
+            if progress:
+                progress(blocks.range(block)[1], blocks.rows)
         _refuse_failures(notes.values(), blocks, allow_failed)
         finish(folder, plan, notes, masks=never, keep=keep)
 
