@@ -120,3 +120,13 @@ def test_what_is_exact_is_what_python_says(dtype, kind):
         if not same:
             with pytest.raises(DataError, match="n: integers too large"):
                 exact("n", np.array([0, value], dtype), kind)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_classes_of_numbers_have_the_digits_that_were_written(tmp_path, dtype):
+    path, out = tmp_path / "a.npz", tmp_path / "out.zarr"
+    np.savez(path, size=SIZES, level=np.array([0.1, -999, 2, 0.1], dtype))
+    import_file(path, out, classes=["level"], missing_values=["-999"], missing="keep")
+    level = {v.name: v for v in Store.open(out).variables}["level"]
+    assert level.classes == ("0.1", "2")
+    np.testing.assert_array_equal(Store.open(out).read("level"), [0, np.nan, 1, 0])

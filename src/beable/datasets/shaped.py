@@ -252,7 +252,9 @@ def _words(source: Source) -> NDArray[np.str_]:
     """The values of an array as words; numbers as short as they can be."""
     held = source.words() if source.words is not None else source.load()
     if held.dtype.kind in "fiub":
-        return np.array(["" if value != value else _shortest(value) for value in held.tolist()], np.str_)
+        few = held.dtype.kind == "f" and held.dtype.itemsize < 8  # whose own digits are fewer
+        values = map(float, map(str, held)) if few else held.tolist()
+        return np.array(["" if value != value else _shortest(value) for value in values], np.str_)
     words = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in held.tolist()]
     return np.array([word.strip() for word in words], np.str_)
 
