@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import active_children
 from pathlib import Path
 from subprocess import PIPE
+from threading import get_ident
 
 import numpy as np  # noqa: F401  a library with threads
 import pytest
@@ -207,6 +208,7 @@ def test_a_request_to_end_is_met_while_compiled_code_runs(tmp_path, call, ends):
 def test_an_error_of_compiled_code_is_its_own():
     with pytest.raises(ZeroDivisionError):
         workers.interruptible(divmod, 1, 0)
+    assert workers.interruptible(get_ident) != get_ident() == workers.interruptible(get_ident, expected=0.01)
     assert ThreadPoolExecutor(1).submit(workers.interruptible, divmod, 7, 2).result() == (3, 1)
 
 

@@ -4,6 +4,7 @@ A pool's processes compute with one thread each and end when the process that be
 ends itself, however it ends. Ctrl-C reaches every process of a terminal; only the one that began the others heeds it.
 """
 
+import math
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 #: signals of a terminal, which reach all processes at once; that which began the workers ends them
 DEAF = (signal.SIGINT, signal.SIGHUP)
 Answer = TypeVar("Answer")
+#: seconds that nobody minds to wait after a request to end; a thread of its own costs a thousandth of it
+NOTICED = 0.2
 ADVICE = (
     "perhaps for want of memory: try one worker (workers=1, --workers 1). A simulator must come from a module, and a "
     "script that uses several workers needs `if __name__ == '__main__':`"
@@ -56,7 +59,7 @@ def number(workers: int | None) -> int:
     return workers
 
 
-def interruptible(compute: Callable[..., Answer], *words: Any) -> Answer:
+def interruptible(compute: Callable[..., Answer], *words: Any, expected: float = math.inf) -> Answer:
     """Call compiled code that holds no lock of Python; a request to end is met at once and not after it.
 
     Signals are heeded between two steps of the main thread, which therefore only waits: what is computed in it would
@@ -65,11 +68,12 @@ def interruptible(compute: Callable[..., Answer], *words: Any) -> Answer:
     Args:
         compute: such as a function that Numba compiled with ``nogil=True``.
         words: its arguments.
+        expected: seconds that it takes, roughly; it is called at once where nobody would wait for it.
 
     >>> interruptible(max, 2, 3)
     3
     """
-    if threading.current_thread() is not threading.main_thread():
+    if expected < NOTICED or threading.current_thread() is not threading.main_thread():
         return compute(*words)
     answer: Future[Answer] = Future()
 

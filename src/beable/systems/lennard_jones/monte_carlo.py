@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from beable.systems.lennard_jones.pair_potentials import NEAREST2, OF_THE_USER, Bonds, PairPotential
+from beable.systems.lennard_jones.pair_potentials import NEAREST2, OF_THE_USER, PAIR_SECONDS, Bonds, PairPotential
 from beable.systems.lennard_jones.xoshiro import LANES, exponential, log, uniform
 from beable.workers import interruptible
 
@@ -278,6 +278,7 @@ class Systems:
             np.array([bonds.stiffness, bonds.length], f4),
             self._accepted,
             self._local,
+            expected=PAIR_SECONDS * LANES * sweeps * self._x.shape[1] ** 2,
         )
 
     def tune(self, sweeps: int) -> None:

@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 NEAREST2 = 1e-12
 PROBED = np.geomspace(NEAREST2, 1e4, 400)
 OF_THE_USER = -1
+#: seconds that two energies of a pair take in compiled code, roughly
+PAIR_SECONDS = 2e-9
 
 
 @dataclass(frozen=True)

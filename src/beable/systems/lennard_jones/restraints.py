@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 
 from beable.errors import UsageError
 from beable.metrics.columns import Floats
-from beable.systems.lennard_jones.pair_potentials import OF_THE_USER, PairPotential
+from beable.systems.lennard_jones.pair_potentials import OF_THE_USER, PAIR_SECONDS, PairPotential
 from beable.systems.lennard_jones.simulator import LennardJones
 from beable.workers import interruptible
 
@@ -109,7 +109,8 @@ class Particles:
         pull = np.broadcast_to(stiffness, positions.shape[1:]).reshape(x.shape[1:]).copy()
         sites = np.empty((0, self.dimensions)) if self.sites is None else self.sites
         ratio = interruptible(_moves, x, self._shaped(centre), pull, strength / self.temperature, self.gravity,
-                              self.box, step, self.teleport, *self._pair, sites, sweeps, rng)  # fmt: skip
+                              self.box, step, self.teleport, *self._pair, sites, sweeps, rng,
+                              expected=PAIR_SECONDS * sweeps * len(x) * x.shape[1] ** 2)  # fmt: skip
         return Moved(x.reshape(positions.shape), float(ratio))
 
     @property
