@@ -16,6 +16,7 @@ from corpus import HEAD, PLAIN, npy, zarr3, zipped
 
 from beable import array_files, artefacts, json_files
 from beable.console.options import matrix
+from beable.console.progress import Teller
 from beable.console.settings import given
 from beable.datasets.importing import Wish, _all_chosen, _Files
 from beable.datasets.layout import ArrayLayout
@@ -49,7 +50,7 @@ class Kind(NamedTuple):
 
 
 def _imported(path: Path) -> None:
-    with _Files(Wish(), path.with_name("out.zarr"), several=False) as opened:
+    with _Files(Wish(), path.with_name("out.zarr"), several=False, teller=Teller()) as opened:
         for values in _all_chosen([path], opened).arrays.values():
             np.asarray(values)
 
