@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from beable.datasets.store import Store
-from beable.files import locked
+from beable.files.disk import locked
 
 COMMANDS = {
     "simulate": "simulate darcy --rows 4 -o OUT",
@@ -28,7 +28,8 @@ COMMANDS = {
 }
 #: tells whether PyTorch was imported
 PROGRAM = (
-    "import sys; from beable.cli import run; code = run(sys.argv[1:]); print('torch' in sys.modules); sys.exit(code)"
+    "import sys; from beable.commands.cli import run\n"
+    "code = run(sys.argv[1:]); print('torch' in sys.modules); sys.exit(code)"
 )
 SECONDS, LOCKED = 1.0, 75
 

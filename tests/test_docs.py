@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 
 ROOT = Path(__file__).parent.parent
 

@@ -69,9 +69,9 @@ def _all(installed, lines):
     vars(SYSTEMS).clear()
     pools = iter([studies_run.pool, pool])
     studies_run.pool = lambda *words, **more: next(pools)(*words, **more)
-    for name in [name for name in sys.modules if name == "beable.cli" or name.startswith("beable.commands")]:
+    for name in [name for name in sys.modules if name == "beable.commands.cli" or name.startswith("beable.commands")]:
         del sys.modules[name]  # which make verbs of the systems that they find
-    return max(import_module("beable.cli").run(line.split()[1:]) for line in lines)
+    return max(import_module("beable.commands.cli").run(line.split()[1:]) for line in lines)
 
 
 def test_a_system_of_a_package_goes_all_the_way(here, installed, tmp_path):

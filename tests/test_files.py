@@ -22,8 +22,9 @@ from pydantic import BaseModel
 from safetensors.numpy import save
 
 import beable
-from beable import array_files, artefacts, files, json_files, records
+from beable import records
 from beable.errors import CorruptError, DataError, LockedError, OutputError, UsageError
+from beable.files import array_files, artefacts, disk, json_files
 
 OLD, NEW = b"old " * 100, b"the new one " * 90
 
@@ -49,7 +50,7 @@ def refuse(monkeypatch, call, number, at=1):
             real(args[0], args[1][: len(args[1]) // 2])
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, call, failing)
+    monkeypatch.setattr(disk.os, call, failing)
 
 
 @pytest.mark.parametrize("number", ERRORS)
@@ -60,32 +61,32 @@ def test_a_refused_write_leaves_the_old_file_or_the_new_one(tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         refuse(patch, call, number, at)
         with pytest.raises(OutputError, match=str(path)) as caught:
-            files.atomic_write(path, NEW)
+            disk.atomic_write(path, NEW)
     assert "\n" not in str(caught.value)
-    assert files.ADVICE[number] in str(caught.value)
+    assert disk.ADVICE[number] in str(caught.value)
     assert path.read_bytes() == (NEW if (call, at) == ("fsync", 2) else OLD)
-    files.sweep(tmp_path)
+    disk.sweep(tmp_path)
     assert names(tmp_path) == ["file"]
-    files.atomic_write(path, NEW)
+    disk.atomic_write(path, NEW)
     assert path.read_bytes() == NEW
 
 
 @pytest.mark.parametrize(("call", "at"), [("open", 1), ("fsync", 1), ("fsync", 3), ("rename", 1), ("fsync", 5)])
 def test_a_refused_publication_leaves_nothing_or_everything(tmp_path, monkeypatch, call, at):
-    folder = files.make_folder(tmp_path / ".run.1-2.tmp" / "deep")
+    folder = disk.make_folder(tmp_path / ".run.1-2.tmp" / "deep")
     (folder / "a").write_bytes(OLD)
     (folder.parent / "b").write_bytes(NEW)
     with monkeypatch.context() as patch:
         refuse(patch, call, errno.ENOSPC, at)
         with pytest.raises(OutputError):
-            files.publish(folder.parent, tmp_path / "run")
+            disk.publish(folder.parent, tmp_path / "run")
     assert names(tmp_path) == (["run", "run/b", "run/deep", "run/deep/a"] if (call, at) == ("fsync", 5) else [])
 
 
 def test_publication_refuses_a_name_that_exists(tmp_path):
-    files.make_folder(tmp_path / "run")
+    disk.make_folder(tmp_path / "run")
     with pytest.raises(OutputError, match="exists already"):
-        files.publish(files.make_folder(tmp_path / ".run.1-2.tmp"), tmp_path / "run")
+        disk.publish(disk.make_folder(tmp_path / ".run.1-2.tmp"), tmp_path / "run")
     assert names(tmp_path) == ["run"]
 
 
@@ -94,20 +95,20 @@ def test_a_refused_folder_can_be_made_later(tmp_path, monkeypatch, call, at):
     with monkeypatch.context() as patch:
         refuse(patch, call, errno.EROFS, at)
         with pytest.raises(OutputError, match="read-only"):
-            files.make_folder(tmp_path / "a" / "b")
-    assert files.make_folder(tmp_path / "a" / "b").is_dir()
+            disk.make_folder(tmp_path / "a" / "b")
+    assert disk.make_folder(tmp_path / "a" / "b").is_dir()
 
 
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda t: files.atomic_write(t / "missing" / "x", NEW), "does not exist"),
-        (lambda t: files.atomic_write(t / "file" / "x", NEW), "not a folder"),
-        (lambda t: files.atomic_write(t / "folder", NEW), "is a folder"),
-        (lambda t: files.atomic_write(t / ("x" * 300), NEW), "too long"),
-        (lambda t: files.make_folder(t / "file"), "exists already"),
-        (lambda t: files.make_folder(t / "file" / "x"), "not a folder"),
-        (lambda t: files.atomic_write("/proc/self/x", NEW), "/proc/self/x"),
+        (lambda t: disk.atomic_write(t / "missing" / "x", NEW), "does not exist"),
+        (lambda t: disk.atomic_write(t / "file" / "x", NEW), "not a folder"),
+        (lambda t: disk.atomic_write(t / "folder", NEW), "is a folder"),
+        (lambda t: disk.atomic_write(t / ("x" * 300), NEW), "too long"),
+        (lambda t: disk.make_folder(t / "file"), "exists already"),
+        (lambda t: disk.make_folder(t / "file" / "x"), "not a folder"),
+        (lambda t: disk.atomic_write("/proc/self/x", NEW), "/proc/self/x"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_named(tmp_path, write, words):
@@ -123,16 +124,16 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", interrupt)
+        patch.setattr(disk.os, "fsync", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            files.atomic_write(tmp_path / "file", NEW)
+            disk.atomic_write(tmp_path / "file", NEW)
     assert names(tmp_path) == []
 
 
 def test_a_written_file_has_the_usual_mode(tmp_path):
     umask = os.umask(0o027)
     try:
-        files.atomic_write(tmp_path / "file", NEW)
+        disk.atomic_write(tmp_path / "file", NEW)
     finally:
         os.umask(umask)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
@@ -152,7 +153,7 @@ class Disk:
         self.calls, self.opened, self.forget = [], {}, forget
         self.real = {name: getattr(os, name) for name in ("open", "write", "fsync", "replace", "rename", "unlink")}
         for name in self.real:
-            monkeypatch.setattr(files.os, name, partial(self._act, name))
+            monkeypatch.setattr(disk.os, name, partial(self._act, name))
 
     def _act(self, name, *args):
         existed = name == "open" and os.path.exists(args[0])
@@ -208,15 +209,15 @@ class Disk:
 
 def in_place(path, data):
     """What nobody should do."""
-    descriptor = files.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    files.os.write(descriptor, data)
-    files.os.fsync(descriptor)
+    descriptor = disk.os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    disk.os.write(descriptor, data)
+    disk.os.fsync(descriptor)
     os.close(descriptor)
 
 
-def count(disk, path, before):
+def count(recorded, path, before):
     """Moments after which the file may be torn; and whether it may be lost after all is said to be done."""
-    states = [[left.get(path) for left in moment] for moment in disk.left(before)]
+    states = [[left.get(path) for left in moment] for moment in recorded.left(before)]
     torn = sum(any(content not in (before.get(path), NEW) for content in moment) for moment in states)
     return torn, any(content != NEW for content in states[-1])
 
@@ -225,10 +226,10 @@ def count(disk, path, before):
 @pytest.mark.parametrize(
     ("write", "forget", "torn", "lost"),
     [
-        (files.atomic_write, (), False, False),
-        (files.atomic_write, ("sync",), True, True),
-        (files.atomic_write, ("sync folder",), False, True),
-        (partial(files.atomic_write, settle=False), (), False, True),
+        (disk.atomic_write, (), False, False),
+        (disk.atomic_write, ("sync",), True, True),
+        (disk.atomic_write, ("sync folder",), False, True),
+        (partial(disk.atomic_write, settle=False), (), False, True),
         (in_place, (), True, False),
     ],
 )
@@ -238,29 +239,29 @@ def test_a_power_cut_leaves_the_old_file_or_the_new_one(tmp_path, monkeypatch, b
     if before is not None:
         path.write_bytes(before)
     with monkeypatch.context() as patch:
-        disk = Disk(patch, forget)
+        recorded = Disk(patch, forget)
         write(path, NEW)
-    found = count(disk, str(path), {} if before is None else {str(path): before})
+    found = count(recorded, str(path), {} if before is None else {str(path): before})
     if write is in_place and before is None:
         lost = True  # nobody synced the name
     assert (found[0] > 0, found[1]) == (torn, lost)
 
 
 def test_a_folder_gets_its_name_after_its_contents_are_on_the_disk(tmp_path, monkeypatch):
-    folder = files.make_folder(tmp_path / ".run.1-2.tmp")
+    folder = disk.make_folder(tmp_path / ".run.1-2.tmp")
     (folder / "a").write_bytes(OLD)
-    disk = Disk(monkeypatch)
-    files.publish(folder, tmp_path / "run")
-    assert [call[0] for call in disk.calls] == ["sync", "sync folder", "rename", "sync folder"]
+    recorded = Disk(monkeypatch)
+    disk.publish(folder, tmp_path / "run")
+    assert [call[0] for call in recorded.calls] == ["sync", "sync folder", "rename", "sync folder"]
 
 
 def test_a_manifest_comes_after_everything_it_names(tmp_path, monkeypatch):
-    folder = files.make_folder(tmp_path / "run")
+    folder = disk.make_folder(tmp_path / "run")
     (folder / "a").write_bytes(OLD)
-    disk = Disk(monkeypatch)
+    recorded = Disk(monkeypatch)
     artefacts.seal(folder, "thing", 1, {})
-    order = [call[:2] for call in disk.calls]
-    manifest = next(i for i, call in enumerate(disk.calls) if call[0] == "create")
+    order = [call[:2] for call in recorded.calls]
+    manifest = next(i for i, call in enumerate(recorded.calls) if call[0] == "create")
     assert order.index(("sync", str(folder / "a"))) < order.index(("sync folder", str(folder))) < manifest
 
 
@@ -268,7 +269,7 @@ def test_a_manifest_comes_after_everything_it_names(tmp_path, monkeypatch):
 
 HOLD = """
 import sys, time
-from beable.files import locked
+from beable.files.disk import locked
 with locked(sys.argv[1]):
     print("in", flush=True)
     time.sleep(60)
@@ -279,12 +280,12 @@ def test_a_second_writer_is_told_who_the_first_is_and_a_killed_one_leaves_no_loc
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     with holder:
         assert holder.stdout.readline() == "in\n"
-        with pytest.raises(LockedError, match=rf"{tmp_path}.* process {holder.pid} "), files.locked(tmp_path):
+        with pytest.raises(LockedError, match=rf"{tmp_path}.* process {holder.pid} "), disk.locked(tmp_path):
             pass
         assert holder.poll() is None  # refused while the first one writes, not after it
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    with files.locked(tmp_path):
+    with disk.locked(tmp_path):
         assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
     assert names(tmp_path) == []
 
@@ -295,7 +296,7 @@ def test_of_many_starts_exactly_one_wins(tmp_path):
     def start():
         gate.wait()
         try:
-            with files.locked(tmp_path):
+            with disk.locked(tmp_path):
                 won.append(1)
                 leave.wait(20)
         except LockedError:
@@ -317,7 +318,7 @@ def test_never_two_inside_while_the_lock_changes_hands(tmp_path):
     def work():
         for _ in range(60):
             try:
-                with files.locked(tmp_path):
+                with disk.locked(tmp_path):
                     inside[0] += 1
                     most[0] = max(most[0], inside[0])
                     entered[0] += 1
@@ -338,7 +339,7 @@ def test_never_two_inside_while_the_lock_changes_hands(tmp_path):
 def test_a_lock_is_not_taken_through_a_link(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / ".lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OutputError), files.locked(tmp_path / "folder"):
+    with pytest.raises(OutputError), disk.locked(tmp_path / "folder"):
         pass
     assert not (tmp_path / "elsewhere").exists()
 
@@ -355,7 +356,7 @@ def test_sweep_removes_leftovers_and_nothing_else(tmp_path):
     (tmp_path / "folder" / ".link.1-2.tmp").symlink_to(kept)
     (tmp_path / "folder" / "link").symlink_to(kept)
     (kept / ".c.tmp").touch()
-    files.sweep(tmp_path / "folder")
+    disk.sweep(tmp_path / "folder")
     assert names(tmp_path / "folder") == ["deep", "link"]
     assert names(kept) == [".c.tmp", ".hidden", "data.tmp"]
 
@@ -503,7 +504,7 @@ def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tm
 
 @pytest.fixture
 def artefact(tmp_path):
-    folder = files.make_folder(tmp_path / "thing" / "deep").parent
+    folder = disk.make_folder(tmp_path / "thing" / "deep").parent
     (folder / "a").write_bytes(OLD)
     (folder / "deep" / "b.c-0").write_bytes(NEW)
     artefacts.seal(folder, "thing", 3, {"answer": 42.5})
@@ -646,7 +647,8 @@ def writes(source):
 
 def test_no_other_module_writes_files():
     root = Path(next(iter(beable.__path__)))
-    found = {p.name: list(writes(p.read_text())) for p in root.rglob("*.py") if p.name != "files.py"}
+    writer = root / "files" / "disk.py"
+    found = {p.name: list(writes(p.read_text())) for p in root.rglob("*.py") if p != writer}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 

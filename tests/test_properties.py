@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 
-from beable import array_files, artefacts, json_files
+from beable.files import array_files, artefacts, json_files
 from beable.representations import make
 from beable.representations.tables import Table
 from beable.streams import RowStreams

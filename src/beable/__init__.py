@@ -59,17 +59,15 @@ _CONTENTS = {
 _HOME = {name: module for module, names in _CONTENTS.items() for name in names}
 _MODULES = (
     "analysis",
-    "array_files",
-    "artefacts",
     "checks",
     "datasets",
     "design",
     "errors",
     "files",
-    "json_files",
     "memory",
     "metrics",
     "records",
+    "references",
     "report",
     "representations",
     "settings",

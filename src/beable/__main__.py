@@ -1,6 +1,6 @@
 """``python -m beable``: the command line."""
 
-from beable.cli import main
+from beable.commands.cli import main
 
 if __name__ == "__main__":
     main()

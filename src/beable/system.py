@@ -15,8 +15,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from beable.console.bibtex import Reference
 from beable.errors import UsageError, unknown
+from beable.references import Reference
 
 GROUP = "beable.systems"
 

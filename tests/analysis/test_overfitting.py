@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from beable import cli
 from beable.analysis.collapse import rate_hurts
 from beable.analysis.overfitting import overfitting, warning
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.training.run import Run
 

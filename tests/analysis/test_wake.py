@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from beable import cli
 from beable.analysis.evaluation import evaluate
 from beable.analysis.pod import beside_pod, captured, captured_by_modes, determinants, ranked
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.training.run import train
 from beable.training.settings import RunSettings

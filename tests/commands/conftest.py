@@ -2,7 +2,7 @@
 
 import pytest
 
-from beable import cli
+from beable.commands import cli
 
 
 @pytest.fixture(scope="module", autouse=True)

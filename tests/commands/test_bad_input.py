@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from forked import Forked
 
-from beable import artefacts, files
-from beable.cli import run
+from beable.commands.cli import run
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
+from beable.files import artefacts, disk
 from beable.systems.darcy.simulator import Darcy
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
@@ -425,7 +425,7 @@ def test_a_limit_on_the_size_of_files_costs_one_line(place, tmp_path, line):
 @pytest.mark.parametrize("line", [SIMULATE, FIT])
 def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line):
     monkeypatch.chdir(place)
-    with files.locked(tmp_path / "out"):
+    with disk.locked(tmp_path / "out"):
         before = contents(tmp_path)
         assert run(line.replace("OUT", str(tmp_path / "out")).split()) == LOCKED
         assert f"{os.getpid()}" in complaint(capsys.readouterr().err)

@@ -16,8 +16,8 @@ import pytest
 from cyclopts import App, CycloptsError
 from forked import Forked
 
-from beable import cli, errors
-from beable.commands import doctor
+from beable import errors
+from beable.commands import cli, doctor
 from beable.console import output, progress
 from beable.console.options import matrix
 from beable.datasets.store import Store
@@ -78,7 +78,8 @@ def test_without_a_verb_it_helps_on_standard_error(beable, words):
 
 def test_help_imports_nothing_heavy():
     heavy = ("torch", "numpy", "scipy", "pydantic", "matplotlib", "sklearn", "zarr")
-    code = f"import sys; from beable import cli; cli.run(['--help']); print(*[m for m in {heavy} if m in sys.modules])"
+    code = f"""import sys; from beable.commands.cli import run; run(['--help'])
+print(*[m for m in {heavy} if m in sys.modules])"""
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == ""
     assert "simulate" in out
@@ -154,7 +155,7 @@ def test_words_that_cannot_be_meant(beable, words, hint):
 
 
 def test_a_mistyped_verb_imports_none():
-    code = "import sys; from beable import cli; cli.run(['simulat']); print('torch' in sys.modules)"
+    code = "import sys; from beable.commands import cli; cli.run(['simulat']); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 

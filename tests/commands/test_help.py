@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cyclopts import CycloptsError
 
-from beable import cli
+from beable.commands import cli
 from beable.commands.verbs import GROUPS, MEANT, VERBS, Verb, verbs
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,7 @@ def test_an_option_of_former_name_is_understood():
 
 def test_no_help_imports_what_computes():
     code = (
-        "import sys; from beable import cli; from beable.commands.verbs import verbs\n"
+        "import sys; from beable.commands import cli; from beable.commands.verbs import verbs\n"
         "codes = {cli.run([*verb.words.split(), '--help']) for verb in verbs()}\n"
         f"print(codes, [m for m in {HEAVY} if m in sys.modules])"
     )

@@ -12,8 +12,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from beable import cli
 from beable.analysis.compare import compare
+from beable.commands import cli
 from beable.datasets import importing, trajectories
 from beable.datasets.generate import generate
 from beable.datasets.importing import import_file

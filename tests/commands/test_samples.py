@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.systems.lennard_jones.settings import SOURCE_PROTOCOL
 from beable.systems.lennard_jones.simulator import LennardJones

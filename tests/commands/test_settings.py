@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from beable import cli
+from beable.commands import cli
 from beable.commands.training import FIT, OPTIONS
 from beable.console.options import options_of
 from beable.console.settings import given, value_of
@@ -154,7 +154,7 @@ def test_help_imports_no_numerics():
         "matplotlib",
         *(SYSTEMS[name].simulator.partition(":")[0] for name in SYSTEMS),
     )
-    code = f"import sys; from beable import cli; [cli.run([*v, '--help']) for v in {verbs}]\n"
+    code = f"import sys; from beable.commands import cli; [cli.run([*v, '--help']) for v in {verbs}]\n"
     code += f"print(*[m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browser import complaints
 
-from beable.cli import run
+from beable.commands.cli import run
 
 FIT = ["--variables", "pressure", "flux", "--members", "3", "--steps", "100", "--energy", "0.9999"]
 

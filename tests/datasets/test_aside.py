@@ -9,7 +9,7 @@ from beable.datasets import aside
 from beable.datasets.aside import Aside
 from beable.datasets.importing import import_file
 from beable.errors import OutputError
-from beable.json_files import read_json
+from beable.files.json_files import read_json
 
 ROWS = np.random.default_rng(0).normal(size=(211, 5))
 

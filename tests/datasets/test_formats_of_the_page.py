@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import vtk_stand_in
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.datasets.structures import write_frames
 

@@ -21,11 +21,11 @@ import numpy as np
 import pytest
 from forked import Forked
 
-from beable import files
 from beable.datasets import generate as module
 from beable.datasets.generate import GRACE_SECONDS, Interrupted, generate
 from beable.datasets.store import Store, verify
 from beable.errors import BeableError, CorruptError, DataError, LockedError, OutputError, UsageError
+from beable.files import disk
 from beable.systems.darcy.simulator import Darcy
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
@@ -416,7 +416,7 @@ def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch, stride):
         return True
 
     for call in CALLS:
-        monkeypatch.setattr(files.os, call, functools.partial(act, call))
+        monkeypatch.setattr(disk.os, call, functools.partial(act, call))
     reference = tree(waves(tmp_path / "whole.zarr", BLOCK, Ripple()).path)
     moments = [(call, at) for call, total in counts.items() for at in range(1, total + 1, stride)]
     for fatal in moments:

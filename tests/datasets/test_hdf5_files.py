@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets import hdf5_files
 from beable.datasets.hdf5_files import HEAD, OBJECT, is_hdf5, opened_hdf5, refuse_endless
 from beable.datasets.store import Store

@@ -7,7 +7,7 @@ import foam_case
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.importing import import_file, taken_for
 from beable.errors import BeableError, DataError, UsageError
 

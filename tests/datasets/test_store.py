@@ -11,11 +11,11 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from beable import artefacts, files, json_files
 from beable.datasets import store as store_module
 from beable.datasets.layout import ArrayLayout, block_rows
 from beable.datasets.store import Store, verify
 from beable.errors import CorruptError, DataError, OutputError, UsageError
+from beable.files import artefacts, disk, json_files
 from beable.simulator import Factor, Variable
 
 ROWS, GRID = 22, (6, 5)
@@ -501,7 +501,7 @@ def test_a_failure_names_variables_and_diagnostics(tmp_path):
     layouts = {v.name: ArrayLayout(v.name, ("row", *v.dims), (3, *v.shape), 3, v.dtype, {}) for v in variables}
     blocks = store_module.Blocks(tmp_path, 3, 3, variables, layouts)
     for name in (*layouts, "done"):
-        files.make_folder(tmp_path / name)
+        disk.make_folder(tmp_path / name)
     given = {"p": np.ones(3), "q": np.array([[1, 2], [1e300, 1], [1, 1]]), "r": np.array([np.nan, 3e-2, 0])}
     note = blocks.write(0, np.empty((3, 0)), given)
     assert note.failures == {"1": "not finite: q; r = 0.03"}

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.frames import kind_of
 from beable.datasets.importing import import_file
 from beable.datasets.store import Store

@@ -26,7 +26,7 @@ import pytest
 import tiny_study
 from fault_layer import KILLED, Fault, run_with
 
-from beable import cli
+from beable.commands import cli
 from beable.console import made
 from beable.datasets.store import Store
 from beable.report import export, html, markdown, pictures
@@ -245,7 +245,7 @@ def test_what_goes_by_the_layer_is_heard(tmp_path):
 def test_a_fault_that_costs_something_is_seen(trials, monkeypatch):
     """A writer without temporary names leaves a torn file behind, which stops the next call."""
     trial = trials("simulate")
-    monkeypatch.setattr("beable.files.atomic_write", _in_place)
+    monkeypatch.setattr("beable.files.disk.atomic_write", _in_place)
     calls = trial.call(trial.root("count")).calls
     second = [k for k, name in enumerate(calls, 1) if name == "write"][1]  # the first one is that of the lock
     assert trial.misses(Fault("kill", second))

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beable import array_files, artefacts
+from beable.files import array_files, artefacts
 
 ROWS, SIDE = 24, 5
 #: numbers of a file that nobody named, which may come out nowhere

@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from corpus import HEAD, PLAIN, npy, zarr3, zipped
 
-from beable import array_files, artefacts, json_files
 from beable.console.options import matrix
 from beable.console.progress import Teller
 from beable.console.settings import given
 from beable.datasets.importing import Wish, _all_chosen, _Files
 from beable.datasets.layout import ArrayLayout
 from beable.errors import BeableError
+from beable.files import array_files, artefacts, json_files
 from beable.settings import validated
 from beable.studies.forms import request_of, results_at
 from beable.training.form import checked

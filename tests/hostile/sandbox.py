@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from corpus import CASES, ROWS, SIDE, Case
 
-from beable import cli
+from beable.commands import cli
 from beable.commands.verbs import verbs
 from beable.datasets.recognised import layouts
 from beable.datasets.store import Store

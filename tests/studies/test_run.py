@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from beable import cli
-from beable.artefacts import write_noted
 from beable.cluster import Place
+from beable.commands import cli
 from beable.datasets import generate
 from beable.errors import BeableError, CorruptError, DataError, UsageError
+from beable.files.artefacts import write_noted
 from beable.report.html import render
 from beable.report.page import Evidence, Table
 from beable.report.study import study_page

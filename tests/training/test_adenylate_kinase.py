@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.training.run import Run
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beable import array_files, artefacts, files, json_files
 from beable.datasets.store import Store
 from beable.errors import CorruptError, LeftOutWarning, OutputError
+from beable.files import array_files, artefacts, disk, json_files
 from beable.representations import REPRESENTATIONS
 from beable.training.checkpoint import checkpoints
 from beable.training.run import Run, train, verify
@@ -151,7 +151,7 @@ def test_a_whole_checkpoint_is_taken_up(store, whole, folder, recwarn):
 
 def test_checkpoints_go_after_the_seal(store, whole, folder, monkeypatch):
     """Killed between the two, the run is whole, and the next call clears it."""
-    real = files.remove
+    real = disk.remove
 
     def killed(path):
         if Path(path).name == "checkpoints":
@@ -159,7 +159,7 @@ def test_checkpoints_go_after_the_seal(store, whole, folder, monkeypatch):
         real(path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "remove", killed)
+        patched.setattr(disk, "remove", killed)
         with pytest.raises(StopError):
             train(store, folder, ASKED)
     assert (folder / "checkpoints").exists()
@@ -173,7 +173,7 @@ def test_a_finished_run_answers_where_nothing_can_be_written(store, whole, monke
         raise OutputError("read-only")
 
     for name in ("locked", "atomic_write", "make_folder"):
-        monkeypatch.setattr(files, name, refused)
+        monkeypatch.setattr(disk, name, refused)
     assert train(store, whole, ASKED).id == Run.load(whole).id
 
 

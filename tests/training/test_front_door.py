@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from beable import cli
 from beable.analysis.evaluation import evaluate
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.errors import DataError, DivergedError, LeftOutWarning
 from beable.training.run import RunSettings, train

@@ -12,7 +12,7 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, DivergedError, LockedError, OutputError, UsageError
-from beable.files import locked
+from beable.files.disk import locked
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
 
@@ -204,8 +204,8 @@ def test_a_diverging_training_keeps_its_last_good_state(store, tmp_path):
     hot = settings(learning_rate=1e6, decay="none", patience=None)
     with pytest.raises(DivergedError, match=r"lower training\.learning_rate"):
         train(store, tmp_path / "run", hot, save_every=0.0)
-    from beable.array_files import read_arrays
-    from beable.artefacts import verify
+    from beable.files.array_files import read_arrays
+    from beable.files.artefacts import verify
 
     for checkpoint in (tmp_path / "run" / "checkpoints").glob("step-*"):
         assert verify(checkpoint) == []

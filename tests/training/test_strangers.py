@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.errors import DataError, HeldOutWarning, UsageError
 from beable.representations import Coded

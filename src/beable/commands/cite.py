@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beable import json_files
 from beable.commands import kinds
 from beable.console.output import show
 from beable.errors import UsageError
+from beable.files import json_files
 
 if TYPE_CHECKING:
-    from beable.console.bibtex import Reference
+    from beable.references import Reference
 
 
 def cite(path: Path | None = None, /, *, json: bool = False) -> None:

@@ -43,7 +43,7 @@ def compare(
         tick.begin("judging the runs")
         found = put_beside(subjects, any_data=any_data)
         if output is not None:
-            from beable.files import output as write
+            from beable.files.disk import output as write
             from beable.report.html import render
 
             tick.begin("drawing figures")

@@ -49,8 +49,8 @@ def refuse_run(path: Path) -> None:
     Raises:
         CorruptError: the folder is a run.
     """
-    from beable.artefacts import MANIFEST, read_manifest
     from beable.console.tables import command
+    from beable.files.artefacts import MANIFEST, read_manifest
 
     if (path / MANIFEST).exists() and read_manifest(path).kind == RUN_KIND:
         raise CorruptError(f"{path}: a run, where a data set is expected: {command(['show', path])}")

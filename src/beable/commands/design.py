@@ -74,7 +74,7 @@ def design(
         json: Print the result as JSON.
     """
     from beable.cluster import dask as at
-    from beable.files import held
+    from beable.files.disk import held
 
     telling = progress("calls", quiet=json, first="preparing the simulator")
     with held(output), at(dask, workers) as place, telling as report:
@@ -200,8 +200,8 @@ def _latent(path: Path, model: "Simulator", seed: int) -> Any:
 
 
 def _write(folder: Path, simulator: "Simulator", found: "Designs") -> None:
-    from beable.files import output
-    from beable.json_files import encode_json
+    from beable.files.disk import output
+    from beable.files.json_files import encode_json
 
     about = {"simulator": simulator.name, "settings": simulator.settings.model_dump(mode="json"), **found.as_json()}
     output(folder / "designs.json", encode_json(about, folder / "designs.json"))

@@ -156,7 +156,7 @@ def _labels(variable: "Variable") -> list[str]:
 
 def _write_csv(output: Path, store: "Store", found: "Imputed") -> None:
     """A column for each number and one for its deviation, empty where it was not filled; failed rows are empty."""
-    from beable.files import atomic_write
+    from beable.files.disk import atomic_write
 
     heads, columns = list[str](), list[list[str]]()
     labels = {v.name: _labels(v) for v in store.variables if not v.diagnostic}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from beable import artefacts, json_files
 from beable.console.outputs import is_own
 from beable.errors import CorruptError, UsageError
+from beable.files import artefacts, json_files
 
 STORE, RUN, TRAINING, STUDY, RESULTS, PAGE = "data set", "run", "training under way", "study", "results", "page"
 KINDS = {"beable-store": STORE, "beable-run": RUN}

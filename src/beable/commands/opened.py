@@ -4,8 +4,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable.artefacts import MANIFEST
-from beable.files import held
+from beable.files.artefacts import MANIFEST
+from beable.files.disk import held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -45,8 +45,8 @@ def report(
     """
     with progress("report", quiet=json, first="loading PyTorch") as said:
         from beable.analysis.evaluation import evaluate as judge
-        from beable.artefacts import write_noted
-        from beable.files import output as write
+        from beable.files.artefacts import write_noted
+        from beable.files.disk import output as write
         from beable.report.export import export
         from beable.report.html import render
         from beable.report.pdf import browser, printed

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beable import artefacts, json_files
 from beable.commands import kinds
 from beable.console.numbers import many, number, span, typed
 from beable.console.output import show
 from beable.console.progress import progress
 from beable.console.tables import facts, next_step, table, tell
 from beable.errors import UsageError
+from beable.files import artefacts, json_files
 
 PAGE = "report.html"
 

@@ -87,7 +87,7 @@ def run(
         dask: Address of a dask scheduler that computes instead, such as tcp://host:8786.
         json: Print results as JSON.
     """
-    from beable.files import held
+    from beable.files.disk import held
 
     out = output or Path(f"{study}-{preset}")
     asked, files = pages.load(study).with_preset(preset), _named_files(file)
@@ -138,7 +138,7 @@ def _report(
     markdown: Path | None = None,
 ) -> None:
     """Write the page of a study, and print its answer: the same words as on the page."""
-    from beable.artefacts import write_noted
+    from beable.files.artefacts import write_noted
     from beable.report.export import export
     from beable.report.html import render
     from beable.report.markdown import write_markdown

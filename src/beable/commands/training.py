@@ -234,7 +234,7 @@ def rate_distortion(
             settings = sweep_settings(asked, betas, asked.training.members)
             run = train(data, output, settings, progress=tick, threads=threads)
         from beable.analysis.rate_distortion import rate_distortion as trace
-        from beable.artefacts import write_noted
+        from beable.files.artefacts import write_noted
         from beable.report.html import render
         from beable.report.sweep import bands, sweep_answer, sweep_page
         from beable.training.data import read

@@ -250,7 +250,7 @@ VERBS = (
     Verb(
         "help",
         "other",
-        "beable.cli:help_",
+        "beable.commands.cli:help_",
         "Show the help of a verb.",
         LINE,
         ("beable help", "beable help data info"),
@@ -258,7 +258,7 @@ VERBS = (
     Verb(
         "version",
         "other",
-        "beable.cli:version_",
+        "beable.commands.cli:version_",
         "Show the version.",
         LINE,
         ("beable version", "beable --version"),

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from beable import artefacts
 from beable.commands import kinds
 from beable.console.output import show
 from beable.console.progress import progress
 from beable.console.tables import tell
 from beable.errors import CorruptError, UsageError
+from beable.files import artefacts
 
 
 def verify(path: Path, /, *, json: bool = False) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.datasets.sources import LazyRows
-from beable.files import writing
+from beable.files.disk import writing
 
 #: bytes of a block of rows, and of all numbers beyond which they are kept on disk
 BLOCK, MOST_HELD = 1 << 22, 1 << 26

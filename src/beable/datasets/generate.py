@@ -22,10 +22,11 @@ from time import monotonic
 from types import FrameType
 from typing import NamedTuple
 
-from beable import artefacts, files, memory
+from beable import memory
 from beable.datasets.layout import Plan, block_rows
 from beable.datasets.store import DONE, Blocks, Note, Store, create, finish, refuse_other
 from beable.errors import BeableError, DataError, OutputError, UsageError
+from beable.files import artefacts, disk
 from beable.simulator import Simulator
 from beable.streams import RowStreams
 from beable.workers import ADVICE, WorkerDiedError, number, one_thread, pool
@@ -97,16 +98,16 @@ def generate(
     _check_limit(failure_limit)
     if _is_complete(path, plan):
         report(rows, rows)
-        files.tidy(path)
+        disk.tidy(path)
         return Store.open(path)
     _refuse_disk(path, Blocks.of(path, plan))
-    with files.locked(path):
-        files.sweep(path)
+    with disk.locked(path):
+        disk.sweep(path)
         refuse_other(path, plan.attributes())
         create(path, plan)
         job = Job(simulator, seed, Blocks.of(path, plan))
         notes = _complete(job, workers, executor, report, failure_limit)
-        files.sweep(path)
+        disk.sweep(path)
         finish(path, plan, notes, _assessment(job))
     return Store.open(path)
 

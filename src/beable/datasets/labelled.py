@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beable import inputs
-from beable.artefacts import MANIFEST
 from beable.checks import library
 from beable.datasets.hdf5_files import is_hdf5, opened_hdf5
 from beable.datasets.sources import MOST_ARRAYS, UNKNOWN, Array, Loader, Source, exact, fixed, held_back, ranged
 from beable.errors import DataError, UsageError
+from beable.files.artefacts import MANIFEST
 
 NETCDF3 = b"CDF"
 #: what packs numbers or says which are missing

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beable.errors import CorruptError, UsageError, unknown
-from beable.json_files import encode_json
+from beable.files.json_files import encode_json
 from beable.records import plain
 from beable.simulator import Factor, Variable
 

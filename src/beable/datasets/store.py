@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable import artefacts, files, json_files, records
+from beable import records
 from beable.checks import library
 from beable.datasets.arrays import Snapshots, snapshots_of
 from beable.datasets.layout import GROUP, KIND, VERSION, Array, ArrayLayout, Plan
@@ -25,6 +25,7 @@ from beable.datasets.readings import readings, taken_for
 from beable.datasets.shaped import given_in_memory
 from beable.datasets.sources import LazyRows
 from beable.errors import BeableError, CorruptError, DataError, OutputError, unknown
+from beable.files import artefacts, disk, json_files
 from beable.simulator import Factor, Variable
 
 if TYPE_CHECKING:
@@ -64,17 +65,17 @@ def create(path: Path, plan: Plan) -> None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    if path.is_symlink() or not path.is_file() or files.read_bytes(path) != data:
-        files.atomic_write(path, data, settle=path.name == ROOT)
+    if path.is_symlink() or not path.is_file() or disk.read_bytes(path) != data:
+        disk.atomic_write(path, data, settle=path.name == ROOT)
 
 
 def _put_group(path: Path) -> None:
-    files.make_folder(path)
+    disk.make_folder(path)
     _put(path / ROOT, json_files.encode_json(GROUP, path))
 
 
 def _put_array(path: Path, layout: ArrayLayout) -> None:
-    files.make_folder(path / layout.name)
+    disk.make_folder(path / layout.name)
     _put(path / layout.name / ROOT, json_files.encode_json(layout.metadata(), path))
 
 
@@ -169,7 +170,7 @@ class Blocks:
         records = {}
         for name, layout in self.arrays.items():
             data = layout.encode(arrays[name])
-            files.atomic_write(self.path / layout.file(block), data, settle=False)
+            disk.atomic_write(self.path / layout.file(block), data, settle=False)
             records[layout.file(block)] = {"bytes": len(data), "sha256": artefacts.sha256(data)}
         start, _ = self.range(block)
         missing = _counted(lacking, [int(row) - start for row in failures] if self.keep else [])
@@ -232,7 +233,7 @@ class Blocks:
         """All rows of a variable, or of "factors", once every block is written."""
         layout = self.arrays[name]
         names = [self.path / layout.file(block) for block in range(len(self))]
-        chunks = [layout.decode(files.read_bytes(path, layout.chunk_bytes)) for path in names]
+        chunks = [layout.decode(disk.read_bytes(path, layout.chunk_bytes)) for path in names]
         return np.concatenate(chunks)[: self.rows]
 
     def _note_path(self, block: int) -> Path:
@@ -574,7 +575,7 @@ class Store:
         advice = _advice(name, self.simulator is not None)
         try:
             if name in self._seen:
-                return layout.decode(files.read_bytes(self.path / name, layout.chunk_bytes))
+                return layout.decode(disk.read_bytes(self.path / name, layout.chunk_bytes))
             chunk = layout.decode(artefacts.read_listed(self.path, self._manifest, name, advice))
         except ValueError as error:
             raise CorruptError(f"{self.path}: {name}: {error}: {advice}") from error
@@ -658,7 +659,7 @@ def _publish(
         refuse_ragged(plan.variables, given.variables)
     if never:
         plan = replace(plan, constants={**plan.constants, **noted(never, plan.constants)})
-    with files.building(path) as folder:
+    with disk.building(path) as folder:
         create(folder, plan)
         blocks = Blocks.of(folder, plan, never, keep)
         notes = {}

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beable import files
 from beable.checks import library
 from beable.datasets.units import conversion
 from beable.datasets.viewed import converted
 from beable.errors import DataError, unknown
+from beable.files import disk
 
 Words = Mapping[str, Sequence[Any]]
 ANGSTROM = "angstrom"
@@ -63,7 +63,7 @@ def write_frames(
     edges = None if boxes is None else np.broadcast_to(_in_space(boxes), (len(x), 3, 3))
     if by is not None:
         x, edges = converted(x, by), edges if edges is None else converted(edges, by)
-    files.output(path, WRITERS[path.suffix.lower()](x, words, edges, " ".join(title.split())).encode())
+    disk.output(path, WRITERS[path.suffix.lower()](x, words, edges, " ".join(title.split())).encode())
 
 
 def check_writer(path: Path) -> None:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beable import array_files, artefacts, files, json_files
 from beable.design.outcomes import Floats, Target
 from beable.design.space import Candidates
 from beable.errors import CorruptError
+from beable.files import array_files, artefacts, disk, json_files
 from beable.simulator import Simulator
 from beable.streams import RowStreams
 from beable.workers import number, one_thread, pool
@@ -182,8 +182,8 @@ class Folder:
         if self.path is None:
             yield empty
             return
-        with files.locked(self.path):
-            files.sweep(self.path)
+        with disk.locked(self.path):
+            disk.sweep(self.path)
             yield self._taken_up() or empty
 
     def _taken_up(self) -> Calls | None:

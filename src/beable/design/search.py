@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from beable.artefacts import sha256
 from beable.checks import choice, count
 from beable.console.records import readable
 from beable.design.calls import AGAIN, CallResult, Calls, Folder, Make, Task, calling
@@ -37,6 +36,7 @@ from beable.design.outcomes import Floats, Target
 from beable.design.proposals import DIVERSITY, METHODS, Known
 from beable.design.space import DesignSpace, Range
 from beable.design.surrogate import LEAST_ROWS
+from beable.files.artefacts import sha256
 from beable.records import plain
 from beable.simulator import Simulator
 

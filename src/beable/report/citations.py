@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from beable.console.bibtex import Reference
+from beable.references import Reference
 from beable.system import SYSTEMS
 from beable.training.settings import RunSettings
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beable.errors import unknown
-from beable.files import make_folder, output
+from beable.files.disk import make_folder, output
 from beable.report.page import Page
 from beable.report.pictures import saved
 from beable.report.tables import as_csv

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from beable.files import make_folder, output
+from beable.files.disk import make_folder, output
 from beable.report.page import Cell, Figure, Item, Page, Table, Text
 from beable.report.pictures import saved
 

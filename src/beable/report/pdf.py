@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from beable import files
 from beable.errors import OutputError, UsageError
+from beable.files import disk
 
 #: programs that print pages, the first that is found
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -52,13 +52,13 @@ def printed(html: str, program: str | None = None) -> bytes:
     program = program or browser()
     with tempfile.TemporaryDirectory(prefix="beable-") as folder:
         page, made = Path(folder, "page.html"), Path(folder, "page.pdf")
-        files.atomic_write(page, html.encode())
+        disk.atomic_write(page, html.encode())
         # the sandbox of Chromium refuses to run as root
         options = [*OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else []), f"--user-data-dir={folder}/profile"]
         told = _run([program, *options, f"--print-to-pdf={made}", page.as_uri()])
         if not made.exists():
             raise OutputError(f"{program} made no PDF ({told}): give -o a name that ends in .html, and print that")
-        return files.read_bytes(made)
+        return disk.read_bytes(made)
 
 
 def _run(words: list[str]) -> str:

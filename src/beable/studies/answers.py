@@ -19,8 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from beable import array_files, artefacts, files, json_files
 from beable.console.made import made
+from beable.files import array_files, artefacts, disk, json_files
 from beable.studies.codec import decode, encode
 from beable.studies.context import Context, data_path, dataset_path, run_path
 from beable.studies.part import Answer
@@ -128,12 +128,12 @@ def keep(context: Context, answer: Answer, cpu_seconds: float) -> None:
     arrays: dict[str, Any] = {}
     plain = encode(answer, context.code.answer, arrays)
     final = _folder(context)
-    with files.building(final) as folder:
+    with disk.building(final) as folder:
         json_files.write_json(folder / "answer.json", plain)
         array_files.write_arrays(folder / "arrays.safetensors", arrays)
         about = {"key": key(context), "cpu_seconds": cpu_seconds, "made": made(), "without": _without(context)}
         artefacts.seal(folder, KIND, VERSION, about)
-        files.remove(final)
+        disk.remove(final)
 
 
 def _without(context: Context) -> list[str]:

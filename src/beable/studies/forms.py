@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from beable import json_files
 from beable.errors import CorruptError
+from beable.files import json_files
 from beable.studies.study import Study, first_problem
 
 AGAIN = "run the study again"

@@ -22,13 +22,14 @@ from pathlib import Path
 from time import process_time, sleep
 from typing import Any, NamedTuple
 
-from beable import artefacts, files, inputs, json_files, records
+from beable import inputs, records
 from beable.analysis.convergence import converged
 from beable.cluster import Place, refuse_unwanted
 from beable.console.progress import told
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, LockedError, UsageError
+from beable.files import artefacts, disk, json_files
 from beable.studies.answers import Answered, can_be_more, is_kept, keep, load
 from beable.studies.check import check, check_files, source_of
 from beable.studies.claims import claims_of
@@ -115,8 +116,8 @@ def run_study(
         "files": sorted(present),
         "changes": changes or {},
     }
-    with files.locked(out):
-        files.sweep(out)
+    with disk.locked(out):
+        disk.sweep(out)
         _write_noted(out / "study.json", asked)
         _make_all_data(possible, out, present, place, stage)
         with stage("training") as progress:
@@ -223,7 +224,7 @@ def _possible(study: Study, given: Mapping[str, Path]) -> Study:
 
 def _make_all_data(study: Study, out: Path, given: Mapping[str, Path], place: Place, stage: Stage) -> None:
     """Make or find every data set; one pool serves them all, since to begin processes takes longer than small sets."""
-    files.make_folder(out / "datasets")
+    disk.make_folder(out / "datasets")
     every = {"data": study.data, **study.datasets}
     with _shared(place, sum(bool(data.simulator) for data in every.values())) as shared:
         for name, data in every.items():
@@ -368,8 +369,8 @@ def under_way(done: Sequence[bool], steps: Sequence[int], names: Sequence[str]) 
 
 def _measure(study: Study, out: Path, place: Place, progress: Progress) -> None:
     """Answer every part whose answer is not kept, in processes; a measure that fails stops none of the others."""
-    with files.locked(out / "answers"):
-        files.sweep(out / "answers")
+    with disk.locked(out / "answers"):
+        disk.sweep(out / "answers")
         contexts = [Context(study, part, out) for part in study.parts]
         missing = [context for context in contexts if not is_kept(context) or can_be_more(context)]
         missing.sort(key=lambda context: not context.code.long)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from beable import artefacts
 from beable.datasets.store import verify as problems_of_store
 from beable.errors import BeableError
+from beable.files import artefacts
 from beable.studies.context import data_path, dataset_path, run_path
 from beable.studies.run import asked_of
 from beable.training.run import verify as problems_of_run

@@ -3,7 +3,7 @@
 Nothing else outside these folders names a system.
 """
 
-from beable.console.bibtex import Reference
+from beable.references import Reference
 from beable.system import System, Verb
 
 BUILT_IN = {

@@ -25,8 +25,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from beable import array_files, artefacts, files, json_files, records
+from beable import records
 from beable.errors import BeableError, CorruptError, LeftOutWarning
+from beable.files import array_files, artefacts, disk, json_files
 from beable.training.fit import Fit, History
 
 KIND, VERSION = "beable-checkpoint", 1
@@ -56,7 +57,7 @@ class Saver:
             return
         save(fit, self.folder, self.spent())
         for old in checkpoints(self.folder)[:-KEPT]:
-            files.remove(old)
+            disk.remove(old)
         self.last = monotonic()
 
 
@@ -95,7 +96,7 @@ def save(fit: Fit, folder: Path, spent: float) -> None:
         folder: of the checkpoints.
         spent: CPU seconds until now.
     """
-    with files.building(folder / _name(fit.step)) as path:
+    with disk.building(folder / _name(fit.step)) as path:
         array_files.write_arrays(path / "state.safetensors", arrays(state(fit)))
         array_files.write_arrays(path / "history.safetensors", history_arrays(fit.history))
         json_files.write_json(path / "step.json", {"step": fit.step, "cpu_seconds": spent})
@@ -131,7 +132,7 @@ def restore(fit: Fit, folder: Path) -> float:
         try:
             found = _read(fit, path)
         except BeableError as error:
-            files.remove(path)
+            disk.remove(path)
             warnings.warn(f"{error}: left out, the training goes on from before it", LeftOutWarning, stacklevel=3)
             continue
         _take(fit, found)

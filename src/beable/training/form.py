@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from beable.artefacts import RESTORE, Manifest
 from beable.errors import CorruptError
+from beable.files.artefacts import RESTORE, Manifest
 from beable.records import shortened
 from beable.training.settings import RunSettings
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beable.artefacts import MANIFEST
 from beable.datasets.store import Store
 from beable.errors import BeableError, UsageError
+from beable.files.artefacts import MANIFEST
 
 
 def place_of(store: Store, run: Path) -> dict[str, Any]:

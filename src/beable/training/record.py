@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
-from beable.artefacts import RESTORE
 from beable.errors import BeableError, CorruptError
+from beable.files.artefacts import RESTORE
 from beable.records import shortened
 from beable.representations import Representation
 from beable.training.checkpoint import recorded_steps, refuse_misfits

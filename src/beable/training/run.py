@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from beable import array_files, artefacts, files, json_files, records
+from beable import records
 from beable.checks import count
 from beable.console.made import made
 from beable.console.progress import Progress, told
@@ -38,6 +38,7 @@ from beable.console.records import readable
 from beable.datasets.look import look, refuse_hidden
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, DataWarning, HeldOutWarning, LeftOutWarning, UsageError, listed
+from beable.files import array_files, artefacts, disk, json_files
 from beable.representations import Coded, Representation, make
 from beable.representations.representation import CodeSpec
 from beable.settings import validated
@@ -419,10 +420,10 @@ def train(
     request = _request(store, settings, threads)
     say = told(progress).begin
     if _is_finished(path, request):
-        files.tidy(path, CHECKPOINTS)
+        disk.tidy(path, CHECKPOINTS)
         return Run.load(path)
-    with _threads(threads), files.locked(path):
-        files.sweep(path)
+    with _threads(threads), disk.locked(path):
+        disk.sweep(path)
         if artefacts.claim(path, "training", request, path / "request.json") and (path / artefacts.MANIFEST).exists():
             return Run.load(path)
         started = process_time()
@@ -656,4 +657,4 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
     }
     json_files.write_json(path / "run.json", about)
     artefacts.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()}, beside=BESIDE)
-    files.remove(path / CHECKPOINTS)  # not before the run is whole
+    disk.remove(path / CHECKPOINTS)  # not before the run is whole

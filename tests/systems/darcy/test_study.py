@@ -9,9 +9,9 @@ from browser import complaints, in_a_browser
 from forked import Forked
 from made_up import foreign, moved
 
-from beable import cli
 from beable.analysis import evaluation
-from beable.files import locked
+from beable.commands import cli
+from beable.files.disk import locked
 from beable.metrics import METRICS
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.html import render

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beable import cli
-from beable.artefacts import verify_noted
+from beable.commands import cli
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataError, OutputError, UsageError
+from beable.files.artefacts import verify_noted
 from beable.studies.check import check
 from beable.studies.context import Context, data_path, dataset_path
 from beable.studies.part import Part

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from forked import Forked
 
-from beable import cli
+from beable.commands import cli
 from beable.datasets.store import Store
 from beable.errors import DataError
 from beable.representations.tables import Table

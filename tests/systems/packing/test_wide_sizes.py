@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beable import cli
+from beable.commands import cli
 from beable.errors import DataError, UsageError
 from beable.systems.packing.close_packing import close_packing_estimate
 from beable.systems.packing.powders import Component, Powder

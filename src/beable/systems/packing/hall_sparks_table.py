@@ -20,12 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable import files
 from beable.datasets.columns import Columns
 from beable.datasets.layout import Plan
 from beable.datasets.readers import read_columns, read_header
 from beable.datasets.store import Blocks, Store, create, finish
 from beable.errors import DataError, OutputError, UsageError, unknown
+from beable.files import disk
 from beable.simulator import Factor, Variable
 
 Floats = NDArray[np.float64]
@@ -401,7 +401,7 @@ def _variables(unit: Mapping[str, str]) -> tuple[Variable, ...]:
 
 def _publish(path: Path, plan: Plan, table: PackingTable, about: Mapping[str, object]) -> None:
     """Write the store under a temporary name; it gets its own when it is whole."""
-    with files.building(path) as folder:
+    with disk.building(path) as folder:
         create(folder, plan)
         blocks = Blocks.of(folder, plan)
         arrays = {v.name: getattr(table, v.name) for v in plan.variables}

@@ -182,7 +182,7 @@ def _check_names(output: Path | None, picture: Path | None, force: bool) -> None
 
 
 def _write(packed: "Packed", output: Path | None, picture: Path | None) -> None:
-    from beable.files import output as write
+    from beable.files.disk import output as write
     from beable.report.pictures import saved
     from beable.systems.packing.figures.spheres import packing
 

@@ -99,7 +99,7 @@ def _made() -> App:
     for i, verb in enumerate(verbs()):
         _add(made, verb, i, groups)
     made.command(
-        "beable.cli:completion",
+        "beable.commands.cli:completion",
         name="--install-completion",
         help="Say how this shell completes verbs and options.",
         group=groups["other"],

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beable import files
 from beable.errors import BeableError, CorruptError, OutputError, UsageError
-from beable.json_files import JSON_LIMIT, decode_json, encode_json, read_json
+from beable.files import disk
+from beable.files.json_files import JSON_LIMIT, decode_json, encode_json, read_json
 from beable.records import shortened
 
 MANIFEST = "manifest.json"
@@ -56,7 +56,7 @@ def claim(folder: Path, kind: str, asked: Mapping[str, Any], there: Mapping[str,
 
 
 def _refuse_strangers(folder: Path, kind: str) -> None:
-    if any(not files.is_own(p.name) for p in folder.iterdir()):
+    if any(not disk.is_own(p.name) for p in folder.iterdir()):
         raise OutputError(f"{folder}: exists and is not a {kind}: choose a new folder")
 
 
@@ -122,10 +122,10 @@ def seal(
     sums = {n: _noted(folder, n, known[n]) if n in known else _record(folder / n) for n in names}
     body = {"kind": kind, "version": version, "about": dict(about), "files": sums}
     data = _signed(body, folder / MANIFEST)
-    with files.writing(folder):
+    with disk.writing(folder):
         for path in sorted({(folder / name).parent for name in names}):
-            files.sync(path)
-    files.atomic_write(folder / MANIFEST, data)
+            disk.sync(path)
+    disk.atomic_write(folder / MANIFEST, data)
     return sha256(data)
 
 
@@ -136,9 +136,9 @@ def _signed(body: Mapping[str, Any], path: Path) -> bytes:
 
 def _names(folder: Path, beside: Container[str] = ()) -> list[str]:
     """Files under a folder, without manifest, lock, temporary names and those that lie beside."""
-    found = (p for p in files.tree(folder) if p.is_symlink() or not p.is_dir())
+    found = (p for p in disk.tree(folder) if p.is_symlink() or not p.is_dir())
     names = (p.relative_to(folder).as_posix() for p in found)
-    own = (n for n in names if n not in (MANIFEST, files.LOCK) and not any(map(files.is_temporary, n.split("/"))))
+    own = (n for n in names if n not in (MANIFEST, disk.LOCK) and not any(map(disk.is_temporary, n.split("/"))))
     return sorted(n for n in own if n not in beside and f"{n.split('/')[0]}/" not in beside)
 
 
@@ -149,9 +149,9 @@ def is_safe(name: str) -> bool:
 
 def _record(path: Path) -> dict[str, Any]:
     """Size and sum of a file, which reaches the disk before the manifest does."""
-    data = files.read_bytes(path)
-    with files.writing(path):
-        files.sync(path)
+    data = disk.read_bytes(path)
+    with disk.writing(path):
+        disk.sync(path)
     return {"bytes": len(data), "sha256": sha256(data)}
 
 
@@ -179,7 +179,7 @@ def read_manifest(folder: Path | str, name: str = MANIFEST) -> Manifest:
         raise UsageError(f"{folder}: no such folder: check the name")
     if not os.path.lexists(path):
         raise CorruptError(f"{folder}: {name} is missing: run the command that makes it again to finish it")
-    data = files.read_bytes(path, JSON_LIMIT)
+    data = disk.read_bytes(path, JSON_LIMIT)
     body = decode_json(data, path)
     if not _is_manifest(body) or _signed({k: body[k] for k in body if k != "sha256"}, path) != data:
         raise CorruptError(f"{path}: damaged: restore it from a copy, or remove it and run the same command again")
@@ -268,7 +268,7 @@ def read_listed(folder: Path | str, manifest: Manifest, name: str, advice: str =
     if record is None:
         raise CorruptError(f"{folder}: {name}: not in the manifest: {advice}")
     problem = _size_problem(folder, name, record)
-    data = b"" if problem else files.read_bytes(folder / name)
+    data = b"" if problem else disk.read_bytes(folder / name)
     problem = problem or _sum_problem(name, record, data)
     if problem:
         raise CorruptError(f"{folder}: {problem}: {advice}")
@@ -307,7 +307,7 @@ def write_noted(path: Path | str, data: bytes) -> None:
     others = {name: record for name, record in noted(path.parent).items() if name != path.name}
     if (path.parent / NOTED).exists():
         _write_note(path.parent, others)
-    files.output(path, data)
+    disk.output(path, data)
     _write_note(path.parent, others | {path.name: {"bytes": len(data), "sha256": sha256(data)}})
 
 
@@ -321,7 +321,7 @@ def noted(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 def _write_note(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
     body = {"kind": NOTED_KIND, "version": 1, "about": {}, "files": dict(records)}
-    files.output(folder / NOTED, _signed(body, folder / NOTED))
+    disk.output(folder / NOTED, _signed(body, folder / NOTED))
 
 
 def verify_noted(folder: Path | str) -> list[str]:
@@ -341,6 +341,6 @@ def _problem(folder: Path, name: str, record: Mapping[str, Any]) -> str:
     if problem:
         return problem
     try:
-        return _sum_problem(name, record, files.read_bytes(folder / name))
+        return _sum_problem(name, record, disk.read_bytes(folder / name))
     except CorruptError as error:
         return f"{name}: {error}"

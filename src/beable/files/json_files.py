@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 from typing import Any, NoReturn
 
-from beable import files
 from beable.errors import CorruptError, DataError
+from beable.files import disk
 
 JSON_LIMIT = 64 * 2**20
 
@@ -17,7 +17,7 @@ def write_json(path: Path | str, value: Any) -> None:
     Raises:
         DataError: the value holds NaN, an infinity or something that is not plain data.
     """
-    files.atomic_write(path, encode_json(value, Path(path)))
+    disk.atomic_write(path, encode_json(value, Path(path)))
 
 
 def encode_json(value: Any, path: Path) -> bytes:
@@ -34,7 +34,7 @@ def read_json(path: Path | str, limit: int = JSON_LIMIT) -> Any:
     Raises:
         CorruptError: unreadable, too long, or not strict JSON.
     """
-    return decode_json(files.read_bytes(path, limit), Path(path))
+    return decode_json(disk.read_bytes(path, limit), Path(path))
 
 
 def decode_json(data: bytes, path: Path) -> Any:

@@ -8,7 +8,7 @@ A process killed at any moment leaves at most temporary names (``.NAME.PID-….t
 that the caller holds, `sweep_of` those beside an output of this name; a writer holds the kernel's lock on its own, so
 that nobody takes them from it. A power cut cannot bring a renamed file without its contents. One writer at a time
 holds the kernel's lock on a folder; the kernel frees it when the process ends, however it ends. What a folder holds
-when it is finished is named by its manifest (`beable.artefacts`). Nothing here reads or writes pickles.
+when it is finished is named by its manifest (`beable.files.artefacts`). Nothing here reads or writes pickles.
 
 T. S. Pillai et al., *All file systems are not created equal: on the complexity of crafting crash-consistent
 applications*, OSDI 2014.

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beable import files
 from beable.errors import CorruptError, DataError
-from beable.json_files import decode_json
+from beable.files import disk
+from beable.files.json_files import decode_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def write_arrays(path: Path | str, arrays: "Mapping[str, Array]") -> None:
             raise DataError(f"{path}: {name} has dtype {np.asarray(array).dtype}: convert it to a real number format")
     # safetensors takes the memory as it lies, so it must be contiguous and little-endian.
     plain = {name: np.array(a, dtype=np.asarray(a).dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
-    files.atomic_write(path, save(plain))
+    disk.atomic_write(path, save(plain))
 
 
 def read_arrays(path: Path | str) -> "dict[str, Array]":
@@ -58,7 +58,7 @@ def read_arrays(path: Path | str) -> "dict[str, Array]":
     """
     from safetensors.numpy import load
 
-    data = files.read_bytes(path)
+    data = disk.read_bytes(path)
     try:
         _check_header(data, Path(path))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,0 +1,1 @@
+"""What lies on disk: written whole or not at all, as JSON, as arrays, and in folders that a manifest names."""
