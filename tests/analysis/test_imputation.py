@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from beable import RunSettings, Store, cli, impute, train
+from beable import RunSettings, Store, impute, train
 from beable.analysis.evaluation import evaluate
 from beable.analysis.imputation import Imputed
+from beable.commands import cli
 from beable.commands.impute import _check_columns, _write_csv, _write_store
 from beable.errors import DataError, UsageError
 from beable.report.figures.fields import reconstruction

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from beable import RunSettings, Store, cli, train
+from beable import RunSettings, Store, train
 from beable.analysis import slowness as slow
 from beable.analysis.evaluation import evaluate
+from beable.commands import cli
 from beable.training.slow import slow_directions
 
 LAG, ROWS = 5, 600

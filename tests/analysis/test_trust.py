@@ -6,10 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from beable import ModelSettings, RunSettings, Store, TrainingSettings, cli, train
+from beable import ModelSettings, RunSettings, Store, TrainingSettings, train
 from beable.analysis.agree import agree, agreed, companion_settings
 from beable.analysis.support_axes import SupportAxes
 from beable.analysis.trust import FEATURES, SIGNS, WEIGHTS, fitted, of_members, probability
+from beable.commands import cli
 from beable.errors import DataError, UsageError
 from beable.training.run import Run
 from beable.vae.settings import Constant, ObjectiveSettings

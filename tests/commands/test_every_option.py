@@ -5,7 +5,8 @@ from typing import get_args, get_origin
 import pytest
 from cyclopts import Token
 
-from beable import cli, memory
+from beable import memory
+from beable.commands import cli
 from beable.commands.training import OPTIONS
 from beable.console.options import options_of
 from beable.console.parameters import MOST_PROCESSES

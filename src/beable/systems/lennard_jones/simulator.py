@@ -181,8 +181,9 @@ class LennardJones(Simulator):
         full[:, self._varied] = given
         if (full[:, 0] < 0).any() or (full[:, 1:] <= 0).any():
             raise DataError("factors must have gravity of at least 0, temperature and box greater than 0")
-        for row, (gravity, temperature, box) in enumerate(full):
-            if reason := absurd(gravity, temperature, box):
+        others = np.flatnonzero(np.diff(full, axis=0, prepend=np.nan).any(axis=1))  # than those of the row before
+        for row, conditions in zip(others, full[others], strict=True):
+            if reason := absurd(*conditions):
                 raise DataError(f"factors, row {row}: {reason}")
         return full
 
