@@ -100,7 +100,7 @@ def pytest_collection_finish():
     """What was imported stays: the garbage collector, which would look through it again and again, leaves it out."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000)  # figures and trainings make so many objects that it would begin every few milliseconds
+    gc.set_threshold(400_000)  # figures and trainings make so many objects that it would begin every few milliseconds
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,5 @@
 """Files: old or new at every moment and after every refusal, one writer, no damage unseen."""
 
-import ast
 import errno
 import json
 import os
@@ -21,7 +20,6 @@ import pytest
 from pydantic import BaseModel
 from safetensors.numpy import save
 
-import beable
 from beable import records
 from beable.errors import CorruptError, DataError, LockedError, OutputError, UsageError
 from beable.files import array_files, artefacts, disk, json_files
@@ -611,52 +609,6 @@ def test_links_and_odd_names_are_not_sealed(tmp_path):
     (tmp_path / "with space").touch()
     with pytest.raises(CorruptError, match="with space"):
         artefacts.seal(tmp_path, "thing", 1, {})
-
-
-# --- the only module that writes ---------------------------------------------------------------------------------
-
-WRITERS = {
-    "write_text",
-    "write_bytes",
-    "mkdir",
-    "makedirs",
-    "touch",
-    "symlink_to",
-    "savez",
-    "savez_compressed",
-    "tofile",
-    "save_file",
-    "copyfile",
-    "copytree",
-    "move",
-}
-
-
-def writes(source):
-    """Calls that write files past this package's one door, by line."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call):
-            function = node.func
-            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            of = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
-            modes = [a.value for a in [*node.args, *(k.value for k in node.keywords)] if isinstance(a, ast.Constant)]
-            opens = name == "open" and any(isinstance(m, str) and set(m) & set("wax+") and len(m) < 4 for m in modes)
-            if name in WRITERS or opens or (name in ("save", "dump") and of in ("np", "torch", "pickle", "json")):
-                yield f"{node.lineno}: {ast.unparse(node)[:60]}"
-
-
-def test_no_other_module_writes_files():
-    root = Path(next(iter(beable.__path__)))
-    writer = root / "files" / "disk.py"
-    found = {p.name: list(writes(p.read_text())) for p in root.rglob("*.py") if p != writer}
-    assert {name: lines for name, lines in found.items() if lines} == {}
-
-
-@pytest.mark.parametrize(
-    "source", ["open(p, 'w')", "p.write_text('x')", "np.save(p, a)", "torch.save(a, p)", "p.open(mode='ab')"]
-)
-def test_a_module_that_writes_would_be_found(source):
-    assert list(writes(source))
 
 
 # --- requests ----------------------------------------------------------------------------------------------------

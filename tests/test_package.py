@@ -14,15 +14,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sources import FILES, parsed, walked
 
 import beable
 
-SOURCE = Path(beable.__file__).parent
 ROOT = Path(__file__).parents[1]
-FILES = {
-    ".".join(("beable", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__"): path
-    for path in sorted(SOURCE.rglob("*.py"))
-}
 
 # From the ground to the roof; a module imports from floors below its own and from its own folder.
 FLOORS = (
@@ -65,18 +61,6 @@ INSIDE = {
     "commands",
     "__main__",
 }
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    """The syntax tree of a file."""
-    return ast.parse(path.read_text())
-
-
-@cache
-def walked(tree: ast.AST) -> list[ast.AST]:
-    """Everything below a node; to walk through all files takes longer than what is looked for in them."""
-    return list(ast.walk(tree))
 
 
 def python(code: str) -> str:
@@ -283,35 +267,53 @@ def test_imports_have_no_cycle():
 # One writer, no code in data
 
 WRITING = {
-    "write_text",
-    "write_bytes",
-    "savefig",
-    "save_file",
-    "tofile",
-    "savez",
-    "savetxt",
+    "copyfile",
+    "copytree",
+    "makedirs",
     "mkdir",
+    "move",
     "rename",
+    "save_file",
+    "savefig",
+    "savetxt",
+    "savez",
+    "savez_compressed",
+    "symlink_to",
+    "tofile",
+    "touch",
     "unlink",
+    "write_bytes",
+    "write_text",
 }
+#: which save and dump into files
+SAVING = {(library, call) for library in ("json", "np", "pickle", "torch") for call in ("dump", "save")}
 UNSAFE = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml"}
 WRITERS = {"beable.files.disk"}
 
 
 def writes(tree: ast.AST) -> list[str]:
-    """Calls in a file that write to disk: methods by name, `open` by its mode."""
+    """Names of the calls in a file that write to disk."""
     calls = [node for node in walked(tree) if isinstance(node, ast.Call)]
-    methods = [node.func.attr for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in WRITING]
-    modes = [mode for node in calls for mode in _modes(node)]
-    return methods + modes
+    return [called(call)[1] for call in calls if called(call)[1] in WRITING or called(call) in SAVING or opens(call)]
 
 
-def _modes(call: ast.Call) -> list[str]:
-    """The mode of a call of the built-in open, if it writes."""
-    if not (isinstance(call.func, ast.Name) and call.func.id == "open"):
-        return []
-    given = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "mode")]
-    return [ast.unparse(mode) for mode in given if not (isinstance(mode, ast.Constant) and mode.value in ("r", "rb"))]
+def called(call: ast.Call) -> tuple[str, str]:
+    """What is called: the name before the dot, if it is one, and the name after it."""
+    if isinstance(call.func, ast.Attribute):
+        return getattr(call.func.value, "id", ""), call.func.attr
+    return "", getattr(call.func, "id", "")
+
+
+def opens(call: ast.Call) -> bool:
+    """Whether a call opens to write: the function with a mode that is not known to read, a method with one to write."""
+    modes = {getattr(given, "value", None) for given in call.args[1:2]}
+    modes |= {getattr(word.value, "value", None) for word in call.keywords if word.arg == "mode"}
+    if called(call) == ("", "open"):
+        return not modes <= {"r", "rb"}
+    modes |= {getattr(given, "value", None) for given in call.args[:1]}
+    return called(call)[1] == "open" and any(
+        isinstance(m, str) and re.fullmatch(r"[rb+]*[wax+][b+]*", m) for m in modes
+    )
 
 
 def test_only_one_module_writes():
@@ -321,8 +323,20 @@ def test_only_one_module_writes():
 
 def test_the_writer_is_seen_writing():
     assert writes(parsed(FILES["beable.files.disk"]))
-    assert writes(ast.parse("open('x', 'w')"))
-    assert not writes(ast.parse("open('x', 'rb')"))
+    for source in ("open('x', 'w')", "p.write_text('x')", "np.save(p, a)", "torch.save(a, p)", "p.open(mode='ab')"):
+        assert writes(ast.parse(source)), source
+    for source in ("open('x', 'rb')", "open('x')", "p.open()", "figure.save(p)"):
+        assert not writes(ast.parse(source)), source
+
+
+def test_kernels_that_run_long_are_called_so_that_they_can_be_interrupted():
+    """Those that hold no lock of Python; a kernel that another one calls is compiled into it."""
+    nodes = [node for path in FILES.values() for node in walked(parsed(path))]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    long = {f.name for f in functions if any("nogil=True" in ast.unparse(d) for d in f.decorator_list)}
+    assert long == {"_place", "_moves"}
+    calls = [node for node in nodes if isinstance(node, ast.Call) and called(node) == ("", "interruptible")]
+    assert {ast.unparse(call.args[0]) for call in calls} == {"_place", "_moves", "kernel"}
 
 
 def packages(tree: ast.AST) -> set[str]:

@@ -1,6 +1,5 @@
 """The pool of processes: order, threads, deaths, Ctrl-C, and no process that outlives its parent."""
 
-import ast
 import hashlib
 import os
 import re
@@ -210,15 +209,3 @@ def test_an_error_of_compiled_code_is_its_own():
         workers.interruptible(divmod, 1, 0)
     assert workers.interruptible(get_ident) != get_ident() == workers.interruptible(get_ident, expected=0.01)
     assert ThreadPoolExecutor(1).submit(workers.interruptible, divmod, 7, 2).result() == (3, 1)
-
-
-def test_kernels_that_run_long_are_called_so_that_they_can_be_interrupted():
-    """Those that hold no lock of Python; a kernel that another one calls is compiled into it."""
-    sources = list(Path(beable.__file__).parent.rglob("*.py"))
-    trees = [ast.parse(path.read_text()) for path in sources]
-    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    long = {f.name for f in functions if any("nogil=True" in ast.unparse(d) for d in f.decorator_list)}
-    assert long == {"_place", "_moves"}
-    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    handed = {ast.unparse(c.args[0]) for c in calls if ast.unparse(c.func) == "interruptible"}
-    assert handed == {"_place", "_moves", "kernel"}

@@ -6,11 +6,11 @@ import json
 import re
 import warnings
 from functools import cache
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from sources import FILES, SOURCE, parsed, walked
 
 from beable.analysis.compare import compare
 from beable.commands import cli
@@ -20,8 +20,6 @@ from beable.datasets.importing import import_file
 from beable.datasets.store import Store
 from beable.representations import REPRESENTATIONS
 from beable.training.run import RunSettings, train
-
-SOURCE = Path(cli.__file__).parent
 
 ROWS = 40
 FLAGS = "--latents 1 --members 2 --steps 30 --batch 8"
@@ -110,11 +108,11 @@ def test_what_is_constant_goes_all_the_way_to_the_report(
 @cache
 def texts():
     """All strings of the program that are no documentation, by module; formatted ones without their values."""
-    return [(path.relative_to(SOURCE).as_posix(), text) for path in sorted(SOURCE.rglob("*.py")) for text in said(path)]
+    return [(path.relative_to(SOURCE).as_posix(), text) for path in FILES.values() for text in said(path)]
 
 
 def said(path):
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+    nodes = walked(parsed(path))
     documentation = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
     constants = (n for n in nodes if isinstance(n, ast.Constant) and id(n) not in documentation)
     return [n.value for n in constants if isinstance(n.value, str)]

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import matplotlib.figure
 import numpy as np
 from matplotlib.collections import Collection
+from matplotlib.ticker import ScalarFormatter
 
 from beable.report.figures.style import style
 
@@ -49,10 +50,21 @@ class Picture(NamedTuple):
 
 
 def _settle(figure: matplotlib.figure.Figure) -> None:
-    """Lay the figure out once; every further layout would move it by fractions of a pixel."""
+    """Lay the figure out once; every further layout would move it by fractions of a pixel, and draw it once more."""
+    _write_plain_numbers(figure)
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
+        _write_plain_numbers(figure)  # of the ticks that there is room for now
+
+
+def _write_plain_numbers(figure: matplotlib.figure.Figure) -> None:
+    """Numbers along an axis as text where no power of ten stands beside them: to parse formulas takes long."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, ScalarFormatter):
+            axis.get_ticklabels()  # which finds the power
+            formatter.set_useMathText(bool(formatter.get_offset()))
 
 
 def saved(figure: matplotlib.figure.Figure, kind: str) -> bytes:
@@ -62,7 +74,7 @@ def saved(figure: matplotlib.figure.Figure, kind: str) -> bytes:
         figure: what is drawn.
         kind: "svg", "pdf" or "png".
     """
-    with style():
+    with style(), matplotlib.rc_context({"figure.constrained_layout.use": False}):  # or None would stand for that
         _settle(figure)
         data = _saved(figure, kind)
         if kind == "svg" and len(data) > LARGE_SVG and _as_images(figure):
