@@ -713,3 +713,13 @@ def test_fields_keep_their_order():
 def test_what_json_cannot_hold_is_left_for_it_to_refuse(tmp_path):
     with pytest.raises(DataError, match="only plain values"):
         json_files.write_json(tmp_path / "a.json", records.plain({"a": object()}))
+
+
+def test_verify_says_how_many_files_it_has_read(tmp_path):
+    folder = disk.make_folder(tmp_path / "thing")
+    for name in "abc":
+        (folder / name).write_bytes(OLD)
+    artefacts.seal(folder, "thing", 1, {})
+    told = []
+    assert artefacts.verify(folder, progress=lambda done, total: told.append((done, total))) == []
+    assert told == [(1, 3), (2, 3), (3, 3)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from beable.commands import kinds
 from beable.console.output import show
-from beable.console.progress import progress
+from beable.console.progress import Progress, progress
 from beable.console.tables import tell
 from beable.errors import CorruptError, UsageError
 from beable.files import artefacts
@@ -17,8 +17,8 @@ def verify(path: Path, /, *, json: bool = False) -> None:
         path: Folder of a data set, a run or a study; or a page or results.json in one.
         json: Print the findings as JSON.
     """
-    with progress("verify", quiet=json, first="reading"):
-        problems = problems_at(path)
+    with progress("verify", quiet=json, first="reading") as told:
+        problems = problems_at(path, told)
     if json:
         show({"path": path, "whole": not problems, "problems": problems}, json=True)
     else:
@@ -29,11 +29,12 @@ def verify(path: Path, /, *, json: bool = False) -> None:
         raise CorruptError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} found")
 
 
-def problems_at(path: Path) -> list[str]:
+def problems_at(path: Path, progress: Progress | None = None) -> list[str]:
     """One line for each thing that is not as it was written.
 
     Args:
         path: of what is to be read.
+        progress: is told how far the reading is.
 
     Raises:
         UsageError: nothing lies there, or a file of which no sums are kept.
@@ -42,18 +43,18 @@ def problems_at(path: Path) -> list[str]:
     if kind == kinds.RUN:
         from beable.training.run import verify as of_run
 
-        return of_run(path)
+        return of_run(path, progress)
     if kind == kinds.STUDY:
         from beable.studies.verify import verify as of_study
 
-        return of_study(path)
+        return of_study(path, progress)
     if kind == kinds.TRAINING:
         return [line for step in sorted((path / "checkpoints").glob("step-*")) for line in artefacts.verify(step)]
     if kind in (kinds.RESULTS, kinds.PAGE):
         return _of_page(path)
     from beable.datasets.store import verify as of_store
 
-    return of_store(path)
+    return of_store(path, progress)
 
 
 def _kind(path: Path) -> str:

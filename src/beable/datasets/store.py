@@ -840,8 +840,12 @@ def _about_factor(f: Factor) -> dict[str, Any]:
     return about | ({"classes": list(f.classes)} if f.classes else {})
 
 
-def verify(path: Path | str) -> list[str]:
+def verify(path: Path | str, progress: Callable[[int, int], None] | None = None) -> list[str]:
     """Read every file of a data set, even of one too damaged to open.
+
+    Args:
+        path: of the data set.
+        progress: is told how many files are read, of how many.
 
     Returns:
         One line for each problem, with the file and what to do about it; none when the data set is whole.
@@ -852,7 +856,7 @@ def verify(path: Path | str) -> list[str]:
         artefacts.read_manifest(path)
     except BeableError as error:
         return [str(error)]
-    problems = artefacts.verify(path)
+    problems = artefacts.verify(path, progress=progress)
     if problems:
         remade = _is_simulated(path)
         return [f"{path}: {line}: {_advice(line, remade)}" for line in problems]

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -280,20 +280,27 @@ def _sum_problem(name: str, record: Mapping[str, Any], data: bytes) -> str:
     return "" if found == record["sha256"] else f"{name}: sha256 {found[:12]}… instead of {record['sha256'][:12]}…"
 
 
-def verify(folder: Path | str, beside: Container[str] = ()) -> list[str]:
+def verify(
+    folder: Path | str, beside: Container[str] = (), progress: Callable[[int, int], None] | None = None
+) -> list[str]:
     """Read everything: one line for each problem, none when the folder is whole.
 
     Args:
         folder: the artefact.
         beside: names of files, and of folders with a stroke behind them, that may lie there without being a part of it,
             such as a page about it.
+        progress: is told how many files are read, of how many.
     """
     folder = Path(folder)
     try:
         manifest = read_manifest(folder)
     except BeableError as error:
         return [str(error)]
-    lines = (_problem(folder, name, record) for name, record in manifest.files.items())
+    lines = []
+    for done, (name, record) in enumerate(manifest.files.items(), 1):
+        lines.append(_problem(folder, name, record))
+        if progress:
+            progress(done, len(manifest.files))
     strays = (f"{name}: not in the manifest" for name in _names(folder, beside) if name not in manifest.files)
     return [line for line in (*lines, *strays) if line]
 

@@ -358,14 +358,18 @@ class Run:
         return cls(vae, representation, history, about, manifest)
 
 
-def verify(path: Path | str) -> list[str]:
+def verify(path: Path | str, progress: Progress | None = None) -> list[str]:
     """Read every file of a run, and those of its pages that are named.
+
+    Args:
+        path: of the run.
+        progress: is told how many files are read, of how many.
 
     Returns:
         One line for each problem, with the file and what to do about it; none when the run is whole.
     """
     path = Path(path)
-    lines = artefacts.verify(path, BESIDE)
+    lines = artefacts.verify(path, BESIDE, progress)
     problems = [f"{path}: {line}: fetch the run again or repeat the training" for line in lines]
     problems += [f"{path}: {line}: make the page again" for line in artefacts.verify_noted(path)]
     if not lines:
