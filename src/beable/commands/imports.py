@@ -103,51 +103,30 @@ def import_(
     if not files:
         raise UsageError("no file is named: give the file to import, or several")
     named = _pairs("unit", units or [], "pressure=Pa")
-    axes = _pairs("dims", dims or [], "positions=particle,dimension")
-    vectors = _pairs("vector", vector or [], "oxides=SiO2,TiO2")
-    asked = _Asked(
-        variables,
-        factors,
-        rows,
-        {name: words.split(",") for name, words in axes.items()},
-        components,
-        time or "",
-        exclude,
-        {name: words.split(",") for name, words in vectors.items()},
-        classes,
-        missing_values,
-        table_format,
-    )
+    lists = _lists("dims", dims, "positions=particle,dimension"), _lists("vector", vector, "oxides=SiO2,TiO2")
+    of_axes = variables, factors, rows, lists[0], components, time or ""
+    asked = _Asked(*of_axes, exclude, lists[1], classes, missing_values, table_format)
     if output is not None and not dry_run and output.exists():  # before anything is read
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
-    frames = {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap}
     if _are_trajectories(files, asked):
         treated = (select or "", align or "none", 1 if stride is None else stride, unwrap)
         others = {"--missing": missing != "refuse", "--drop-invalid": drop_invalid, "--config": config, "--set": set}
         _refuse_of_arrays(asked, others)
         _trajectory(files, output, treated, particles or "distinct", list(factors or []), named, dry_run, json)
         return
-    if given_here := [name for name, value in frames.items() if value]:
-        raise UsageError(f"{', '.join(given_here)}: of trajectories, and {files[0].name} is none: leave it out")
+    _refuse_of_frames(files, {"--select": select, "--align": align, "--stride": stride, "--unwrap": unwrap})
     if dry_run:
         _describe(files, asked, json)
         return
     if output is None:
         raise UsageError(NO_OUTPUT)
-    by_hand = bool(any(asked) or drop_invalid or missing != "refuse")  # as any other file of columns
+    plain_file = any(asked) or drop_invalid or missing != "refuse" or particles or len(files) > 1
     taken: list[Taken] = []
     notes: Sequence[str] = ()
     with progress("import", quiet=json, first="reading the file") as tick:
-        layout = None if by_hand or particles or len(files) > 1 else _layout(files[0])
-        if layout is not None:
-            chosen = validated(layout.settings, given(config, set), f"setting of {layout.title}")
-            store = layout.make(files[0], output, chosen, named)
-        elif config or set:
-            raise UsageError(
-                f"--config and --set are for recognised files, and without --variables, --factors, --dims and "
-                f"--drop-invalid; {files[0].name} is read as a plain file: leave them out"
-            )
-        else:
+        store = None if plain_file else _recognised(files[0], output, config, set, named)
+        if store is None:
+            _refuse_of_recognised(files[0], config, set)
             store, taken, notes = _arrays(files, output, asked, named, missing, drop_invalid, particles or "", tick)
     _say(files, output, store, taken, json, notes)
 
@@ -204,6 +183,33 @@ def _refuse_of_arrays(asked: _Asked, others: Mapping[str, object]) -> None:
     given_here += [name for name, value in others.items() if value]
     if given_here:
         raise UsageError(f"{', '.join(given_here)}: of arrays, and rows of a trajectory are its frames: leave it out")
+
+
+def _refuse_of_frames(files: Sequence[Path], options: Mapping[str, object]) -> None:
+    """Refuse options that say which frames of a trajectory are taken."""
+    if given_here := [name for name, value in options.items() if value]:
+        raise UsageError(f"{', '.join(given_here)}: of trajectories, and {files[0].name} is none: leave it out")
+
+
+def _refuse_of_recognised(file: Path, config: Path | None, words: Sequence[str]) -> None:
+    """Refuse settings, which only a layout that is recognised has."""
+    if config or words:
+        raise UsageError(
+            f"--config and --set are for recognised files, and without --variables, --factors, --dims and "
+            f"--drop-invalid; {file.name} is read as a plain file: leave them out"
+        )
+
+
+def _recognised(
+    file: Path, output: Path, config: Path | None, words: Sequence[str], units: dict[str, str]
+) -> "Store | None":
+    """The data set of a file whose layout is recognised; None of any other file."""
+    layout = _layout(file)
+    if layout is None:
+        return None
+    return layout.make(
+        file, output, validated(layout.settings, given(config, words), f"setting of {layout.title}"), units
+    )
 
 
 def _trajectory(
@@ -318,6 +324,10 @@ def _pairs(option: str, words: Sequence[str], example: str) -> dict[str, str]:
     if len(dict(pairs)) < len(pairs):
         raise UsageError(f"{option} {' '.join(words)}: a name stands there twice: give each once")
     return dict(pairs)
+
+
+def _lists(option: str, words: Sequence[str] | None, example: str) -> dict[str, list[str]]:
+    return {name: value.split(",") for name, value in _pairs(option, words or [], example).items()}
 
 
 def _pair(option: str, text: str, example: str) -> tuple[str, str]:

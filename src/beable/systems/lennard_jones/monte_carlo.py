@@ -108,8 +108,7 @@ def kernel_of(exponent: int, dimensions: int, periodic: bool, bonded: bool, pair
         accepted: Any,
         local: Any,
     ) -> None:
-        particles = x.shape[1]
-        bits = np.empty(LANES, np.uint32)
+        particles, bits = x.shape[1], np.empty(LANES, np.uint32)
         numbers, old, new = np.empty((dimensions, LANES), f4), np.empty((3, LANES), f4), np.empty((3, LANES), f4)
         far, heat, rise = np.empty(LANES, f4), np.empty(LANES, f4), np.empty(LANES, f4)
         index, forbidden = np.zeros(LANES, i4), np.zeros(LANES, np.bool_)
