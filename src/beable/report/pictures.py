@@ -51,15 +51,15 @@ class Picture(NamedTuple):
 
 def _settle(figure: matplotlib.figure.Figure) -> None:
     """Lay the figure out once; every further layout would move it by fractions of a pixel, and draw it once more."""
-    _write_plain_numbers(figure)
+    _write_powers(figure)
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-        _write_plain_numbers(figure)  # of the ticks that there is room for now
+        _write_powers(figure)  # of the ticks that there is room for now
 
 
-def _write_plain_numbers(figure: matplotlib.figure.Figure) -> None:
-    """Numbers along an axis as text where no power of ten stands beside them: to parse formulas takes long."""
+def _write_powers(figure: matplotlib.figure.Figure) -> None:
+    """A power of ten beside an axis as ×10⁻⁴, a formula; numbers without one are text, which needs no parsing."""
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         formatter = axis.get_major_formatter()
         if isinstance(formatter, ScalarFormatter):

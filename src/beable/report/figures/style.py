@@ -37,7 +37,6 @@ STYLE = {
     "axes.titlesize": 9.5,
     "axes.titlepad": 5,
     "axes.formatter.limits": (-3, 4),
-    "axes.formatter.use_mathtext": True,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "xtick.color": SOFT,
