@@ -185,7 +185,7 @@ def standardised(x: Floats) -> Floats:
 def normal_scores(x: Floats) -> Floats:
     """Columns with a standard normal margin, by ranks (van der Waerden); ties share their mean rank."""
     ranks = scipy.stats.rankdata(x, axis=0)
-    scores: Floats = scipy.stats.norm.ppf((ranks - 0.5) / len(x))
+    scores: Floats = scipy.special.ndtri((ranks - 0.5) / len(x))
     return scores
 
 
