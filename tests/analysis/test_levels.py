@@ -66,7 +66,9 @@ def run_of(folder, beta, steps=300, **model):
     settings = RunSettings(
         model=ModelSettings(**{"depth": 0} | model),
         objective=ObjectiveSettings(beta=Constant(beta=beta)),
-        training=TrainingSettings(members=3, steps=steps, batch=None, learning_rate=0.05, keep="last", patience=None),
+        training=TrainingSettings(
+            members=3, steps=steps, records=2, batch=None, learning_rate=0.05, keep="last", patience=None
+        ),
     )
     run = train(store, folder / "run", settings)
     return run, {"height": store.read("height", run.train_rows)}

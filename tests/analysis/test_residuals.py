@@ -29,7 +29,7 @@ def trained(store, path, steps=300, **settings):
     given = {
         "representation": {"kind": "modes", "energy": 0.99999},
         "model": {"latents": 2, "width": 16, "depth": 1},
-        "training": {"members": 2, "steps": steps, "batch": 32, "held_out": 20, "start": "pca"},
+        "training": {"members": 2, "steps": steps, "batch": 32, "held_out": 20, "start": "pca", "records": 10},
     } | settings
     return train(store, path, RunSettings.model_validate(given))
 
@@ -65,7 +65,7 @@ def test_samples_have_a_residual_where_all_variables_are_learned(store, tmp_path
     assert (found.samples > found.data).all()
 
 
-def test_an_evaluation_and_a_report_hold_the_residuals(store, flow):
+def test_an_evaluation_and_a_report_hold_the_residuals(store, flow, blank):
     evaluation = evaluate(flow, store)
     numbers = evaluation.as_json()["residual"]
     json.dumps(numbers, allow_nan=False)

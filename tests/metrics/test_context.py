@@ -52,12 +52,12 @@ def test_rotation_null_has_as_many_latents_as_the_code(latents: int) -> None:
 
 def test_corrected_is_one_at_the_ceiling_and_zero_at_chance() -> None:
     θ = clusters(400)
-    assert score_in_context(sap, -3 * θ, θ, repeats=20).corrected == pytest.approx(1.0)
-    means = score_in_context(sap, θ, θ, repeats=20, rotations=400)
+    assert score_in_context(sap, -3 * θ, θ, repeats=20, rotations=20).corrected == pytest.approx(1.0)
     turn = np.deg2rad(25.0)  # SAP of a rotation |cos 2x|: mean 2/pi over angles, met at 25.2 degrees
     turned = θ @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    assert means.rotation.mean == pytest.approx(2 / np.pi, abs=0.04)
-    assert score_in_context(sap, turned, θ, repeats=20, rotations=400).corrected == pytest.approx(0.0, abs=0.15)
+    found = score_in_context(sap, turned, θ, repeats=20, rotations=400)
+    assert found.rotation.mean == pytest.approx(2 / np.pi, abs=0.04)
+    assert found.corrected == pytest.approx(0.0, abs=0.15)
 
 
 def test_a_metric_blind_to_rotation_has_no_corrected_value_against_rotations() -> None:
@@ -137,9 +137,9 @@ def test_bad_settings_and_data() -> None:
     with pytest.raises(UsageError, match="against"):
         score_in_context(s_d, θ, θ, against="luck")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="49 rows"):
-        score_in_context(s_d, θ, θ, data=θ[:-1])
+        score_in_context(s_d, θ, θ, data=θ[:-1], repeats=2, rotations=2)
     with pytest.raises(DataError, match="no 2 components"):
-        score_in_context(s_d, θ, θ, data=θ[:, :1])
+        score_in_context(s_d, θ, θ, data=θ[:, :1], repeats=2, rotations=2)
 
 
 def test_the_page_on_choosing_a_metric_runs_and_names_them_all() -> None:
