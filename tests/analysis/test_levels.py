@@ -66,7 +66,9 @@ def run_of(folder, beta, steps=300, **model):
     settings = RunSettings(
         model=ModelSettings(**{"depth": 0} | model),
         objective=ObjectiveSettings(beta=Constant(beta=beta)),
-        training=TrainingSettings(members=3, steps=steps, batch=None, learning_rate=0.05, keep="last", patience=None),
+        training=TrainingSettings(
+            members=3, steps=steps, records=2, batch=None, learning_rate=0.05, keep="last", patience=None
+        ),
     )
     run = train(store, folder / "run", settings)
     return run, {"height": store.read("height", run.train_rows)}
@@ -97,7 +99,7 @@ def test_a_rate_beyond_the_threshold_leads_to_the_level_and_a_low_one_does_not(t
 
 def test_a_fixed_variance_has_its_own_level(tmp_path):
     """The level at the best variance, which was taken for it before, lies far below."""
-    run, rows = run_of(tmp_path, (300.0, 300.0, 1.0), steps=500, variance="fixed", sigma=0.7, latents=1)
+    run, rows = run_of(tmp_path, (300.0, 300.0, 1.0), variance="fixed", sigma=0.7, latents=1)
     assert [v.answer for v in over_regularised(run, rows)] == [True, True, False]
     best = run.settings.model_copy(update={"model": run.settings.model.model_copy(update={"variance": "scalar"})})
     level, run.settings = level_of(run, rows), best

@@ -143,7 +143,7 @@ def test_a_wake_of_few_rows_ends_below_two_modes_and_is_said_to_over_fit(tmp_pat
 
 
 def test_too_high_a_beta_is_still_told(tmp_path, capsys):
-    _, told = fitted(tmp_path, wake(60, (24, 12)), "--latents 2 --members 2 --steps 300 --beta 10000")
+    _, told = fitted(tmp_path, wake(60, (24, 12)), "--latents 2 --members 2 --steps 150 --beta 10000")
     assert "2 of 2 members are over-regularised (0, 1)" in told
     assert "lower --beta" in told
     assert "over-fit" not in told

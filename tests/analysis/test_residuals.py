@@ -10,7 +10,7 @@ from beable.analysis.residuals import MOST, residuals
 from beable.datasets.generate import generate
 from beable.datasets.store import Store
 from beable.errors import DataWarning
-from beable.report.run import run_page
+from beable.report.sections import reconstruction_section
 from beable.systems.darcy.simulator import Darcy
 from beable.systems.lennard_jones.simulator import LennardJones
 from beable.training.run import RunSettings, train
@@ -29,7 +29,7 @@ def trained(store, path, steps=300, **settings):
     given = {
         "representation": {"kind": "modes", "energy": 0.99999},
         "model": {"latents": 2, "width": 16, "depth": 1},
-        "training": {"members": 2, "steps": steps, "batch": 32, "held_out": 20, "start": "pca"},
+        "training": {"members": 2, "steps": steps, "batch": 32, "held_out": 20, "start": "pca", "records": 10},
     } | settings
     return train(store, path, RunSettings.model_validate(given))
 
@@ -71,8 +71,8 @@ def test_an_evaluation_and_a_report_hold_the_residuals(store, flow):
     json.dumps(numbers, allow_nan=False)
     assert numbers["reconstruction"] == evaluation.residuals.reconstruction.tolist()
     assert numbers["samples"] is None
-    page = run_page(flow, store, evaluation, "a run", "a command")
-    (table,) = (t for t in page.tables() if "residual" in t.columns)
+    section = reconstruction_section(flow, store, evaluation)
+    (table,) = (item for fold in section.folds for item in fold.items if "residual" in getattr(item, "columns", ()))
     assert [row[0] for row in table.rows] == ["held-out rows", "their reconstructions", "samples of the prior"]
     assert table.rows[2][1] == "–"
 

@@ -16,7 +16,7 @@ from beable.errors import DataError, UsageError
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
-TO_THE_LAST = {"patience": None, "keep": "last"}
+TO_THE_LAST = {"patience": None, "keep": "last", "records": 2}
 COLUMNS, LATENTS, ROWS = 5, 2, 400
 
 
@@ -140,7 +140,7 @@ def test_a_threshold_is_measured_between_two_betas():
 
 # Trained models
 
-BETAS = (0.05, 0.12, 0.17, 0.23, 0.3, 0.36, 0.44, 1.0)
+BETAS = (0.05, 0.17, 0.23, 0.36, 0.44, 1.0)
 
 
 def trained(folder, x, depth, betas=BETAS, steps=1500, rate=1e-2):
@@ -170,8 +170,8 @@ def fitted(depth, tmp_path_factory):
         tmp_path_factory.mktemp("fitted"),
         correlated(),
         depth,
-        steps=700 if depth else 1000,
-        rate=1e-2 if depth else 3e-2,
+        steps=500 if depth else 600,
+        rate=1.5e-2 if depth else 4e-2,
     )
 
 
@@ -180,7 +180,7 @@ def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):
     theory = collapse_thresholds(rows["columns"], LATENTS, "none")
     rates = np.sort(run.score(rows).rate.mean(1), axis=1)[:, ::-1]
     expected = theory.rates(np.array(BETAS))
-    assert rates == pytest.approx(expected, abs=0.02 if depth == 0 else 0.1)  # at five seeds 0.011 and 0.052
+    assert rates == pytest.approx(expected, abs=0.02 if depth == 0 else 0.1)  # at six seeds 0.017 and 0.084
     for latent in range(LATENTS):
         found = measured_threshold(BETAS, rates, level=0.02, latent=latent)
         assert found.brackets(theory.at_rate(0.02)[latent])

@@ -8,7 +8,7 @@ import pytest
 
 from beable.errors import DataError, UsageError
 from beable.metrics import METRICS, s_d, sap, score_in_context
-from beable.metrics.context import linear_codes, rotated
+from beable.metrics.context import Interval, _interval, linear_codes, rotated
 
 
 def normal(n: int, p: int, seed: int = 0) -> np.ndarray:
@@ -52,12 +52,12 @@ def test_rotation_null_has_as_many_latents_as_the_code(latents: int) -> None:
 
 def test_corrected_is_one_at_the_ceiling_and_zero_at_chance() -> None:
     θ = clusters(400)
-    assert score_in_context(sap, -3 * θ, θ, repeats=20).corrected == pytest.approx(1.0)
-    means = score_in_context(sap, θ, θ, repeats=20, rotations=400)
+    assert score_in_context(sap, -3 * θ, θ, repeats=20, rotations=20).corrected == pytest.approx(1.0)
     turn = np.deg2rad(25.0)  # SAP of a rotation |cos 2x|: mean 2/pi over angles, met at 25.2 degrees
     turned = θ @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    assert means.rotation.mean == pytest.approx(2 / np.pi, abs=0.04)
-    assert score_in_context(sap, turned, θ, repeats=20, rotations=400).corrected == pytest.approx(0.0, abs=0.15)
+    found = score_in_context(sap, turned, θ, repeats=20, rotations=400)
+    assert found.rotation.mean == pytest.approx(2 / np.pi, abs=0.04)
+    assert found.corrected == pytest.approx(0.0, abs=0.15)
 
 
 def test_a_metric_blind_to_rotation_has_no_corrected_value_against_rotations() -> None:
@@ -69,26 +69,28 @@ def test_a_metric_blind_to_rotation_has_no_corrected_value_against_rotations() -
     assert 0.4 < seeing.corrected < 0.6
 
 
+def interval(z: np.ndarray, x: np.ndarray, repeats: int, level: float, seed: int) -> tuple[float, Interval]:
+    """A score and its interval, without the nulls that a context has beside them."""
+    found = sap(z, x).score
+    return found, _interval(sap, z, x, found, repeats, level, np.random.default_rng(seed))
+
+
 def test_interval_covers() -> None:
     truth = 0.6**2  # squared correlation of the only latent
     hits = 0
     for seed in range(60):
         x, e = normal(200, 1, 2 * seed + 1), normal(200, 1, 2 * seed + 2)
-        found = score_in_context(sap, 0.6 * x + 0.8 * e, x, repeats=40, rotations=2, level=0.9)
-        hits += found.interval.low <= truth <= found.interval.high
-        assert found.interval.low < found.score < found.interval.high
+        score, found = interval(0.6 * x + 0.8 * e, x, 40, 0.9, seed)
+        hits += found.low <= truth <= found.high
+        assert found.low < score < found.high
     assert 47 <= hits <= 59  # 54 expected
 
 
 def test_interval_of_few_rows_is_as_wide_as_the_scatter() -> None:
-    found = [
-        score_in_context(
-            sap, 0.6 * normal(11, 1, s) + 0.8 * normal(11, 1, s + 500), normal(11, 1, s), repeats=60, rotations=2
-        )
-        for s in range(40)
-    ]
-    scatter = np.std([f.score for f in found])
-    assert np.mean([f.interval.high - f.interval.low for f in found]) / (2 * 1.96) == pytest.approx(scatter, rel=0.4)
+    samples = [(normal(11, 1, s), normal(11, 1, s + 500)) for s in range(40)]
+    found = [interval(0.6 * x + 0.8 * e, x, 40, 0.95, s) for s, (x, e) in enumerate(samples)]
+    scatter = np.std([score for score, _ in found])
+    assert np.mean([ends.high - ends.low for _, ends in found]) / (2 * 1.96) == pytest.approx(scatter, rel=0.4)
 
 
 def test_interval_shrinks_with_the_rows() -> None:
@@ -137,9 +139,9 @@ def test_bad_settings_and_data() -> None:
     with pytest.raises(UsageError, match="against"):
         score_in_context(s_d, θ, θ, against="luck")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="49 rows"):
-        score_in_context(s_d, θ, θ, data=θ[:-1])
+        score_in_context(s_d, θ, θ, data=θ[:-1], repeats=2, rotations=2)
     with pytest.raises(DataError, match="no 2 components"):
-        score_in_context(s_d, θ, θ, data=θ[:, :1])
+        score_in_context(s_d, θ, θ, data=θ[:, :1], repeats=2, rotations=2)
 
 
 def test_the_page_on_choosing_a_metric_runs_and_names_them_all() -> None:

@@ -69,12 +69,12 @@ def test_sap_of_the_published_codes() -> None:
 
 
 def test_dci_of_the_published_codes() -> None:
-    one = dci(IDENTITY[:500], IDENTITY[:500])
+    one = dci(IDENTITY[:500], IDENTITY[:500], size=5)
     assert one.score == pytest.approx(1.0, abs=1e-9)
     assert one.completeness == pytest.approx(1.0, abs=1e-9)
     assert one.informativeness == pytest.approx(1.0, abs=1e-9)
     assert one.permutation.disentanglement == pytest.approx(1.0, abs=1e-9)
-    two = dci(DOUBLED[:500], IDENTITY[:500])
+    two = dci(DOUBLED[:500], IDENTITY[:500], size=5)
     assert two.score > 0.99
     assert two.completeness == pytest.approx(1 - np.log(2) / np.log(10), abs=0.1)
 
@@ -249,7 +249,7 @@ def test_merged_factors() -> None:
 def test_forest_of_classifiers_with_feature_sampling_fails_a_perfect_code() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
-    v = IDENTITY[:1000]
+    v = IDENTITY[:500]
     fitted = [RandomForestClassifier(10, random_state=0).fit(v, column) for column in v.T]
     assert disentanglement_of(np.column_stack([f.feature_importances_ for f in fitted])) < 0.5
 
@@ -270,7 +270,7 @@ def test_dci_informativeness_is_held_out() -> None:
 
 
 def test_dci_of_noise_is_no_ratio_of_noise() -> None:
-    for seed in range(8):
+    for seed in range(4):
         found = dci(draw(seed).normal(size=(100, 3)), draw(seed + 99).normal(size=(100, 3)))
         assert found.score == found.completeness == found.permutation.disentanglement == 0.0
     one_known = np.column_stack([IDENTITY[:500, 0], draw().normal(size=(500, 2))])
@@ -351,12 +351,18 @@ def test_explicitness_of_the_source_is_one_for_noise_and_the_score_is_zero() -> 
 
 # S_KL ---------------------------------------------------------------------------------------------------------------
 
-SPREAD_25 = {0: -0.05, 10: 0.26, 22.5: 1.41, 30: 2.01, 45: 1.14}
+SPREAD_25 = {0: -0.05, 30: 2.01, 45: 1.14}
+SPREAD_25_BETWEEN = {10: 0.26, 22.5: 1.41}
 SPREAD_50 = {0: 0.00, 10: 0.06, 22.5: 0.27, 45: 0.55}
 
 
 @pytest.mark.parametrize(
-    ("spread", "published"), [(0.25, SPREAD_25), pytest.param(0.5, SPREAD_50, marks=pytest.mark.slow)]
+    ("spread", "published"),
+    [
+        (0.25, SPREAD_25),
+        pytest.param(0.25, SPREAD_25_BETWEEN, marks=pytest.mark.slow),
+        pytest.param(0.5, SPREAD_50, marks=pytest.mark.slow),
+    ],
 )
 def test_s_kl_by_angle(spread: float, published: dict[float, float]) -> None:
     for degrees, expected in published.items():
@@ -366,14 +372,14 @@ def test_s_kl_by_angle(spread: float, published: dict[float, float]) -> None:
 
 def test_s_kl_is_blind_to_rotation_of_isotropic_factors_where_s_d_is_not() -> None:
     θ, other = draw(1).normal(size=(2, 512, 2))
-    found = [s_kl(θ @ turn(degrees), other).score for degrees in (0, 22.5, 45)]
+    found = [s_kl(θ @ turn(degrees), other, starts=1).score for degrees in (0, 22.5, 45)]
     assert np.ptp(found) < 0.15
     assert s_d(θ, θ).score - s_d(θ @ turn(45), θ).score > 0.3
 
 
 def test_s_kl_finds_order_sign_scale_and_shift() -> None:
     θ = draw(1).exponential(size=(500, 2)) * [1.0, 4.0]
-    found = s_kl(np.column_stack([3 - θ[:, 1], 0.1 * θ[:, 0], draw(2).normal(size=500)]), θ)
+    found = s_kl(np.column_stack([3 - θ[:, 1], 0.1 * θ[:, 0], draw(2).normal(size=500)]), θ, starts=1)
     assert found.matching.tolist() == [1, 0]
     assert found.scale == pytest.approx([10.0, -1.0], rel=0.15)
     assert found.shift == pytest.approx([0.0, 3.0], abs=0.3)

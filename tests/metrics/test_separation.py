@@ -12,8 +12,8 @@ LAWS = {
     "normal": lambda r, shape: r.normal(size=shape),
     "mixture": lambda r, shape: r.choice([-1.0, 1.0], shape) + 0.4 * r.normal(size=shape),
 }
-ROWS = (9, 20, 30, 60, 250)
-SETS = 6
+ROWS = (9, 30, 250)
+SETS = 4
 TURNS = 5
 
 
@@ -82,13 +82,13 @@ def test_the_share_of_the_ceiling_let_many_more_pass():
 @pytest.mark.numerical
 @pytest.mark.parametrize(("law", "factors"), [("uniform", 3), ("normal", 4), ("mixture", 5)])
 def test_random_rotations_of_more_factors_hardly_ever_pass(law, factors):
-    assert max(rate(True, law, rows, factors, turned, sets=4) for rows in ROWS) <= 0.05
+    assert max(rate(True, law, rows, factors, turned) for rows in ROWS) <= 0.05
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_shuffled_rows_never_pass_and_are_refused_where_rows_are_many(law):
-    assert max(rate(True, law, rows, 2, shuffled, sets=4) for rows in ROWS) == 0
-    assert rate(False, law, 60, 2, shuffled, sets=4) == 1
+    assert max(rate(True, law, rows, 2, shuffled) for rows in ROWS) == 0
+    assert rate(False, law, 60, 2, shuffled) == 1
 
 
 @pytest.mark.numerical
@@ -97,7 +97,7 @@ def test_factors_with_a_tenth_of_noise_pass(codes):
     pooled = [rate(True, law, 60, 2, codes, sets=30, each=1) for law in LAWS]
     assert np.mean(pooled) >= 0.95
     for law, rows, factors in [("normal", 250, 2), ("uniform", 60, 3), ("normal", 60, 5)]:
-        assert rate(True, law, rows, factors, codes, sets=20, each=1) >= 0.95
+        assert rate(True, law, rows, factors, codes, sets=10, each=1) >= 0.95
 
 
 @pytest.mark.parametrize("degrees", [0.0, 15.0, 30.0, 45.0])

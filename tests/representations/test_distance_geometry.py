@@ -53,7 +53,7 @@ def fluid() -> dict[float, np.ndarray]:
     system = LennardJones()
     return {
         gravity: system.relax(
-            gas(200, seed=i), np.full((200, 1), gravity), 1500, draw(i), step=step, teleport=teleport
+            gas(100, seed=i), np.full((100, 1), gravity), 1000, draw(i), step=step, teleport=teleport
         ).astype(np.float64)
         for i, (gravity, (step, teleport)) in enumerate(moves.items())
     }
@@ -130,7 +130,7 @@ def test_fewer_points_than_dimensions(particles: int) -> None:
 
 # The pseudo-inverse behind every step
 
-SIZES = range(3, 131)
+SIZES = [*range(3, 41), *range(41, 131, 8)]
 
 
 def even(particles: int) -> np.ndarray:
@@ -225,7 +225,7 @@ def test_the_default_tolerance_is_enough() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_step_raises_the_stress(seed: int) -> None:
     given, start = noisy(distances_of(gas(6, seed=seed)), 2.0, seed + 5), gas(6, seed=seed + 30)
-    stress = np.array([refine(given, start, steps=k, tolerance=0).stress for k in range(1, 40)])
+    stress = np.array([refine(given, start, steps=k, tolerance=0).stress for k in (*range(1, 9), 20, 39)])
     assert (np.diff(stress, axis=0) < 1e-12).all()
     assert (stress[-1] < 0.9 * stress[0]).all()
     assert np.median(stress[-1] / stress[0]) < 0.75  # 0.6 of a typical row
@@ -353,9 +353,10 @@ def test_each_point_on_three_known_distances() -> None:
     true = distances_of(gas(20, 20))
     errors = np.abs(distances_of(complete(true, known).positions) - true).max(axis=(1, 2))
     assert errors.max() < 1e-6
-    paths = np.array([shortest_path(np.where(known, row, 0)) for row in true])
-    alone = refine(true, classical_scaling(paths).positions, weights=known, steps=3000).positions
-    assert np.median(np.abs(distances_of(alone) - true).max(axis=(1, 2))) > 1  # another valley
+    some = true[:7]
+    paths = np.array([shortest_path(np.where(known, row, 0)) for row in some])
+    alone = refine(some, classical_scaling(paths).positions, weights=known, steps=1000).positions
+    assert np.median(np.abs(distances_of(alone) - some).max(axis=(1, 2))) > 1  # another valley
 
 
 @pytest.mark.numerical
@@ -526,12 +527,12 @@ def test_flat_sets_lie_flat(points: np.ndarray, rule: str) -> None:
 
 
 NEARLY_TIED = {
-    "gas in space": gas(8, 12, 3),
-    "two": gas(8, 2),
-    "two in space": gas(8, 2, 3),
-    "line": gas(8, 9, 1) * [0.6, 0.8],
-    "line at half a right angle": gas(8, 9, 1) * [0.5, 0.5, 0.1],
-    "plane": np.concatenate([gas(8, 9), np.ones((8, 9, 1))], axis=2) @ turns(2, 3)[1],
+    "gas in space": gas(4, 12, 3),
+    "two": gas(4, 2),
+    "two in space": gas(4, 2, 3),
+    "line": gas(4, 9, 1) * [0.6, 0.8],
+    "line at half a right angle": gas(4, 9, 1) * [0.5, 0.5, 0.1],
+    "plane": np.concatenate([gas(4, 9), np.ones((4, 9, 1))], axis=2) @ turns(2, 3)[1],
 }
 
 

@@ -87,7 +87,7 @@ def test_the_template_is_the_mean_of_what_is_assigned_to_it():
 
 def test_assignment_leaves_least_to_linear_models():
     """Error of two principal components, in σ: what makes one order better than another."""
-    train, held = gas(1500, particles=10), gas(400, particles=10, seed=1)
+    train, held = gas(1000, particles=10), gas(300, particles=10, seed=1)
     error = {order: two_components(Coordinates(order), train, held) for order in ("assignment", "origin", "none")}
     assert error["assignment"] < 0.75 * error["origin"] < 0.75 * error["none"]
 
@@ -262,7 +262,7 @@ def test_an_image_is_symmetric_with_a_zero_diagonal_and_noise_becomes_so():
 @pytest.mark.parametrize("particles", [12, 29])
 def test_refined_positions_are_as_near_to_the_true_distances_as_numbers_allow(particles, seed):
     """Of the noise that part stays that 2N − 3 coordinates can follow; unrefined ones leave half as much again."""
-    data, error = gas(100, particles=particles, seed=seed), {}
+    data, error = gas(40, particles=particles, seed=seed), {}
     for refine in (False, True):
         matrix = DistanceMatrix("assignment", "triangle", "none", box=BOX, refine=refine, orientation="mean").fit(data)
         values = matrix.transform(data).values
