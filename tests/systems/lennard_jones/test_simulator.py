@@ -170,9 +170,8 @@ def test_starts(start):
         assert np.isfinite(simulator.energy(x[None], [[0.4]])).all()
 
 
-@pytest.mark.parametrize(
-    "dimensions", [2, pytest.param(3, marks=pytest.mark.slow)]
-)  # a kernel that no other test needs
+# bonds in space have a kernel that no other test needs
+@pytest.mark.parametrize("dimensions", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_bonds_hold(dimensions):
     x = simulated(LennardJones(**SMALL | {"dimensions": dimensions, "bonds": BONDS}), 6)["positions"]
     assert np.linalg.norm(np.diff(x, axis=1), axis=2).max() < 1.5
