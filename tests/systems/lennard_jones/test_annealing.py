@@ -26,11 +26,12 @@ def guess(x):
 
 MODEL = LatentModel(1, lambda z: SHIFT + z @ WEIGHT, guess, np.full(2, 0.5))
 MEAN, COVARIANCE, VOLUME = np.array([0.2, 0.6]), np.array([[0.8, -0.2], [-0.2, 0.5]]), 7.0
+NORMAL = stats.multivariate_normal(MEAN, COVARIANCE)
 
 
 def target(x):
     """A normal density times 7."""
-    return stats.multivariate_normal(MEAN, COVARIANCE).logpdf(x) + np.log(VOLUME)
+    return NORMAL.logpdf(x) + np.log(VOLUME)
 
 
 def deviations(found, exact=MEAN):
@@ -38,7 +39,7 @@ def deviations(found, exact=MEAN):
     return np.array([(a.mean - m) / a.error for a, m in zip(averages, exact, strict=True)])
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("guide", "steps"), [("encoder", 1), ("encoder", 6), ("prior", 30)])
 def test_a_normal_target(guide, steps, seed):
     found = anneal(MODEL, Walk(target), 4000, straight(steps), np.random.default_rng(seed), guide=guide)
@@ -50,19 +51,17 @@ def test_a_normal_target(guide, steps, seed):
 
 
 def test_longer_paths_are_worth_more():
-    """On the median of three seeds, of five 110 and 758: a single heavy weight can take half of them."""
-    short, long = (
-        np.median(
-            [anneal(MODEL, Walk(target), 1000, straight(k), np.random.default_rng(s)).effective for s in range(3)]
-        )
-        for k in (3, 80)
-    )
-    assert 3 * short < long > 600
+    """Of short ones the median of nine seeds, since a single heavy weight can take half: 110, and 758 of long ones."""
+
+    def effective(steps, seed=0):
+        return anneal(MODEL, Walk(target), 1000, straight(steps), np.random.default_rng(seed)).effective
+
+    assert 3 * np.median([effective(3, seed) for seed in range(9)]) < effective(80) > 600
 
 
 @pytest.mark.parametrize("resample", [0.9, 0.97])
 def test_rows_drawn_anew_by_their_weights(resample):
-    found = anneal(MODEL, Walk(target), 4000, straight(80), np.random.default_rng(0), resample=resample)
+    found = anneal(MODEL, Walk(target), 4000, straight(40), np.random.default_rng(0), resample=resample)
     assert np.abs(deviations(found)).max() < 5
     assert found.log_partition == pytest.approx(np.log(VOLUME), abs=0.1)
     assert found.effective > resample * 4000
@@ -132,29 +131,34 @@ def partition():
     return float((along * up * boltzmann).sum() * (BOX / 1000) ** 2)
 
 
-@pytest.mark.parametrize(("guide", "steps"), [("prior", 60), ("encoder", 60), ("encoder", 15)])
-def test_two_particles_in_order(guide, steps):
-    found = anneal(PAIR, two(), 3000, path(steps), np.random.default_rng(0), guide=guide, order=in_places)
+def agrees(found):
+    """Within four standard errors of the energy and of Z/2."""
     energy = found.average(two().energy(found.positions))
     assert abs(energy.mean - ENERGY) < 4 * energy.error
     assert energy.error < 0.06
     assert found.log_partition == pytest.approx(np.log(partition() / 2), abs=4 / found.effective**0.5)
 
 
+def test_two_particles_in_order():
+    agrees(anneal(PAIR, two(), 3000, path(15), np.random.default_rng(0), guide="encoder", order=in_places))
+
+
+def test_draws_put_in_order_with_their_weight_are_noticed():
+    """Part of the other copy is counted, and nobody knows how much: neither Z/2 nor Z. Without weight it is Z/2."""
+    found = anneal(PAIR, two(), 3000, path(60), np.random.default_rng(0))
+    assert np.log(partition() / 2) + 0.1 < found.log_partition < np.log(partition()) + 0.05
+    kept = (in_places(found.positions) == found.positions).all(axis=1)
+    agrees(replace(found, log_weight=np.where(kept, found.log_weight, -np.inf)))
+
+
 @pytest.mark.parametrize("teleport", [0.0, 0.3])
 def test_two_particles_put_in_order_after_every_move(teleport):
     system = two(sites=PLACES, teleport=teleport)
-    found = anneal(PAIR, system, 2000, path(60), np.random.default_rng(0))
+    found = anneal(PAIR, system, 1000, path(30), np.random.default_rng(0))
     energy = found.average(system.energy(found.positions))
     assert abs(energy.mean - ENERGY) < 4 * energy.error
     assert found.log_partition == pytest.approx(np.log(partition() / 2), abs=4 / found.effective**0.5)
     assert np.isfinite(system.log_density(found.positions)).all()
-
-
-def test_draws_put_in_order_with_their_weight_are_noticed():
-    """Part of the other copy is counted, and nobody knows how much: neither Z/2 nor Z."""
-    found = anneal(PAIR, two(), 3000, path(60), np.random.default_rng(0))
-    assert np.log(partition() / 2) + 0.1 < found.log_partition < np.log(partition()) + 0.05
 
 
 def test_a_decoder_not_cut_to_the_box_is_noticed():
@@ -165,7 +169,7 @@ def test_a_decoder_not_cut_to_the_box_is_noticed():
             return np.zeros_like(centre)
 
     model = Uncut(2, PAIR.decode, PAIR.encode, PAIR.std, BOX)
-    found = anneal(model, two(sites=PLACES), 2000, path(60), np.random.default_rng(0))
+    found = anneal(model, two(sites=PLACES), 2000, path(30), np.random.default_rng(0))
     assert found.log_partition > np.log(partition() / 2) + 0.1
 
 
@@ -176,7 +180,7 @@ def test_an_ideal_gas_in_order():
     """Five particles: <Σy> in closed form, Z/5! of the ordered ones."""
     gas = Particles(pair_potential("none"), 2, BOX, TEMPERATURE, 1.0, sites=SITES)
     model = LatentModel(1, lambda z: SITES.ravel() + 0.2 * z, lifted, np.full(10, 0.5), box=BOX)
-    found = anneal(model, gas, 1500, straight(60), np.random.default_rng(0))
+    found = anneal(model, gas, 1000, straight(30), np.random.default_rng(0))
     height = found.average(gas.energy(found.positions))
     g = 1 / TEMPERATURE
     assert abs(height.mean - 5 * (1 / g - BOX / np.expm1(g * BOX))) < 4 * height.error

@@ -48,14 +48,14 @@ def trained(store, tmp_path_factory):
     """Runs by what they learned from, trained when first asked for."""
     folder, runs = tmp_path_factory.mktemp("runs"), {}
 
-    def get(kind="coordinates", steps=200, start="pca", **model):
+    def get(kind="coordinates", steps=100, start="pca", **model):
         name = "-".join(map(str, [kind, steps, start, *model.values()])).translate(str.maketrans("'(), ", "-----"))
         if name not in runs:
             options = {"box": BOX, "form": "triangle"} if kind == "distances" else {}
             settings = {
                 "representation": {"kind": kind, **options},
                 "model": {"latents": 3, "width": 16, "depth": 1, **model},
-                "training": {"members": 2, "steps": steps, "batch": 64, "start": start, "held_out": 0.2},
+                "training": {"members": 2, "steps": steps, "batch": 64, "start": start, "held_out": 0.2, "records": 4},
             }
             runs[name] = train(store, folder / name, RunSettings.model_validate(settings))
         return runs[name]
@@ -112,7 +112,7 @@ def test_errors_of_distances_are_those_of_a_pair(trained):
 
 
 def test_a_wrong_claim_is_anomalous(trained):
-    run, rows = trained(steps=400, start="random", latents=1, linear=False, conditions=("gravity",)), fluid(300, 3)
+    run, rows = trained(steps=250, start="random", latents=1, linear=False, conditions=("gravity",)), fluid(300, 3)
     wrong = {**rows, "gravity": np.where(rows["gravity"] == GAMMA[0], GAMMA[1], GAMMA[0])}
     assert separation(row_scores(run, rows).loss, row_scores(run, wrong).loss).auc.score > 0.8
 

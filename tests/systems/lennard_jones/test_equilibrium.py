@@ -82,7 +82,7 @@ def test_sets_that_do_not_overlap() -> None:
     assert (check.z, check.p, check.sharp) == (0.0, 1.0, False)
 
 
-def checks_over_seeds(repeat: int, told: bool, seeds: int = 40) -> Array:
+def checks_over_seeds(repeat: int, told: bool, seeds: int = 20) -> Array:
     """p of all checks of sets in which each row comes ``repeat`` times, which is a chain that stands still."""
     found = []
     for seed in range(seeds):
@@ -99,7 +99,7 @@ def too_many(p: Array, level: float) -> bool:
 
 def test_false_alarms_are_as_rare_as_stated() -> None:
     p = checks_over_seeds(repeat=1, told=True)
-    assert len(p) == 120
+    assert len(p) == 60
     assert not too_many(p, 0.05)
     assert 0.3 < p.mean() < 0.7
 
@@ -112,7 +112,7 @@ def test_rows_of_one_chain_do_not_count_as_independent() -> None:
 def test_one_long_chain_is_judged_by_its_blocks() -> None:
     """Rows of one chain that moves by a fifth of its particles at a time."""
     p = []
-    for seed in range(25):
+    for seed in range(15):
         rng = np.random.default_rng(seed)
         x, fresh = free(1.0, 4000, seed), free(1.0, 1, seed + 5000)[0]
         for i in range(len(x)):
@@ -121,7 +121,7 @@ def test_one_long_chain_is_judged_by_its_blocks() -> None:
         assert found.levels[0].chains == 1
         assert 150 < found.levels[0].samples < 1000
         p += [check.p for check in found.checks]
-    assert len(p) == 25
+    assert len(p) == 15
     assert not too_many(np.array(p), 0.05)
 
 

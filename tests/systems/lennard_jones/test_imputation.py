@@ -38,19 +38,25 @@ def trained(store, tmp_path_factory):
     """Runs by the form of their matrices, trained when first asked for."""
     folder, runs = tmp_path_factory.mktemp("runs"), {}
 
-    def get(form="triangle", steps=250, likelihood="normal", kind="distances", prior="standard"):
+    def get(form="triangle", steps=60, likelihood="normal", kind="distances", prior="standard"):
         name = f"{kind}-{form}-{steps}-{likelihood}-{prior}"
         if name not in runs:
             options = {"form": form, "box": BOX, "order": "none"} if kind == "distances" else {}
             settings = {
                 "representation": {"kind": kind, **options},
                 "model": {"latents": 2, "width": 24, "depth": 1, "likelihood": likelihood, "prior": prior},
-                "training": {"members": 2, "steps": steps, "batch": 64, "start": "pca"},
+                "training": {"members": 2, "steps": steps, "batch": 64, "start": "pca", "records": 4},
             }
             runs[name] = train(store, folder / name, RunSettings.model_validate(settings))
         return runs[name]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def blocks(trained):
+    """Some particles hidden, and all."""
+    return recover_blocks(trained(), fluid(30, 1), [(2, 5), (0, PARTICLES)], fluid(300, 2), steps=100)
 
 
 def rmse(found):
@@ -59,7 +65,7 @@ def rmse(found):
 
 @pytest.mark.parametrize("form", ["triangle", "flat", "image"])
 def test_a_mask_is_worth_more_than_zeros_and_geometry_more_than_both(trained, form):
-    found = recover(trained(form), fluid(60, 1), block(PARTICLES, 2, 5), fluid(300, 2))
+    found = recover(trained(form), fluid(30, 1), block(PARTICLES, 2, 5), fluid(300, 2), steps=100)
     error = rmse(found)
     assert list(found.found) == ["zeroed", "latent", "geometry", "mean"]
     assert error["geometry"] < 1e-3
@@ -72,7 +78,7 @@ def test_a_mask_is_worth_more_than_zeros_and_geometry_more_than_both(trained, fo
 
 def test_known_entries_stay_as_they_were_given_and_errors_are_of_hidden_ones(trained):
     rows, hidden = fluid(20, 1), block(PARTICLES, 0, 4)
-    found = recover(trained(), rows, hidden, fluid(300, 2))
+    found = recover(trained(), rows, hidden, fluid(300, 2), steps=30)
     assert not found.hidden.diagonal().any()
     for name, r in found.found.items():
         np.testing.assert_allclose(r.matrices[0][:, ~found.hidden], found.truth[:, ~found.hidden], err_msg=name)
@@ -84,9 +90,9 @@ def test_known_entries_stay_as_they_were_given_and_errors_are_of_hidden_ones(tra
     assert told["rmse"]["latent"]["rmse"] == found.found["latent"].rmse.tolist()
 
 
-def test_where_everything_is_hidden_nothing_is_known(trained):
+def test_where_everything_is_hidden_nothing_is_known(blocks):
     """The twin: without a known entry the latent is the prior's, no better than the mean, and geometry gives up."""
-    part, everything = recover_blocks(trained(), fluid(60, 1), [(2, 5), (0, PARTICLES)], fluid(300, 2))
+    part, everything = blocks
     assert rmse(part)["latent"] < 0.4 * rmse(part)["mean"]
     assert rmse(everything)["latent"] > 0.9 * rmse(everything)["mean"]
     assert "geometry" not in everything.found
@@ -94,9 +100,9 @@ def test_where_everything_is_hidden_nothing_is_known(trained):
     json.dumps(plain(everything), allow_nan=False)
 
 
-def test_noise_on_known_distances_spoils_geometry_first(trained):
-    options = {"noise": 0.5, "rng": 1}
-    quiet, noisy = (recover(trained(), fluid(60, 1), block(PARTICLES, 2, 5), fluid(300, 2), **o) for o in ({}, options))
+def test_noise_on_known_distances_spoils_geometry_first(trained, blocks):
+    quiet, noise = blocks[0], {"noise": 0.5, "rng": 1}
+    noisy = recover(trained(), fluid(30, 1), block(PARTICLES, 2, 5), fluid(300, 2), steps=100, **noise)
     assert rmse(noisy)["geometry"] > 0.2
     assert rmse(noisy)["latent"] < 0.8 * rmse(noisy)["geometry"]
     assert rmse(quiet)["latent"] > rmse(quiet)["geometry"]
@@ -109,7 +115,7 @@ def test_explaining_lowers_the_cost_and_hidden_numbers_do_not_count(trained):
     rows = Rows(values, torch.zeros(2, 8, 1))
     with torch.no_grad():
         start = run.vae.encoder(values).mean
-    found = explain(run.vae, rows, known)
+    found = explain(run.vae, rows, known, 150)
 
     def cost(z):
         with torch.no_grad():
@@ -123,15 +129,15 @@ def test_explaining_lowers_the_cost_and_hidden_numbers_do_not_count(trained):
         assert (cost(found) < cost(found + aside)).all()
     # hidden numbers only set the start, and from another one the same latents are found
     other = torch.where(known, values, values.mean(1, keepdim=True))
-    again = explain(run.vae, rows._replace(values=other), known)
+    again = explain(run.vae, rows._replace(values=other), known, 150)
     np.testing.assert_allclose(again, found, atol=0.02)
-    assert (explain(run.vae, rows._replace(values=other), known | True) - found).abs().max() > 0.05
+    assert (explain(run.vae, rows._replace(values=other), known | True, 150) - found).abs().max() > 0.05
 
 
 @pytest.mark.parametrize(("likelihood", "prior"), [("bernoulli", "standard"), ("normal", "hierarchical")])
 def test_other_likelihoods_and_priors(trained, likelihood, prior):
-    run = trained("image", 60, likelihood, prior=prior)
-    found = recover(run, fluid(10, 1), block(PARTICLES, 2, 5), fluid(100, 2), steps=30)
+    run = trained("image", 20, likelihood, prior=prior)
+    found = recover(run, fluid(10, 1), block(PARTICLES, 2, 5), fluid(100, 2), steps=10)
     assert np.isfinite(found.found["latent"].rmse).all()
 
 

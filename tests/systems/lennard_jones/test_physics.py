@@ -125,7 +125,7 @@ def two_particles(system: System) -> Quadrature:
     of 2y + b.
     """
     d, box, k = system.dimensions, system.box, system.gravity / system.temperature
-    s, w = np.polynomial.legendre.leggauss({2: 600, 3: 120}[d])
+    s, w = np.polynomial.legendre.leggauss({2: 300, 3: 80}[d])
     s, w = box * (s + 1) / 2, box * w / 2
     axes = np.meshgrid(*[s] * d, indexing="ij", sparse=True)
     b = axes[-1]
@@ -177,8 +177,8 @@ TWINS: list[tuple[Callable[[System, Array], float], System, Bug]] = [
 
 @pytest.mark.parametrize(("check", "system", "bug"), TWINS)
 def test_a_bug_is_noticed_and_its_absence_is_not(check: Callable, system: System, bug: Bug) -> None:
-    assert check(system, metropolis(system, 10_000, 40)) > PASSES
-    assert check(system, metropolis(system, 10_000, 40, bug)) < FAILS
+    assert check(system, metropolis(system, 3000, 30)) > PASSES
+    assert check(system, metropolis(system, 3000, 30, bug)) < FAILS
 
 
 def test_quadrature_of_two_particles() -> None:
@@ -192,7 +192,7 @@ def test_quadrature_of_two_particles() -> None:
 NAMES = {lennard_jones: "lennard-jones", fake: "fake", ideal: "none", soft_everywhere: soft}
 
 
-def sampled(system: System, rows: int = 5120, sweeps: int = 60, seed: int = 0, **settings: object) -> Array:
+def sampled(system: System, rows: int = 2560, sweeps: int = 60, seed: int = 0, **settings: object) -> Array:
     """Positions by the simulator, a chain each."""
     simulator = LennardJones(
         particles=system.particles,
@@ -210,8 +210,7 @@ def sampled(system: System, rows: int = 5120, sweeps: int = 60, seed: int = 0, *
     return snapshots["positions"].astype(np.float64)
 
 
-@pytest.mark.parametrize("moves", ["sweep", "random"])
-@pytest.mark.parametrize("walls", ["keep", "mirror", "reject"])
+@pytest.mark.parametrize(("walls", "moves"), [("keep", "sweep"), ("mirror", "random"), ("reject", "random")])
 def test_free_particles_for_every_rule(walls: str, moves: str) -> None:
     single = FREE._replace(particles=1, potential=lennard_jones)
     assert profile(single, sampled(single, walls=walls, moves=moves)) > PASSES
@@ -237,7 +236,6 @@ def test_free_particles(system: System, settings: dict[str, object]) -> None:
         (PAIR, {"moves": "random", "walls": "mirror"}),
         (PAIR, {"step": None, "teleport": None, "sweeps": 200}),
         (CUT, {"walls": "reject"}),
-        (PAIR._replace(potential=fake), {}),
         (PAIR._replace(potential=soft_everywhere), {}),
         (PAIR._replace(dimensions=3), {}),
         (PAIR._replace(dimensions=3, potential=fake, cutoff=2.0), {"moves": "random"}),
@@ -259,7 +257,7 @@ def test_two_particles_of_a_chain() -> None:
 
 def test_two_particles_of_a_shifted_potential() -> None:
     shifted = CUT._replace(potential=shifted_at_cut)
-    found = sampled(shifted, shift=True)
+    found = sampled(shifted, 5120, shift=True)
     assert mean_energy(shifted, found) > PASSES
     assert distances(shifted, found) > PASSES
     assert distances(CUT, found) < FAILS
@@ -279,8 +277,7 @@ def moves_uphill(simulator: LennardJones, before: Array, after: Array, gravity: 
         ("lennard-jones", 3, {"shift": True, "cutoff": 1.3}),
         ("lennard-jones", 2, {"bonds": {"stiffness": 30.0}}),
         pytest.param("lennard-jones", 3, {"bonds": {"stiffness": 30.0}}, marks=pytest.mark.slow),
-        ("fake", 2, {"cutoff": None}),
-        ("fake", 3, {}),
+        ("fake", 3, {"cutoff": None}),
         (soft, 2, {}),
     ],
 )
@@ -299,12 +296,12 @@ def test_moves_know_the_change_of_the_whole_energy(potential: object, dimensions
 
 
 #: N = 30, L = 10, T = 0.75, cut-off 3: γ, mean U and its standard error, mean height and its, and by the source's files
-TABLE = [
-    (0.1, -16.074, 0.019, 3.890, 0.002, -13.991),
-    (0.4, -8.400, 0.037, 2.3703, 0.0016, -4.067),
-    (0.7, -1.672, 0.043, 1.8996, 0.0012, -0.712),
-    (1.0, 5.947, 0.047, 1.6759, 0.0011, 6.108),
-]
+TABLE = {
+    0.1: (-16.074, 0.019, 3.890, 0.002, -13.991),
+    0.4: (-8.400, 0.037, 2.3703, 0.0016, -4.067),
+    0.7: (-1.672, 0.043, 1.8996, 0.0012, -0.712),
+    1.0: (5.947, 0.047, 1.6759, 0.0011, 6.108),
+}
 SOURCE_ERROR = 0.022
 
 
@@ -322,26 +319,36 @@ def off(level: dict[str, float], name: str, exact: float, error: float) -> float
 
 def departures(found: dict[str, object]) -> list[float]:
     """Standard errors between a set and the table, energies and heights."""
-    pairs = list(zip(found["levels"], TABLE, strict=True))
-    assert [level["gravity"] for level, _ in pairs] == pytest.approx([row[0] for row in TABLE])
-    energies = [off(level, "energy", row[1], row[2]) for level, row in pairs]
-    return energies + [off(level, "height", row[3], row[4]) for level, row in pairs]
+    pairs = [(level, TABLE[level["gravity"]]) for level in found["levels"]]
+    energies = [off(level, "energy", row[0], row[1]) for level, row in pairs]
+    return energies + [off(level, "height", row[2], row[3]) for level, row in pairs]
+
+
+def of_the_source(found: dict[str, object]) -> list[float]:
+    """Standard errors between the energies of a set and those of the source's files."""
+    return [off(level, "energy", TABLE[level["gravity"]][4], SOURCE_ERROR) for level in found["levels"]]
 
 
 def test_equilibrium_and_the_short_protocol() -> None:
-    """The simulator's own protocol agrees with the table; the source's is found out by the verdict and by the table."""
-    own = produced(4096)
+    """The simulator's own protocol agrees with the table; the source's is found out by the verdict and by the table.
+
+    The source's own files have the energies that its protocol has here.
+    """
+    own = produced(2048, gravity=(0.7, 1.0))
     assert max(departures(own)) < 3
     assert own["equilibrated"] is True
-    short = produced(1024, **SOURCE_PROTOCOL)
+    assert [level["gravity"] for level in own["levels"]] == [0.7, 1.0]
+    short = produced(512, gravity=(0.1, 0.4), **SOURCE_PROTOCOL)
     assert short["equilibrated"] is False
     assert max(departures(short)) > 8
+    assert max(of_the_source(short)) < 4
 
 
 @pytest.mark.slow
 def test_equilibrium_at_length() -> None:
     found = produced(40_960)
     assert found["equilibrated"] is True
+    assert [level["gravity"] for level in found["levels"]] == list(TABLE)
     assert max(departures(found)) < 3.5
     errors = [check["error"] / check["expected"] for check in found["checks"] if check["expected"]]
     assert np.abs(errors).max() < 0.04
@@ -370,7 +377,7 @@ def test_shifted_potential_is_that_of_dynamics(
     own = stats.sem(found.reshape(-1, shifted.samples).mean(axis=1))
     assert abs(found.mean() - dynamics) < 3 * math.hypot(error, own)
     assert abs(found.mean() - reweighted) < 3 * math.hypot(0.04, own)
-    assert found.mean() - next(row[1] for row in TABLE if row[0] == gravity) > 3 * own
+    assert found.mean() - TABLE[gravity][0] > 3 * own
 
 
 @pytest.mark.slow
@@ -393,9 +400,7 @@ def test_strong_gravity() -> None:
 def test_the_source_s_protocol_gives_the_source_s_numbers() -> None:
     """10,000 rows of each γ: their means are those of the published files, not those of equilibrium."""
     found = produced(40_000, **SOURCE_PROTOCOL)
-    assert (
-        max(off(level, "energy", row[5], SOURCE_ERROR) for level, row in zip(found["levels"], TABLE, strict=True)) < 4
-    )
+    assert max(of_the_source(found)) < 4
     assert max(departures(found)) > 30
     assert found["equilibrated"] is False
     failed = {(check["name"], check["levels"][0][:5]) for check in found["checks"] if check["p"] < found["threshold"]}

@@ -33,13 +33,13 @@ def trained(tmp_path_factory):
     known = {"gravity": rows["gravity"]}
     store = Store.from_arrays(folder / "fluid.zarr", {"positions": rows["positions"]}, known, dims=dims)
 
-    def get(steps=300, conditions=()):
+    def get(steps=100, conditions=()):
         name = f"run-{steps}-{len(conditions)}"
         if name not in runs:
             settings = {
                 "representation": {"kind": "coordinates", "order": "none"},
                 "model": {"latents": 3, "width": 16, "depth": 1, "conditions": conditions},
-                "training": {"members": 2, "steps": steps, "batch": 64, "start": "pca"},
+                "training": {"members": 2, "steps": steps, "batch": 64, "start": "pca", "records": 4},
             }
             runs[name] = train(store, folder / name, RunSettings.model_validate(settings))
         return runs[name]
