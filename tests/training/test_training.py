@@ -53,12 +53,20 @@ def fitted(members=(0,), model=None, objective=None, held=64, **settings):
 PRIORS = ["standard", "hierarchical", "mixture", "vamp"]
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """A search for a product of supports that begins at few places."""
+    monkeypatch.setattr("beable.training.support.TRIES", 1)
+    monkeypatch.setattr("beable.training.support.KEPT", 1)
+
+
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize(
     ("prior", "start"),
     [*((prior, "ica") for prior in PRIORS), *(("mixture", start) for start in STARTS if start != "ica")],
 )
 def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
-    together, alone = (fitted(members, {"prior": prior}, start=start, steps=30) for members in ((0, 1, 2), (1,)))
+    together, alone = (fitted(members, {"prior": prior}, start=start, steps=12) for members in ((0, 1, 2), (1,)))
     together.run()
     alone.run()
     for a, b in zip(together.parameters, alone.parameters, strict=True):
@@ -67,12 +75,12 @@ def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
 
 
 def test_every_scalar_may_differ_by_member():
-    each = {"learning_rate": (1e-3, 3e-3), "rows": (64, 256)}
+    each = {"learning_rate": (1e-3, 3e-3), "rows": (64, 256), "steps": 30}
     objective = ObjectiveSettings(beta=Constant(beta=(1.0, 50.0)))
     together = fitted((0, 1), objective=objective, **each)
     together.run()
     for k, (rate, rows, beta) in enumerate([(1e-3, 64, 1.0), (3e-3, 256, 50.0)]):
-        alone = fitted((k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,))
+        alone = fitted((k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,), steps=30)
         alone.run()
         for a, b in zip(together.parameters, alone.parameters, strict=True):
             torch.testing.assert_close(a[k : k + 1], b, rtol=2e-3, atol=2e-4)
@@ -142,15 +150,15 @@ def test_the_networks_of_the_lennard_jones_study_have_the_sources_numbers_of_par
 def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
     """The same rows without the factor cost the rate that carries it."""
     rng = np.random.default_rng(0)
-    told = rng.normal(size=(512, 1)).astype(np.float32)
-    values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(512, 3))).astype(np.float32)
+    told = rng.normal(size=(128, 1)).astype(np.float32)
+    values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(128, 3))).astype(np.float32)
     rates = {}
     for conditions in ((), ("known",)):
-        coded = Coded(values, np.zeros((512, 1), np.float32), told if conditions else None)
+        coded = Coded(values, np.zeros((128, 1), np.float32), told if conditions else None)
         model = ModelSettings(latents=1, conditions=conditions, variance="fixed", sigma=0.3, width=16)
         vae = VAE(code_of(Coded(values, coded.residual_energy)), model, Noise(0, (0, 1), "start", 1))
         vae.fit_scaler(as_tensors(coded).conditions)
-        t = TrainingSettings(members=2, steps=200, batch=64, start="random", learning_rate=2e-2)
+        t = TrainingSettings(members=2, steps=100, batch=64, start="random", learning_rate=5e-2)
         fit = Fit(vae, Batches(coded, (0, 1), 64, 0), per_member(as_tensors(coded), 2), ObjectiveSettings(), t)
         fit.run()
         rates[conditions] = fit.history.terms["held/rate/z"][-1].max()
@@ -166,12 +174,12 @@ def test_a_model_that_is_told_a_factor_asks_for_it():
 @pytest.mark.parametrize("likelihood", ["normal", "bernoulli"])
 def test_a_convolutional_vae_trains_on_fields(likelihood):
     rng = np.random.default_rng(0)
-    field = rng.uniform(size=(64, 1, 1)) * np.ones((1, 9, 9))
+    field = rng.uniform(size=(32, 1, 1)) * np.ones((1, 9, 9))
     fields = make("fields", scaling="none", centre=likelihood == "normal").fit({"grid": field})
     coded = fields.transform({"grid": field})
     model = ModelSettings(latents=1, network="conv", channels=(4, 8), likelihood=likelihood)
     vae = VAE(fields.code, model, Noise(0, (0, 1), "start", 1))
-    settings = TrainingSettings(members=2, steps=100, batch=32, start="random")
+    settings = TrainingSettings(members=2, steps=40, batch=32, start="random", learning_rate=0.02)
     held = per_member(as_tensors(coded), 2)
     fit = Fit(vae, Batches(coded, (0, 1), 32, 0), held, ObjectiveSettings(), settings)
     fit.run()
@@ -182,7 +190,7 @@ def test_a_convolutional_vae_trains_on_fields(likelihood):
 @pytest.mark.numerical
 def test_the_ica_start_finds_independent_axes_and_training_keeps_them():
     _, theta = independent()
-    fit = fitted(range(4), start="ica", steps=200)
+    fit = fitted(range(4), start="ica")
     before = fit.vae.encoder(fit.held.values).mean.detach().numpy()
     fit.run()
     after = fit.vae.encoder(fit.held.values).mean.detach().numpy()
@@ -195,7 +203,7 @@ def test_the_ica_start_finds_independent_axes_and_training_keeps_them():
 
 def test_random_starts_leave_axes_to_luck():
     _, theta = independent()
-    fit = fitted(range(8), start="random", steps=200)
+    fit = fitted(range(8), start="random")
     fit.run()
     z = fit.vae.encoder(fit.held.values).mean.detach().numpy()
     best = [np.abs(np.corrcoef(k.T, theta[:64].T)[:2, 2:]).max(1).min() for k in z]
@@ -399,7 +407,7 @@ def test_the_first_phase_is_reconstruction_alone():
 
 def test_drawing_leaves_the_global_streams_alone():
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    fitted((0,)).run()
+    fitted((0,), steps=5).run()
     assert torch.equal(torch_state, torch.get_rng_state())
     assert (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
 
@@ -483,7 +491,7 @@ RIVALS = [
 def test_a_rivals_member_is_what_it_is_alone_and_its_term_is_in_the_history(model, objective):
     chosen = ObjectiveSettings.model_validate(objective)
     together, alone = (
-        fitted(members, model, chosen, steps=20, weight_decay=0.1, start="pca") for members in ((0, 1), (1,))
+        fitted(members, model, chosen, steps=10, weight_decay=0.1, start="pca") for members in ((0, 1), (1,))
     )
     together.run()
     alone.run()
