@@ -327,24 +327,26 @@ def held_loss(fit):
 
 @cache
 def learning_by_heart(patience, members=(0, 1)):
-    """A wide network on a dozen rows of pure noise, judged on rows of their own."""
+    """A wide network on a dozen rows of pure noise, judged on rows of their own; patient for fewer steps than others."""
     rng = np.random.default_rng(0)
     rows = [Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)]
-    t = TrainingSettings(members=len(members), steps=600, batch=None, patience=patience, learning_rate=1e-2)
-    vae = VAE(code_of(rows[0]), ModelSettings(width=32), Noise(0, members, "start", 1))
+    t = TrainingSettings(members=len(members), steps=200, batch=None, patience=patience, learning_rate=1e-2)
+    vae = VAE(code_of(rows[0]), ModelSettings(width=32, depth=1), Noise(0, members, "start", 1))
     batches, held = Batches(rows[0], members, None, 0), per_member(as_tensors(rows[1]), len(members))
     fit = Fit(vae, batches, held, ObjectiveSettings(), t)
-    fit.run()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.training.fit.FEWEST_PATIENT_STEPS", 20)
+        fit.run()
     return fit
 
 
 @pytest.mark.parametrize("patience", [10, None])
 def test_the_best_is_kept_with_patience_and_without(patience):
     fit = learning_by_heart(patience)
-    assert (fit.step < 600) == (patience is not None)
+    assert (fit.step < 200) == (patience is not None)
     for kept, p in zip(fit.best.parameters, fit.parameters, strict=True):
         torch.testing.assert_close(p, kept, rtol=0, atol=0)
-    assert max(fit.kept_steps()) < 300
+    assert max(fit.kept_steps()) < 100
     if patience is None:  # the last parameters are much worse than those kept
         torch.testing.assert_close(fit.best.loss, held_loss(fit).min(0).values)
         assert (held_loss(fit)[-1] > fit.best.loss + 1).all()
@@ -356,12 +358,13 @@ def test_a_member_loses_patience_on_its_own():
     assert together.kept_steps()[1:] == alone.kept_steps()
 
 
-def test_a_training_at_rest_goes_to_its_last_step():
-    """Its held-out rows are training rows, so nothing is learned by heart however much its records jump."""
-    fit = fitted((0,), steps=500, patience=3, learning_rate=0.05, decay="none")
-    fit.run()
-    assert fit.step == 500
-    assert fit.kept_steps()[0] < 400
+def test_a_training_at_rest_goes_to_its_last_step(monkeypatch):
+    """Its held-out rows are training rows, so nothing is learned by heart however long it waits for a better record."""
+    monkeypatch.setattr("beable.training.fit.FEWEST_PATIENT_STEPS", 20)
+    fit, waited = fitted((0,), steps=150, patience=3, learning_rate=0.05, decay="none"), []
+    fit.run(save=lambda fit: waited.append(len(fit.history.steps) - int(fit.best.records[0])))
+    assert fit.step == 150
+    assert max(waited) * fit.settings.record_every >= 20
 
 
 @pytest.mark.parametrize("phase", [0, 30])
