@@ -18,6 +18,7 @@ from beable.datasets.store import Store
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
+COMPILED = 3  # exit code of a child that has imported PyTorch's compiler
 SETTINGS = Path(__file__).with_name("killed_training.json")
 
 
@@ -30,7 +31,7 @@ def train_in_child(store: str, run: str, steps: int, threads: int) -> int:
     tree["training"]["steps"] = steps
     settings = RunSettings.model_validate_json(json.dumps(tree))
     train(Store.open(store), run, settings, threads=threads, save_every=0.02)
-    os._exit(0)
+    os._exit(COMPILED if "torch._dynamo" in sys.modules else 0)
 
 
 def newest(run: str) -> str:
@@ -56,7 +57,7 @@ def finish(store: str, run: str, steps: int, threads: int, kills: int, rng: rand
         os.waitpid(child, 0)
         reached.append(newest(run))
     _, status = os.waitpid(train_in_child(store, run, steps, threads), 0)
-    return {"status": status, "reached": reached}
+    return {"status": os.waitstatus_to_exitcode(status), "reached": reached}
 
 
 def main() -> None:

@@ -136,6 +136,11 @@ def test_killed_at_some_moments_and_resumed_it_ends_with_the_same_bits(killed, r
         assert (whole / name).read_bytes() == (pieces / name).read_bytes()
 
 
+def test_a_training_imports_no_compiler(killed):
+    """It takes seconds of a process; that PyTorch's class of Adam imports it is shown beside the tests of our own."""
+    assert {answer["status"] for answer in killed[1].values()} == {0}
+
+
 def test_another_seed_gives_other_bits(store, short, tmp_path):
     assert train(store, tmp_path / "run", settings(steps=20, seed=1)).id != Run.load(short).id
 
@@ -238,7 +243,10 @@ def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path):
 
     rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
     noise = Store.from_arrays(tmp_path / "noise.zarr", {"u": rows})
-    tree = {"model": {"width": 16, "depth": 1}, "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None}}
+    tree = {
+        "model": {"width": 16, "depth": 1},
+        "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None},
+    }
     whole = train(noise, tmp_path / "whole", RunSettings.model_validate(tree))
     for _ in range(2):
         with pytest.raises(StopError):

@@ -80,7 +80,9 @@ def test_every_scalar_may_differ_by_member():
     together = fitted((0, 1), objective=objective, **each)
     together.run()
     for k, (rate, rows, beta) in enumerate([(1e-3, 64, 1.0), (3e-3, 256, 50.0)]):
-        alone = fitted((k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,), steps=30)
+        alone = fitted(
+            (k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,), steps=30
+        )
         alone.run()
         for a, b in zip(together.parameters, alone.parameters, strict=True):
             torch.testing.assert_close(a[k : k + 1], b, rtol=2e-3, atol=2e-4)
@@ -327,7 +329,7 @@ def held_loss(fit):
 
 @cache
 def learning_by_heart(patience, members=(0, 1)):
-    """A wide network on a dozen rows of pure noise, judged on rows of their own; patient for fewer steps than others."""
+    """A wide network on a dozen rows of pure noise, judged on rows of their own; it soon loses patience."""
     rng = np.random.default_rng(0)
     rows = [Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)]
     t = TrainingSettings(members=len(members), steps=200, batch=None, patience=patience, learning_rate=1e-2)
