@@ -75,14 +75,12 @@ def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
 
 
 def test_every_scalar_may_differ_by_member():
-    each = {"learning_rate": (1e-3, 3e-3), "rows": (64, 256), "steps": 30}
+    each = {"learning_rate": (1e-3, 3e-3), "rows": (64, 256)}
     objective = ObjectiveSettings(beta=Constant(beta=(1.0, 50.0)))
     together = fitted((0, 1), objective=objective, **each)
     together.run()
     for k, (rate, rows, beta) in enumerate([(1e-3, 64, 1.0), (3e-3, 256, 50.0)]):
-        alone = fitted(
-            (k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,), steps=30
-        )
+        alone = fitted((k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,))
         alone.run()
         for a, b in zip(together.parameters, alone.parameters, strict=True):
             torch.testing.assert_close(a[k : k + 1], b, rtol=2e-3, atol=2e-4)
@@ -239,7 +237,7 @@ def test_more_latents_than_directions_are_refused():
 
 
 @pytest.mark.numerical
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("start", ["pca", "ica"])
 def test_rounding_is_no_direction(start, seed):
     """Two factors in six numbers are two directions, in single precision too."""
