@@ -1,6 +1,6 @@
 """Train in children that are killed at random moments; the last one is left to finish.
 
-usage: killed_training.py STORE FOLDER NAME:THREADS:KILLS ...
+usage: killed_training.py STORE FOLDER STEPS NAME:THREADS:KILLS ...
 Prints by run, NAME-THREADS, how the last child ended and the step that each killed one had reached on disk.
 """
 
@@ -18,17 +18,20 @@ from beable.datasets.store import Store
 from beable.training.run import train
 from beable.training.settings import RunSettings
 
+COMPILED = 3  # exit code of a child that has imported PyTorch's compiler
 SETTINGS = Path(__file__).with_name("killed_training.json")
 
 
-def train_in_child(store: str, run: str, threads: int) -> int:
+def train_in_child(store: str, run: str, steps: int, threads: int) -> int:
     """Start a child that trains; its process number."""
     child = os.fork()
     if child:
         return child
-    settings = RunSettings.model_validate_json(SETTINGS.read_text())
+    tree = json.loads(SETTINGS.read_text())
+    tree["training"]["steps"] = steps
+    settings = RunSettings.model_validate_json(json.dumps(tree))
     train(Store.open(store), run, settings, threads=threads, save_every=0.02)
-    os._exit(0)
+    os._exit(COMPILED if "torch._dynamo" in sys.modules else 0)
 
 
 def newest(run: str) -> str:
@@ -43,26 +46,26 @@ def wait_for_progress(run: str, reached: list[str], patience: float) -> None:
         time.sleep(0.005)
 
 
-def finish(store: str, run: str, threads: int, kills: int, rng: random.Random) -> dict[str, object]:
+def finish(store: str, run: str, steps: int, threads: int, kills: int, rng: random.Random) -> dict[str, object]:
     """Train with so many kills on the way."""
     reached: list[str] = []
     for _ in range(kills):
-        child = train_in_child(store, run, threads)
+        child = train_in_child(store, run, steps, threads)
         wait_for_progress(run, reached, patience=rng.choice([0.1, 20.0, 20.0]))
-        time.sleep(rng.uniform(0, 0.1))
+        time.sleep(rng.uniform(0, 0.05))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         reached.append(newest(run))
-    _, status = os.waitpid(train_in_child(store, run, threads), 0)
-    return {"status": status, "reached": reached}
+    _, status = os.waitpid(train_in_child(store, run, steps, threads), 0)
+    return {"status": os.waitstatus_to_exitcode(status), "reached": reached}
 
 
 def main() -> None:
-    store, folder, *jobs = sys.argv[1:]
+    store, folder, steps, *jobs = sys.argv[1:]
     answers = {}
     for name, threads, kills in (job.split(":") for job in jobs):
         run = f"{name}-{threads}"
-        answers[run] = finish(store, f"{folder}/{run}", int(threads), int(kills), random.Random(0))
+        answers[run] = finish(store, f"{folder}/{run}", int(steps), int(threads), int(kills), random.Random(0))
     print(json.dumps(answers))
 
 

@@ -1,6 +1,5 @@
-"""Adam has the numbers of PyTorch's class, and a training does without the compiler which that class imports."""
+"""Adam has the numbers of PyTorch's class, which imports a compiler; test_run.py holds that a training does not."""
 
-import subprocess
 import sys
 
 import pytest
@@ -40,9 +39,4 @@ def test_numbers_are_those_of_the_class(betas, same):
     found = descended(lambda _, learning_rate: adam.step(learning_rate), ours)
     assert all(map(torch.equal, expected, found)) == same
     assert adam.state[-1] == {}
-
-
-def test_steps_import_no_compiler():
-    code = "import sys, torch; from beable.training.adam import Adam; p = torch.ones(1, requires_grad=True); "
-    code += "p.sum().backward(); Adam([p]).step(0.1); print('torch._dynamo' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    assert "torch._dynamo" in sys.modules

@@ -14,7 +14,7 @@ from beable.training.settings import TrainingSettings
 TREE = {
     "representation": {"kind": "fields"},
     "model": {"network": "dense-conv", "blocks": [1, 2, 1], "growth": 2, "linear": False, "variance": "pixel"},
-    "training": {"members": 2, "steps": 12, "batch": 8, "start": "random", "held_out": 8, "patience": None},
+    "training": {"members": 2, "steps": 6, "batch": 8, "start": "random", "held_out": 8, "patience": None},
 }
 
 
@@ -35,7 +35,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(store, whole, tmp_path)
     """Running statistics are part of what a checkpoint has."""
 
     def interrupt(done, total):
-        if done == 7:
+        if done == 4:
             raise InterruptedError
 
     settings = RunSettings.model_validate(TREE)

@@ -17,7 +17,7 @@ from beable.training.run import Run, train
 from beable.training.settings import RunSettings
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
-ROWS, GRID = 60, (9, 7)
+ROWS, GRID, STEPS = 60, (9, 7), 100
 PATIENT = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # two threads on a busy core must not spin
 
 
@@ -42,7 +42,7 @@ def store(tmp_path_factory):
 
 def settings(**training):
     tree = json.loads((PROGRAMS / "killed_training.json").read_text())
-    tree["training"] |= training
+    tree["training"] |= {"steps": STEPS} | training
     return RunSettings.model_validate_json(json.dumps(tree))
 
 
@@ -82,8 +82,7 @@ def test_a_loaded_run_answers_as_the_trained_one(store, run, place):
         np.testing.assert_array_equal(values, again.history[name])
 
 
-def test_decoding_the_codes_gives_the_fields(store, tmp_path):
-    run = train(store, tmp_path / "run", settings(patience=None, steps=600))
+def test_decoding_the_codes_gives_the_fields(store, run):
     data = {name: store.read(name, run.held_rows) for name in run.variables}
     for member in run.decode(run.encode(data).mean):
         for name, values in member.items():
@@ -114,7 +113,7 @@ def test_the_prior_gives_latents_for_every_member(run):
 def killed(store, tmp_path_factory, request):
     """A folder of trainings with one and with two threads, whole and in pieces, and how they went."""
     folder = tmp_path_factory.mktemp("killed")
-    program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(folder)]
+    program = [sys.executable, str(PROGRAMS / "killed_training.py"), str(store.path), str(folder), str(STEPS)]
     kills = {"some": (2, 1), "many": (10, 4)}[request.param]
     jobs = [f"pieces:1:{kills[0]}", "whole:2:0", f"pieces:2:{kills[1]}"]
     done = subprocess.run([*program, *jobs], env=PATIENT, capture_output=True, text=True, timeout=280, check=False)
@@ -135,6 +134,11 @@ def test_killed_at_some_moments_and_resumed_it_ends_with_the_same_bits(killed, r
     assert files[0] == files[1]
     for name in ("history.safetensors", "run.json"):
         assert (whole / name).read_bytes() == (pieces / name).read_bytes()
+
+
+def test_a_training_imports_no_compiler(killed):
+    """It takes seconds of a process; that PyTorch's class of Adam imports it is shown beside the tests of our own."""
+    assert {answer["status"] for answer in killed[1].values()} == {0}
 
 
 def test_another_seed_gives_other_bits(store, short, tmp_path):
@@ -239,7 +243,10 @@ def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path):
 
     rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
     noise = Store.from_arrays(tmp_path / "noise.zarr", {"u": rows})
-    tree = {"model": {"width": 16}, "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None}}
+    tree = {
+        "model": {"width": 16, "depth": 1},
+        "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None},
+    }
     whole = train(noise, tmp_path / "whole", RunSettings.model_validate(tree))
     for _ in range(2):
         with pytest.raises(StopError):

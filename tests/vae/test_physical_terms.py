@@ -332,13 +332,21 @@ def store(tmp_path_factory):
     )
 
 
-def settings(**particles):
+@pytest.fixture(scope="module")
+def whole(store, tmp_path_factory):
+    """The folder of a training that nobody interrupted."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    train(store, path, settings())
+    return path
+
+
+def settings(steps=20, **particles):
     return RunSettings.model_validate(
         {
             "representation": {"kind": "coordinates"},
             "model": {"latents": 2, "width": 8, "conditions": ("gravity",)},
             "objective": {"particles": {"box": BOX, **particles}},
-            "training": {"members": 2, "steps": 40, "batch": 16, "start": "pca"},
+            "training": {"members": 2, "steps": steps, "batch": 16, "start": "pca"},
         }
     )
 
@@ -347,7 +355,7 @@ class Killed(Exception):
     """The end of a process, in this one."""
 
 
-def test_an_interrupted_training_ends_with_the_same_bits(store, tmp_path):
+def test_an_interrupted_training_ends_with_the_same_bits(store, whole, tmp_path):
     def stop_at(step):
         def progress(done, total):
             if done == step:
@@ -355,22 +363,21 @@ def test_an_interrupted_training_ends_with_the_same_bits(store, tmp_path):
 
         return progress
 
-    whole = train(store, tmp_path / "whole", settings())
-    for step in (7, 31):
+    for step in (7, 15):
         with pytest.raises(Killed):
             train(store, tmp_path / "pieces", settings(), progress=stop_at(step), save_every=0.0)
         assert list((tmp_path / "pieces" / "checkpoints").glob("step-*"))
     done = []
     pieces = train(store, tmp_path / "pieces", settings(), progress=lambda now, total: done.append(now))
-    assert done[0] == 32, "taken up after the last whole checkpoint"
-    assert pieces.id == whole.id
+    assert done[0] == 16, "taken up after the last whole checkpoint"
+    assert pieces.id == Run.load(whole).id
     for name in ("history.safetensors", "run.json"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "pieces" / name).read_bytes()
-    assert train(store, tmp_path / "other", settings(core_weight=31.0)).id != whole.id
+        assert (whole / name).read_bytes() == (tmp_path / "pieces" / name).read_bytes()
+    assert train(store, tmp_path / "other", settings(core_weight=31.0)).id != pieces.id
 
 
-def test_the_terms_are_recorded(store, tmp_path):
-    run = train(store, tmp_path / "run", settings())
+def test_the_terms_are_recorded(store, whole, tmp_path):
+    run = Run.load(whole)
     for part in ("train", "held"):
         for term in ("distortion", "penalty", "mismatch"):
             values = run.history[f"{part}/{term}"]
@@ -380,12 +387,12 @@ def test_the_terms_are_recorded(store, tmp_path):
     unmatched = train(store, tmp_path / "unmatched", settings(matching=0))
     assert "train/mismatch" not in unmatched.history
     assert "train/penalty" in unmatched.history
-    assert Run.load(tmp_path / "run").settings.objective.particles == ParticleTerms(box=BOX)
+    assert run.settings.objective.particles == ParticleTerms(box=BOX)
 
 
 def test_what_is_paid_for_becomes_less(store, tmp_path):
     def left(weight):
-        run = train(store, tmp_path / f"{weight}", settings(core_weight=weight, wall_weight=weight, matching=0))
+        run = train(store, tmp_path / f"{weight}", settings(40, core_weight=weight, wall_weight=weight, matching=0))
         return run.history["train/penalty"][-1] / weight
 
     assert (left(100.0) < 0.8 * left(1e-6)).all()

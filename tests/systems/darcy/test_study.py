@@ -1,6 +1,7 @@
 """The Darcy study, much too small to find anything, from nothing to its page; what its processes do as well."""
 
 from dataclasses import replace
+from functools import partial
 from time import monotonic, sleep
 from types import SimpleNamespace
 
@@ -29,9 +30,13 @@ from beable.workers import pool
 
 @pytest.fixture(scope="module")
 def finished(here, few_draws, small_darcy, tmp_path_factory):
+    """With the dearest metrics by few trees and one start: what they are worth is tested in tests/metrics."""
     out = tmp_path_factory.mktemp("study")
     study = parse(small_darcy, "small").with_preset("quick")
-    return study, run_study(study, "quick", out, workers=1), out
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(METRICS, "dci", partial(METRICS["dci"], size=2))
+        patched.setitem(METRICS, "s_kl", partial(METRICS["s_kl"], starts=1))
+        return study, run_study(study, "quick", out, workers=1), out
 
 
 def test_results_hold_what_is_promised_for_each_arm(finished):
@@ -87,17 +92,22 @@ def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank, 
     assert html.index("25 of 50") < html.index(">Reconstruction</h2>")
 
 
+@pytest.fixture(scope="module")
+def page(finished):
+    return study_page(*finished[1:])
+
+
 @in_a_browser
-def test_nobody_is_kept_from_reading_the_page(finished, blank, tmp_path):
+def test_nobody_is_kept_from_reading_the_page(page, blank, tmp_path):
     """All of it unfolded; how pictures are drawn is looked at where they are."""
-    assert complaints(tmp_path, render(study_page(finished[1], finished[2]))) == []
+    assert complaints(tmp_path, render(page)) == []
 
 
-def test_every_number_of_the_page_is_from_its_results(finished):
+def test_every_number_of_the_page_is_from_its_results(finished, page):
     """The pass mark, the tolerance of an angle and the luck of a rotation are constants of the measure."""
     _, done, out = finished
     answers = [a._replace(answer=moved(a.answer, Context(done.study, a.part, out).code.answer)) for a in done.answers]
-    ours, theirs = study_page(done, out), study_page(done._replace(answers=answers), out)
+    ours, theirs = page, study_page(done._replace(answers=answers), out)
     judged = done.answers[0].answer.arms["ours"].evaluation
     constants = (TOLERANCE, 100 * LUCK, 95.0, 100 * MATTERS, judged.disentanglement.pass_angle, judged.rows[0])
     assert foreign(ours, theirs, done, constants) == []
