@@ -150,15 +150,15 @@ def test_the_networks_of_the_lennard_jones_study_have_the_sources_numbers_of_par
 def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
     """The same rows without the factor cost the rate that carries it."""
     rng = np.random.default_rng(0)
-    told = rng.normal(size=(128, 1)).astype(np.float32)
-    values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(128, 3))).astype(np.float32)
+    told = rng.normal(size=(512, 1)).astype(np.float32)
+    values = (told @ [[1.0, -1.0, 0.5]] + 0.1 * rng.normal(size=(512, 3))).astype(np.float32)
     rates = {}
     for conditions in ((), ("known",)):
-        coded = Coded(values, np.zeros((128, 1), np.float32), told if conditions else None)
+        coded = Coded(values, np.zeros((512, 1), np.float32), told if conditions else None)
         model = ModelSettings(latents=1, conditions=conditions, variance="fixed", sigma=0.3, width=16)
         vae = VAE(code_of(Coded(values, coded.residual_energy)), model, Noise(0, (0, 1), "start", 1))
         vae.fit_scaler(as_tensors(coded).conditions)
-        t = TrainingSettings(members=2, steps=100, batch=64, start="random", learning_rate=5e-2)
+        t = TrainingSettings(members=2, steps=200, batch=64, start="random", learning_rate=2e-2)
         fit = Fit(vae, Batches(coded, (0, 1), 64, 0), per_member(as_tensors(coded), 2), ObjectiveSettings(), t)
         fit.run()
         rates[conditions] = fit.history.terms["held/rate/z"][-1].max()

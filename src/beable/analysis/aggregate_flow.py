@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from beable.analysis.aggregate_posterior import HELD_OUT, LOG_2PI, posterior_draws, refuse_conditions
 from beable.checks import library
 from beable.metrics.columns import Floats, Ints, Seed
+from beable.training.adam import Adam, share_left
 from beable.training.run import FloatArray, Run
 
 TRANSFORMS, WIDTHS = 3, (64, 64)
@@ -137,14 +138,12 @@ def _trained(
         found: torch.Tensor = flow(None if known is None else known[rows]).log_prob(points[rows]).mean()
         return found
 
-    adam = torch.optim.Adam(flow.parameters(), LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps, LEARNING_RATE / 100)
+    adam = Adam(list(flow.parameters()))
     best, state = -np.inf, flow.state_dict()
     for step in range(1, steps + 1):
         adam.zero_grad()
         torch.autograd.backward(-log_prob(draw.choice(kept, BATCH)))
-        adam.step()
-        schedule.step()
+        adam.step(LEARNING_RATE * share_left(step - 1, steps))
         if step % LOOKED_AT == 0 or step == steps:
             with torch.no_grad():
                 now = float(log_prob(held))

@@ -32,6 +32,7 @@ from beable.representations.distance_geometry import distances_of
 from beable.representations.particles import DistanceMatrix
 from beable.representations.representation import Snapshots
 from beable.systems.lennard_jones.corruptions import block
+from beable.training.adam import Adam, share_left
 from beable.training.ensemble import batched, per_member
 from beable.training.run import BLOCK_ROWS, Run
 from beable.vae.distributions import Bernoulli, GroupedNormal, Normal, ZeroNoise
@@ -219,13 +220,11 @@ def explain(vae: VAE, rows: Rows, known: Tensor, steps: int = STEPS, learning_ra
     with torch.no_grad():
         q = vae.encoder(rows.values, rows.conditions)
     z: Tensor = q.mean.clone().requires_grad_()
-    optimizer = torch.optim.Adam([z], learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, learning_rate / 100)
-    for _ in range(steps):
+    adam = Adam([z])
+    for step in range(steps):
         (gradient,) = torch.autograd.grad(_cost(vae, rows, known, z, q.log_std), z)
         z.grad = gradient
-        optimizer.step()
-        schedule.step()
+        adam.step(learning_rate * share_left(step, steps))
     return z.detach()
 
 

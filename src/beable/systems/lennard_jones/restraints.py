@@ -71,6 +71,8 @@ class Particles:
     def __post_init__(self) -> None:
         if self.potential.exponent == OF_THE_USER:
             raise UsageError(f"a built-in pair potential is needed, not {self.potential.name}")
+        for name in ("box", "temperature", "gravity", "cutoff", "shift", "teleport"):  # whole numbers compile anew
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def energy(self, positions: Floats) -> Floats:
         """U, (rows, m) to (rows,), whatever the walls say."""
@@ -109,13 +111,13 @@ class Particles:
         pull = np.broadcast_to(stiffness, positions.shape[1:]).reshape(x.shape[1:]).copy()
         sites = np.empty((0, self.dimensions)) if self.sites is None else self.sites
         ratio = interruptible(_moves, x, self._shaped(centre), pull, strength / self.temperature, self.gravity,
-                              self.box, step, self.teleport, *self._pair, sites, sweeps, rng,
+                              self.box, float(step), self.teleport, *self._pair, sites, sweeps, rng,
                               expected=PAIR_SECONDS * sweeps * len(x) * x.shape[1] ** 2)  # fmt: skip
         return Moved(x.reshape(positions.shape), float(ratio))
 
     @property
     def _pair(self) -> tuple[int, float, float]:
-        return self.potential.exponent, float(self.cutoff**2), float(self.shift)
+        return self.potential.exponent, self.cutoff**2, self.shift
 
     def _shaped(self, positions: Floats) -> Floats:
         return np.ascontiguousarray(positions.reshape(len(positions), -1, self.dimensions), np.float64)
