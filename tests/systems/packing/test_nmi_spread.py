@@ -49,12 +49,12 @@ def test_the_same_gap_passes_the_t_test_once_the_spread_is_wide():
     assert found.not_rejected[0, 1] > 0.6
     assert found.t[0, 0] > found.t[0, 1]
     assert found.nmi[0, 1] > found.nmi[0, 0] + 0.15
-    level = spread_artefact([0.01], [0.01], draws=200)
-    assert level.not_rejected[0, 0] == pytest.approx(0.95, abs=0.04)
+    level = spread_artefact([0.01], [0.01], draws=100)
+    assert level.not_rejected[0, 0] == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 100) ** 0.5)
 
 
 def test_chance_passes_what_sources_read_as_agreement_and_not_what_shows_it():
-    found = chance_of_good_parity(studies=4, repeats=19, rng=2)
+    found = chance_of_good_parity(studies=2, repeats=19, rng=2)
     assert set(found.per_cell) == set(found.at_least_one) == set(found.expected) == set(CRITERIA)
     assert found.expected["t_test_passed"] == pytest.approx(27 * found.per_cell["t_test_passed"])
     assert found.at_least_one["t_test_passed_and_high_nmi"] == 1.0
