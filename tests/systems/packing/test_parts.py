@@ -124,7 +124,7 @@ of = "flagged"
 """
 
 
-def settings(study, arm, own=True, **model):
+def settings(study, arm, own=True, steps=200, **model):
     names = ("median", "spread") if own else ("mean_size", "size_deviation")
     every = [beta for beta in BETAS for _ in range(SEEDS)]
     tree = {
@@ -134,7 +134,7 @@ def settings(study, arm, own=True, **model):
         },
         "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": float(np.sqrt(0.5))} | model,
         "objective": {"beta": {"kind": "constant", "beta": every}},
-        "training": {"members": len(every), "steps": 200, "batch": 100, "start": "random", "learning_rate": 1e-2},
+        "training": {"members": len(every), "steps": steps, "batch": 100, "start": "random", "learning_rate": 1e-2},
     }  # fmt: skip
     return RunSettings.model_validate(tree)
 
@@ -413,7 +413,7 @@ def calibrated_both_ways(known, tmp_path_factory):
         tree = settings(None, "deviation", variance="closed-channel").model_dump(mode="json")
         tree["representation"] |= {"groups": "column", "constant": "keep", "simplex": "ilr"}
         tree["objective"]["beta"] = {"kind": "constant", "beta": 1.0}
-        tree["training"] |= {"members": 2, "steps": 600, "learning_rate": 5e-3, "keep": "last", "patience": None}
+        tree["training"] |= {"members": 2, "steps": 300, "learning_rate": 1e-2, "keep": "last", "patience": None}
         found[name] = train(stored(out / f"{name}.zarr", rows), out / name, RunSettings.model_validate(tree)), rows
     return found
 
@@ -534,7 +534,7 @@ def with_decoded(known, tmp_path_factory):
     }
     (out / "runs").mkdir()
     for arm, store in stores.items():
-        train(store, run_path(out, arm), settings(study, arm, own=False))
+        train(store, run_path(out, arm), settings(study, arm, own=False, steps=20))
     return Context(study, study.parts[0], out), stores
 
 
