@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from beable.studies.context import Context, data_path, dataset_path, number_at, 
 from beable.studies.study import Data, parse
 from beable.system import SYSTEMS
 from beable.systems.packing.mi_readings import readings
+from beable.systems.packing.nmi_spread import chance_of_good_parity
 from beable.systems.packing.parts.cells import by_function, by_simulator, summary
 from beable.systems.packing.parts.cross_entropy import _collapse
 from beable.systems.packing.parts.ensembles import Decoded, Members, decoded, drawn_rows, members_of, picked
@@ -507,7 +509,9 @@ def test_models_of_cross_entropy_lose_their_latents_where_predicted(crossed):
     assert _collapse(codes, crossed=True) == pytest.approx(4 / 12, rel=0.1)
 
 
-def test_the_artefact_needs_no_model(contexts):
+def test_the_artefact_needs_no_model(contexts, monkeypatch):
+    few = partial(chance_of_good_parity, cells=6)
+    monkeypatch.setattr("beable.systems.packing.parts.artefact.chance_of_good_parity", few)
     numbers = plain(MEASURED["spread-artefact"].measure(contexts["chance"]))
     json.dumps(numbers, allow_nan=False)
     assert number_at(numbers, "means_equal.nmi.1.6") > 0.9 > number_at(numbers, "means_equal.nmi.0.0") + 0.5
