@@ -13,12 +13,13 @@ from beable.studies.run import run_study
 from beable.studies.study import PartSettings, load, names, parse
 from beable.system import SYSTEMS, System
 
+loaded = cache(load)
 EVERY = [(system, name, part) for system in SYSTEMS for name, part in parts_of(system).items()]
 
 
 @pytest.mark.parametrize("name", names())
 def test_everything_that_a_study_names_is_there(name):
-    study = load(name)
+    study = loaded(name)
     for preset in study.presets:
         check(study.with_preset(preset))
 
@@ -26,7 +27,7 @@ def test_everything_that_a_study_names_is_there(name):
 @cache
 def measures(system):
     """What the studies of a system ask."""
-    return {part.measure for study in map(load, names()) if study.system == system for part in study.parts}
+    return {part.measure for study in map(loaded, names()) if study.system == system for part in study.parts}
 
 
 @pytest.mark.parametrize(("system", "name", "part"), EVERY, ids=[name for _, name, _ in EVERY])

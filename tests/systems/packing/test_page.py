@@ -2,13 +2,16 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
+from functools import partial
 from html import unescape
 
 import numpy as np
 import pytest
 from browser import complaints, in_a_browser
 from made_up import foreign
+from matplotlib.figure import Figure as Drawing
 
 from beable.console.numbers import number
 from beable.report.html import render
@@ -21,13 +24,16 @@ from beable.studies.study import load
 from beable.systems.packing import findings
 from beable.systems.packing.figures import spheres
 from beable.systems.packing.hall_sparks_table import COLUMNS
+from beable.systems.packing.nmi_spread import chance_of_good_parity
+from beable.systems.packing.packed_beds import unsupported
 from beable.systems.packing.parts.beds import EQUAL_SPHERES, RANDOM_LOOSE
 from beable.systems.packing.parts.design import _apart
 from beable.systems.packing.study import PARTS as MEASURED
 
 ROWS = 40
-FEW = {"members": 2, "steps": 20, "batch": 16}
-SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 4}
+FEW = {"members": 2, "steps": 8, "batch": 16}
+BETAS = [0.0, 0.03, 0.1, 1.0, 4.0, 7.0, 10.0, 15.0]
+SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 1}
 DATASETS = {
     "uniform": {"rows": 24},
     "top": {"rows": 16, "settings": {"densest": 0.6}},
@@ -37,7 +43,7 @@ DATASETS = {
 PARTS = {
     "packing-beds": {"spheres": 350, "seeds": 2, "ratios": [1.0, 2.0], "spreads": [0.1]},
     "packing-beta": SMALL | {"planes": [0.0, 4.0], "plane_rows": 12},
-    "packing-artefact": {"draws": 2, "studies": 1},
+    "packing-artefact": {"draws": 1, "studies": 1},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
     "packing-design": {"targets": [0.59], "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
@@ -71,10 +77,10 @@ def quickest(arm):
     if isinstance(betas.get("beta"), list):
         return {"training": FEW | {"members": 9}, "objective": {"beta": {"each": 1}}, "model": {"hidden": [6]}}
     if "each" in betas and "beta" not in betas:
-        return {"training": {"steps": 30, "batch": 16, "members": 15}, "objective": {"beta": {"each": 1}}}
+        return {"training": FEW | {"members": len(BETAS)}, "objective": {"beta": {"each": 1}}}
     if "members" in own:
         return {"training": FEW, "model": {"hidden": [6]}}
-    return {"training": {"steps": 30, "batch": 16}}
+    return {"training": {"steps": FEW["steps"], "batch": FEW["batch"]}}
 
 
 def tiny():
@@ -85,8 +91,8 @@ def tiny():
         "datasets": DATASETS,
         "run": {
             "model": {"hidden": [6]},
-            "training": {"members": 15, "held_out": 0.3},
-            "objective": {"beta": {"each": 1}},
+            "training": {"members": len(BETAS), "held_out": 0.3},
+            "objective": {"beta": {"beta": BETAS, "each": 1}},
         },
         "arms": {arm.name: quickest(arm) for arm in study.arms},
         "parts": PARTS,
@@ -113,12 +119,25 @@ def paper_table(path):
     path.write_text("\n".join([",".join(("ID", *COLUMNS)), *lines, ""]))
 
 
+few_cells = partial(chance_of_good_parity, cells=9)
+
+
+def of_the_first(bed, *, earlier):
+    """Spheres that nothing carries, among those that came first: what later ones do is nothing to them."""
+    first = slice(100)
+    few = bed._replace(positions=bed.positions[first], radii=bed.radii[first], component=bed.component[first])
+    return unsupported(few, earlier=earlier)
+
+
 @pytest.fixture(scope="module")
 def finished(here, tmp_path_factory):
     out, study = tmp_path_factory.mktemp("study"), tiny()
     paper_table(out / "theirs.csv")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("beable.design.proposals.POOL", 200)
+        patched.setattr("beable.design.proposals.POOL", 60)
+        patched.setattr("beable.design.proposals.REPEATS", 1)
+        patched.setattr("beable.systems.packing.parts.artefact.chance_of_good_parity", few_cells)
+        patched.setattr("beable.systems.packing.parts.beds.unsupported", of_the_first)
         done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
     return study, done, out / "out"
 
@@ -136,6 +155,16 @@ def drawn(finished, coarse):
     return shown(finished[1], finished[2])
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages of words alone: their pictures, which take most of the time, are drawn in the page of all tests."""
+    pages = [page for name, page in sys.modules.items() if name.startswith("beable.systems.packing.page.")]
+    for page in pages:
+        for name, thing in list(vars(page).items()):
+            if ".figures." in getattr(thing, "__module__", "") and hasattr(thing, "__wrapped__"):
+                monkeypatch.setattr(page, name, lambda *words, **more: Drawing())
+
+
 def shown(done, out):
     """The page, as if two parts had been left out."""
     return study_page(done._replace(left_out={"A part without": ["table"], "One more": ["other", "table"]}), out)
@@ -145,7 +174,7 @@ def section(drawn, part):
     return next(s for s in drawn.sections if s.title == part.title)
 
 
-def test_every_part_has_a_section_that_opens_with_its_answer(finished, drawn):
+def test_every_part_has_a_section_that_opens_with_its_answer(finished, drawn, undrawn):
     titles = [s.title for s in drawn.sections]
     assert titles == ["Figure by figure", *(a.part.title for a in finished[1].answers), "Data and method"]
     assert {a.part.measure for a in finished[1].answers} == set(MEASURED)
@@ -191,7 +220,7 @@ def test_what_another_run_found_is_marked(finished, drawn):
     assert all(plain(fold.title).startswith("Not this run: full preset, ") for fold in recorded)
 
 
-def test_every_number_of_the_page_is_from_its_results(finished, drawn):
+def test_every_number_of_the_page_is_from_its_results(finished, drawn, undrawn):
     """A number that stays while all results move is a setting, a count, a number of the source, or a constant."""
     _, done, out = finished
     moves = ((0.3, 0.6), (0.02, 0.05))  # of many small R² two may print alike once moved
@@ -253,7 +282,7 @@ def test_results_are_numbers_of_json(finished):
     assert done.results["arms"].keys() == {arm.name for arm in study.arms}
     assert len(done.results["expected"]) == sum(len(part.expected) for part in study.parts)
     numbers = done.results["parts"]["packing-beta"]["arms"]["uniform"]
-    assert (numbers["rows"], numbers["seeds"], len(numbers["levels"])) == (24, 1, 15)
+    assert (numbers["rows"], numbers["seeds"], len(numbers["levels"])) == (24, 1, len(BETAS))
 
 
 def test_the_page_shows_every_part(finished, drawn, blank):

@@ -100,8 +100,8 @@ def test_sides_without_images_are_noticed() -> None:
 
 
 def test_contacts_without_a_guard_are_noticed() -> None:
-    assert falls(equal(wrong="no guard"))
-    assert falls(binary(2, wrong="no guard"))
+    assert falls(equal(spheres=1000, wrong="no guard"))
+    assert falls(deposited("two", 2.0, 1000, RATIOS[2][1], 0, "no guard"))
 
 
 # --- density --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from beable.studies.check import check
 from beable.studies.context import Context, data_path, dataset_path
 from beable.studies.part import Part
 from beable.studies.run import _draw_data, run_study
-from beable.studies.study import Data, Study, load, parse
+from beable.studies.study import Data, Study, load, parse, tree_of
 from beable.systems.packing.hall_sparks_table import COLUMNS
 from beable.systems.packing.parts.rows import whole_of
 from beable.systems.packing.simulator import Packing
@@ -58,7 +60,7 @@ file = "other"
 [run]
 representation = { kind = "table", constant = "keep" }
 model = { latents = 1, hidden = [4] }
-training = { members = 1, steps = 5 }
+training = { members = 1, steps = 5, start = "random" }
 [[arms]]
 name = "own"
 label = "own"
@@ -364,9 +366,10 @@ def quickly(here, monkeypatch):
     monkeypatch.setattr("beable.studies.part.parts_of", lambda system: LOOKING)
 
 
-def test_parts_without_their_file_are_left_out_and_made_up_for_later(quickly, tmp_path):
+def test_parts_without_their_file_are_left_out_and_made_up_for_later(quickly, place, tmp_path):
     paper_table(tmp_path / "theirs.csv")
     out = tmp_path / "out"
+    shutil.copytree(data_path(place), data_path(out))
     first = run_study(small(), "full", out, workers=1)
     assert [a.part.name for a in first.answers] == ["ours"]
     assert first.left_out == {"Theirs": ["table"], "Both files": ["other", "table"]}
@@ -420,8 +423,20 @@ WORDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def parsed_once():
+    """The studies that come with beable, parsed once for all tests that name them."""
+    with pytest.MonkeyPatch.context() as patched:
+        for function in (tree_of, parse):
+            known = lru_cache(None)(function)
+            patched.setattr(
+                f"beable.studies.study.{function.__name__}", lambda texts, name, known=known: known(tuple(texts), name)
+            )
+        yield
+
+
 @pytest.mark.parametrize("words", WORDS)
-def test_a_mistake_about_files_costs_one_line(words, tmp_path, monkeypatch, capsys):
+def test_a_mistake_about_files_costs_one_line(words, parsed_once, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["study", "run", "-o", "out", *words.split()]) == 2
     out, err = capsys.readouterr()
