@@ -185,9 +185,6 @@ def test_every_study_parses_with_every_preset_and_arm(name):
     assert {"quick", "full"} <= set(study.presets)
 
 
-tree = cache(tree_of)
-
-
 @cache
 def with_settings(name, preset):
     """A study with a preset, and the settings of its arms."""
@@ -197,9 +194,8 @@ def with_settings(name, preset):
 
 @pytest.mark.parametrize(("study", "part"), PARTS, ids=[part.name for _, part in PARTS])
 def test_a_part_is_a_study_of_its_own(study, part, monkeypatch):
-    """Studies are read and parsed once for all their parts: above."""
+    """Studies are parsed once for all their parts: above."""
     monkeypatch.setattr("beable.studies.study.parse", lambda texts, name: STUDIES[name])
-    monkeypatch.setattr("beable.studies.study.tree_of", lambda texts, name: tree(tuple(texts), name))
     alone = load(part.name)
     assert alone == study.part(part.name)
     assert (alone.name, alone.title, alone.parts) == (part.name, part.title, (part,))

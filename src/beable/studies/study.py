@@ -11,7 +11,7 @@ import fnmatch
 import json
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from importlib.resources import files as resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal, Self
@@ -450,9 +450,14 @@ def tree_of(texts: Sequence[str], name: str) -> _Tree:
     {'parts': [1, 2], 'data': {'rows': 3, 'seed': 0}}
     """
     try:
-        return reduce(partial(_joined, study=name), map(tomllib.loads, texts), {})
+        return reduce(partial(_joined, study=name), map(_table, texts), {})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"study {name}: {error}: mend the file") from None
+
+
+@lru_cache(maxsize=256)  # the package has some fifty, which are read for every part that is named
+def _table(text: str) -> _Tree:
+    return tomllib.loads(text)
 
 
 def _joined(first: _Tree, second: _Tree, study: str) -> _Tree:
