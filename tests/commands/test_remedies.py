@@ -1,6 +1,5 @@
 """Every way out that a message names exists, and leads out."""
 
-import ast
 import inspect
 import json
 import re
@@ -21,7 +20,7 @@ from beable.datasets.store import Store
 from beable.representations import REPRESENTATIONS
 from beable.training.run import RunSettings, train
 
-SOURCE = Path(cli.__file__).parent
+SOURCE = Path(cli.__file__).parents[1]
 
 ROWS = 40
 FLAGS = "--latents 1 --members 2 --steps 30 --batch 8"
@@ -114,10 +113,14 @@ def texts():
 
 
 def said(path):
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    documentation = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
-    constants = (n for n in nodes if isinstance(n, ast.Constant) and id(n) not in documentation)
-    return [n.value for n in constants if isinstance(n.value, str)]
+    return strings(compile(path.read_text(), path, "exec", optimize=2))  # which leaves documentation out
+
+
+def strings(constant):
+    if isinstance(constant, str):
+        return [constant]
+    parts = getattr(constant, "co_consts", constant if isinstance(constant, tuple | frozenset) else ())
+    return [text for part in parts for text in strings(part)]
 
 
 @pytest.fixture(scope="module")

@@ -208,7 +208,8 @@ def marked(record: Any, field: Any) -> bool:
 
 
 def test_an_unescaped_page_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "_template", lambda: unescaped())
+    template = unescaped()
+    monkeypatch.setattr(report, "_template", lambda: template)
     expected = Skeleton(render(page())).tags
     caught = [word for word in HOSTILE if Skeleton(render(page(word))).tags != expected]
     assert len(caught) > 40
@@ -489,8 +490,9 @@ def all_benign() -> Page:
     return Page(BENIGN, [BENIGN], [BENIGN], (), [s for p in pages for s in p.sections], names, [BENIGN] * len(HOSTILE))
 
 
-@in_a_browser
-def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def browsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[str]]:
+    """What a browser sees of pages none of which may do anything, and what it logged."""
     long = "x" * 400
     wide = Table(long, ("column",) * 12, [("a number of words", *["0.966 ± 0.003"] * 11)], "l" + "r" * 11)
     drawn = page(drawn=True)
@@ -498,7 +500,14 @@ def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path)
     drawn = replace(drawn, scope=long)
     html = render(drawn)
     broad = html.replace("</main>", f"<table><tr><td>{long}</td></tr></table></main>")
-    seen, console = browse(tmp_path, ("phone", html, 375), ("desk", html, 1200), ("too broad", broad, 375))
+    harmless = (("hostile", render(all_hostile()), 800), ("benign", render(all_benign()), 800))
+    pages = (("phone", html, 375), ("desk", html, 1200), ("too broad", broad, 375), *harmless)
+    return browse(tmp_path_factory.mktemp("browsed"), *pages)
+
+
+@in_a_browser
+def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(browsed: tuple[dict[str, Any], list[str]]) -> None:
+    seen, console = browsed
     assert console == []
     for name in ("phone", "desk"):
         assert seen[name]["overflow"] == seen[name]["wide"] == 0
@@ -509,9 +518,8 @@ def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path)
 
 
 @in_a_browser
-def test_a_browser_finds_nothing_in_hostile_words(tmp_path: Path) -> None:
-    pages = (("hostile", render(all_hostile()), 800), ("benign", render(all_benign()), 800))
-    seen, console = browse(tmp_path, *pages)
+def test_a_browser_finds_nothing_in_hostile_words(browsed: tuple[dict[str, Any], list[str]]) -> None:
+    seen, console = browsed
     assert console == []
     assert seen["attacks"] == 0
     assert seen["hostile"]["fetched"] == []
