@@ -11,9 +11,9 @@ def few(few_draws):
     """What a command line makes of scores does not depend on how many draws they rest on."""
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def assembled():
-    """The options of a verb are assembled once a process, which takes longer than most calls; each call has a copy."""
+    """The options of a verb are assembled once for all tests here, which takes longer than most calls; each call has a copy."""
     assemble, known = App.assemble_argument_collection, {}
 
     def once(app, *, parse_docstring=False):
