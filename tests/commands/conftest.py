@@ -13,7 +13,7 @@ def few(few_draws):
 
 @pytest.fixture(scope="package", autouse=True)
 def assembled():
-    """The options of a verb are assembled once for all tests here, which takes longer than most calls; each call has a copy."""
+    """The options of a verb, which take longer to assemble than most calls take, are assembled once and then copied."""
     assemble, known = App.assemble_argument_collection, {}
 
     def once(app, *, parse_docstring=False):
