@@ -71,6 +71,28 @@ def formulas():
     parser = getattr(sys.modules.get("matplotlib.mathtext"), "MathTextParser", None)
     if parser and parser._parse_cached.cache_parameters()["maxsize"]:
         parser._parse_cached = lru_cache(None)(parser._parse_cached.__wrapped__)
+        # every drawing has a parser of its own, and would remember by itself
+        parser.__eq__ = lambda self, other: self._output_type == other._output_type
+        parser.__hash__ = lambda self: hash(self._output_type)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def assembled():
+    """The options of a verb, which take longer to assemble than most calls take, are assembled once and then copied."""
+    from cyclopts import App
+
+    assemble, known = App.assemble_argument_collection, {}
+
+    def once(app, *, parse_docstring=False):
+        above = [above for frame in app.app_stack.stack for above in frame]
+        key = (parse_docstring, id(app), *map(id, above))
+        if key not in known:
+            known[key] = app, above, assemble(app, parse_docstring=parse_docstring)
+        return known[key][-1].copy(reset_tokens=True)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(App, "assemble_argument_collection", once)
+        yield
 
 
 @pytest.fixture

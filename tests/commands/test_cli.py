@@ -373,7 +373,7 @@ def test_a_matrix_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_simulation_goes_on_where_it_was(beable, tmp_path, signum, code):
     """As a program once, by the signal of a terminal; the others reach a process that need not begin with Python."""
-    words = ("simulate", "darcy", "--grid", 17, "--rows", 800, "-o", tmp_path / "d", "--json", "--workers", 1)
+    words = ("simulate", "darcy", "--grid", 17, "--rows", 400, "-o", tmp_path / "d", "--json", "--workers", 1)
     process = in_process(*words) if signum == signal.SIGINT else Forked(cli.run, list(map(str, words)))
     done = tmp_path / "d" / "done"
     until = time.monotonic() + 60
@@ -388,7 +388,7 @@ def test_an_interrupted_simulation_goes_on_where_it_was(beable, tmp_path, signum
     assert len(err.splitlines()) == 1
     code, out, err = beable(*words)
     assert (code, err) == (0, "")
-    assert json.loads(out)["good"] == 800
+    assert json.loads(out)["good"] == 400
 
 
 # Output

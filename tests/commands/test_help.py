@@ -11,11 +11,13 @@ from cyclopts import CycloptsError
 
 from beable.commands import cli
 from beable.commands.verbs import GROUPS, MEANT, VERBS, Verb, verbs
+from beable.system import SYSTEMS
 
 ROOT = Path(__file__).parents[2]
 ALL = list(verbs())
 every = pytest.mark.parametrize("verb", ALL, ids=[verb.words for verb in ALL])
-HEAVY = ("torch", "scipy.stats", "sklearn", "matplotlib", "numba")
+SIMULATORS = [system.simulator.partition(":")[0] for system in SYSTEMS.values()]
+HEAVY = ("torch", "scipy.stats", "sklearn", "matplotlib", "numba", *SIMULATORS)
 
 
 def parses(line):

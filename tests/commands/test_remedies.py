@@ -1,6 +1,5 @@
 """Every way out that a message names exists, and leads out."""
 
-import ast
 import inspect
 import json
 import re

@@ -17,6 +17,7 @@ from beable.datasets.store import Store
 from beable.errors import UsageError
 from beable.report import export
 from beable.report.citations import beable_itself, citations, measures_in
+from beable.report.page import Page
 from beable.system import SYSTEMS
 from beable.training.place import store_of
 from beable.training.run import Run, train
@@ -53,6 +54,12 @@ def folder(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "my work")
     monkeypatch.chdir(tmp_path / "my work")
     return tmp_path / "my work"
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Pages of one sentence, where what a page shows does not matter."""
+    monkeypatch.setattr("beable.report.run.run_page", lambda *about: Page("A page", "It works."))
 
 
 # Where the data set lies
@@ -120,7 +127,7 @@ def test_any_other_stray_file_is_still_one(folder):
         Run.load("run")
 
 
-def test_a_foreign_file_is_not_written_over(blank, beable, folder):
+def test_a_foreign_file_is_not_written_over(tiny, beable, folder):
     (folder / "own.html").write_text("<p>years of work</p>")
     code, out, err = beable("report", "run", "-o", "own.html")
     assert (code, out) == (OUTPUT, "")
@@ -130,7 +137,7 @@ def test_a_foreign_file_is_not_written_over(blank, beable, folder):
     assert beable("report", "run", "-o", "own.txt")[0] == USAGE
 
 
-def test_figures_and_tables_leave_the_page(beable, folder, monkeypatch):
+def test_figures_and_tables_leave_the_page(blank, beable, folder, monkeypatch):
     """The first figure as it is drawn; the others, blank, are drawn where they are tested."""
     draw, begun = export.saved, []
 
@@ -149,7 +156,7 @@ def test_figures_and_tables_leave_the_page(beable, folder, monkeypatch):
     assert "known: pdf, png, svg" in beable("report", "run", "--figures", "drawn", "--format", "gif")[2]
 
 
-def test_a_pdf_needs_chromium(beable, folder, monkeypatch):
+def test_a_pdf_needs_chromium(tiny, beable, folder, monkeypatch):
     monkeypatch.setenv("PATH", str(folder))
     code, _, err = beable("report", "run", "-o", "page.pdf")
     assert (code, err.count("\n")) == (USAGE, 1)
@@ -157,7 +164,7 @@ def test_a_pdf_needs_chromium(beable, folder, monkeypatch):
     assert not (folder / "page.pdf").exists()
 
 
-def test_a_pdf_is_printed_without_network(blank, beable, folder, monkeypatch):
+def test_a_pdf_is_printed_without_network(tiny, beable, folder, monkeypatch):
     (folder / "bin").mkdir()
     program = folder / "bin" / "chromium"
     program.write_text(
@@ -238,7 +245,7 @@ def test_data_info_of_a_run_leads_to_show(beable, folder):
     assert "a run, where a data set is expected: beable show run" in err
 
 
-def test_a_page_is_opened(blank, beable, folder, monkeypatch):
+def test_a_page_is_opened(tiny, beable, folder, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
     code, _, err = beable("open", "run")
@@ -338,7 +345,7 @@ def test_compare_says_what_differs(beable, folder):
     assert len(told["error"]["luck"]) == 4
 
 
-def test_compare_writes_a_page(beable, folder):
+def test_compare_writes_a_page(blank, beable, folder):
     assert beable("compare", "run", "luck", "-o", "compare.html")[0] == 0
     html = (folder / "compare.html").read_text()
     for words in ("run, luck beside each other", "training.start", "Settings that differ", "beable compare run luck"):

@@ -3,8 +3,6 @@
 import inspect
 import json
 import re
-import subprocess
-import sys
 from typing import Literal, get_args, get_origin
 
 import numpy as np
@@ -143,22 +141,6 @@ def test_files_and_words_that_are_none_are_refused_in_one_line(tmp_path, content
         given(tmp_path / "a.toml", words)
     assert text in str(refusal.value)
     assert "\n" not in str(refusal.value)
-
-
-def test_help_imports_no_numerics():
-    verbs = [["simulate"], *(["simulate", name] for name in SYSTEMS), ["fit"], ["rate-distortion"], ["design"]]
-    heavy = (
-        "torch",
-        "numba",
-        "sklearn",
-        "matplotlib",
-        *(SYSTEMS[name].simulator.partition(":")[0] for name in SYSTEMS),
-    )
-    code = f"import sys; from beable.commands import cli; [cli.run([*v, '--help']) for v in {verbs}]\n"
-    code += f"print(*[m for m in {heavy} if m in sys.modules])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.splitlines()[-1] == ""
-    assert out.count("Usage: ") == len(verbs)
 
 
 # Choices are those of the dictionaries that hold what they stand for

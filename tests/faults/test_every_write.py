@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +72,9 @@ class Verb:
     leaves: tuple[str, ...] = ()
     once: bool = False
 
+    def words(self, place: Path, root: Path) -> list[str]:
+        return self.line.replace("PLACE", str(place)).replace("ROOT", str(root)).split()
+
 
 VERBS = {
     "simulate": Verb("simulate darcy --grid 5 --rows 5 --workers 1 -o ROOT/out --json", leaves=("out",)),
@@ -93,17 +95,6 @@ MADE = (
     f"fit PLACE/good.zarr -o PLACE/run2 {SMALL} --seed 1",
     "study run darcy-mixture -o PLACE/study --workers 1 --json",
 )
-#: what verbs import when they are called, imported once for all children
-LOADED = (
-    "beable.analysis.evaluation",
-    "beable.analysis.compare",
-    "beable.datasets.readers",
-    "beable.report.compare",
-    "beable.report.run",
-    "beable.report.study",
-    "beable.studies.run",
-    "beable.systems.darcy.simulator",
-)
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +112,21 @@ def place(tmp_path_factory, here, few_draws):
         patched.setattr(html, "picture", lambda figure, name: pictures.Picture("<svg></svg>", 1, 1))
         patched.setattr("beable.report.run.run_page", tiny_page)
         patched.setattr("beable.report.study.study_page", tiny_page)
+        patched.setattr("beable.report.compare.compare_page", tiny_page)
         for module in (export, markdown):
             patched.setattr(module, "saved", lambda figure, kind: b"drawn")
         answers.code_version("darcy")
-        for module in LOADED:
-            import_module(module)
+        for line in MADE:
+            assert cli.run(line.replace("PLACE", str(folder)).split()) == 0
+        root = tmp_path_factory.mktemp("once")  # what verbs import and prepare when they are called is ready for all
+        for verb in VERBS.values():
+            for source in verb.inputs:
+                shutil.copytree(folder / source, root / source)
+            assert cli.run(verb.words(folder, root)) == 0
+            for made in root.iterdir():
+                shutil.rmtree(made) if made.is_dir() else made.unlink()
         gc.collect()
         gc.freeze()  # so that children copy no memory only to look through it
-        for line in MADE:
-            done = run_with(Fault(), folder, partial(cli.run, line.replace("PLACE", str(folder)).split()))
-            assert done.code == 0, done.lines
         yield folder
 
 
@@ -154,7 +150,7 @@ class Trial:
 
     def call(self, root: Path, fault: Fault | None = None, before: Callable[[], object] = lambda: None):
         """Call the verb in a child, after something was done to that child."""
-        words = self.verb.line.replace("PLACE", str(self.place)).replace("ROOT", str(root)).split()
+        words = self.verb.words(self.place, root)
         return run_with(fault or Fault(), root, lambda: (before(), cli.run(words))[1])
 
     def misses(self, fault: Fault) -> list[str]:
@@ -308,11 +304,11 @@ def age(root: Path, seconds: float) -> None:
         os.utime(path, (then, then), follow_symlinks=False)
 
 
-@pytest.mark.parametrize("name", ["simulate", "fit", "study run"])
-def test_a_clock_that_jumps_changes_nothing(trials, name):
-    """Killed a year ahead, at three moments; gone on with a year behind, beside files of the future."""
+@pytest.mark.parametrize(("name", "parts"), [("simulate", (1, 3, 5)), ("fit", (1, 3, 5)), ("study run", (3,))])
+def test_a_clock_that_jumps_changes_nothing(trials, name, parts):
+    """Killed a year ahead, at some sixths of its calls; gone on with a year behind, beside files of the future."""
     trial = trials(name)
-    for part in (1, 3, 5):
+    for part in parts:
         root = trial.root("fault")
         kill = Fault("kill", part * len(trial.whole.calls) // 6)
         assert trial.call(root, kill, partial(put_forward, YEAR)).code == KILLED

@@ -9,7 +9,7 @@ from beable.errors import BeableError
 pyvista = pytest.importorskip("pyvista")
 cgns_file = pytest.importorskip("cgns_file")
 
-MUTANTS, LONGEST = 24, 40
+MUTANTS, LONGEST = 12, 40
 HEIGHTS = np.random.default_rng(0).normal(size=(3, 1, 4, 5))
 
 

@@ -28,7 +28,7 @@ from beable.report.figures.fields import fields as maps
 from beable.report.figures.scores import scores
 from beable.report.html import render
 from beable.report.page import Cell, Figure, Fold, Page, Section, Symbol, Table, symbols
-from beable.report.pictures import picture, saved
+from beable.report.pictures import Picture, picture, saved
 from beable.report.tables import as_csv, pieces
 
 HOSTILE = [
@@ -116,9 +116,9 @@ def as_html(word: str = BENIGN, drawn: bool = False) -> str:
 
 
 @cache
-def markup(drawn: Callable[[], Any], name: str = "f") -> str:
+def pictured(drawn: Callable[[], Any], name: str = "f") -> Picture:
     """Such a figure as it stands in a page, drawn once."""
-    return picture(drawn(), name).markup
+    return picture(drawn(), name)
 
 
 class Skeleton(HTMLParser):
@@ -208,7 +208,8 @@ def marked(record: Any, field: Any) -> bool:
 
 
 def test_an_unescaped_page_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "_template", lambda: unescaped())
+    template = unescaped()
+    monkeypatch.setattr(report, "_template", lambda: template)
     expected = Skeleton(render(page())).tags
     caught = [word for word in HOSTILE if Skeleton(render(page(word))).tags != expected]
     assert len(caught) > 40
@@ -220,7 +221,7 @@ def unescaped() -> jinja2.Template:
     return environment.from_string(report._source())
 
 
-@pytest.mark.parametrize("word", [HOSTILE[0], HOSTILE[12], HOSTILE[40], HOSTILE[-1]])
+@pytest.mark.parametrize("word", [HOSTILE[0], HOSTILE[40], HOSTILE[-1]])
 def test_names_inside_figures_change_nothing_either(word: str) -> None:
     assert names_only(as_html(word, drawn=True)) == names_only(as_html(drawn=True))
 
@@ -250,7 +251,7 @@ def test_the_page_points_nowhere_but_into_itself() -> None:
 
 
 def test_figures_point_nowhere_but_into_themselves() -> None:
-    svg = markup(lines)
+    svg = pictured(lines).markup
     addresses = re.findall(r"""(?:href|src)\s*=\s*["']([^"']*)|url\(([^)]*)\)""", svg)
     assert addresses
     assert all((a or b).startswith("#") for a, b in addresses)
@@ -306,8 +307,9 @@ def test_the_bytes_do_not_depend_on_the_process() -> None:
 
 
 def test_no_date_is_written() -> None:
-    assert b"dc:date" not in saved(lines(), "svg")
-    assert b"CreationDate" not in saved(lines(), "pdf")
+    figure = lines()
+    assert b"dc:date" not in saved(figure, "svg")
+    assert b"CreationDate" not in saved(figure, "pdf")
 
 
 # what is shown
@@ -373,18 +375,18 @@ def test_words_of_a_figure_are_words_of_the_page() -> None:
 
 def test_a_figure_has_no_style_that_the_policy_would_refuse() -> None:
     for figure in (lines, field):
-        assert not re.search(r"\sstyle=|<style|<metadata", markup(figure))
+        assert not re.search(r"\sstyle=|<style|<metadata", pictured(figure).markup)
 
 
 def test_a_field_is_an_image_inside_its_figure() -> None:
-    drawn = picture(field())
+    drawn = pictured(field)
     assert "data:image/png;base64," in drawn.markup
     assert "Pa</text>" in drawn.markup
     assert drawn.width <= 701
 
 
 def test_names_inside_figures_do_not_meet_those_of_others() -> None:
-    ids = [re.findall(r'id="([^"]*)"', markup(lines, name)) for name in ("f", "f2")]
+    ids = [re.findall(r'id="([^"]*)"', pictured(lines, name).markup) for name in ("f", "f2")]
     assert ids[0]
     assert not set(ids[0]) & set(ids[1])
 
@@ -422,7 +424,7 @@ def test_a_file_of_numbers_runs_nothing_in_a_spreadsheet() -> None:
 
 
 REFUSED = {
-    "a figure without words": lambda: Figure(lines(), "caption", " "),
+    "a figure without words": lambda: Figure(None, "caption", " "),
     "an unknown verdict of a cell": lambda: Cell("1", "god"),
     "a verdict that would be markup": lambda: Cell("1", 'good" onclick="x'),
     "a ragged table": lambda: Table("t", ("a", "b"), [("1",)]),
@@ -489,8 +491,9 @@ def all_benign() -> Page:
     return Page(BENIGN, [BENIGN], [BENIGN], (), [s for p in pages for s in p.sections], names, [BENIGN] * len(HOSTILE))
 
 
-@in_a_browser
-def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def browsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[str]]:
+    """What a browser sees of pages none of which may do anything, and what it logged."""
     long = "x" * 400
     wide = Table(long, ("column",) * 12, [("a number of words", *["0.966 ± 0.003"] * 11)], "l" + "r" * 11)
     drawn = page(drawn=True)
@@ -498,7 +501,14 @@ def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path)
     drawn = replace(drawn, scope=long)
     html = render(drawn)
     broad = html.replace("</main>", f"<table><tr><td>{long}</td></tr></table></main>")
-    seen, console = browse(tmp_path, ("phone", html, 375), ("desk", html, 1200), ("too broad", broad, 375))
+    harmless = (("hostile", render(all_hostile()), 800), ("benign", render(all_benign()), 800))
+    pages = (("phone", html, 375), ("desk", html, 1200), ("too broad", broad, 375), *harmless)
+    return browse(tmp_path_factory.mktemp("browsed"), *pages)
+
+
+@in_a_browser
+def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(browsed: tuple[dict[str, Any], list[str]]) -> None:
+    seen, console = browsed
     assert console == []
     for name in ("phone", "desk"):
         assert seen[name]["overflow"] == seen[name]["wide"] == 0
@@ -509,9 +519,8 @@ def test_a_browser_shows_the_page_on_a_phone_and_fetches_nothing(tmp_path: Path)
 
 
 @in_a_browser
-def test_a_browser_finds_nothing_in_hostile_words(tmp_path: Path) -> None:
-    pages = (("hostile", render(all_hostile()), 800), ("benign", render(all_benign()), 800))
-    seen, console = browse(tmp_path, *pages)
+def test_a_browser_finds_nothing_in_hostile_words(browsed: tuple[dict[str, Any], list[str]]) -> None:
+    seen, console = browsed
     assert console == []
     assert seen["attacks"] == 0
     assert seen["hostile"]["fetched"] == []
