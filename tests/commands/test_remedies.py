@@ -1,5 +1,6 @@
 """Every way out that a message names exists, and leads out."""
 
+import ast
 import inspect
 import json
 import re
