@@ -25,6 +25,7 @@ AT_ONCE = {
         "start": "random",
         "patience": "none",
         "keep": "last",
+        "records": 5,
         "learning_rate": 0.02,
     },
 }
