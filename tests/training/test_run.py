@@ -253,7 +253,7 @@ def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path, mon
         with pytest.raises(StopError):
             train(noise, tmp_path / "pieces", RunSettings.model_validate(tree), progress=interrupt, save_every=0.1)
     pieces = train(noise, tmp_path / "pieces", RunSettings.model_validate(tree))
-    assert 30 < min(whole.metadata["kept_steps"])
+    assert min(whole.metadata["kept_steps"]) > 30
     assert 170 < whole.metadata["steps"] < 600
     assert pieces.id == whole.id
     assert pieces.metadata == whole.metadata
