@@ -30,7 +30,7 @@ def train_in_child(store: str, run: str, steps: int, threads: int) -> int:
     tree = json.loads(SETTINGS.read_text())
     tree["training"]["steps"] = steps
     settings = RunSettings.model_validate_json(json.dumps(tree))
-    train(Store.open(store), run, settings, threads=threads, save_every=0.02)
+    train(Store.open(store), run, settings, threads=threads, save_every=0.04)
     os._exit(COMPILED if "torch._dynamo" in sys.modules else 0)
 
 

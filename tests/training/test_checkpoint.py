@@ -19,7 +19,10 @@ from beable.training.settings import RunSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 STEPS = 6
-SETTINGS = {"model": {"latents": 1, "width": 4}, "training": {"members": 2, "steps": STEPS, "batch": 8, "start": "pca"}}
+SETTINGS = {
+    "model": {"latents": 1, "width": 4},
+    "training": {"members": 2, "steps": STEPS, "records": 3, "batch": 8, "start": "pca"},
+}
 ASKED = RunSettings.model_validate(SETTINGS | {"representation": {"kind": "fields"}})
 
 

@@ -50,7 +50,7 @@ def stored(path, kind=KIND, kinds=KINDS):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classes")
     store = stored(folder / "a.zarr")
-    tree = {"training": {"members": 2, "steps": 150}, "model": {"latents": 2, "width": 16}}
+    tree = {"training": {"members": 2, "steps": 150, "records": 10}, "model": {"latents": 2, "width": 16}}
     return store, train(store, folder / "run", RunSettings.model_validate(tree))
 
 

@@ -14,7 +14,15 @@ from beable.training.settings import TrainingSettings
 TREE = {
     "representation": {"kind": "fields"},
     "model": {"network": "dense-conv", "blocks": [1, 2, 1], "growth": 2, "linear": False, "variance": "pixel"},
-    "training": {"members": 2, "steps": 6, "batch": 8, "start": "random", "held_out": 8, "patience": None},
+    "training": {
+        "members": 2,
+        "steps": 6,
+        "records": 2,
+        "batch": 8,
+        "start": "random",
+        "held_out": 8,
+        "patience": None,
+    },
 }
 
 

@@ -13,8 +13,8 @@ from beable.errors import DataError, DivergedError, LeftOutWarning
 from beable.training.run import RunSettings, train
 
 ROWS = 40
-SMALL = {"members": 1, "steps": 5, "batch": 8}
-FLAGS = "--latents 1 --members 1 --steps 5 --batch 8"
+SMALL = {"members": 1, "steps": 5, "records": 2, "batch": 8}
+FLAGS = "--latents 1 --members 1 --steps 5 --batch 8 --set training.records=2"
 
 
 def quick(**settings):

@@ -37,7 +37,16 @@ def store(tmp_path_factory):
 
 
 def settings(labels=None, **training):
-    own = {"members": 4, "steps": 300, "batch": 20, "held_out": HELD, "start": "random", "seed": 1, "patience": None}
+    own = {
+        "members": 4,
+        "steps": 300,
+        "batch": 20,
+        "held_out": HELD,
+        "start": "random",
+        "seed": 1,
+        "patience": None,
+        "records": 5,
+    }
     tree = {
         "representation": {"kind": "modes", "modes": 2},
         "model": {"latents": 2, "depth": 0, "scaled": "alike"},

@@ -11,7 +11,8 @@ from beable.training.settings import RunSettings
 
 ROWS = 60
 FEW, FOUR = (
-    RunSettings.model_validate({"training": {"members": 2, "steps": 20}, "model": {"latents": n}}) for n in (2, 4)
+    RunSettings.model_validate({"training": {"members": 2, "steps": 20, "records": 4}, "model": {"latents": n}})
+    for n in (2, 4)
 )
 
 
@@ -43,7 +44,7 @@ def test_a_few_rows_are_learned_and_what_they_cannot_tell_is_said(tmp_path, rows
     run = train(
         store,
         tmp_path / "run",
-        RunSettings(model={"latents": 1 if rows == 4 else 2}, training={"members": 2, "steps": 5}),
+        RunSettings(model={"latents": 1 if rows == 4 else 2}, training={"members": 2, "steps": 5, "records": 2}),
     )
     found = evaluate(run, store)
     assert np.isfinite(found.relative_error).all()

@@ -22,7 +22,7 @@ CHAIN = STRAIGHT + 0.02 * RNG.normal(size=(ROWS, N, 3))
 CHAIN[:, N // 2 :, 0] += 2 * OPENING[:, None]
 GAS = RNG.uniform(0, 10, (ROWS, 20, 2))
 NAMES = np.array([f"C{i}" for i in range(N)])
-TINY = {"model": {"latents": 1, "width": 8, "depth": 1}, "training": {"members": 2, "steps": 40}}
+TINY = {"model": {"latents": 1, "width": 8, "depth": 1}, "training": {"members": 2, "steps": 40, "records": 5}}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ def settings():
         {
             "model": {"latents": 2, "width": 8},
             "objective": {"regulariser": {"kind": "factor", "width": 8, "depth": 1}},
-            "training": {"members": 2, "steps": 12, "batch": 16, "patience": None},
+            "training": {"members": 2, "steps": 12, "records": 3, "batch": 16, "patience": None},
         }
     )
 

@@ -231,27 +231,29 @@ def test_too_few_rows_are_refused(tmp_path):
         train(store, tmp_path / "run", settings())
 
 
-def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path):
+def test_an_interrupted_training_loses_patience_at_the_same_record(tmp_path, monkeypatch):
     """Interrupted before and after its best record; pure noise is learned by heart."""
 
     class StopError(Exception):
         pass
 
     def interrupt(done, total):
-        if done in (30, 200):
+        if done in (30, 170):
             raise StopError
 
+    monkeypatch.setattr("beable.training.fit.FEWEST_PATIENT_STEPS", 60)
     rows = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
     noise = Store.from_arrays(tmp_path / "noise.zarr", {"u": rows})
     tree = {
         "model": {"width": 16, "depth": 1},
-        "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None},
+        "training": {"members": 2, "steps": 600, "learning_rate": 0.01, "batch": None, "patience": 5},
     }
     whole = train(noise, tmp_path / "whole", RunSettings.model_validate(tree))
     for _ in range(2):
         with pytest.raises(StopError):
             train(noise, tmp_path / "pieces", RunSettings.model_validate(tree), progress=interrupt, save_every=0.1)
     pieces = train(noise, tmp_path / "pieces", RunSettings.model_validate(tree))
-    assert 200 < whole.metadata["steps"] < 600
+    assert min(whole.metadata["kept_steps"]) > 30
+    assert 170 < whole.metadata["steps"] < 600
     assert pieces.id == whole.id
     assert pieces.metadata == whole.metadata

@@ -37,7 +37,7 @@ def code_of(coded):
 
 def fitted(members=(0,), model=None, objective=None, held=64, **settings):
     coded, _ = independent()
-    t = TrainingSettings(members=len(members), **({"steps": 60, "batch": 64} | settings))
+    t = TrainingSettings(members=len(members), **({"steps": 60, "batch": 64, "records": 5} | settings))
     vae = VAE(code_of(coded), ModelSettings(width=8, **(model or {})), Noise(t.seed, members, "start", 1))
     initialise(vae, linear_starts(t.start, coded.values, LATENTS, members, t.seed))
     fit = Fit(
@@ -158,7 +158,7 @@ def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
         model = ModelSettings(latents=1, conditions=conditions, variance="fixed", sigma=0.3, width=16)
         vae = VAE(code_of(Coded(values, coded.residual_energy)), model, Noise(0, (0, 1), "start", 1))
         vae.fit_scaler(as_tensors(coded).conditions)
-        t = TrainingSettings(members=2, steps=200, batch=64, start="random", learning_rate=2e-2)
+        t = TrainingSettings(members=2, steps=200, batch=64, start="random", learning_rate=2e-2, records=2)
         fit = Fit(vae, Batches(coded, (0, 1), 64, 0), per_member(as_tensors(coded), 2), ObjectiveSettings(), t)
         fit.run()
         rates[conditions] = fit.history.terms["held/rate/z"][-1].max()
@@ -179,7 +179,7 @@ def test_a_convolutional_vae_trains_on_fields(likelihood):
     coded = fields.transform({"grid": field})
     model = ModelSettings(latents=1, network="conv", channels=(4, 8), likelihood=likelihood)
     vae = VAE(fields.code, model, Noise(0, (0, 1), "start", 1))
-    settings = TrainingSettings(members=2, steps=40, batch=32, start="random", learning_rate=0.02)
+    settings = TrainingSettings(members=2, steps=40, batch=32, start="random", learning_rate=0.02, records=5)
     held = per_member(as_tensors(coded), 2)
     fit = Fit(vae, Batches(coded, (0, 1), 32, 0), held, ObjectiveSettings(), settings)
     fit.run()
@@ -361,7 +361,7 @@ def test_a_member_loses_patience_on_its_own():
 def test_a_training_at_rest_goes_to_its_last_step(monkeypatch):
     """Its held-out rows are training rows, so nothing is learned by heart however long it waits for a better record."""
     monkeypatch.setattr("beable.training.fit.FEWEST_PATIENT_STEPS", 20)
-    fit, waited = fitted((0,), steps=150, patience=3, learning_rate=0.05, decay="none"), []
+    fit, waited = fitted((0,), steps=150, records=50, patience=3, learning_rate=0.05, decay="none"), []
     fit.run(save=lambda fit: waited.append(len(fit.history.steps) - int(fit.best.records[0])))
     assert fit.step == 150
     assert max(waited) * fit.settings.record_every >= 20
@@ -371,7 +371,7 @@ def test_a_training_at_rest_goes_to_its_last_step(monkeypatch):
 def test_records_under_another_beta_are_not_compared(phase):
     """While beta rises the loss rises; the lowest one, at the first record, has hardly any rate in it."""
     rising = ObjectiveSettings(beta=Ramp(beta=50.0, steps=40), reconstruction_steps=phase)
-    fit = fitted((0, 1), objective=rising, steps=100)
+    fit = fitted((0, 1), objective=rising, steps=100, records=20)
     fit.run()
     assert min(fit.kept_steps()) >= phase + 40
 

@@ -175,7 +175,9 @@ def small():
 def fitted(small, members=(0,), model=None, **training):
     code, coded = small
     settings = ModelSettings(**{**SMALL, "linear": False, **(model or {})})
-    t = TrainingSettings(**{"members": len(members), "steps": 6, "batch": 16, "start": "random", **training})
+    t = TrainingSettings(
+        **{"members": len(members), "steps": 6, "records": 2, "batch": 16, "start": "random", **training}
+    )
     vae = VAE(code, settings, Noise(t.seed, members, "start", 1))
     held = Coded(coded.values[32:], coded.residual_energy[32:])
     seen = Coded(coded.values[:32], coded.residual_energy[:32])

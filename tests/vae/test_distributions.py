@@ -52,7 +52,7 @@ def draws_of(p, count=20_000):
 def test_the_density_is_that_of_the_samples(make):
     p = make(0)
     x = draws_of(p)[:, 0, 0, 0].numpy()
-    grid = torch.linspace(-8, 8, 4001)
+    grid = torch.linspace(-8, 8, 1601)
     density = (
         torch.stack([p.log_prob(torch.full((MEMBERS, ROWS, LATENTS), float(g)))[0, 0, 0] for g in grid]).exp().numpy()
     )

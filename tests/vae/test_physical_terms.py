@@ -346,7 +346,7 @@ def settings(steps=20, **particles):
             "representation": {"kind": "coordinates"},
             "model": {"latents": 2, "width": 8, "conditions": ("gravity",)},
             "objective": {"particles": {"box": BOX, **particles}},
-            "training": {"members": 2, "steps": steps, "batch": 16, "start": "pca"},
+            "training": {"members": 2, "steps": steps, "records": 4, "batch": 16, "start": "pca"},
         }
     )
 

@@ -1,6 +1,7 @@
 """The parts that show data and latents: verdicts where the answer is known, and a small study of all of them."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from made_up import foreign, moved
 from matplotlib.figure import Figure
 
 from beable.analysis.law_and_angle import LawAndAngle
+from beable.metrics.alignment import s_kl
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.study import claims_in, study_page
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD
@@ -220,12 +222,13 @@ def test_an_interval_over_data_is_wide_where_data_sets_differ():
 
 @pytest.fixture(scope="module")
 def finished(here, few_draws, tmp_path_factory):
-    """With few angles and few tries at components; the snapshots themselves are drawn elsewhere."""
+    """With few angles and few tries at components and scales; the snapshots themselves are drawn elsewhere."""
     out = tmp_path_factory.mktemp("figures")
     study = parse((Path(__file__).parents[2] / "studies" / "small-figures.toml").read_text(), "small-figures")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.systems.darcy.parts.law.TURNS", (0.0, 20.0, 45.0))
         patched.setattr("beable.analysis.axes.TRIES", 1)
+        patched.setattr("beable.systems.darcy.parts.law.s_kl", partial(s_kl, starts=1))
         patched.setattr("beable.report.sections.fields", lambda *about, **how: Figure())
         yield run_study(study, "quick", out, workers=1), out
 

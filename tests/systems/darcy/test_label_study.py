@@ -100,7 +100,7 @@ def context(tmp_path_factory):
             "representation": {"kind": "modes", "modes": 2},
             "model": {"depth": 0, "scaled": "alike"},
             "objective": {"labels": labels},
-            "training": {"members": 4, "steps": 300, "batch": 20, "held_out": 50, "learning_rate": 0.02},
+            "training": {"members": 4, "steps": 300, "records": 5, "batch": 20, "held_out": 50, "learning_rate": 0.02},
         },
     )
     run = train(store, place / "run", settings)

@@ -33,8 +33,10 @@ def test_trainings_under_a_huge_beta_are_over_regularised_and_no_new_start_helps
     assert a.arms["free"].share()[0] == 0
     assert a.arms["mixed"].share(300.0) == (2, 2)
     assert a.arms["mixed"].share(0.01) == (0, 1)
-    assert a.arms["again"].restarted == [1, 1, 0]
-    assert a.arms["again"].share() == (2, 3)
+    assert max(a.arms["again"].restarted[:2]) == 1  # one that is all but over-regularised may be left alone
+    assert a.arms["again"].restarted[2] == 0
+    assert a.arms["again"].share(300.0) == (2, 2)
+    assert a.arms["again"].share(0.01) == (0, 1)
 
 
 def test_a_start_from_independent_components_is_near_the_axes(answers):

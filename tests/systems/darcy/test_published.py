@@ -71,7 +71,7 @@ def test_a_few_steps_of_it_train(variant, small_flow, tmp_path):
     few = {
         "model": {"blocks": [1, 1, 1], "growth": 2},
         "objective": {"reconstruction_steps": 2},
-        "training": {"steps": 6, "drops": [[4, 0.2]], "batch": 8, "held_out": 4, "members": 2},
+        "training": {"steps": 6, "records": 2, "drops": [[4, 0.2]], "batch": 8, "held_out": 4, "members": 2},
     }
     run = train(small_flow, tmp_path / "run", validated(RunSettings, merged(published(variant), few)))
     assert run.metadata["steps"] == 6
