@@ -59,6 +59,7 @@ PARTS = {
 FEW_ARMS = {
     "packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"},
     "packing-at-zero": {"read": ("zero-64-uniform", "zero-logistic-uniform"), "along": ("table-uniform",)},
+    "packing-calibrated": {"judged": ("calibrated-2", "calibrated-9", "ordered-9", "fixed-9-1")},
     "packing-cross-entropy": {"judged": ("cross-none", "cross-range"), "squared": "table-uniform"},
 }
 LEFT_OUT = "packing-table"
