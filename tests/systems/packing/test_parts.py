@@ -136,8 +136,7 @@ def settings(study, arm, own=True, steps=200, **model):
         },
         "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": float(np.sqrt(0.5))} | model,
         "objective": {"beta": {"kind": "constant", "beta": every}},
-        "training": {"members": len(every), "steps": steps, "batch": 100, "start": "random", "learning_rate": 1e-2,
-                     "records": 10},
+        "training": {"members": len(every), "steps": steps, "batch": 100, "start": "random", "learning_rate": 1e-2},
     }  # fmt: skip
     return RunSettings.model_validate(tree)
 
