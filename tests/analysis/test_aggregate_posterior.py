@@ -93,7 +93,7 @@ def test_a_run_gives_one_for_each_member(tmp_path):
     settings = {
         "representation": {"kind": "coordinates", "order": "none"},
         "model": {"latents": 2, "width": 8, "depth": 1, "conditions": ["gravity"]},
-        "training": {"members": 2, "steps": 20, "start": "pca"},
+        "training": {"members": 2, "steps": 20, "records": 2, "start": "pca"},
     }
     run = train(store, tmp_path / "run", RunSettings.model_validate(settings))
     found = of_run(run, {"positions": x, "gravity": level}, components=(1, 2))

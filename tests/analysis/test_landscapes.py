@@ -29,7 +29,7 @@ def store(tmp_path_factory):
 def run_of(store, folder, steps=20, rate=3e-3, start="ica", **model):
     settings = RunSettings(
         model=ModelSettings(**{"width": WIDTH, "depth": 1} | model),
-        training=TrainingSettings(members=2, steps=steps, keep="last", learning_rate=rate, start=start),
+        training=TrainingSettings(members=2, steps=steps, records=2, keep="last", learning_rate=rate, start=start),
     )
     return train(store, folder / "run", settings)
 

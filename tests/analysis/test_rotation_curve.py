@@ -24,7 +24,7 @@ def store(tmp_path_factory):
 def run_of(store, folder, prior="standard", **options):
     settings = RunSettings(
         model=ModelSettings(prior=prior, prior_options=options, width=4),
-        training=TrainingSettings(members=2, steps=20, batch=16, held_out=80),
+        training=TrainingSettings(members=2, steps=20, records=2, batch=16, held_out=80),
     )
     run = train(store, folder / "run", settings)
     return run, {"height": store.read("height", run.held_rows)}

@@ -34,8 +34,8 @@ def data(tmp_path, law, seed=0):
 
 
 def settings(**training):
-    chosen = {"members": 6, "steps": 20, "batch": 64, "held_out": 240, "start": "mixed", "bootstrap": True} | training
-    return RunSettings(model=ModelSettings(width=4), training=TrainingSettings(**chosen))
+    chosen = {"members": 6, "steps": 20, "batch": 64, "held_out": 240, "start": "mixed", "bootstrap": True}
+    return RunSettings(model=ModelSettings(width=4), training=TrainingSettings(**{"records": 2} | chosen | training))
 
 
 def answers(tmp_path, law, **training):

@@ -205,7 +205,7 @@ def run(tmp_path_factory):
     settings = {
         "representation": {"kind": "coordinates"},
         "model": {"latents": 2, "width": 8, "depth": 1, "conditions": ["gravity"]},
-        "training": {"members": 2, "steps": 30, "start": "pca"},
+        "training": {"members": 2, "steps": 30, "records": 2, "start": "pca"},
     }
     return train(store, folder / "run", RunSettings.model_validate(settings)), x
 

@@ -219,7 +219,7 @@ def test_free_particles_for_every_rule(walls: str, moves: str) -> None:
 @pytest.mark.parametrize(
     ("system", "settings"),
     [
-        (FREE._replace(particles=1, potential=lennard_jones, dimensions=3), {}),
+        (FREE._replace(particles=1, potential=fake, dimensions=3), {}),
         (FREE._replace(particles=4), {}),
         (FREE._replace(particles=1, potential=lennard_jones), {"step": None, "teleport": None, "sweeps": 200}),
         (FREE._replace(particles=1, potential=lennard_jones), {"step": 0.01, "teleport": 0.5}),
@@ -237,7 +237,7 @@ def test_free_particles(system: System, settings: dict[str, object]) -> None:
         (PAIR, {"step": None, "teleport": None, "sweeps": 200}),
         (CUT, {"walls": "reject"}),
         (PAIR._replace(potential=soft_everywhere), {}),
-        (PAIR._replace(dimensions=3), {}),
+        pytest.param(PAIR._replace(dimensions=3), {}, marks=pytest.mark.slow),  # one more kernel to compile
         (PAIR._replace(dimensions=3, potential=fake, cutoff=2.0), {"moves": "random"}),
     ],
 )
@@ -274,7 +274,8 @@ def moves_uphill(simulator: LennardJones, before: Array, after: Array, gravity: 
     ("potential", "dimensions", "settings"),
     [
         ("lennard-jones", 2, {}),
-        ("lennard-jones", 3, {"shift": True, "cutoff": 1.3}),
+        ("fake", 3, {"shift": True, "cutoff": 1.3}),
+        pytest.param("lennard-jones", 3, {"shift": True, "cutoff": 1.3}, marks=pytest.mark.slow),
         ("lennard-jones", 2, {"bonds": {"stiffness": 30.0}}),
         pytest.param("lennard-jones", 3, {"bonds": {"stiffness": 30.0}}, marks=pytest.mark.slow),
         ("fake", 3, {"cutoff": None}),

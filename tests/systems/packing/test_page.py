@@ -28,10 +28,11 @@ from beable.systems.packing.nmi_spread import chance_of_good_parity
 from beable.systems.packing.packed_beds import unsupported
 from beable.systems.packing.parts.beds import EQUAL_SPHERES, RANDOM_LOOSE
 from beable.systems.packing.parts.design import _apart
+from beable.systems.packing.simulator import least_spheres
 from beable.systems.packing.study import PARTS as MEASURED
 
 ROWS = 40
-FEW = {"members": 2, "steps": 8, "batch": 16}
+FEW = {"members": 2, "steps": 8, "batch": 16, "records": 2}
 BETAS = [0.0, 0.03, 0.1, 1.0, 4.0, 7.0, 10.0, 15.0]
 SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 1}
 DATASETS = {
@@ -58,6 +59,7 @@ PARTS = {
 FEW_ARMS = {
     "packing-beta": {"judged": ("all", "uniform"), "pictured": "uniform"},
     "packing-at-zero": {"read": ("zero-64-uniform", "zero-logistic-uniform"), "along": ("table-uniform",)},
+    "packing-calibrated": {"judged": ("calibrated-2", "calibrated-9", "ordered-9", "fixed-9-1")},
     "packing-cross-entropy": {"judged": ("cross-none", "cross-range"), "squared": "table-uniform"},
 }
 LEFT_OUT = "packing-table"
@@ -80,7 +82,7 @@ def quickest(arm):
         return {"training": FEW | {"members": len(BETAS)}, "objective": {"beta": {"each": 1}}}
     if "members" in own:
         return {"training": FEW, "model": {"hidden": [6]}}
-    return {"training": {"steps": FEW["steps"], "batch": FEW["batch"]}}
+    return {"training": {name: FEW[name] for name in ("steps", "batch", "records")}}
 
 
 def tiny():
@@ -138,6 +140,7 @@ def finished(here, tmp_path_factory):
         patched.setattr("beable.design.proposals.REPEATS", 1)
         patched.setattr("beable.systems.packing.parts.artefact.chance_of_good_parity", few_cells)
         patched.setattr("beable.systems.packing.parts.beds.unsupported", of_the_first)
+        patched.setattr(least_spheres, "__defaults__", (30,))
         done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
     return study, done, out / "out"
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
 TINY = "--median 1 1.5 --spread 0 0.1 --min-coarse-spheres 30 --workers 1"
-SHORT = "--members 2 --steps 60"
+SHORT = "--members 2 --steps 60 --set training.records=4"
 
 
 @pytest.fixture
@@ -390,7 +390,7 @@ def test_a_logarithm_adds_its_jacobian_to_the_score(tmp_path, monkeypatch):
     runs = {}
     for name, (values, log) in {"x": (x, ""), "y": (np.exp(x), "size")}.items():
         store = Store.from_arrays(tmp_path / f"{name}.zarr", {"size": values}, dims={"size": ("component",)})
-        tree = {"model": {"latents": 1}, "training": {"members": 1, "steps": 20, "start": "random"}}
+        tree = {"model": {"latents": 1}, "training": {"members": 1, "steps": 20, "records": 2, "start": "random"}}
         settings = RunSettings.model_validate(tree | {"representation": {"kind": "table", "log": log}})
         runs[name] = train(store, tmp_path / name, settings)
     scores = {name: runs[name].score({"size": values}).distortion[0] for name, values in (("x", x), ("y", np.exp(x)))}
