@@ -62,9 +62,9 @@ class Comparison:
         return float(np.mean([d.found.sum() >= self.wanted for d in self.of(method)]))
 
     def share(self, method: str) -> float:
-        """Share of verified designs within the target: of all calls after the survey, over all attempts."""
+        """Share of verified designs within the target: of all calls after the survey, over all attempts; else NaN."""
         found = np.concatenate([d.found[d.proposed] for d in self.of(method)])
-        return float(found.mean())
+        return float(found.mean()) if len(found) else float("nan")
 
     def of_calls(self, method: str) -> float:
         """Designs found as a share of all calls, the survey included, over all attempts."""

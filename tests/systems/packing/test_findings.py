@@ -3,10 +3,14 @@
 import re
 from copy import deepcopy
 
+import numpy as np
 import pytest
 from made_up import numbers_in, numbers_of, value_of
 
+from beable.report.page import Figure
 from beable.systems.packing import findings
+from beable.systems.packing.page.designs import design_limits
+from beable.systems.packing.parts.design_limits import Both, Limits, Searched
 
 YES, NO, UNTOLD = ({"answer": word, "reason": ""} for word in ("yes", "no", "cannot be told"))
 
@@ -461,3 +465,10 @@ def test_criteria_name_their_marks():
     words = findings.criteria(ARTEFACT)
     assert words["high_nmi"] == "mutual information of at least 0.5"
     assert words["rows_agree"].endswith("p below 0.05")
+
+
+def test_limits_of_searches_that_found_nothing_are_a_page_without_a_curve():
+    nothing = [Searched(weight, 0, 0, np.nan, (np.nan, np.nan)) for weight in (0.0, 1.0)]
+    limits = Limits((0.7, 0.01), 12, 1, nothing, (3.0, 2.0, 1.0), nothing, Both("both", 0, 0, 0, 0, 0, 0))
+    page = design_limits(limits)
+    assert not [item for item in page.items if isinstance(item, Figure)]

@@ -1,8 +1,10 @@
 """Powders for a packing fraction that is asked for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Drawing
 
 from beable.console.columns import fixed, percent
 from beable.report.figures.designs import design_diversity, design_success, design_targets, design_tradeoff
@@ -105,23 +107,26 @@ def _pictures(a: Designed) -> Figure:
     )
 
 
+def _tradeoff(diverse: Sequence[Searched]) -> Drawing:
+    curve = (np.array([s.distance for s in diverse]), np.array([s.share for s in diverse]), _weights(diverse))
+    return design_tradeoff({"": curve}, x_label="mean distance of a powder from the nearest other, factors as ranks")
+
+
 def design_limits(a: Limits) -> Evidence:
     """Hits against diversity, against a limit of the cost, and for a second outcome."""
     n = a.as_json()
     middle, tolerance = a.target
     diverse = [s for s in a.diversity if np.isfinite(s.distance) and s.proposed]
-    curve = (np.array([s.distance for s in diverse]), np.array([s.share for s in diverse]), _weights(diverse))
-    figure = design_tradeoff({"": curve}, x_label="mean distance of a powder from the nearest other, factors as ranks")
     caption = (
         f"Proposed powders within {tolerance:g} of a packing fraction of {middle:g}, against how far those found are "
         f"apart; each point is a weight of distance (--diversity), {findings.counted(a.seeds, 'search', 'searches')} "
         f"of {a.calls} calls each."
     )
-    items: list[Item] = [Figure(figure, caption, findings.design_limits(n))] if diverse else []
+    items: list[Item] = [Figure(_tradeoff(diverse), caption, findings.design_limits(n))] if diverse else []
     return Evidence(findings.design_limits(n), [*items, _limits(a)])
 
 
-def _weights(diverse: list[Searched]) -> list[str]:
+def _weights(diverse: Sequence[Searched]) -> list[str]:
     return [f"{s.asked:g}" for s in diverse]
 
 
