@@ -255,16 +255,15 @@ def test_the_error_of_hidden_pairs_counts_only_those() -> None:
     assert (*outline.get_xy(), outline.get_width(), outline.get_height()) == (2.5, 1.5, 6, 4)
 
 
-@pytest.mark.parametrize("words", [(r"$\frac$", "_名前"), ("_名前", r"$\frac$"), ("x" * 300,) * 2])
-def test_names_are_words_whatever_stands_in_them(words: tuple[str, str]) -> None:
-    """In every place each of them."""
-    few, (one, other), small = FLAT[:, :2], words, D[:, :2, :2]
+@pytest.mark.parametrize("word", [r"_名前 $\frac$", "x" * 300])
+def test_names_are_words_whatever_stands_in_them(word: str) -> None:
+    few, small = FLAT[:, :2], D[:, :2, :2]
     for figure in (
-        configurations(few[:1], L, titles=[one], colours=np.ones((1, 2)), colour_label=other),
-        traversals(few[None], STEPS[1:3], L, names=[one]),
-        distance_matrices(small, small, names=words, rows=[other], label=one),
+        configurations(few[:1], L, titles=[word], colours=np.ones((1, 2)), colour_label=word),
+        traversals(few[None], STEPS[1:3], L, names=[word]),
+        distance_matrices(small, small, names=(word, word), rows=[word], label=word),
     ):
-        if len(one) < 100:  # only long words could leave no room
+        if len(word) < 100:  # only long words could leave no room
             figure.set_layout_engine("none")
         figure.draw_without_rendering()
 
@@ -273,4 +272,4 @@ def test_configurations_are_small_on_a_page() -> None:
     shown = picture(configurations(lattice(8, 30), L))
     assert shown.markup.count("<use") + shown.markup.count("<path") > 240
     assert len(shown.markup) < 160_000
-    assert len(picture(configurations(lattice(4, 300), 30.0)).markup) < 600_000
+    assert len(picture(configurations(lattice(2, 300), 30.0)).markup) < 300_000
