@@ -35,7 +35,7 @@ BLOCK[2:6, 3:9] = True
 FIGURES = {
     "configurations": lambda: configurations(FLAT, L, titles="ab"),
     "in three dimensions": lambda: configurations(SOLID, 5.0, colours=RNG.gamma(1, 1, (1, 27)), colour_label="s (σ)"),
-    "many boxes": lambda: configurations(lattice(11, 2), L),
+    "many boxes": lambda: configurations(lattice(7, 2), L),
     "chain with contacts": lambda: configurations(FLAT, L, bonds=[(0, 1), (1, 2)], contact=1.3),
     "one column": lambda: configurations(FLAT[:2], L, columns=1),
     "signed colours": lambda: configurations(FLAT, L, colours=RNG.normal(size=(2, 30)), scale="signed"),
