@@ -8,7 +8,7 @@ from browser import complaints
 
 from beable.commands.cli import run
 
-FIT = ["--variables", "pressure", "flux", "--members", "3", "--steps", "100", "--energy", "0.9999", "--start", "pca"]
+FIT = ["--variables", "pressure", "flux", "--members", "3", "--steps", "100", "--energy", "0.9999"]
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,6 @@ def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys, tmp_path)
         "2",
         "--steps",
         "450",
-        "--start",
-        "pca",
     ]
     found = answer(capsys, [*words, "--variables", "pressure"])
     low, high = found["bands"]
