@@ -22,7 +22,7 @@ from beable.representations import REPRESENTATIONS
 from beable.training.run import RunSettings, train
 
 ROWS = 40
-FLAGS = "--latents 1 --members 2 --steps 30 --batch 8"
+FLAGS = "--latents 1 --members 2 --steps 10 --batch 8 --start pca"
 
 
 @pytest.fixture

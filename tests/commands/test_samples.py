@@ -200,7 +200,13 @@ def test_the_verdict_is_printed(beable, answer, tmp_path):
     assert found["variables"][:2] == ["positions", "energy"]
 
 
-def test_options_reach_the_simulator(answer, tmp_path):
+def test_options_reach_the_simulator(answer, tmp_path, monkeypatch):
+    """Which is not run: to compile it for another potential takes seconds."""
+
+    def still(self, values, streams):
+        return {v.name: np.zeros((len(values), *v.shape)) for v in self.variables}
+
+    monkeypatch.setattr(LennardJones, "simulate", still)
     words = "--temperature 0.7 0.9 --walls mirror --moves random --potential fake --cutoff 2.5 --shift"
     answer(*QUICK, "--rows", 8, "-o", tmp_path / "fluid", "--gravity.low", 0.2, "--gravity.high", 0.6, *words.split())
     made = Store.open(tmp_path / "fluid")

@@ -91,6 +91,8 @@ def test_training_that_learns_nothing_is_warned_of(folder, capsys, recwarn):
         "200",
         "--beta",
         "1e7",
+        "--start",
+        "pca",
     ]
     found = answer(capsys, words)
     assert found["over_regularised"] == ["yes", "yes"]

@@ -375,12 +375,12 @@ def swap(first, second):
 KINDS = ("flip", "truncate", "delete", "append", "zero", "swap")
 
 
-def test_two_hundred_damages_are_all_found_and_named(store, original):
+def test_a_hundred_damages_are_all_found_and_named(store, original):
     """Sizes alone, the control, miss flips and swaps."""
     rng, missed_by_size = random.Random(5), 0
     everything = data_files(store.path)
     chunks = [p for p in everything if p.name.startswith("c.")]
-    for i in range(210):
+    for i in range(105):
         kind = KINDS[i % len(KINDS)]
         spoilt = [rng.choice(everything)]
         if kind == "swap":
@@ -398,7 +398,7 @@ def test_two_hundred_damages_are_all_found_and_named(store, original):
         for path in spoilt:
             shutil.copyfile(original / path.relative_to(store.path), path)
     assert verify(store.path) == []
-    assert missed_by_size > 50
+    assert missed_by_size > 25
 
 
 @pytest.mark.parametrize("kind", ["flip", "zero", "swap"])
