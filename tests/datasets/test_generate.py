@@ -15,7 +15,6 @@ import tracemalloc
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
-from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -110,13 +109,6 @@ def test_a_store_says_what_it_was_made_of(whole):
     assert os.uname().nodename.encode() not in text
 
 
-@pytest.fixture
-def forked(monkeypatch):
-    """Workers begin as copies of this process, which takes no time; that they can begin anew is tested by others."""
-    monkeypatch.setattr("beable.workers._Worker._Popen", staticmethod(ForkProcess._Popen))
-    monkeypatch.setattr("beable.workers._Context.get_start_method", lambda self, allow_none=False: "fork")
-
-
 # --- interruptions -----------------------------------------------------------------------------------------------
 
 
@@ -183,7 +175,7 @@ def test_killed_at_some_moments_it_ends_with_the_same_bytes(whole, tmp_path, kil
 
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 2)])
-def test_a_request_to_stop_is_met_between_blocks_and_nothing_is_lost(forked, whole, tmp_path, number, workers):
+def test_a_request_to_stop_is_met_between_blocks_and_nothing_is_lost(whole, tmp_path, number, workers):
     path = tmp_path / "waves.zarr"
     with start(path, workers, pause=0.02) as process:
         wait_for_notes(process, path, 2)
@@ -470,21 +462,21 @@ def test_too_many_failures_stop_it_and_what_is_done_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_of_the_simulator_comes_through(forked, whole, tmp_path, workers):
+def test_an_error_of_the_simulator_comes_through(whole, tmp_path, workers):
     path = tmp_path / "waves.zarr"
     with pytest.raises(ArithmeticError, match="row 21"):
         waves(path, simulator=Waves(breaking=(21,)), workers=workers)
     assert tree(waves(path).path) == tree(whole.path)
 
 
-def test_a_worker_that_dies_is_replaced(forked, whole, tmp_path):
+def test_a_worker_that_dies_is_replaced(whole, tmp_path):
     """Once, in the middle; the blocks that were at hand are made by others."""
     simulator = Waves(killing=(17,), mercy=str(tmp_path / "mercy"))
     assert tree(waves(tmp_path / "waves.zarr", simulator=simulator, workers=2).path) == tree(whole.path)
     assert (tmp_path / "mercy").exists()
 
 
-def test_a_block_that_kills_every_worker_is_named(forked, whole, tmp_path):
+def test_a_block_that_kills_every_worker_is_named(whole, tmp_path):
     path = tmp_path / "waves.zarr"
     with pytest.raises(BeableError, match=r"rows 16 to 19 \(block 4\) ended their worker 3 times"):
         waves(path, simulator=Waves(killing=(17,)), workers=2)
