@@ -55,7 +55,7 @@ def _settle(figure: matplotlib.figure.Figure) -> None:
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
-        _write_powers(figure)  # of the ticks that there is room for now
+        _write_powers(figure)  # again: the layout has changed which ticks there are
 
 
 def _write_powers(figure: matplotlib.figure.Figure) -> None:
