@@ -87,6 +87,15 @@ def frame():
     return pandas.DataFrame(ROWS, columns=["p [kPa]", "T", "k"])
 
 
+def spectra(path):
+    path.write_text("dose,400,550,700\n" + "".join(f"{i},{p},{t},{k}\n" for i, (p, t, k) in enumerate(ROWS)))
+
+
+def patterns(path):
+    for i in range(3):
+        path.with_name(path.name.replace("*", str(i))).write_text("angle [deg],counts\n10,1\n11,5\n12,2\n")
+
+
 def parquet(path):
     pytest.importorskip("pyarrow")
     frame().to_parquet(path)
@@ -183,6 +192,8 @@ MADE = {
     "gaps.csv": (lines("p,T,k\n-9999,2,3\n1,NA,3\n"), 8),
     "cars.csv": (cars, 6),
     "rocks.csv": (lines("SiO2,TiO2,Al2O3\n"), 6),
+    "spectra.csv": (spectra, 6),
+    "pattern_*.csv": (patterns, 3),
     "rocks.parquet": (parquet, 6),
     "runs.xlsx": (workbook, 6),
     "top.pdb": (protein, files.TIMES // 2),

@@ -31,10 +31,12 @@ OF_ARRAYS = {
     "time": "--time",
     "exclude": "--exclude",
     "vectors": "--vector",
+    "curves": "--curve",
     "classes": "--classes",
     "missing_values": "--missing-values",
     "table": "--table-format",
 }
+CURVE = "'intensity(wavelength [nm])=400..700'"
 NO_OUTPUT = "no folder to make is named: give it with -o, or --dry-run to see what the file is taken for"
 
 
@@ -50,6 +52,7 @@ def import_(
     time: Annotated[str | None, Parameter(metavar="WHICH")] = None,
     exclude: Names = None,
     vector: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=A,B...")] = None,
+    curve: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="NAME=A..B")] = None,
     classes: Names = None,
     missing_values: Annotated[list[str] | None, Parameter(consume_multiple=True, metavar="VALUE...")] = None,
     missing: Literal["refuse", "drop", "keep"] = "refuse",
@@ -84,6 +87,8 @@ def import_(
         time: What becomes of the axis of time: rows, first, last, every=K or axis.
         exclude: Arrays and columns to leave out.
         vector: Columns that become a vector, such as oxides=SiO2,TiO2,Al2O3.
+        curve: Columns from one to another that are one curve a row, such as "intensity(wavelength [nm])=400..700":
+            numbers in their names are the places on its axis.
         classes: Arrays whose values are classes and no quantities; factors that are words are classes, too.
         missing_values: Numbers and words that stand for a missing value, such as -999.
         missing: Rows that lack some numbers: refuse them, drop them, or keep them and learn from what is there.
@@ -105,7 +110,8 @@ def import_(
     named = _pairs("unit", units or [], "pressure=Pa")
     lists = _lists("dims", dims, "positions=particle,dimension"), _lists("vector", vector, "oxides=SiO2,TiO2")
     of_axes = variables, factors, rows, lists[0], components, time or ""
-    asked = _Asked(*of_axes, exclude, lists[1], classes, missing_values, table_format)
+    curves = {name: ends.split("..") for name, ends in _pairs("curve", curve or [], CURVE).items()}
+    asked = _Asked(*of_axes, exclude, lists[1], curves, classes, missing_values, table_format)
     if output is not None and not dry_run and output.exists():  # before anything is read
         raise OutputError(f"{output}: exists already: choose a new name or remove it")
     if _are_trajectories(files, asked):
@@ -142,6 +148,7 @@ class _Asked(NamedTuple):
     time: str
     exclude: Names
     vectors: dict[str, list[str]]
+    curves: dict[str, list[str]]
     classes: Names
     missing_values: Names
     table: Pairs

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -12,7 +12,9 @@ from beable import inputs, memory
 from beable.console.progress import Progress, Teller, before, told
 from beable.datasets.arranged import Arranged, Choice, Taken, find
 from beable.datasets.axes import arrange
+from beable.datasets.axis_names import is_time
 from beable.datasets.columns import Reading
+from beable.datasets.curves import Span, curves_seen, spans, with_curves
 from beable.datasets.dialects import TableFormat, table_format
 from beable.datasets.formats import plain_formats
 from beable.datasets.labelled import numbers_in
@@ -44,6 +46,7 @@ KEPT_BYTES = 1 << 27
 ARGUMENTS = {
     "--table-format": "table={...}",
     "--vector": "vectors={...}",
+    "--curve": "curves={...}",
     "--dims": "dims={...}",
     "--units": "units={...}",
     "--drop-invalid": "drop_invalid=True",
@@ -64,6 +67,7 @@ class Wish:
         factors: names of arrays that are known factors; None for those that the file shows.
         axes: what is said of axes.
         shaping: what is left out, joined, a class or missing.
+        curves: first and last column of each curve, by its name.
         reading: what is said of a table.
         broken: whether rows that have no place in a table are kept out.
         particles: "distinct", "identical", or "" where nothing is said.
@@ -73,6 +77,7 @@ class Wish:
     factors: Sequence[str] | None = None
     axes: Choice = NOTHING
     shaping: Shaping = ALL
+    curves: Mapping[str, Span] = field(default_factory=dict)
     reading: Reading = PLAIN
     broken: bool = False
     particles: str = ""
@@ -86,7 +91,7 @@ class Wish:
         wanted = self.axes.wanted
         axes = self.axes._replace(
             wanted=None if wanted is None else frozenset(of(list(wanted)) or ()),
-            dims={names.get(name, name): dims for name, dims in self.axes.dims.items()},
+            dims={names.get(name, name): of(dims) or [] for name, dims in self.axes.dims.items()},
             components=tuple(of(self.axes.components) or ()),
         )
         return replace(
@@ -95,6 +100,10 @@ class Wish:
             factors=of(self.factors),
             axes=axes,
             shaping=self.shaping.called(names),
+            curves={
+                n: s._replace(first=names.get(s.first, s.first), last=names.get(s.last, s.last))
+                for n, s in self.curves.items()
+            },
         )
 
 
@@ -117,6 +126,7 @@ def import_file(
     drop_invalid: bool = False,
     exclude: Sequence[str] | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
+    curves: Mapping[str, Sequence[str]] | None = None,
     classes: Sequence[str] | None = None,
     missing_values: Sequence[str | float] | None = None,
     table: TableFormat | Mapping[str, object] | None = None,
@@ -145,6 +155,8 @@ def import_file(
             missing="drop".
         exclude: names of arrays to leave out.
         vectors: names of columns by the name of the vector that they become.
+        curves: first and last of the columns that are one curve a row, by its name, axis and unit of that, such as
+            {"intensity(wavelength [nm])": ("400", "700")}; numbers in their names are the places on the axis.
         classes: names of arrays whose values are classes and no quantities; factors that are words are classes, too.
         missing_values: numbers and words that stand for a missing value.
         table: how a text file or a workbook holds its table, see `TableFormat`.
@@ -172,6 +184,7 @@ def import_file(
         time=time,
         exclude=exclude,
         vectors=vectors,
+        curves=curves,
         classes=classes,
         missing_values=missing_values,
         table=table,
@@ -263,8 +276,8 @@ def taken_for(path: Paths, **said: Any) -> list[Taken]:
 
     Args:
         path: the file; of several the first is described.
-        said: variables, factors, dims, rows, components, time, exclude, vectors, classes, missing_values, table, as
-            for `import_file`.
+        said: variables, factors, dims, rows, components, time, exclude, vectors, curves, classes, missing_values,
+            table, as for `import_file`.
 
     Raises:
         UsageError, DataError: as `import_file`.
@@ -295,6 +308,7 @@ def wish_of(
     time: str = "",
     exclude: Sequence[str] | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
+    curves: Mapping[str, Sequence[str]] | None = None,
     classes: Sequence[str] | None = None,
     missing_values: Sequence[str | float] | None = None,
     table: TableFormat | Mapping[str, object] | None = None,
@@ -316,7 +330,7 @@ def wish_of(
     wanted = None if variables is None else frozenset(n for n in named if n not in shaping.vectors)
     axes = Choice(tuple(rows or ()), dict(dims or {}), tuple(components or ()), time or "", wanted)
     reading = Reading(_form(table), frozenset(shaping.missing), keep)
-    return Wish(variables, factors, axes, shaping, reading, particles=particles)
+    return Wish(variables, factors, axes, shaping, spans(curves or {}), reading, particles=particles)
 
 
 def _form(table: TableFormat | Mapping[str, object] | None) -> TableFormat:
@@ -497,9 +511,13 @@ def _arranged(path: Path, contents: Contents, wish: Wish, several: bool) -> Arra
     refuse_many(path, len(contents.sources))
     sources, gone = without(path, contents.sources, wish.shaping)
     contents = contents._replace(sources=sources, left={**contents.left, **gone})
+    asked = (*(wish.factors or ()), *wish.shaping.classes)
+    contents = with_curves(path, contents, wish.curves, asked)
+    if not wish.axes.time and any(is_time(span.axis) for span in wish.curves.values()):
+        wish = replace(wish, axes=wish.axes._replace(time="axis"))
     _refuse_foreign(path, contents, wish)
     if is_a_row(path, contents, wish.axes, several):
-        contents = as_a_row(contents)
+        contents = as_a_row(contents, wish.axes)
         wish = replace(wish, axes=wish.axes._replace(rows=wish.axes.rows or ("file",)))
     return shaped(path, arrange(path, contents, wish.axes), wish.shaping, wish.factors)
 
@@ -528,13 +546,26 @@ def _refuse_foreign(path: Path, contents: Contents, wish: Wish) -> None:
 def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> list[Taken]:
     wish = wish.called(contents.aliases)
     found = _arranged(path, contents, wish, several)
-    return _said(contents, found, *_names(path, found, wish, several))
+    fields, causes = _names(path, found, wish, several)
+    return _said(contents, found, _notes(contents, fields, _is_table(path, wish)), fields, causes)
 
 
-def _said(contents: Contents, found: Arranged, fields: Sequence[str], causes: Sequence[str]) -> list[Taken]:
+def _is_table(path: Path, wish: Wish) -> bool:
+    """Whether a file is a table of which nobody has said what its curves are."""
+    return path.suffix.lower() in TABLES and not wish.curves
+
+
+def _notes(contents: Contents, fields: Sequence[str], is_table: bool) -> list[str]:
+    """How a table was read, and which of its columns may be one curve."""
+    return [*contents.notes, *(curves_seen(contents.sources, fields) if is_table else ())]
+
+
+def _said(
+    contents: Contents, found: Arranged, notes: Sequence[str], fields: Sequence[str], causes: Sequence[str]
+) -> list[Taken]:
     kinds = dict.fromkeys(causes, "factor") | dict.fromkeys(fields, "variable")
     first = [Taken("layout", "layout", contents.layout, "", "recognised")] if contents.layout else []
-    first += [Taken("table", "read as", "", "", note) for note in contents.notes]
+    first += [Taken("table", "read as", "", "", note) for note in notes]
     told = [t._replace(kind=_kind(t, kinds, found)) for t in found.taken]
     return first + [t._replace(why="not asked for") if t.kind == "left out" and not t.why else t for t in told]
 
@@ -585,6 +616,7 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: 
     taken = {name: sources[name] for name in fields}
     arrays = {plain(n): LazyRows.of(s, numbers if len(s.shape) == 1 else 1) for n, s in taken.items()}
     kept = {plain(n): s for n, s in sources.items() if n in taken or plain(n) in columns}
+    notes = _notes(contents, fields, _is_table(path, wish))
     return _Chosen(
         _apart(kept),
         arrays,
@@ -592,8 +624,8 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: 
         coordinates,
         {n: _constant(s.load()) for n, s in constants.items()},
         found.rows,
-        _said(contents, found, fields, causes),
-        contents.notes,
+        _said(contents, found, notes, fields, causes),
+        notes,
         contents.aliases,
         tuple(plain(name) for name in contents.places),
     )

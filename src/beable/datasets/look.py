@@ -338,7 +338,7 @@ def _over_median(values: Floats) -> Floats:
 
 
 def _channels(seen: Seen, variables: Sequence[Variable]) -> list[Finding]:
-    found = [_constant(c, len(seen.rows)) for c in seen.channels if c.constant]
+    found = [_constant(c, len(seen.rows), variables) for c in seen.channels if c.constant]
     kinds = {v.name: v.dtype for v in variables}
     rounded = [(c, float(np.finfo(kinds[c.variable]).eps) * c.level) for c in seen.channels if not c.constant]
     found += [_rounded(c, step, kinds[c.variable]) for c, step in rounded if 0 < ROUNDED * c.typical < step]
@@ -349,15 +349,18 @@ def _channels(seen: Seen, variables: Sequence[Variable]) -> list[Finding]:
     return found
 
 
-def _constant(channel: Channel, rows: int) -> Finding:
-    whole = channel.name == channel.variable
-    advice = (
-        "leave it out (variables, --variables)"
-        if whole
-        else "it is kept as it is, and no relative error is given for it"
-    )
-    line = f"{channel.name} is the same in all {rows} rows: {advice}"
-    return Finding("constant", channel.name, (), line)
+def _constant(channel: Channel, rows: int, variables: Sequence[Variable]) -> Finding:
+    advice = "it is kept as it is, and no relative error is given for it"
+    if channel.name == channel.variable:
+        advice = "leave it out (variables, --variables)"
+        shapes = {v.name: v.shape for v in variables}
+        beside = next((v for v, shape in shapes.items() if shape == shapes[channel.name] and v != channel.name), "")
+        if beside and len(shapes[channel.name]) == 1:
+            advice += (
+                f", or make it the axis of the others, such as --dims {beside}={channel.name} "
+                f"(dims={{{beside!r}: ({channel.name!r},)}})"
+            )
+    return Finding("constant", channel.name, (), f"{channel.name} is the same in all {rows} rows: {advice}")
 
 
 def _rounded(channel: Channel, step: float, dtype: str) -> Finding:

@@ -51,9 +51,21 @@ def _shares_rows(contents: Contents, largest: Source) -> bool:
     return any(s is not largest and s.shape[:1] == largest.shape[:1] for s in contents.sources.values())
 
 
-def as_a_row(contents: Contents) -> Contents:
-    """The contents of a file whose arrays are one row each; coordinates and single numbers stay as they are."""
-    return contents._replace(sources={n: _row(n, s) for n, s in contents.sources.items()})
+def as_a_row(contents: Contents, choice: Choice) -> Contents:
+    """The contents of a file whose arrays are one row each; coordinates and single numbers stay as they are.
+
+    A column of a table is a coordinate where the user names it as the axis of another.
+    """
+    named = {axis for dims in choice.dims.values() for axis in dims}
+    sources = {n: _column(s, n, n in named) for n, s in contents.sources.items()}
+    return contents._replace(sources={n: _row(n, s) for n, s in sources.items()})
+
+
+def _column(source: Source, name: str, is_coordinate: bool) -> Source:
+    """A column of a table, whose rows are no rows here, as an array of one axis; any other array as it is."""
+    if source.axes is not None or len(source.shape) != 1:
+        return source
+    return replace(source, axes=(name if is_coordinate else UNKNOWN,))
 
 
 def _row(name: str, source: Source) -> Source:

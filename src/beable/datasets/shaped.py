@@ -102,7 +102,8 @@ def shaped(path: Path, found: Arranged, shaping: Shaping, factors: Sequence[str]
         parts = [_held(path, name, sources) for name in columns]
         if find(vector, [name for name in sources if name not in parts]):
             raise UsageError(f"{path}: an array is named {vector} already: give the vector another name (--vector)")
-        sources[vector] = _vector(path, vector, {name: sources[name] for name in parts})
+        joined = side_by_side(path, vector, {name: sources[name] for name in parts}, "--vector", NUMBERS)
+        sources[vector] = replace(joined, components=tuple(map(plain, parts)))
         gone |= dict.fromkeys(parts, f"a number of the vector {vector}")
     sources = {n: s for n, s in sources.items() if n not in gone or n in shaping.vectors}
     taken = [_told(t, sources[t.name]) if t.name in sources else t for t in found.taken if t.name not in gone]
@@ -358,31 +359,41 @@ def _ends(column: Array | LazyRows) -> list[float]:
     return sorted({min(known), max(known)}) if known else []
 
 
-# Vectors
+# Columns beside each other
 
 
-def _vector(path: Path, name: str, columns: Mapping[str, Source]) -> Source:
-    """Columns as one array (rows, k)."""
+def side_by_side(path: Path, name: str, columns: Mapping[str, Source], option: str, dims: tuple[str, ...]) -> Source:
+    """Columns of numbers in one unit as one array, (rows, columns).
+
+    Args:
+        path: the file, for errors.
+        name: of the array.
+        columns: by name.
+        option: by which the user asked for it, for errors.
+        dims: name of the axis that the columns stand along.
+
+    Raises:
+        UsageError: fewer than two columns.
+        DataError: columns that are no numbers, or in several units.
+    """
     if len(columns) < 2:
-        raise UsageError(f"vector {name}: give at least two columns, such as --vector {name}=a,b,c")
+        raise UsageError(f"{name}: give at least two columns ({option})")
     for column, source in columns.items():
         if len(source.shape) != 1 or not source.numeric or source.held or source.classes:
             raise DataError(f"{path}: {plain(column)} is no column of numbers, so that it can be no part of {name}")
     units = {source.unit for source in columns.values()}
     if len(units) > 1:
         told = listed([f"{plain(n)} in {s.unit or '1'}" for n, s in columns.items()])
-        raise DataError(f"{path}: the columns of {name} differ in their units ({told}): numbers of one vector have one")
+        raise DataError(f"{path}: the columns of {name} differ in their units ({told}): give those of one unit")
     parts = list(columns.values())
-    bad = next((f"{plain(n)} {s.bad}" for n, s in columns.items() if s.bad), "")
     rows = parts[0].shape[0]
     return Source(
         (rows, len(parts)),
         np.result_type(*(part.dtype for part in parts)),
         Loader.rows(_stacked(parts), rows),
-        dims=NUMBERS,
+        dims=dims,
         unit=parts[0].unit,
-        bad=bad,
-        components=tuple(map(plain, columns)),
+        bad=next((f"{plain(n)} {s.bad}" for n, s in columns.items() if s.bad), ""),
     )
 
 

@@ -282,15 +282,18 @@ def _moves(x: Any, centre: Any, pull: Any, beta: float, gravity: float, box: flo
                     k = after[k]
                 if rise > most:
                     continue
-                h[:] = distance
+                for j in range(n):
+                    h[j] = distance[j]
                 k = taken
                 while k != i:
                     for d in range(dimensions):
                         y[k, d], place[d] = place[d], y[k, d]
                     k = after[k]
-                y[i] = place
+                for d in range(dimensions):
+                    y[i, d] = place[d]
                 accepted += not far
             elif rise + _tether(place, i, c, pull) - _tether(y[i], i, c, pull) <= most:
-                y[i] = place
+                for d in range(dimensions):
+                    y[i, d] = place[d]
                 accepted += not far
     return accepted / max(local, 1)
