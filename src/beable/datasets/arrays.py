@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beable.datasets.layout import DTYPES, PARTICLES, Plan, block_rows
+from beable.datasets.layout import DTYPES, PARTICLES, Plan, block_rows_at_once
 from beable.datasets.readings import axes_of, is_particles
 from beable.datasets.sources import LazyRows, are_exact, exact
 from beable.errors import DataError, UsageError, unknown
@@ -93,7 +93,7 @@ def snapshots_of(
         Factor(n, symbols.get(n, n), units.get(n, "1"), classes=_classes(n, a, kinds)) for n, a in causes.items()
     )
     axes = {dim: (_numbers(dim, values).astype(np.float64), unit) for dim, (values, unit) in coordinates.items()}
-    size = block_rows(variables, rows) if block is None else block
+    size = block_rows_at_once(variables, rows) if block is None else block
     plan = Plan(title, rows, size, variables, named, axes, _constants(constants or {}))
     values = np.stack(list(causes.values()), axis=1) if causes else np.empty((rows, 0))
     return Snapshots(plan, numbers, values)

@@ -43,6 +43,7 @@ KIND, VERSION = "beable-store", 1
 CHUNK_BYTES = 4 * 2**20
 FEWEST_ROWS, MOST_ROWS, BLOCKS = 64, 256, 16
 MANY_ROWS = 1 << 17
+FILE_BYTES, ABREAST_BYTES = 1 << 16, 1 << 24
 SUM_BYTES = 4
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -177,10 +178,27 @@ def block_rows(variables: Sequence[Variable], rows: int) -> int:
     >>> block_rows([Variable("flux", ("component", "x", "y"), (2, 65, 65))], 1024)
     64
     """
-    row_bytes = max((math.prod(v.shape) * int(np.dtype(v.dtype).itemsize) for v in variables), default=1)
+    row_bytes = max(map(_row_bytes, variables), default=1)
     most = MOST_ROWS if rows < MANY_ROWS else rows // 128
     fitting = max(1, min(most, max(FEWEST_ROWS, rows // BLOCKS), CHUNK_BYTES // row_bytes))
     return min(1 << (fitting.bit_length() - 1), rows)
+
+
+def block_rows_at_once(variables: Sequence[Variable], rows: int) -> int:
+    """Rows in a block of arrays that are there already, which go to no processes: fewer files, of 64 KiB at least.
+
+    Of many variables all blocks of the same rows have 16 MiB together at most, unless `block_rows` gives more.
+
+    >>> block_rows_at_once([Variable("T", (), (), "float64")], 20_000)
+    8192
+    """
+    sizes = [_row_bytes(v) for v in variables] or [1]
+    fitting = max(1, min(FILE_BYTES // max(sizes), ABREAST_BYTES // sum(sizes)))
+    return min(rows, max(block_rows(variables, rows), 1 << (fitting.bit_length() - 1)))
+
+
+def _row_bytes(variable: Variable) -> int:
+    return math.prod(variable.shape) * int(np.dtype(variable.dtype).itemsize)
 
 
 @cache

@@ -11,7 +11,9 @@ than rows far apart; a jump is a neighbour that differs much more than neighbour
 
 import hashlib
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from math import prod
 from typing import Any, NamedTuple
 
@@ -281,14 +283,12 @@ def _digests(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 def _alike(store: Store, variables: Sequence[Variable], sample: NDArray[np.int64]) -> dict[tuple[str, str], bool]:
     """Pairs of variables that are equal in the sample, to be held against each other everywhere."""
-    few = {v.name: store.read(v.name, sample) for v in variables}
-    names = list(few)
-    return {
-        (one, two): True
-        for i, one in enumerate(names)
-        for two in names[i + 1 :]
-        if few[one].shape == few[two].shape and np.array_equal(few[one], few[two], equal_nan=True)
-    }
+    groups: dict[tuple[tuple[int, ...], bytes], list[str]] = defaultdict(list)
+    for v in variables:
+        values = store.read(v.name, sample).astype(np.float64) + 0.0  # -0 is 0
+        values[np.isnan(values)] = np.nan
+        groups[values.shape, values.tobytes()].append(v.name)
+    return dict.fromkeys((pair for names in groups.values() for pair in combinations(names, 2)), True)
 
 
 def _consecutive(steps: Floats, rows: NDArray[np.int64]) -> Floats:

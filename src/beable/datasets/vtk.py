@@ -1,12 +1,13 @@
 """VTK, CGNS and OpenFOAM, read by pyvista: grids become fields on axes, meshes fields on nodes or cells."""
 
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from beable.datasets.reading_process import Served, isolated
 from beable.datasets.sources import Array, Contents, Loader, Source
 from beable.errors import DataError
 
+T = TypeVar("T")
 KINDS = (*SINGLE, *PARALLEL, *BLOCKS, HDF, CGNS, *TIMED, FOAM)
 #: kinds whose numbers lie in other files, or are packed
 SPREAD = (*PARALLEL, *BLOCKS, *TIMED, FOAM)
@@ -216,7 +218,7 @@ def _of_case(pyvista: Any, path: Path) -> _Meshes:
     reader.skip_zero_time = False
     if is_decomposed(path):
         reader.case_type = "decomposed"
-    times = [float(time) for time in reader.time_values]
+    times = _without_errors(lambda: [float(time) for time in reader.time_values])
     if not times:
         raise DataError(f"{path}: the case has no times: folders of times, such as 0 and 0.5, lie beside the file")
 
@@ -264,16 +266,33 @@ def _of_cgns(pyvista: Any, path: Path) -> _Meshes:
     return _Meshes(path, lambda place: _without_errors(lambda: read(place)), times if len(times) > 1 else None)
 
 
-def _without_errors(work: Callable[[], Any]) -> Any:
+class _Heard(logging.Handler):
+    """Keeps what pyvista logs as errors of VTK, which would stand on standard error otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            self.errors.append(record.getMessage())
+
+
+def _without_errors(work: Callable[[], T]) -> T:
     """What is read, where VTK says nothing of errors: after one it gives half of a mesh, or what lay in memory."""
     try:
         from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
     except ImportError:
         return work()
-    window = vtkStringOutputWindow()
+    window, heard, root = vtkStringOutputWindow(), _Heard(), logging.getLogger()
     vtkOutputWindow.SetInstance(window)
-    found = work()
-    if "error" in (said := window.GetOutput()).lower():
+    root.addHandler(heard)
+    try:
+        found = work()
+    finally:
+        root.removeHandler(heard)
+    said = "\n".join([*filter(None, [window.GetOutput()]), *heard.errors])
+    if heard.errors or "error" in said.lower():
         raise ValueError(re.sub(r"(ERROR|Generic Warning|Warning): In \w+\.cxx, line \d+", "", said).strip())
     return found
 
