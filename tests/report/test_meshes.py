@@ -5,7 +5,8 @@ import pytest
 
 from beable.datasets.store import Store
 from beable.report.meshes import mesh_of, triangles
-from beable.report.sections import data_section, is_drawable
+from beable.report.planes import planes
+from beable.report.sections import data_section
 
 SQUARES = {
     "node_x": np.array([0.0, 1, 2, 0, 1, 2]),
@@ -65,7 +66,7 @@ def test_snapshots_are_drawn_on_their_mesh(tmp_path):
 
 def test_a_vector_on_nodes_is_no_field_on_a_plane(tmp_path):
     held = store(tmp_path / "a.zarr")
-    assert [v.name for v in held.variables if is_drawable(v)] == []
+    assert planes(held, held.variables) == []
 
 
 def test_without_a_mesh_nothing_is_drawn(tmp_path):

@@ -79,8 +79,7 @@ class Agreed(NamedTuple):
         run = "cannot be told" if t.run is None else f"{t.run:.2f} ({t.low:.2f} to {t.high:.2f})"
         return {
             "members": f"{len(a.starts)}, from {', '.join(sorted(set(a.starts)))} starts",
-            "latents that data support": f"{a.dimensions:g} shared by members of different starts "
-            f"({a.dimensions_range[0]:g} to {a.dimensions_range[1]:g}); fewer than trained: {a.supported}",
+            "latents that data support": f"{_shared(a)}fewer than trained: {a.supported}",
             "the same plane": str(a.plane),
             "the same axes": str(a.axes),
             "axes in the codes": str(t.identified),
@@ -91,6 +90,14 @@ class Agreed(NamedTuple):
             "trust in members": t.members,
             "trust in latents": t.latents,
         }
+
+
+def _shared(a: Agreement) -> str:
+    """How many latents members of different starts share; nothing where no two starts differ."""
+    if not np.isfinite(a.dimensions):
+        return ""
+    low, high = a.dimensions_range
+    return f"{a.dimensions:g} shared by members of different starts ({low:g} to {high:g}); "
 
 
 def agreed(run: Run, snapshots: Mapping[str, FloatArray]) -> Agreed:

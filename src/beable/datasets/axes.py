@@ -104,7 +104,11 @@ def _find_coordinates(file: File) -> None:
         if held is not None and held.shape != source.shape and own:
             file.left[name] = "another coordinate of this name has another length"
             del file.sources[name]
-        elif own or (source.axes == (UNKNOWN,) and name not in wanted and _is_coordinate(word, source, others)):
+        elif own or (
+            source.axes == (UNKNOWN,)
+            and name not in wanted
+            and (_is_coordinate(word, source, others) or _is_of_axis(word, source, others))
+        ):
             file.coordinates[(source.axes or (word,))[0] or word] = file.sources.pop(name)
             file.lengths.setdefault(word, source.shape[0])
     _name_by_coordinates(file)
@@ -117,6 +121,12 @@ def _is_coordinate(word: str, source: Source, others: Sequence[Source]) -> bool:
         n == source.shape[0] and not a for s in others for n, a in zip(s.shape[1:], (s.axes or ())[1:], strict=True)
     )
     return free and _is_monotonic(source.load())
+
+
+def _is_of_axis(word: str, source: Source, others: Sequence[Source]) -> bool:
+    """Whether an array bears the name of an axis of its length, and can be its places."""
+    axes = [pair for s in others for pair in zip(s.axes or (), s.shape, strict=True)]
+    return (word, source.shape[0]) in axes and _is_monotonic(source.load())
 
 
 def _is_monotonic(values: Array) -> bool:

@@ -1,16 +1,23 @@
 """The section of a report that sets the latents of a run beside POD modes of equal rank."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from matplotlib.figure import Figure as Drawing
 from numpy.typing import NDArray
 
 from beable.analysis.evaluation import Evaluation
 from beable.analysis.pod import BesidePod, beside_pod
 from beable.console.numbers import latent_name, number, span
 from beable.datasets.store import Store
+from beable.report.curves import alike, along, channels
 from beable.report.figures.codes import phase_portraits
+from beable.report.figures.curves import curves
 from beable.report.figures.fields import fields
 from beable.report.page import Figure, Item, Section, Table
-from beable.report.sections import SHOWN_CODES, drawn_axes, is_drawable
+from beable.report.planes import drawn_axes, planes
+from beable.report.sections import SHOWN_CODES
+from beable.simulator import Variable
 from beable.training.run import Run
 
 FloatArray = NDArray[np.floating]
@@ -19,8 +26,8 @@ SHOWN_MODES = 4
 
 def pod_section(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> Section | None:
     """Energies, spatial modes and phase portraits; None for a run that has not learned modes of fields."""
-    drawn = [v for v in store.variables if v.name in run.variables and is_drawable(v)]
-    found = beside_pod(run, store, evaluation.rows) if drawn else None
+    learned = [v for v in store.variables if v.name in run.variables]
+    found = beside_pod(run, store, evaluation.rows) if planes(store, learned) or alike(learned) else None
     if found is None:
         return None
     items: list[Item] = [_energies(run, found, member, who)]
@@ -74,26 +81,32 @@ def _spatial_modes(run: Run, store: Store, evaluation: Evaluation, found: Beside
         z[:, 2 * i, latent] += size[:, latent]
         z[:, 2 * i + 1, latent] -= size[:, latent]
     decoded = next(d for k, d in enumerate(run.decode(z)) if k == member)
-    drawn = [v for v in store.variables if v.name in run.variables and is_drawable(v)]
-    x, y = drawn_axes(store, drawn[0])
-    same = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
-    arrays = [(decoded[v.name][::2] - decoded[v.name][1::2]) / 2 for v in same]
+    moved = {name: (values[::2] - values[1::2]) / 2 for name, values in decoded.items()}
     names = [latent_name(int(latent)) for latent in latents]
-    figure = fields(
-        arrays,
-        [v.name for v in same],
-        [v.unit for v in same],
-        x,
-        y,
-        scales=["signed" if a.ndim == 3 else "linear" for a in arrays],
-        rows=names,
-    )
+    figure, arrays = _drawn_modes(store, [v for v in store.variables if v.name in run.variables], moved, names)
     caption = (
         f"Spatial modes of {who}: what one standard deviation of a latent changes, others at their mean, the latents "
         "that capture most first."
     )
-    largest = ", ".join(f"{v.name} {number(float(np.abs(a).max()))}" for v, a in zip(same, arrays, strict=True))
+    largest = ", ".join(f"{name} {number(float(np.nanmax(np.abs(a))))}" for name, a in arrays.items())
     return Figure(figure, caption, f"Changes by {', '.join(names)}, at most: {largest}.")
+
+
+def _drawn_modes(
+    store: Store, learned: list[Variable], moved: Mapping[str, FloatArray], latents: list[str]
+) -> tuple[Drawing, dict[str, FloatArray]]:
+    """Modes of fields, a row each, or of curves, a line each; and what is drawn, (latents, ...), by its name."""
+    drawn = planes(store, learned)
+    if not drawn:
+        lines = alike(learned)
+        x, x_label = along(store, lines[0])
+        titles, units, values = channels(lines, moved)
+        return curves(values, titles, units, x, latents, x_label=x_label), dict(zip(titles, values, strict=True))
+    arrays = {plane.title: plane.drawn(moved[plane.variable.name]) for plane in drawn}
+    scales = ["signed" if a.ndim == 3 else "linear" for a in arrays.values()]
+    units = [plane.variable.unit for plane in drawn]
+    axes = drawn_axes(store, drawn[0].variable)
+    return fields(list(arrays.values()), list(arrays), units, *axes, scales=scales, rows=latents), arrays
 
 
 def _portraits(store: Store, evaluation: Evaluation, found: BesidePod, member: int, who: str) -> Figure:

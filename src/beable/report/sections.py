@@ -16,6 +16,7 @@ from beable.console.numbers import latent_name, number, span
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
+from beable.report.curves import alike, channels, drawn_reconstruction, drawn_rows
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.meshes import fields_on, reconstruction_on
@@ -23,8 +24,9 @@ from beable.report.figures.particles import configurations, reconstructions
 from beable.report.figures.scores import angles, errors
 from beable.report.figures.structures import apart, is_chain, structures
 from beable.report.figures.training import histories
-from beable.report.meshes import is_vector, mesh_of, on_mesh, sizes
+from beable.report.meshes import mesh_of, on_mesh, sizes
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
+from beable.report.planes import Plane, drawn_axes, planes
 from beable.simulator import Variable
 from beable.training.data import read
 from beable.training.run import Run
@@ -40,7 +42,7 @@ DIGITS = 12  # of a sum, enough to tell runs apart
 
 def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -> Section:
     """The snapshots themselves: every field of a few rows."""
-    drawn = [v for v in store.variables if is_drawable(v)]
+    drawn = planes(store, store.variables)
     failed = f", of which {len(store.failures)} failed and are left out" if store.failures else ""
     facts = f"{store.rows:,} snapshots{failed}."
     lacking = [line for name, found in store.missing.items() for line in found.words(name, len(store.valid_rows))]
@@ -48,25 +50,25 @@ def data_section(store: Store, rows: Sequence[int], text: Sequence[Text] = ()) -
     if len(lacking) > MOST_LACKING:
         facts += f" And {len(lacking) - MOST_LACKING} more variables that lack numbers."
     if not drawn:
-        items = _configurations(store, rows) or _on_mesh(store, rows) or data_items(store)
+        items = _configurations(store, rows) or _on_mesh(store, rows) or _curves(store, rows) or data_items(store)
         return Section("The data", [facts], items, _more(text))
-    x, y = drawn_axes(store, drawn[0])
-    same_grid = [v for v in drawn if v.shape[-2:] == (len(x), len(y))]
-    arrays = [store.read(v.name, np.asarray(rows)) for v in same_grid]
+    arrays = [plane.drawn(store.read(plane.variable.name, np.asarray(rows))) for plane in drawn]
     figure = fields(
         arrays,
-        [v.name for v in same_grid],
-        [v.unit for v in same_grid],
-        x,
-        y,
+        [plane.title for plane in drawn],
+        [plane.variable.unit for plane in drawn],
+        *drawn_axes(store, drawn[0].variable),
         scales=[_scale(a) for a in arrays],
         rows=[_row_label(store, row) for row in rows],
     )
-    names = ", ".join(v.long_name or v.name for v in same_grid)
+    names = ", ".join(plane.variable.long_name or plane.title for plane in drawn)
     beside = " with their factors" if 0 < len(store.factors) < 5 else ""
-    caption = f"Snapshots {', '.join(str(r) for r in rows)}{beside}: {names}. Vectors: magnitude and lines along them."
-    drawn_rows = Figure(figure, caption, f"{len(rows)} snapshots; {_ranges(same_grid, arrays)}.")
-    return Section("The data", [facts], [drawn_rows], _more(text))
+    slices = f" Slices at {drawn[0].place}." if drawn[0].place else ""
+    caption = (
+        f"Snapshots {', '.join(map(str, rows))}{beside}: {names}.{slices} Vectors: magnitude and lines along them."
+    )
+    shown = Figure(figure, caption, f"{len(rows)} snapshots; {_ranges([plane.variable for plane in drawn], arrays)}.")
+    return Section("The data", [facts], [shown], _more(text))
 
 
 def _on_mesh(store: Store, rows: Sequence[int]) -> list[Item]:
@@ -91,6 +93,21 @@ def _on_mesh(store: Store, rows: Sequence[int]) -> list[Item]:
         f"{v.name} {number(np.nanmin(a))} to {number(np.nanmax(a))}" for v, a in zip(variables, arrays, strict=True)
     )
     return [Figure(figure, caption, f"{len(rows)} snapshots; {told}.")]
+
+
+def _curves(store: Store, rows: Sequence[int]) -> list[Item]:
+    """Snapshots of curves, those that share an axis; nothing for other data."""
+    variables = alike(store.variables)
+    if not variables:
+        return []
+    figure = drawn_rows(store, variables, rows, [_row_label(store, row) for row in rows])
+    names, units, arrays = channels(variables, {v.name: store.read(v.name, np.asarray(rows)) for v in variables})
+    told = [
+        f"{name} {number(np.nanmin(a))} to {number(np.nanmax(a))}{'' if unit in ('', '1') else f' {unit}'}"
+        for name, unit, a in zip(names, units, arrays, strict=True)
+    ]
+    caption = f"Snapshots {', '.join(map(str, rows))}: {', '.join(names)} along {variables[0].dims[-1]}."
+    return [Figure(figure, caption, f"{len(rows)} snapshots; {', '.join(told)}.")]
 
 
 def _more(text: Sequence[Text]) -> list[Fold]:
@@ -198,19 +215,6 @@ def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str, weight: boo
     return Figure(figure, caption, f"Particles are decoded {moved} from where they were (root mean square).")
 
 
-def is_drawable(v: Variable) -> bool:
-    """Whether a variable is a field on a plane, of one or two components."""
-    plane = (len(v.shape) == 2 and not is_vector(v)) or (len(v.shape) == 3 and v.shape[0] == 2)
-    return not v.diagnostic and not _of_particles(v) and plane
-
-
-def drawn_axes(store: Store, v: Variable) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of a field's grid; node numbers where the store has none."""
-    pairs = zip(v.dims[-2:], v.shape[-2:], strict=True)
-    x, y = (np.asarray(store.coordinates[d][0]) if d in store.coordinates else np.arange(float(n)) for d, n in pairs)
-    return x, y
-
-
 def _scale(values: FloatArray) -> str:
     """Logarithmic for positive values over more than a decade, signed for values of both signs."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -232,8 +236,8 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation) -> Se
     chosen = chosen_members(evaluation)
     items = _decoded(run, store, evaluation, chosen.middle, chosen.words[chosen.middle])
     folds = [Fold("Errors by channel", [], [_channel_errors(evaluation)])]
-    if chosen.worst != chosen.middle:
-        worst = _decoded(run, store, evaluation, chosen.worst, chosen.words[chosen.worst])
+    worst = _decoded(run, store, evaluation, chosen.worst, chosen.words[chosen.worst])
+    if chosen.worst != chosen.middle and worst:
         folds.insert(0, Fold("The same row by the worst member", [], worst))
     if residual := _residual_table(evaluation):
         folds.append(Fold("Do decoded snapshots obey the equations?", [], residual))
@@ -244,24 +248,23 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
     """One held-out row of fields, or a few configurations, and what a member makes of them."""
     row = int(evaluation.rows[0])
     learned = [v for v in store.variables if v.name in run.variables]
-    variables = [v for v in learned if len(v.shape) in (2, 3) and not _of_particles(v) and not on_mesh(v)]
+    drawn = planes(store, learned)
     boxes = _decoded_boxes(run, store, evaluation, member, who)
-    if not variables:
+    if not drawn:
         on = _decoded_on_mesh(run, store, evaluation, member, who)
-        return boxes or on or reconstructed(store, run, evaluation, member, who)
-    truth = read(store, run.variables, np.array([row]), run.conditions)
-    decoded = next(
-        d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
-    )
-    names, planes, found = _planes(variables, truth, decoded)
-    x, y = drawn_axes(store, variables[0])
-    units = [v.unit for v in variables for _ in range(v.shape[0] if len(v.shape) == 3 else 1)]
-    figure = reconstruction(planes, found, names, units, x, y, scales=[_scale(f[None]) for f in planes])
+        lines = _decoded_curves(run, store, evaluation, member, who)
+        return boxes or on or lines or reconstructed(store, run, evaluation, member, who)
+    truth, decoded = _first_held_out(run, store, evaluation, member)
+    names = [name for plane in drawn for name in plane.names]
+    true, made = (_channels_of(drawn, snapshot) for snapshot in (truth, decoded))
+    units = [plane.variable.unit for plane in drawn for _ in plane.names]
+    axes = drawn_axes(store, drawn[0].variable)
+    figure = reconstruction(true, made, names, units, *axes, scales=[_scale(f[None]) for f in true])
     caption = (
         f"Row {row}, the first of those held out, its reconstruction by {who}, and the error; the percentage is the "
         "norm of the error over that of the truth."
     )
-    alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(planes, found)}."
+    alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
     return [Figure(figure, caption, alt), *boxes]
 
 
@@ -272,16 +275,37 @@ def _decoded_on_mesh(run: Run, store: Store, evaluation: Evaluation, member: int
     mesh = mesh_of(store, variables)
     if mesh is None:
         return []
-    truth = read(store, run.variables, np.array([row]), run.conditions)
-    decoded = next(
-        d for k, d in enumerate(run.decode(evaluation.codes[:, :1], run.conditions_of(truth))) if k == member
-    )
+    truth, decoded = _first_held_out(run, store, evaluation, member)
     true, made = ([sizes(v, np.asarray(given[v.name]))[0] for v in variables] for given in (truth, decoded))
     names, units = [v.name for v in variables], [v.unit for v in variables]
     figure = reconstruction_on(mesh, true, made, names, units, [v.dims[-1] == "cell" for v in variables])
     caption = f"Row {row}, the first of those held out, on its mesh, its reconstruction by {who}, and the error."
     alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
     return [Figure(figure, caption, alt)]
+
+
+def _decoded_curves(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
+    """One held-out row of curves and what a member makes of it; nothing for other data."""
+    variables = alike([v for v in store.variables if v.name in run.variables])
+    if not variables:
+        return []
+    row = int(evaluation.rows[0])
+    figure, names, true, made = drawn_reconstruction(store, variables, *_first_held_out(run, store, evaluation, member))
+    caption = (
+        f"Row {row}, the first of those held out, under its reconstruction by {who}, and the error; the percentage is "
+        "the norm of the error over that of the truth."
+    )
+    alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
+    return [Figure(figure, caption, alt)]
+
+
+def _first_held_out(
+    run: Run, store: Store, evaluation: Evaluation, member: int
+) -> tuple[Mapping[str, FloatArray], Mapping[str, FloatArray]]:
+    """The first held-out row, and what a member decodes of it; each variable (1, ...)."""
+    truth = read(store, run.variables, evaluation.rows[:1], run.conditions)
+    every = run.decode(evaluation.codes[:, :1], run.conditions_of(truth))
+    return truth, next(d for k, d in enumerate(every) if k == member)
 
 
 def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:
@@ -317,19 +341,10 @@ def _residual_table(evaluation: Evaluation) -> list[Item]:
     return [Table(caption, ["snapshots", "residual"], [["held-out rows", number(r.data)], *rows], "lr")]
 
 
-def _planes(
-    variables: Sequence[Variable], truth: Mapping[str, FloatArray], decoded: Mapping[str, FloatArray]
-) -> tuple[list[str], list[FloatArray], list[FloatArray]]:
-    """Each channel of one snapshot as a plane: names, truth, reconstruction."""
-    names, fields, found = [], [], []
-    for v in variables:
-        parts = [()] if len(v.shape) == 2 else [(i,) for i in range(v.shape[0])]
-        for part in parts:
-            label = "" if not part else f" {v.components[part[0]] if v.components else part[0]}"
-            names.append(v.name + label)
-            fields.append(truth[v.name][0][part])
-            found.append(decoded[v.name][0][part])
-    return names, fields, found
+def _channels_of(drawn: Sequence[Plane], snapshot: Mapping[str, FloatArray]) -> list[FloatArray]:
+    """Each channel of one snapshot as a plane, (x, y)."""
+    held = [(plane, plane.of(snapshot[plane.variable.name][0])) for plane in drawn]
+    return [part for plane, values in held for part in (values if plane.component is not None else [values])]
 
 
 def _error_words(evaluation: Evaluation) -> str:

@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure as Drawing
 from numpy.typing import NDArray
 
 from beable.analysis.agree import Agreed
 from beable.analysis.evaluation import Evaluation
 from beable.console.numbers import latent_name, number
 from beable.datasets.store import Store
+from beable.report.curves import alike, along, channels
+from beable.report.figures.curves import curves
 from beable.report.figures.fields import fields
 from beable.report.page import Figure, Fold, Item, Section, Table, Text
-from beable.report.sections import drawn_axes, is_drawable
+from beable.report.planes import Plane, drawn_axes, planes
 from beable.simulator import Variable
 from beable.training.data import conditions, factors
 from beable.training.run import Run
@@ -110,12 +113,14 @@ def _trusted(a: Agreed, member: int, latent: int) -> str:
 
 
 def _traverses(run: Run, store: Store, evaluation: Evaluation, member: int) -> list[Item]:
-    """The first field, or all numbers, decoded along each latent of one member."""
+    """The first field or curve, or all numbers, decoded along each latent of one member."""
     learned = [v for v in store.variables if v.name in run.variables]
     codes = evaluation.codes[member]
     widest = sorted(int(i) for i in np.argsort(-codes.std(axis=0), kind="stable")[:MOST_LATENTS])
-    if drawn := [v for v in learned if is_drawable(v)]:
+    if drawn := planes(store, learned):
         return [_maps(run, store, evaluation, member, drawn[0], widest)]
+    if lines := alike(learned):
+        return [_lines(run, store, evaluation, member, lines[0], widest)]
     numbers = [v for v in learned if not v.shape][:MOST_NUMBERS]
     return [_changes(run, store, evaluation, member, numbers, widest)] if numbers else []
 
@@ -134,19 +139,39 @@ def _decoded(
         yield next(d for k, d in enumerate(run.decode(z, middle)) if k == member)[name]
 
 
-def _maps(run: Run, store: Store, evaluation: Evaluation, member: int, v: Variable, latents: Sequence[int]) -> Figure:
-    decoded = np.stack(list(_decoded(run, store, evaluation, member, v.name, latents)))
+def _maps(run: Run, store: Store, evaluation: Evaluation, member: int, plane: Plane, latents: Sequence[int]) -> Figure:
+    v = plane.variable
+    decoded = plane.drawn(np.stack(list(_decoded(run, store, evaluation, member, v.name, latents))))
     columns = [decoded[:, step] for step in range(len(REACH))]
-    titles = [f"{step:+g} s".replace("-", "−").replace("+0 s", "mean") for step in REACH]
     x, y = drawn_axes(store, v)
-    figure = fields(columns, titles, [v.unit] * len(columns), x, y, rows=[latent_name(i) for i in latents], shared=True)
+    rows = [latent_name(i) for i in latents]
+    figure = fields(columns, _step_names(), [v.unit] * len(columns), x, y, rows=rows, shared=True)
+    return _walks(figure, member, v.long_name or plane.title, plane.title, decoded, latents)
+
+
+def _lines(run: Run, store: Store, evaluation: Evaluation, member: int, v: Variable, latents: Sequence[int]) -> Figure:
+    decoded = list(_decoded(run, store, evaluation, member, v.name, latents))
+    names, units, parts = channels([v], {v.name: np.stack(decoded)})
+    x, x_label = along(store, v)
+    titles = [latent_name(i) for i in latents]
+    figure = curves(list(parts[0]), titles, units[:1] * len(titles), x, _step_names(), x_label=x_label, ordered=True,
+                    shared=True)  # fmt: skip
+    return _walks(figure, member, names[0], names[0], parts[0], latents)
+
+
+def _step_names() -> list[str]:
+    return [f"{step:+g} s".replace("-", "−").replace("+0 s", "mean") for step in REACH]
+
+
+def _walks(drawn: Drawing, member: int, what: str, name: str, decoded: FloatArray, latents: Sequence[int]) -> Figure:
+    """The figure of a variable along latents, (latents, steps, ...), with what it shows in words."""
     caption = (
-        f"What each latent of member {member} does: {v.long_name or v.name} decoded with one latent moved by up to two "
+        f"What each latent of member {member} does: {what} decoded with one latent moved by up to two "
         "deviations s of its codes, the others at their mean."
     )
     moved = np.sqrt(np.nanmean(((decoded[:, -1] - decoded[:, 0]) ** 2).reshape(len(latents), -1), axis=1))
     alt = ", ".join(f"{latent_name(i)} {number(m)}" for i, m in zip(latents, moved, strict=True))
-    return Figure(figure, caption, f"Root-mean-square change of {v.name} from end to end: {alt}.")
+    return Figure(drawn, caption, f"Root-mean-square change of {name} from end to end: {alt}.")
 
 
 def _changes(

@@ -135,7 +135,8 @@ def fields(
     return figure
 
 
-def _percent(error: FloatArray, truth: FloatArray) -> str:
+def percent(error: FloatArray, truth: FloatArray) -> str:
+    """Norm of an error over that of the truth in percent, of what is not missing."""
     there = ~np.isnan(error)
     error, truth = error[there], truth[there]
     norm = float(np.linalg.norm(truth))
@@ -203,4 +204,4 @@ def _truth_and_error(
     colour_bar(column[2:], wrong, unit)
     box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     place: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": column[2].transAxes}
-    column[2].text(0.97, 0.04, _percent(error, truth), fontsize=8, bbox=box, **place)
+    column[2].text(0.97, 0.04, percent(error, truth), fontsize=8, bbox=box, **place)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d
 from beable.metrics.information import kl_knn
-from beable.report.sections import drawn_axes, median_member
+from beable.report.planes import drawn_axes
+from beable.report.sections import median_member
 from beable.studies.context import Context
 from beable.studies.study import Arm
 from beable.systems.darcy.parts.claims_of_latents import CLAIMS
