@@ -1,17 +1,13 @@
 """A dask cluster in place of processes: the same bytes, whatever is killed, and a line where someone must act."""
 
-import json
-import os
 import pickle
-import signal
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,11 +24,10 @@ from beable.studies.study import parse
 from beable.systems.darcy.simulator import Darcy
 from beable.workers import WorkerDiedError
 
-PROGRAMS, SUPPORT = (Path(__file__).parent / name for name in ("programs", "support"))
-sys.path.insert(0, str(PROGRAMS))  # workers import what they do by name
+sys.path.insert(0, str(Path(__file__).parent / "programs"))  # workers import what they do by name
 
-import pools  # noqa: E402
-from waves import Waves  # noqa: E402
+import pools
+from waves import Waves
 
 ROWS, BLOCK, SOON = 42, 4, 60.0
 
@@ -184,37 +179,36 @@ class Breaking:
 
 pytest.importorskip("distributed")
 
+import nodes  # noqa: E402
+from forked import Forked  # noqa: E402
+
 
 class Nodes:
     """A scheduler with workers, each a process of its own.
 
     Args:
-        begin: begins one, and gives its number and its address.
+        begin: begins one, and gives its process and its address.
         workers: how many.
     """
 
-    def __init__(self, begin, workers: int) -> None:
+    def __init__(self, begin: Callable[..., tuple[Forked, str]], workers: int) -> None:
         self.begin = begin
-        self.scheduler, self.address = begin("scheduler 0")
-        self.workers = [begin(f"worker {self.address}")[0] for _ in range(workers)]
+        self.scheduler, self.address = begin("scheduler")
+        self.workers = [begin("worker", self.address)[0] for _ in range(workers)]
 
     def begin_late(self, file: Path) -> None:
         """A worker that begins when a file is there."""
-        self.begin(f"late {self.address} {file}")
+        self.begin("late", self.address, str(file))
 
 
-def kill(*processes: int) -> None:
+def kill(*processes: Forked) -> None:
     for process in processes:
-        os.kill(process, signal.SIGKILL)
+        process.kill()
 
 
-def gone(process: int) -> bool:
+def gone(process: Forked) -> bool:
     """Whether a process has ended."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    return process.poll() is not None
 
 
 #: nodes that wait look at themselves seldom
@@ -224,34 +218,42 @@ QUIET = {
     "distributed.worker.profile.enabled": False,
 }
 #: clusters of this file by name, with their workers; those of the slow tests apart
-FAST = {"three": 3, "one": 3, "all": 3, "scheduler": 2, "given up": 3}
-SLOW = {"workers, first": 3, "workers, second": 3, "scheduler, first": 3, "scheduler, second": 3}
+FAST = {"three": 3, "one": 2, "scheduler": 1}
+SLOW = {
+    "all": 3,
+    "given up": 3,
+    "workers, first": 3,
+    "workers, second": 3,
+    "scheduler, first": 3,
+    "scheduler, second": 3,
+}
 
 
 @pytest.fixture(scope="module")
 def clusters(request, tmp_path_factory):
-    """All of them, from one process that imports dask for all; work that ends its worker has one more trial there."""
+    """All of them, forked from this process before it has a client; work that ends its worker has one more trial."""
     slow = any(item.get_closest_marker("slow") and item.path == request.path for item in request.session.items)
-    configuration = json.dumps(QUIET | {"distributed.scheduler.allowed-failures": 1})
-    command = [sys.executable, "-P", str(PROGRAMS / "nodes.py"), configuration]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROGRAMS), str(SUPPORT), os.environ.get("PYTHONPATH", "")])}
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    said = tmp_path_factory.mktemp("nodes") / "said"
-    with said.open("w") as errors, subprocess.Popen(command, env=env, stderr=errors, **pipes) as beginner:
+    configuration = QUIET | {"distributed.scheduler.allowed-failures": 1}
+    said, begun = tmp_path_factory.mktemp("nodes") / "said", []
 
-        def begin(words: str) -> tuple[int, str]:
-            print(words, file=beginner.stdin, flush=True)
-            answer = beginner.stdout.readline().split()
-            assert answer, said.read_text()
-            return int(answer[0]), answer[1]
+    def begin(*words: str) -> tuple[Forked, str]:
+        begun.append(Forked(nodes.become, str(said), configuration, *words))
+        address = begun[-1].stdout.readline().strip()
+        assert address, said.read_text()
+        return begun[-1], address
 
+    try:
         made = {name: Nodes(begin, workers) for name, workers in (FAST | (SLOW if slow else {})).items()}
         if slow:
             made["all"].begin_late(tmp_path_factory.getbasetemp() / "begin")
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("beable.studies.part.parts_of", lambda system: tiny_study.PARTS)
             yield made
-        beginner.kill()
+    finally:
+        kill(*begun)
+        for process in begun:
+            with process:
+                pass
 
 
 @pytest.fixture
@@ -329,7 +331,7 @@ def test_a_worker_is_killed_and_the_others_go_on(clusters, whole, tmp_path):
     with cluster.dask(made.address) as place:
         killing = once(8, lambda: kill(made.workers[0]))
         found = waves(tmp_path / "waves.zarr", Waves(pause=0.01), progress=killing, **place._asdict())
-    assert [gone(worker) for worker in made.workers] == [True, False, False]
+    assert [gone(worker) for worker in made.workers] == [True, False]
     assert tree(found.path) == tree(whole.path)
 
 

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from beable.analysis.axes import independent_axes
 from beable.commands import cli
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
-def one_process(monkeypatch):
-    """Rows are made in this process: others, which have tests of their own, take longer to begin than so few rows."""
+def quick(monkeypatch):
+    """What has tests of its own takes little time: processes that make rows, the best of many ICAs, streamlines."""
     monkeypatch.setattr("beable.datasets.generate.number", lambda workers: 1)
+    monkeypatch.setattr("beable.training.start.independent_turn.__defaults__", (1, 100, 1e-5))
+    monkeypatch.setitem(independent_axes.__kwdefaults__, "draws", 2)
+    monkeypatch.setattr("matplotlib.axes.Axes.streamplot", lambda *words, **more: None)
 
 
 def blocks(page):
@@ -34,7 +38,7 @@ def test_the_python_of_the_page_on_your_own_data_runs(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for block in blocks("docs/your-data.md"):
-        exec(block.replace('"steps": 1000', '"steps": 20'), names)
+        exec(block.replace('"steps": 1000', '"steps": 5'), names)
     assert names["run"].variables == ["height", "slope"]
     assert names["new"]["slope"].shape == (10, 2, 33, 33)
     assert names["codes"].mean.shape == (4, 100, 2)
@@ -48,14 +52,14 @@ def commands(page):
 
 def short(words):
     """A command line of a page with few rows, steps, members and spheres; study and search of hours are only parsed."""
-    rows, few = (["--rows", "132"], ["--members", "2"]) if words[1] in ("simulate", "fit") else ([], [])
+    rows, few = (["--rows", "132", "--grid", "17"], ["--members", "2"]) if words[1] in ("simulate", "fit") else ([], [])
     kept = [w for i, w in enumerate(words) if not {"--rows", "--members", "--steps"} & {w, words[i - 1]}]
     few_trainings = ["--members", "3"]
     added = {
         "simulate": rows,
-        "fit": [*few, "--steps", "20"],
+        "fit": [*few, "--steps", "5"],
         "agree": few_trainings,
-        "rate-distortion": ["--members", "1", "--steps", "20"],
+        "rate-distortion": ["--members", "1", "--steps", "5"],
     }
     return [*kept, *added.get(words[1], [])]
 
@@ -94,7 +98,7 @@ def test_the_python_of_the_readme_runs(few_draws, tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     (block,) = blocks("README.md")
     assert "RunSettings()" in block
-    exec(block.replace("RunSettings()", "RunSettings(training={'members': 4, 'steps': 100})"), {})
+    exec(block.replace("RunSettings()", "RunSettings(training={'members': 4, 'steps': 20})"), {})
     assert "agreed: Agreed" in capsys.readouterr().out
 
 

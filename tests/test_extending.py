@@ -55,30 +55,50 @@ def run(installed, at, *words):
     return Done(done.stdout, done.stderr)
 
 
-def forked(installed, at, *lines, code=0):
+def forked(installed, at, *lines, code=0, elsewhere=False):
     """Several command lines, one after the other, in a process that finds a folder of packages and looks it up."""
-    with Forked(_all, str(installed), lines, cwd=at) as process:
+    with Forked(_all, str(installed), lines, elsewhere, cwd=at) as process:
         done = Done(*process.communicate(timeout=240))
         assert process.returncode == code, done.stderr
     return done
 
 
-def _all(installed, lines):
-    """Trainings are made in this process, measures in one of its own, which must find the package too."""
+def _found(installed):
+    """Let this process find a folder of packages."""
     sys.path.insert(0, installed)
     vars(SYSTEMS).clear()
-    pools = iter([studies_run.pool, pool])
+
+
+def _all(installed, lines, elsewhere):
+    """Trainings are made in this process, and so are measures unless they are made elsewhere."""
+    _found(installed)
+    pools = iter([studies_run.pool, pool if elsewhere else studies_run.pool])
     studies_run.pool = lambda *words, **more: next(pools)(*words, **more)
     for name in [name for name in sys.modules if name == "beable.commands.cli" or name.startswith("beable.commands")]:
         del sys.modules[name]  # which make verbs of the systems that they find
     return max(import_module("beable.commands.cli").run(line.split()[1:]) for line in lines)
 
 
-def test_a_system_of_a_package_goes_all_the_way(here, installed, tmp_path):
+def _named_elsewhere(installed):
+    _found(installed)
+    with pool(1) as processes:
+        print(*processes.submit(list, SYSTEMS).result())
+    return 0
+
+
+def test_other_processes_find_the_package_too(installed):
+    with Forked(_named_elsewhere, str(installed)) as process:
+        said, complaints = process.communicate(timeout=240)
+    assert "wave" in said.split(), complaints
+
+
+@pytest.mark.parametrize("elsewhere", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_system_of_a_package_goes_all_the_way(here, installed, tmp_path, elsewhere):
+    """In one process, or with measures in another one, which takes longer to begin than its work."""
     assert any("wave-energy" in line for line in COMMANDS)
     *others, study = COMMANDS
-    assert "study run" in study  # with one process at a time: each takes longer to begin than its work
-    done = forked(installed, tmp_path, *others, f"{study} --workers 1")
+    assert "study run" in study
+    done = forked(installed, tmp_path, *others, f"{study} --workers 1", elsewhere=elsewhere)
     assert "energy: 36" in done.stdout
     results = json.loads((tmp_path / "waves-study" / "results.json").read_text())
     energy = results["parts"]["waves-energy"]["energy"]

@@ -485,7 +485,7 @@ def test_a_header_that_does_not_describe_the_file_is_refused(tmp_path, data):
 def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tmp_path):
     whole = save({"x": np.arange(6.0).reshape(2, 3), "y": np.arange(4, dtype=np.int8)})
     rng, path, refused = random.Random(0), tmp_path / "a.safetensors", 0
-    for _ in range(1500):
+    for _ in range(600):
         data = bytearray(whole)
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(170)] = rng.choice(b'0123456789[]{},:"x\x00\xff')
@@ -494,7 +494,7 @@ def test_whatever_stands_in_a_file_of_arrays_the_answer_is_arrays_or_an_error(tm
             assert all(a.nbytes < 100 for a in array_files.read_arrays(path).values())
         except CorruptError:
             refused += 1
-    assert refused > 1000
+    assert refused > 400
 
 
 # --- the manifest ------------------------------------------------------------------------------------------------

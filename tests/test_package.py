@@ -120,7 +120,7 @@ def test_what_a_folder_exports_is_there():
 @cache
 def imported() -> set[str]:
     """Libraries that some file imports."""
-    nodes = [node for path in FILES.values() for node in walked(parsed(path))]
+    nodes = [node for path in FILES.values() for node in walked(parsed(path), ast.Import, ast.ImportFrom)]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     own = {"beable", "pydantic_core"}  # the core is a part of pydantic, in a version that pydantic sets
@@ -156,13 +156,13 @@ def test_import_loads_nothing_heavy():
 
 def imports(path: Path) -> Iterator[str]:
     """Modules of beable that a file imports, anywhere in it."""
-    for node in walked(parsed(path)):
+    for node in walked(parsed(path), ast.Import, ast.ImportFrom):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "beable")
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "beable":
+        elif node.module and node.module.split(".")[0] == "beable":
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (name if name in FILES else node.module for name in inner)
-        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative import"
+        assert not getattr(node, "level", 0), f"{path}: relative import"
 
 
 def upward(module: str, imported: list[str]) -> list[str]:
@@ -221,14 +221,10 @@ SPINE = [name for name in MODULES if not name.startswith("beable.systems")]
 def code_words(tree: ast.AST) -> set[str]:
     """Names, imported modules and texts in the code of a file, documentation left out."""
     holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docs = {id(node.body[0].value) for node in walked(tree) if isinstance(node, holders) and ast.get_docstring(node)}
-    words = set()
-    for node in walked(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            words.add(node.value)
-        words |= {value for value in (getattr(node, field, None) for field in ("id", "attr", "name", "module", "arg"))
-                  if isinstance(value, str)}  # fmt: skip
-    return words
+    firsts = [node.body[0] for node in walked(tree) if isinstance(node, holders) and node.body]
+    docs = {id(first.value) for first in firsts if isinstance(first, ast.Expr)}
+    nodes = (node for node in walked(tree) if id(node) not in docs)
+    return {value for node in nodes for value in vars(node).values() if isinstance(value, str)}
 
 
 def test_the_spine_names_no_system():
@@ -293,8 +289,11 @@ WRITERS = {"beable.files.disk"}
 
 def writes(tree: ast.AST) -> list[str]:
     """Names of the calls in a file that write to disk."""
-    calls = [node for node in walked(tree) if isinstance(node, ast.Call)]
-    return [called(call)[1] for call in calls if called(call)[1] in WRITING or called(call) in SAVING or opens(call)]
+    return [
+        called(call)[1]
+        for call in walked(tree, ast.Call)
+        if called(call)[1] in WRITING or called(call) in SAVING or opens(call)
+    ]
 
 
 def called(call: ast.Call) -> tuple[str, str]:
@@ -331,17 +330,17 @@ def test_the_writer_is_seen_writing():
 
 def test_kernels_that_run_long_are_called_so_that_they_can_be_interrupted():
     """Those that hold no lock of Python; a kernel that another one calls is compiled into it."""
-    nodes = [node for path in FILES.values() for node in walked(parsed(path))]
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    trees = [parsed(path) for path in FILES.values()]
+    functions = [node for tree in trees for node in walked(tree, ast.FunctionDef)]
     long = {f.name for f in functions if any("nogil=True" in ast.unparse(d) for d in f.decorator_list)}
     assert long == {"_place", "_moves"}
-    calls = [node for node in nodes if isinstance(node, ast.Call) and called(node) == ("", "interruptible")]
+    calls = [node for tree in trees for node in walked(tree, ast.Call) if called(node) == ("", "interruptible")]
     assert {ast.unparse(call.args[0]) for call in calls} == {"_place", "_moves", "kernel"}
 
 
 def packages(tree: ast.AST) -> set[str]:
     """Names of the packages from which a file imports."""
-    nodes = walked(tree)
+    nodes = walked(tree, ast.Import, ast.ImportFrom)
     plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return plain | {(node.module or "").split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
 
@@ -358,7 +357,7 @@ CUT_OFFS = {"rcond", "rtol", "atol", "tol", "cond"}
 
 def unsaid_ranks(tree: ast.AST) -> list[str]:
     """Calls that decide a rank without a cut-off of their own."""
-    calls = [node for node in walked(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    calls = walked(tree, ast.Call)
     deciding = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in RANKS]
     return [ast.unparse(call) for call in deciding if not CUT_OFFS & {word.arg for word in call.keywords}]
 
@@ -403,6 +402,7 @@ COARSE = {
         "beable.analysis.support_axes.NORMAL_DRAWS": 2,
         "beable.training.support.TRIES": 4,
     },
+    "beable.training.support": {"beable.training.support.TRIES": 4},
 }
 
 
@@ -410,6 +410,8 @@ COARSE = {
 def test_examples_of_docstrings(module, monkeypatch):
     for name, value in COARSE.get(module, {}).items():
         monkeypatch.setattr(name, value)
+    monkeypatch.setattr("beable.training.start.independent_turn.__defaults__", (1, 500, 1e-5))  # not the best of eight
+    monkeypatch.setattr("linecache.checkcache", lambda filename=None: None)  # a look at every file for each docstring
     tested = import_module(module)
     done = doctest.testmod(tested, optionflags=doctest.NORMALIZE_WHITESPACE)
     for remembering in filter(lambda found: module in COARSE and hasattr(found, "cache_clear"), vars(tested).values()):

@@ -159,7 +159,7 @@ def test_workers_are_deaf_to_ctrl_c():
     with at_work() as (_, pids):
         for pid in pids:
             os.kill(pid, signal.SIGINT)
-        time.sleep(0.3)
+        time.sleep(0.1)
         assert sorted(alive(pids)) == sorted(pids)
 
 
@@ -172,7 +172,7 @@ def test_no_worker_outlives_its_parent(number):
 
 def test_no_worker_outlives_its_parent_in_a_compiled_kernel():
     with at_work("sample", size=2e8) as (process, pids):
-        time.sleep(1)  # into the kernel, which takes minutes
+        time.sleep(0.5)  # into the kernel, which takes minutes
         process.kill()
         assert seconds_until_gone(pids) < SOON
 
@@ -201,7 +201,7 @@ def test_a_request_to_end_is_met_while_compiled_code_runs(tmp_path, call, ends):
             assert process.wait(SOON) == 130
         else:
             with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(2)
+                process.wait(0.5)
 
 
 def test_an_error_of_compiled_code_is_its_own():

@@ -19,7 +19,7 @@ from beable.errors import DataError, UsageError
 from beable.report.figures.fields import reconstruction
 from beable.report.figures.maps import MISSING
 
-SHORT = {"training": {"members": 2, "steps": 60, "records": 5}, "model": {"latents": 2, "width": 8}}
+SHORT = {"training": {"members": 2, "steps": 60, "records": 5, "start": "pca"}, "model": {"latents": 2, "width": 8}}
 
 
 def settings(**more):

@@ -67,7 +67,7 @@ def run_of(folder, beta, steps=300, **model):
         model=ModelSettings(**{"depth": 0} | model),
         objective=ObjectiveSettings(beta=Constant(beta=beta)),
         training=TrainingSettings(
-            members=3, steps=steps, records=2, batch=None, learning_rate=0.05, keep="last", patience=None
+            members=3, steps=steps, records=2, batch=None, learning_rate=0.05, keep="last", patience=None, start="pca"
         ),
     )
     run = train(store, folder / "run", settings)

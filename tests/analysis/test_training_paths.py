@@ -21,7 +21,7 @@ def run(tmp_path_factory):
             "reconstruction_steps": 20,
             "beta": {"kind": "linear", "start_beta": 1e-3, "steps": 20},
         },
-        "training": {"members": 2, "steps": 50, "keep": "last"},
+        "training": {"members": 2, "steps": 50, "keep": "last", "start": "pca"},
     }
     return train(store, folder / "run", RunSettings.model_validate(settings))
 

@@ -434,11 +434,11 @@ def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line
 
 
 INTERRUPTED_LINES = {
-    "fit good.zarr -o OUT --steps 80 --members 2 --latents 1 --start pca": (
+    "fit good.zarr -o OUT --steps 50 --members 2 --latents 1 --start pca": (
         saving,
         "checkpoints/step-*/manifest.json",
     ),
-    f"simulate darcy --rows 500 {SMALL} -o OUT": (run, "done/0.json"),
+    f"simulate darcy --rows 300 {SMALL} -o OUT": (run, "done/0.json"),
 }
 
 

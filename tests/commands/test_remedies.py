@@ -81,7 +81,7 @@ def test_what_is_constant_goes_all_the_way_to_the_report(
     request, folder, tmp_path, beable, data, options, constant, drawn
 ):
     if not drawn:
-        request.getfixturevalue("blank")
+        request.getfixturevalue("blank" if constant else "undrawn")
     store, run = f"{folder}/{data}.zarr", tmp_path / "run"
     options = options.replace("--config ", f"--config {folder}/")
     code, out, err = beable(f"fit {store} -o {run} {FLAGS} {options} --json")
@@ -112,10 +112,13 @@ def texts():
 
 
 def said(path):
-    nodes = walked(parsed(path))
-    documentation = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
-    constants = (n for n in nodes if isinstance(n, ast.Constant) and id(n) not in documentation)
-    return [n.value for n in constants if isinstance(n.value, str)]
+    documentation, found = set(), []
+    for node in walked(parsed(path)):  # each after what it is part of
+        if type(node) is ast.Expr:
+            documentation.add(node.value)
+        elif type(node) is ast.Constant and type(node.value) is str and node not in documentation:
+            found.append(node.value)
+    return found
 
 
 @pytest.fixture(scope="module")

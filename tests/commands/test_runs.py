@@ -105,7 +105,7 @@ def test_another_one_in_its_place_is_not_taken(folder):
 # Pages
 
 
-def test_a_page_lies_in_the_run_folder_and_the_run_stays_whole(blank, beable, folder):
+def test_a_page_lies_in_the_run_folder_and_the_run_stays_whole(undrawn, beable, folder):
     code, out, _ = beable("report", "run")
     assert code == 0
     page = (folder / "run" / "report.html").read_text()
@@ -345,7 +345,7 @@ def test_compare_says_what_differs(beable, folder):
     assert len(told["error"]["luck"]) == 4
 
 
-def test_compare_writes_a_page(blank, beable, folder):
+def test_compare_writes_a_page(undrawn, beable, folder):
     assert beable("compare", "run", "luck", "-o", "compare.html")[0] == 0
     html = (folder / "compare.html").read_text()
     for words in ("run, luck beside each other", "training.start", "Settings that differ", "beable compare run luck"):

@@ -42,7 +42,7 @@ def test_evaluating_another_data_set_takes_all_its_rows(folder, capsys):
     assert answer(capsys, ["evaluate", folder / "run", folder / "other.zarr"])["rows"] == 30
 
 
-def test_the_report_of_a_run_is_one_page(folder, blank, capsys, tmp_path):
+def test_the_report_of_a_run_is_one_page(folder, undrawn, capsys, tmp_path):
     page = folder / "report.html"
     answer(capsys, ["report", folder / "run", folder / "darcy.zarr", "-o", page, "--title", "Mine <b>"])
     html = page.read_text()
@@ -52,7 +52,7 @@ def test_the_report_of_a_run_is_one_page(folder, blank, capsys, tmp_path):
     assert complaints(tmp_path, html) == []
 
 
-def test_a_sweep_gives_bands_by_beta_and_a_page(folder, blank, capsys, tmp_path):
+def test_a_sweep_gives_bands_by_beta_and_a_page(folder, undrawn, capsys, tmp_path):
     words = [
         "rd",
         folder / "darcy.zarr",
@@ -87,10 +87,14 @@ def test_training_that_learns_nothing_is_warned_of(folder, capsys, recwarn):
         folder / "darcy.zarr",
         "-o",
         folder / "nothing",
+        "--variables",
+        "pressure",
         "--members",
         "2",
         "--steps",
-        "200",
+        "100",
+        "--learning-rate",
+        "0.02",
         "--beta",
         "1e7",
         "--start",

@@ -52,7 +52,7 @@ def test_sound_data_give_nothing(name, seed, tmp_path):
 
 
 @pytest.mark.parametrize("name", SIMULATORS)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_simulated_data_give_nothing(name, seed, tmp_path):
     make, rows = SIMULATORS[name]
     with ThreadPoolExecutor(1) as executor:

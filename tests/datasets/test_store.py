@@ -156,8 +156,8 @@ def test_what_xarray_needs_is_named_where_it_is_missing(store, monkeypatch, miss
 
 
 def test_reading_costs_little_more_than_the_bytes_and_their_checksums(tmp_path):
-    """CPU time of 1,024 rows of 2 × 65 × 65 numbers, the least of three."""
-    flux = np.random.default_rng(0).normal(size=(1024, 2, 65, 65)).astype(np.float32)
+    """CPU time of 512 rows of 2 × 65 × 65 numbers, the least of three."""
+    flux = np.random.default_rng(0).normal(size=(512, 2, 65, 65)).astype(np.float32)
     path = Store.from_arrays(tmp_path / "fast.zarr", {"flux": flux}).path
     store = Store.open(path)
 
@@ -375,12 +375,12 @@ def swap(first, second):
 KINDS = ("flip", "truncate", "delete", "append", "zero", "swap")
 
 
-def test_a_hundred_damages_are_all_found_and_named(store, original):
+def test_sixty_damages_are_all_found_and_named(store, original):
     """Sizes alone, the control, miss flips and swaps."""
     rng, missed_by_size = random.Random(5), 0
     everything = data_files(store.path)
     chunks = [p for p in everything if p.name.startswith("c.")]
-    for i in range(105):
+    for i in range(60):
         kind = KINDS[i % len(KINDS)]
         spoilt = [rng.choice(everything)]
         if kind == "swap":
@@ -398,7 +398,7 @@ def test_a_hundred_damages_are_all_found_and_named(store, original):
         for path in spoilt:
             shutil.copyfile(original / path.relative_to(store.path), path)
     assert verify(store.path) == []
-    assert missed_by_size > 25
+    assert missed_by_size > 15
 
 
 @pytest.mark.parametrize("kind", ["flip", "zero", "swap"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -106,9 +107,9 @@ def share_within(values, calls=40, seeds=(0,)):
 
 
 def test_most_proposals_lie_within_the_tolerance():
-    """The share is 0.88, by six seeds, and 0.05 more or less at one: within four standard errors of two."""
-    share, parts = share_within(TARGETS, seeds=(0, 1))
-    assert share > 0.88 - 4 * 0.05 / 2**0.5
+    """The share is 0.88, by six seeds, and 0.05 more or less at one: within four standard errors."""
+    share, parts = share_within(TARGETS)
+    assert share > 0.88 - 4 * 0.05
     for d in parts:
         noise = d.outcome - Powder().exact(d.values)
         assert 0 < noise.std() < 0.004
@@ -138,12 +139,12 @@ def test_a_broken_emulator_is_noticed(broken, monkeypatch):
 
 
 def test_search_beats_inversion_and_chance_at_equal_calls():
-    compared = compare_methods(Powder(), [target(value) for value in TARGETS[1:]], calls=32, workers=1)
+    compared = compare_methods(Powder(), [target(value) for value in TARGETS[1:]], calls=24, workers=1)
     share = {method: compared.share(method) for method in ("random", "inversion", "search")}
-    assert share["search"] > max(share["random"], share["inversion"]) + 0.4  # at six seeds 0.57 and more
+    assert share["search"] > max(share["random"], share["inversion"]) + 0.4  # at six seeds 0.52 and more
     about = compared.as_json()
     assert about["methods"]["search"]["found"] > max(about["methods"][m]["found"] for m in ("random", "inversion"))
-    assert {len(row["found_by_call"]) for row in about["attempts"]} == {32}
+    assert {len(row["found_by_call"]) for row in about["attempts"]} == {24}
     assert json.dumps(about)
 
 
@@ -161,11 +162,11 @@ class Counted(Powder):
 
 def test_a_comparison_makes_no_simulation_twice_and_changes_no_number():
     aims, counted = [target(value) for value in TARGETS[1:3]], Counted()
-    compared = compare_methods(counted, aims, calls=10, seeds=[0, 1], workers=1)
+    compared = compare_methods(counted, aims, calls=8, seeds=[0, 1], workers=1)
     for attempt in compared.attempts:
-        survey = 5 if attempt.method == "inversion" else None
+        survey = 4 if attempt.method == "inversion" else None
         more = {"method": attempt.method, "seed": attempt.seed, "survey": survey, "confirm": True}
-        same(attempt.designs, found(Powder(), attempt.designs.target, calls=10, **more))
+        same(attempt.designs, found(Powder(), attempt.designs.target, calls=8, **more))
     assert len(counted.made) == len(set(counted.made))
     assert len(counted.made) < 0.8 * sum(len(a.designs) + a.designs.found.sum() for a in compared.attempts)
 
@@ -179,28 +180,32 @@ def test_fields_to_match_are_told_apart_in_a_comparison():
 
 
 def test_known_rows_cost_no_calls_and_serve_every_method():
+    """The share is 0.94, by six seeds, and 0.1 more or less at one; rows that are wrong serve nobody."""
     powder = Powder()
     values = powder.design(shifted_sobol(100, 4, 9))
     known = Known(values, powder.exact(values)[:, None], np.zeros(100))
-    d = found(powder, target(0.7), known=known, calls=16)
+    d = found(powder, target(0.7), known=known, calls=8)
     assert d.proposed.all()
-    assert d.share >= 0.9
+    wrong = found(powder, target(0.7), known=known._replace(parts=known.parts[::-1]), calls=8)
+    assert d.share > 0.94 - 4 * 0.1 > wrong.share
     compared = compare_methods(powder, [target(0.7)], known=[known], calls=8, workers=1)
     assert all(d.proposed.all() for method in ("random", "inversion", "search") for d in compared.of(method))
 
 
 def test_a_second_simulation_tells_what_noise_has_accepted():
-    steady = found(Powder(0.002), target(0.7), confirm=True, calls=24)
+    """With noise of three tolerances not even a design that is right is within the tolerance more often than that."""
+    steady = found(Powder(1e-5), target(0.7), confirm=True, calls=16)
     assert steady.confirmed >= 0.9
     assert not (steady.again == steady.outcome).any()
-    loud = [found(Powder(0.03), target(0.7), confirm=True, seed=seed) for seed in range(3)]
-    share, lucky = sum(d.confirmed * d.found.sum() for d in loud), sum(d.found.sum() for d in loud)
-    assert share / lucky < 0.36 + 3 * (0.36 * 0.64 / lucky) ** 0.5 < 0.8  # 0.36 of them, by six seeds
+    loud = [found(Powder(0.03), target(0.7), confirm=True, calls=80, batch=40, seed=seed) for seed in range(2)]
+    again, lucky = sum(d.confirmed * d.found.sum() for d in loud), sum(d.found.sum() for d in loud)
+    most = 2 * stats.norm.cdf(0.01 / 0.03) - 1
+    assert again / lucky < most + 4 * (most * (1 - most) / lucky) ** 0.5 < 0.8
 
 
 def test_failed_simulations_are_avoided():
     powder = Powder(fails_above=3.0)
-    d = found(powder, target(0.72))
+    d = found(powder, target(0.72), calls=30)
     failed = np.isnan(d.outcome)
     assert failed[~d.proposed].mean() > 0.3
     assert failed[d.proposed][8:].mean() < 0.2
@@ -320,16 +325,17 @@ def same(a, b):
 
 
 def test_an_interrupted_search_goes_on_to_the_same_end(tmp_path):
-    whole = found(Powder(), target(0.7), calls=18, confirm=True)
+    whole = found(Powder(), target(0.7), calls=14, confirm=True)
     with pytest.raises(KeyboardInterrupt):
-        found(Powder(stops_after=12), target(0.7), calls=18, confirm=True, folder=tmp_path / "out")
+        found(Powder(stops_after=11), target(0.7), calls=14, confirm=True, folder=tmp_path / "out")
     rest = Powder()
-    again = found(rest, target(0.7), calls=18, confirm=True, folder=tmp_path / "out")
+    again = found(rest, target(0.7), calls=14, confirm=True, folder=tmp_path / "out")
     same(whole, again)
-    assert rest.called == 18 - 12 + whole.found.sum()
+    assert whole.found.any()
+    assert rest.called == 14 - 11 + whole.found.sum()
     done = Powder(stops_after=0)
-    same(whole, found(done, target(0.7), calls=18, confirm=True, folder=tmp_path / "out"))
-    assert len(found(Powder(), target(0.7), calls=20, folder=tmp_path / "out")) == 20
+    same(whole, found(done, target(0.7), calls=14, confirm=True, folder=tmp_path / "out"))
+    assert len(found(Powder(), target(0.7), calls=16, folder=tmp_path / "out")) == 16
 
 
 def test_a_folder_of_another_search_is_refused(tmp_path):
@@ -438,13 +444,14 @@ def both():
 
 
 def test_two_outcomes_are_met_at_once():
+    """The share is 0.66, by six seeds, and 0.17 more or less at one; of designs without preference it is 0.02."""
     aim = both()
-    d = found(Coated(), aim, confirm=True)
-    assert d.outcome.shape == d.again.shape == (40, 2)
+    each = [found(Coated(), aim, confirm=True, calls=24, seed=seed) for seed in range(2)]
+    random = found(Coated(), aim, calls=200, method="random")
+    assert np.mean([d.share for d in each]) > 0.66 - 4 * 0.17 / 2**0.5 > 3 * random.share
+    d = each[0]
+    assert d.outcome.shape == d.again.shape == (24, 2)
     assert (d.found == (aim.each[0].holds(d.outcome[:, 0]) & (np.abs(d.outcome[:, 1] - 0.25) <= 0.05))).all()
-    one = found(Coated(), aim.each[0])
-    met = (1 / one.values[one.found, 0] >= 0.2) & (1 / one.values[one.found, 0] <= 0.3)
-    assert d.share > 0.6 > met.mean() + 0.2
     assert d.confirmed > 0.7
     assert {"density", "surface", "error of density", "again of surface"} <= set(d.as_json()["calls"][0])
     json.dumps(d.as_json(), allow_nan=False)
@@ -514,10 +521,14 @@ def test_darcy_matches_a_field():
     assert blunt.share("random") == 0 < blunt.share("search")
 
 
-def test_workers_change_no_number(tmp_path):
+def test_workers_change_no_number(monkeypatch):
+    """Neither a process of its own, which takes a second to begin, nor several at once."""
     aim = Target.around(Outcome.of(DARCY, "pressure.max"), 0.3, 0.01)
-    one, two = (found(DARCY, aim, calls=8, workers=n, folder=tmp_path / str(n)) for n in (1, 2))
-    same(one, two)
+    here = found(DARCY, aim, calls=8)
+    with ThreadPoolExecutor(2) as executor:
+        same(here, found(DARCY, aim, calls=8, executor=executor))
+    monkeypatch.setattr("beable.design.calls.number", lambda workers: 2)  # so that one is not this process
+    same(here, found(DARCY, aim, calls=8))
 
 
 @pytest.mark.parametrize(

@@ -262,10 +262,11 @@ KINDS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [(name, kind) for k, name in enumerate(VERBS) for kind in ("kill", list(KINDS)[1 + k % 3])]
+    ("name", "kind"),
+    [(name, "kill") for name in VERBS] + [(name, list(KINDS)[1 + k % 3]) for k, name in enumerate(VERBS) if k % 2 == 0],
 )
 def test_a_fault_at_a_call_costs_nothing(trials, name, kind):
-    """A kill and one of the other kinds for each verb, at a call of its own for each kind."""
+    """A kill for each verb and one of the other kinds for every other one, at a call of its own for each kind."""
     trial, (what, number) = trials(name), KINDS[kind]
     at = 1 + (2 * list(KINDS).index(kind) + 1) * len(trial.whole.calls) // (2 * len(KINDS))
     assert trial.misses(Fault(what, at, number)) == []
@@ -305,7 +306,7 @@ def age(root: Path, seconds: float) -> None:
         os.utime(path, (then, then), follow_symlinks=False)
 
 
-@pytest.mark.parametrize(("name", "parts"), [("simulate", (1, 5)), ("fit", (1, 5)), ("study run", (3,))])
+@pytest.mark.parametrize(("name", "parts"), [("simulate", (1,)), ("fit", (5,)), ("study run", (3,))])
 def test_a_clock_that_jumps_changes_nothing(trials, name, parts):
     """Killed a year ahead, at some sixths of its calls; gone on with a year behind, beside files of the future."""
     trial = trials(name)
@@ -342,9 +343,7 @@ def without_locks(number: int) -> None:
 HOLDING = ("simulate", "fit", "study run")
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [(name, errno.ENOLCK) for name in VERBS] + [(name, errno.EOPNOTSUPP) for name in HOLDING]
-)
+@pytest.mark.parametrize(("name", "number"), [*((name, errno.ENOLCK) for name in VERBS), ("fit", errno.EOPNOTSUPP)])
 def test_without_locks_a_folder_that_must_be_held_is_not_written(trials, name, number):
     trial = trials(name)
     root = trial.root("fault")

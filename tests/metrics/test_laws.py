@@ -22,7 +22,7 @@ MOVED_BY_A_TWIN = {"mig", "mig_knn", "sap", "rotation_angle", "udr"}
 WEIGHED_AGAIN_BY_A_TWIN = {"s_d", "s_r", "modularity", "irs"}
 COSTLY = {"dci", "s_kl"}
 #: as cheap as the laws allow, which hold for any number of trees and starts; the defaults are asked by the first law
-SMALL: dict[str, dict[str, int]] = {"dci": {"size": 5}, "s_kl": {"starts": 2}}
+SMALL: dict[str, dict[str, int]] = {"dci": {"size": 2}, "s_kl": {"starts": 1}}
 DRAWN = {"dci", "s_kl", "beta_vae_score", "factor_vae_score", "explicitness_auc", "explicitness", "infomec"}
 
 
@@ -80,7 +80,7 @@ def slack(name: str, value: float) -> float:
 
 @every_case
 def test_record_opens_with_a_finite_score_and_repeats_itself(name: str, kind: str) -> None:
-    v = factors(kind)
+    v = factors(kind, n=60 if name in SMALL else ROWS)
     found = METRICS[name](v, v)
     assert found._fields[0] == "score"
     assert isinstance(found.score, float)
@@ -126,8 +126,11 @@ def test_monotone_rescaling_changes_nothing(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LINEAR))
 def test_monotone_rescaling_changes_linear_metrics(name: str) -> None:
-    v = np.random.default_rng(0).normal(size=(ROWS, 2))
-    assert abs(score(name, np.exp(2 * v), v) - score(name, v, v)) > 0.01
+    changes = []
+    for seed in range(5):
+        v = np.random.default_rng(seed).normal(size=(ROWS, 2))
+        changes.append(abs(score(name, np.exp(2 * v), v) - score(name, v, v)))
+    assert np.mean(changes) > 0.01
 
 
 @every_case
@@ -273,9 +276,10 @@ def test_bad_input_is_named_in_one_line(name: str, bad: str) -> None:
 
 @every_metric
 def test_context_of_a_perfect_and_of_an_independent_code(name: str) -> None:
-    p = 2 if name in COSTLY else 3
+    few = name in COSTLY | {"infomec", "explicitness_auc"}
+    p = 2 if few else 3
     v = _mixture(120, p, np.random.default_rng(5))
-    repeats = 4 if name in COSTLY | {"infomec"} else 9
+    repeats = 4 if few else 9
     codes = v[:, ::-1] * np.array([-2.0, 3.0, 1.0])[:p]
     perfect = score_in_context(small(name), codes, v, repeats=repeats, rotations=2)
     useless = small(name)(_mixture(120, p, np.random.default_rng(6)), v).score

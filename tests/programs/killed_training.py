@@ -1,7 +1,8 @@
 """Train in children that are killed at random moments; the last one is left to finish.
 
 usage: killed_training.py STORE FOLDER STEPS NAME:THREADS:KILLS ...
-Prints by run, NAME-THREADS, how the last child ended and the step that each killed one had reached on disk.
+Prints by run, NAME-THREADS, how the last child ended and the step that each killed one had reached on disk; and whether
+PyTorch's class of Adam needs the compiler that a training does without.
 """
 
 import json
@@ -12,8 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import sklearn.decomposition  # noqa: F401  before the children begin, so that none spends its life importing
-
 from beable.datasets.store import Store
 from beable.training.run import train
 from beable.training.settings import RunSettings
@@ -22,7 +21,7 @@ COMPILED = 3  # exit code of a child that has imported PyTorch's compiler
 SETTINGS = Path(__file__).with_name("killed_training.json")
 
 
-def train_in_child(store: str, run: str, steps: int, threads: int) -> int:
+def train_in_child(store: str, run: str, steps: int, threads: int, save_every: float = 0.04) -> int:
     """Start a child that trains; its process number."""
     child = os.fork()
     if child:
@@ -30,7 +29,7 @@ def train_in_child(store: str, run: str, steps: int, threads: int) -> int:
     tree = json.loads(SETTINGS.read_text())
     tree["training"]["steps"] = steps
     settings = RunSettings.model_validate_json(json.dumps(tree))
-    train(Store.open(store), run, settings, threads=threads, save_every=0.04)
+    train(Store.open(store), run, settings, threads=threads, save_every=save_every)
     os._exit(COMPILED if "torch._dynamo" in sys.modules else 0)
 
 
@@ -56,8 +55,20 @@ def finish(store: str, run: str, steps: int, threads: int, kills: int, rng: rand
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         reached.append(newest(run))
-    _, status = os.waitpid(train_in_child(store, run, steps, threads), 0)
+    _, status = os.waitpid(train_in_child(store, run, steps, threads, save_every=60.0), 0)
     return {"status": os.waitstatus_to_exitcode(status), "reached": reached}
+
+
+def class_needs_compiler() -> bool:
+    """Whether PyTorch's class fails where its compiler cannot be imported, which is sooner found than importing it."""
+    import torch
+
+    sys.modules["torch._dynamo"] = None  # type: ignore[assignment]
+    try:
+        torch.optim.Adam([torch.ones(1, requires_grad=True)])
+    except ImportError:
+        return True
+    return False
 
 
 def main() -> None:
@@ -66,7 +77,7 @@ def main() -> None:
     for name, threads, kills in (job.split(":") for job in jobs):
         run = f"{name}-{threads}"
         answers[run] = finish(store, f"{folder}/{run}", int(steps), int(threads), int(kills), random.Random(0))
-    print(json.dumps(answers))
+    print(json.dumps({"runs": answers, "class": class_needs_compiler()}))
 
 
 main()

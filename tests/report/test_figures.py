@@ -1,9 +1,5 @@
 """Figures: what they show, that nothing warns on degenerate input, that users' words stay words."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,39 +43,24 @@ FIGURES = {
     "codes": lambda: codes_against_factors(rotated(30), THETA, SYMBOLS, np.full_like(THETA, 0.1)),
     "many codes": lambda: codes_against_factors(RNG.normal(size=(80, 9)), THETA, SYMBOLS),
     "posterior": lambda: posterior_and_factors(THETA, THETA, SYMBOLS, RNG.normal(size=(50, 2))),
-    "marginals": lambda: posterior_and_factors(RNG.normal(size=(80, 7)), THETA, SYMBOLS, RNG.normal(size=(50, 7))),
+    "marginals": lambda: posterior_and_factors(RNG.normal(size=(80, 3)), THETA, SYMBOLS, RNG.normal(size=(50, 3))),
     "scores": lambda: scores({"random": RNG.uniform(0.5, 1, 16), "PCA": np.array([0.78])}, *CHANCE),
     "errors": lambda: errors({"ICA start": {"p": RNG.uniform(1e-4, 1e-2, 16), "u": RNG.uniform(1e-4, 1e-2, 16)}}),
     "histories": lambda: histories({"rate": decay(4), "beta (1)": decay(1)}, STEPS, {"warm-up": 0, "beta": 100}),
-    "two nodes": lambda: fields([np.ones((1, 2, 2))], ["p"], ["1"], X[:2], Y[:2]),
     "one latent, one factor": lambda: codes_against_factors(THETA[:, :1], THETA[:, :1], SYMBOLS[:1]),
-    "many constant codes": lambda: codes_against_factors(np.zeros((80, 9)), THETA, SYMBOLS),
     "one latent": lambda: posterior_and_factors(0 * THETA[:, :1], THETA, SYMBOLS, THETA[:, :1]),
     "no arm": lambda: scores({}, *CHANCE),
     "no errors": lambda: errors({}),
     "many channels": lambda: errors({"arm": {f"channel {i}": UNIFORM for i in range(7)}}),
     "no terms": lambda: histories({}, STEPS),
 }
-ALIKE = ("vector field", "two nodes", "many constant codes", "no errors", "no terms")
-
-
-def test_a_figure_owes_nothing_to_pyplot_or_the_user_s_style(tmp_path: Path) -> None:
-    code = (
-        "import sys, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
-        "import numpy as np, beable.report.figures.sweeps as f\n"
-        "figure = f.sweep({'a': (np.arange(1.0, 4), np.arange(1.0, 4))}, 'x', 'y')\n"
-        "size = figure.axes[0].xaxis.label.get_size()\n"
-        "print('matplotlib.pyplot' in sys.modules, size, matplotlib.rcParams['font.size'])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.split() == ["False", "9.0", "30.0"]
+ALIKE = ("vector field", "no errors", "no terms")
 
 
 # degenerate input
 
 DEGENERATE = {
     "zero field": lambda: fields([np.zeros((1, 9, 7))], ["p"], ["Pa"], X, Y),
-    "constant field": lambda: fields([np.full((1, 9, 7), 3.0)], ["p"], ["Pa"], X, Y),
     "nearly constant field": lambda: fields([3 + 1e-15 * FIELD[None]], ["p"], ["Pa"], X, Y),
     "constant field, log": lambda: fields([np.full((1, 9, 7), 3.0)], ["K"], ["1"], X, Y, scales=["log"]),
     "tiny field, log": lambda: fields([1e-18 * FIELD[None]], ["K"], ["1"], X, Y, scales=["log"]),
@@ -90,7 +71,6 @@ DEGENERATE = {
     "flux on two nodes": lambda: fields([np.ones((1, 2, 2, 2))], ["u"], ["1"], X[:2], Y[:2]),
     "uneven nodes": lambda: fields([np.ones((1, 2, 9, 7))], ["u"], ["1"], X**2, Y),
     "very many nodes": lambda: fields([np.ones((1, 1100, 3))], ["p"], ["1"], np.arange(1100.0), np.arange(3.0)),
-    "perfect reconstruction": lambda: reconstruction([FIELD], [FIELD], ["p"], ["1"], X, Y),
     "reconstruction of nothing": lambda: reconstruction([0 * FIELD], [0 * FIELD], ["p"], ["1"], X, Y),
     "negative permeability made": lambda: reconstruction([FIELD], [-FIELD], ["K"], ["1"], X, Y, scales=["log"]),
     "collapsed codes": lambda: codes_against_factors(np.zeros_like(THETA), THETA, SYMBOLS),
@@ -107,7 +87,6 @@ DEGENERATE = {
     "a phase never reached": lambda: histories({"rate": decay(2)}, STEPS, {"first": 0, "later": 1e6}),
     "signs over decades": lambda: histories({"loss": 1e5 * decay(3) - 1e4}, STEPS),
     "a member stopped": lambda: histories({"rate": np.where(STEPS[:, None] < [99, 999], 1.0, np.nan)}, STEPS),
-    "all members stopped": lambda: histories({"rate": np.where(STEPS[:, None] < [99, 9], 1.0, np.nan)}, STEPS),
     "never ran": lambda: histories({"rate": np.full((50, 2), np.nan)}, STEPS),
 }
 
@@ -210,7 +189,7 @@ def test_units_are_printed_with_their_powers(unit: str, printed: str) -> None:
     assert bars.get_xlabel() == printed
 
 
-@pytest.mark.parametrize("degrees", [0, 15, 30, 45, 90])
+@pytest.mark.parametrize("degrees", [0, 30, 90])
 def test_each_panel_carries_the_correlation_of_a_known_rotation(degrees: float) -> None:
     white = (THETA - THETA.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(THETA.T))).T
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -272,26 +251,18 @@ def test_a_long_history_keeps_its_ends() -> None:
 
 # users' words
 
-NAMES = [
-    "$",
-    "$a$",
-    r"$\frac$",
-    r"\undefined",
-    "a_b^c",
-    "100 %",
-    "{",
-    "名前",
-    "\U0001f600",
-    "<b>&amp;",
-    "x" * 300,
-    " ",
-    "",
-]
+#: four names at a time, each of them somewhere in every figure
+NAMES = {
+    "formulas": (r"$\frac$ {", r"a_b^c $\undefined$", r"$ \frac $\frac$", r"100 % $\frac"),
+    "letters": ("名前", "\U0001f600 {", "<b>&amp;", ""),
+    "dollars": ("$", "$a$", r"\undefined", " "),
+    "long": (" ", "x" * 300, "$a$", ""),
+}
 
 
-@pytest.mark.parametrize("first", range(0, len(NAMES), 3))
-def test_names_are_words_whatever_stands_in_them(first: int) -> None:
-    a, b, c, d = (NAMES[(first + i) % len(NAMES)] for i in range(4))
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_are_words_whatever_stands_in_them(kind: str) -> None:
+    a, b, c, d = NAMES[kind]
     members = np.array([0.5, 0.7])
     x, y = X[[0, -1]], Y[[0, -1]]
     few = FIELD[[0, -1]][:, [0, -1]]
@@ -301,15 +272,14 @@ def test_names_are_words_whatever_stands_in_them(first: int) -> None:
         errors({a: {b: members}, c: {b: members}}, label=d),
         histories({a: decay(2)}, STEPS, {b: 0}, unit=c, clock=d),
     ]
-    long = "x" * 300 in (a, b)
-    if first % 2 == 0 or long:  # four names each, in places that are alike
+    if kind in ("formulas", "long"):  # in places that are alike
         figures += [
             fields([few[None]], [a], [b], x, y, rows=[c], x_label=d, y_label=d),
             posterior_and_factors(THETA, THETA, [a, b], THETA, prior_name=c),
             scores({a: members, b: members, c: members, d: members}, *CHANCE),
         ]
     for figure in figures:
-        figure.draw_without_rendering() if long else measure(figure)
+        figure.draw_without_rendering() if kind == "long" else measure(figure)
 
 
 def measure(figure: Figure) -> None:

@@ -28,7 +28,7 @@ from beable.report.figures.fields import fields as maps
 from beable.report.figures.scores import scores
 from beable.report.html import render
 from beable.report.page import Cell, Figure, Fold, Page, Section, Symbol, Table, symbols
-from beable.report.pictures import Picture, picture, saved
+from beable.report.pictures import Picture, picture
 from beable.report.tables import as_csv, pieces
 
 HOSTILE = [
@@ -211,8 +211,9 @@ def test_an_unescaped_page_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     template = unescaped()
     monkeypatch.setattr(report, "_template", lambda: template)
     expected = Skeleton(render(page())).tags
-    caught = [word for word in HOSTILE if Skeleton(render(page(word))).tags != expected]
-    assert len(caught) > 40
+    some = HOSTILE[::4]
+    caught = [word for word in some if Skeleton(render(page(word))).tags != expected]
+    assert len(caught) > 0.8 * len(some)
 
 
 def unescaped() -> jinja2.Template:
@@ -221,8 +222,8 @@ def unescaped() -> jinja2.Template:
     return environment.from_string(report._source())
 
 
-@pytest.mark.parametrize("word", [HOSTILE[0], HOSTILE[40], HOSTILE[-1]])
-def test_names_inside_figures_change_nothing_either(word: str) -> None:
+def test_names_inside_figures_change_nothing_either() -> None:
+    word = HOSTILE[0] + HOSTILE[40] + HOSTILE[-1]
     assert names_only(as_html(word, drawn=True)) == names_only(as_html(drawn=True))
 
 
@@ -291,25 +292,21 @@ def test_the_policy_allows_the_style_sheet_and_images_in_the_page_only() -> None
 
 
 def test_the_same_page_gives_the_same_bytes() -> None:
-    drawn = page(drawn=True)
-    assert render(drawn) == render(drawn) == as_html(drawn=True)
+    assert render(page(drawn=True)) == as_html(drawn=True)
 
 
-def test_the_bytes_do_not_depend_on_the_process() -> None:
+def test_the_bytes_depend_neither_on_the_process_nor_on_the_user_s_style() -> None:
+    """Nor on pyplot, which is not even imported; the user's style stays as it is."""
     code = (
         f"import importlib.util, sys, hashlib; sys.path.insert(0, {str(SUPPORT)!r})\n"
+        "import matplotlib; matplotlib.rcParams['font.size'] = 30\n"
         f"spec = importlib.util.spec_from_file_location('t', {__file__!r})\n"
         "t = importlib.util.module_from_spec(spec); spec.loader.exec_module(t)\n"
-        "print(hashlib.sha256(t.render(t.page(drawn=True)).encode()).hexdigest())"
+        "print(hashlib.sha256(t.render(t.page(drawn=True)).encode()).hexdigest())\n"
+        "print('matplotlib.pyplot' in sys.modules, matplotlib.rcParams['font.size'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == hashlib.sha256(as_html(drawn=True).encode()).hexdigest()
-
-
-def test_no_date_is_written() -> None:
-    figure = lines()
-    assert b"dc:date" not in saved(figure, "svg")
-    assert b"CreationDate" not in saved(figure, "pdf")
+    assert done.stdout.split() == [hashlib.sha256(as_html(drawn=True).encode()).hexdigest(), "False", "30.0"]
 
 
 # what is shown
@@ -541,34 +538,41 @@ def test_a_browser_notices_what_must_not_happen(tmp_path: Path, monkeypatch: pyt
 
 
 @in_a_browser
-def test_nobody_is_kept_from_reading_the_page_on_a_phone(tmp_path: Path) -> None:
-    """All of it unfolded."""
-    assert complaints(tmp_path, as_html("a name", drawn=True), 390) == []
-
-
-@in_a_browser
-def test_on_a_wide_page_a_figure_without_words_is_all_that_keeps_anybody_from_reading_it(tmp_path: Path) -> None:
-    """The twin: nothing else is complained of."""
-    html = as_html("a name", drawn=True).replace('role="img"', 'role="button"').replace('aria-label="a name"', "")
-    assert [line.split(":")[0] for line in complaints(tmp_path, html)] == ["aria-command-name"]
+def test_on_a_phone_a_figure_without_words_is_all_that_keeps_anybody_from_reading_the_page(tmp_path: Path) -> None:
+    """All of it unfolded; of two figures the words of one are taken away, and nothing else is complained of."""
+    html = as_html("a name", drawn=True)
+    before, figure, after = html.partition('role="img" tabindex="0" aria-label="a name"')
+    found = complaints(tmp_path, before + 'role="button" tabindex="0"' + after, 390)
+    assert figure
+    assert [line.split(":")[:2] for line in found] == [["aria-command-name", " 1"]]
 
 
 # files of figures and tables
 
 
-def test_figures_and_tables_leave_the_page_as_files(tmp_path: Path) -> None:
-    written = export(page("a name", drawn=True), tmp_path / "figures", ("svg", "pdf", "png"))
-    names = sorted(path.name for path in written)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
+    """The files of a page."""
+    return export(page("a name", drawn=True), tmp_path_factory.mktemp("exported") / "figures", ("svg", "pdf", "png"))
+
+
+def test_figures_and_tables_leave_the_page_as_files(exported: Sequence[Path], tmp_path: Path) -> None:
+    names = sorted(path.name for path in exported)
     figures = [f"figure-{i}.{kind}" for i in (1, 2) for kind in ("pdf", "png", "svg")]
     assert names == [*figures, "table-1.csv", "table-2.csv", "table-3.csv", "table-4.csv"]
     begins = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG", ".csv": b"a name,"}
-    assert all(path.read_bytes().startswith(begins[path.suffix]) for path in written)
-    drawn = page("a name", drawn=True)
-    first = next(item for item in drawn.sections[0].items if isinstance(item, Figure))
-    alone = Page("t", "l", sections=[Section("s", items=(first, *drawn.opening))])
+    assert all(path.read_bytes().startswith(begins[path.suffix]) for path in exported)
+    second, table = Figure(lines("a name"), "a name", "a name"), page("a name").opening[0]
+    alone = Page("t", "l", sections=[Section("s", items=(second, table))])
     again = export(alone, tmp_path / "again", ("svg", "pdf", "png"))
     assert sorted(path.name for path in again) == [*figures[:3], "table-1.csv"]
-    assert all(path.read_bytes() == (tmp_path / "figures" / path.name).read_bytes() for path in again)
+    same = {path.name.replace("figure-1", "figure-2"): path.read_bytes() for path in again}
+    assert all(path.read_bytes() == same.pop(path.name, path.read_bytes()) for path in exported)
+    assert not same
+
+
+def test_no_date_is_written(exported: Sequence[Path]) -> None:
+    assert not any(word in path.read_bytes() for path in exported for word in (b"dc:date", b"CreationDate"))
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:

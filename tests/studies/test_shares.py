@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom, hypergeom
 
 from beable.studies.shares import MATTERS, POWER, SIGNIFICANT, power_of, shares_compared
 
@@ -32,11 +33,13 @@ def test_few_trainings_reproduce_nothing(source, ours, answer):
 
 
 def test_the_power_is_how_often_a_difference_is_found():
-    rng = np.random.default_rng(0)
+    """Over all counts of ours, each with the probability that Fisher's test gives it or a rarer one."""
     for source, trials in [((25, 50), 16), ((5, 50), 50)]:
-        share = source[0] / source[1] + MATTERS
-        counts, times = np.unique(rng.binomial(trials, share, 100), return_counts=True)
-        p_values = [shares_compared(source, (int(count), trials))["p_value"] for count in counts]
-        found = np.average([p < SIGNIFICANT for p in p_values], weights=times)
-        assert power_of(source, trials) <= found + 0.15
-    assert power_of((25, 50), 16) < POWER < power_of((25, 50), 400)
+        counts, share = np.arange(trials + 1), source[0] / source[1]
+        drawn = hypergeom.pmf(counts, source[1] + trials, source[0] + counts[:, None], trials)
+        rarer = drawn <= np.diag(drawn)[:, None] * (1 + 1e-7)
+        found = np.sum(drawn * rarer, axis=1) < SIGNIFICANT
+        others = [other for other in (share - MATTERS, share + MATTERS) if other >= 0]
+        powers = [binom.pmf(counts, trials, other)[found].sum() for other in others]
+        assert power_of(source, trials) == pytest.approx(min(powers), abs=1e-9)
+    assert power_of((25, 50), 16) < POWER < power_of((25, 50), 200)

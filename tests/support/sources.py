@@ -4,6 +4,7 @@ import ast
 import gc
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import beable
 
@@ -27,6 +28,15 @@ def parsed(path: Path) -> ast.Module:
 
 
 @cache
-def walked(tree: ast.AST) -> list[ast.AST]:
-    """Everything below a node; to walk through all files takes longer than what is looked for in them."""
-    return list(ast.walk(tree))
+def walked(tree: ast.AST, *kinds: type[ast.AST]) -> list[Any]:
+    """Nodes below a node, of some kinds or all, as `ast.walk` finds them; to walk takes longer than what is sought."""
+    if kinds:
+        return [node for node in walked(tree) if isinstance(node, kinds)]
+    found = [tree]
+    for node in found:
+        for value in vars(node).values():
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found.extend(item for item in value if isinstance(item, ast.AST))
+    return found

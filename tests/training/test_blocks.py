@@ -13,7 +13,9 @@ from beable.training.settings import RunSettings
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
-SETTINGS = RunSettings.model_validate({"model": {"latents": 2}, "training": {"members": 2, "steps": 30, "records": 3}})
+SETTINGS = RunSettings.model_validate(
+    {"model": {"latents": 2}, "training": {"members": 2, "steps": 30, "records": 3, "start": "pca"}}
+)
 
 
 class Notes:

@@ -21,7 +21,7 @@ from beable.training.settings import RunSettings
 
 ROWS, GRID = 40, (16, 12)
 X, Y = np.linspace(0, 1, 16), np.linspace(0, 2, 12)
-FEW = {"training": {"members": 2, "steps": 5, "records": 2}, "model": {"latents": 2}}
+FEW = {"training": {"members": 2, "steps": 5, "records": 2, "start": "pca"}, "model": {"latents": 2}}
 
 
 def field(seed=7):

@@ -11,7 +11,9 @@ from beable.training.settings import RunSettings
 
 ROWS = 60
 FEW, FOUR = (
-    RunSettings.model_validate({"training": {"members": 2, "steps": 20, "records": 4}, "model": {"latents": n}})
+    RunSettings.model_validate(
+        {"training": {"members": 2, "steps": 20, "records": 4, "start": "pca"}, "model": {"latents": n}}
+    )
     for n in (2, 4)
 )
 

@@ -75,17 +75,26 @@ def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
 
 
 def test_every_scalar_may_differ_by_member():
-    each = {"learning_rate": (1e-3, 3e-3), "rows": (64, 256)}
-    objective = ObjectiveSettings(beta=Constant(beta=(1.0, 50.0)))
-    together = fitted((0, 1), objective=objective, **each)
-    together.run()
-    for k, (rate, rows, beta) in enumerate([(1e-3, 64, 1.0), (3e-3, 256, 50.0)]):
-        alone = fitted((k,), objective=ObjectiveSettings(beta=Constant(beta=beta)), learning_rate=rate, rows=(rows,))
-        alone.run()
-        for a, b in zip(together.parameters, alone.parameters, strict=True):
-            torch.testing.assert_close(a[k : k + 1], b, rtol=2e-3, atol=2e-4)
-    rate = sum(v[-1] for name, v in together.history.terms.items() if name.startswith("held/rate"))
-    assert rate[1] < rate[0]
+    """Each is as it is alone; alone with any one scalar of the other, the twin, it is not."""
+
+    def run(members, beta, **each):
+        each = {"start": "random", "steps": 6} | each
+        fit = fitted(members, objective=ObjectiveSettings(beta=Constant(beta=beta)), **each)
+        fit.run()
+        return fit.parameters
+
+    def same(k, *own):
+        pairs = zip(together, run((k,), **dict(zip(scalars, own, strict=True))), strict=True)
+        return all(torch.allclose(a[k : k + 1], b, rtol=2e-3, atol=2e-4) for a, b in pairs)
+
+    scalars = {"beta": (1.0, 50.0), "learning_rate": (1e-3, 3e-3), "rows": (64, 256)}
+    together = run((0, 1), **scalars)
+    rows = [(value,) for value in scalars["rows"]]
+    own, other = zip(scalars["beta"], scalars["learning_rate"], rows, strict=True)
+    assert same(0, *own)
+    assert same(1, *other)
+    for i in range(len(own)):
+        assert not same(0, *own[:i], other[i], *own[i + 1 :])
 
 
 @pytest.mark.numerical
@@ -158,7 +167,7 @@ def test_a_model_that_is_told_a_factor_needs_no_latent_for_it():
         model = ModelSettings(latents=1, conditions=conditions, variance="fixed", sigma=0.3, width=16)
         vae = VAE(code_of(Coded(values, coded.residual_energy)), model, Noise(0, (0, 1), "start", 1))
         vae.fit_scaler(as_tensors(coded).conditions)
-        t = TrainingSettings(members=2, steps=200, batch=64, start="random", learning_rate=2e-2, records=2)
+        t = TrainingSettings(members=2, steps=80, batch=64, start="random", learning_rate=5e-2, records=1)
         fit = Fit(vae, Batches(coded, (0, 1), 64, 0), per_member(as_tensors(coded), 2), ObjectiveSettings(), t)
         fit.run()
         rates[conditions] = fit.history.terms["held/rate/z"][-1].max()
@@ -179,18 +188,18 @@ def test_a_convolutional_vae_trains_on_fields(likelihood):
     coded = fields.transform({"grid": field})
     model = ModelSettings(latents=1, network="conv", channels=(4, 8), likelihood=likelihood)
     vae = VAE(fields.code, model, Noise(0, (0, 1), "start", 1))
-    settings = TrainingSettings(members=2, steps=40, batch=32, start="random", learning_rate=0.02, records=5)
+    settings = TrainingSettings(members=2, steps=20, batch=32, start="random", learning_rate=0.02, records=1)
     held = per_member(as_tensors(coded), 2)
     fit = Fit(vae, Batches(coded, (0, 1), 32, 0), held, ObjectiveSettings(), settings)
+    before = fit.first_record()["held/distortion"]
     fit.run()
-    distortion = torch.stack(fit.history.terms["held/distortion"])
-    assert (distortion[-1] < distortion[0] - 5).all()
+    assert (fit.history.terms["held/distortion"][-1] < before - 1).all()  # records have the same noise
 
 
 @pytest.mark.numerical
 def test_the_ica_start_finds_independent_axes_and_training_keeps_them():
     _, theta = independent()
-    fit = fitted(range(4), start="ica")
+    fit = fitted(range(3), start="ica", steps=40)
     before = fit.vae.encoder(fit.held.values).mean.detach().numpy()
     fit.run()
     after = fit.vae.encoder(fit.held.values).mean.detach().numpy()
@@ -203,7 +212,7 @@ def test_the_ica_start_finds_independent_axes_and_training_keeps_them():
 
 def test_random_starts_leave_axes_to_luck():
     _, theta = independent()
-    fit = fitted(range(8), start="random")
+    fit = fitted(range(8), start="random", steps=20)
     fit.run()
     z = fit.vae.encoder(fit.held.values).mean.detach().numpy()
     best = [np.abs(np.corrcoef(k.T, theta[:64].T)[:2, 2:]).max(1).min() for k in z]
@@ -242,7 +251,7 @@ def test_more_latents_than_directions_are_refused():
 def test_rounding_is_no_direction(start, seed):
     """Two factors in six numbers are two directions, in single precision too."""
     rng = np.random.default_rng(seed)
-    values = (rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))).astype(np.float32)
+    values = (rng.uniform(size=(200, 2)) @ rng.normal(size=(2, 6))).astype(np.float32)
     assert linear_starts(start, values, 2, [0], seed)
     with pytest.raises(DataError, match=r"there are fewer: lower model\.latents"):
         linear_starts(start, values, 3, [0], seed)
@@ -330,7 +339,7 @@ def learning_by_heart(patience, members=(0, 1)):
     """A wide network on a dozen rows of pure noise, judged on rows of their own; it soon loses patience."""
     rng = np.random.default_rng(0)
     rows = [Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)]
-    t = TrainingSettings(members=len(members), steps=200, batch=None, patience=patience, learning_rate=1e-2)
+    t = TrainingSettings(members=len(members), steps=100, batch=None, patience=patience, learning_rate=2e-2)
     vae = VAE(code_of(rows[0]), ModelSettings(width=32, depth=1), Noise(0, members, "start", 1))
     batches, held = Batches(rows[0], members, None, 0), per_member(as_tensors(rows[1]), len(members))
     fit = Fit(vae, batches, held, ObjectiveSettings(), t)
@@ -343,10 +352,10 @@ def learning_by_heart(patience, members=(0, 1)):
 @pytest.mark.parametrize("patience", [10, None])
 def test_the_best_is_kept_with_patience_and_without(patience):
     fit = learning_by_heart(patience)
-    assert (fit.step < 200) == (patience is not None)
+    assert (fit.step < 100) == (patience is not None)
     for kept, p in zip(fit.best.parameters, fit.parameters, strict=True):
         torch.testing.assert_close(p, kept, rtol=0, atol=0)
-    assert max(fit.kept_steps()) < 100
+    assert max(fit.kept_steps()) < fit.step
     if patience is None:  # the last parameters are much worse than those kept
         torch.testing.assert_close(fit.best.loss, held_loss(fit).min(0).values)
         assert (held_loss(fit)[-1] > fit.best.loss + 1).all()
@@ -361,26 +370,27 @@ def test_a_member_loses_patience_on_its_own():
 def test_a_training_at_rest_goes_to_its_last_step(monkeypatch):
     """Its held-out rows are training rows, so nothing is learned by heart however long it waits for a better record."""
     monkeypatch.setattr("beable.training.fit.FEWEST_PATIENT_STEPS", 20)
-    fit, waited = fitted((0,), steps=150, records=50, patience=3, learning_rate=0.05, decay="none"), []
+    at_rest = {"steps": 80, "records": 40, "patience": 3, "learning_rate": 0.05, "decay": "none", "start": "pca"}
+    fit, waited = fitted((0,), **at_rest), []
     fit.run(save=lambda fit: waited.append(len(fit.history.steps) - int(fit.best.records[0])))
-    assert fit.step == 150
+    assert fit.step == 80
     assert max(waited) * fit.settings.record_every >= 20
 
 
-@pytest.mark.parametrize("phase", [0, 30])
+@pytest.mark.parametrize("phase", [0, 15])
 def test_records_under_another_beta_are_not_compared(phase):
     """While beta rises the loss rises; the lowest one, at the first record, has hardly any rate in it."""
-    rising = ObjectiveSettings(beta=Ramp(beta=50.0, steps=40), reconstruction_steps=phase)
-    fit = fitted((0, 1), objective=rising, steps=100, records=20)
+    rising = ObjectiveSettings(beta=Ramp(beta=50.0, steps=20), reconstruction_steps=phase)
+    fit = fitted((0, 1), objective=rising, steps=50, records=10, start="pca")
     fit.run()
-    assert min(fit.kept_steps()) >= phase + 40
+    assert min(fit.kept_steps()) >= phase + 20
 
 
 def test_a_training_that_ends_before_the_rate_counts_keeps_its_last_parameters():
-    fit = fitted((0,), objective=ObjectiveSettings(reconstruction_steps=100), steps=40)
+    fit = fitted((0,), objective=ObjectiveSettings(reconstruction_steps=100), steps=20, start="pca")
     last = []
     fit.run(save=lambda fit: last.append([p.detach().clone() for p in fit.parameters]))
-    assert fit.kept_steps() == [40]
+    assert fit.kept_steps() == [20]
     for before, p in zip(last[-1], fit.parameters, strict=True):
         assert torch.equal(before, p)
 
@@ -396,14 +406,14 @@ def test_records_are_made_on_rows_from_all_over_the_file():
 
 
 def test_the_first_phase_is_reconstruction_alone():
-    fit = fitted((0,), {"prior": "hierarchical"}, ObjectiveSettings(reconstruction_steps=30), steps=40)
+    fit = fitted((0,), {"prior": "hierarchical"}, ObjectiveSettings(reconstruction_steps=10), steps=20, start="pca")
     before, untouched = [p.detach().clone() for p in fit.vae.prior.parameters()], []
 
     def compare(fit):
         untouched.append(all(torch.equal(a, b) for a, b in zip(before, fit.vae.prior.parameters(), strict=True)))
 
     fit.run(save=compare)
-    assert untouched == [True] * 30 + [False] * 10
+    assert untouched == [True] * 10 + [False] * 10
     assert float(fit.history.terms["beta"][0][0]) == 0
     assert float(fit.history.terms["beta"][-1][0]) == 1
 

@@ -120,12 +120,12 @@ def impute(run: Run, store: Store, *, samples: int = SAMPLES, seed: int = 0) -> 
     >>> import tempfile
     >>> from beable import RunSettings, TrainingSettings, train
     >>> rng = np.random.default_rng(0)
-    >>> cause = rng.normal(size=60)
+    >>> cause = rng.uniform(-2, 2, size=60)
     >>> table = {name: cause + 0.1 * rng.normal(size=60) for name in "abc"}
     >>> table["b"][7] = np.nan
     >>> store = Store.from_arrays(f"{tempfile.mkdtemp()}/t.zarr", table, missing="keep")
-    >>> short = RunSettings(training=TrainingSettings(members=2, steps=20))
-    >>> found = impute(train(store, store.path.with_name("run"), short), store)
+    >>> short = RunSettings(training=TrainingSettings(members=2, steps=5))
+    >>> found = impute(train(store, store.path.with_name("run"), short), store, samples=8)
     >>> bool(abs(found.values["b"][7] - cause[7]) < 0.5), int(found.filled["b"].sum())
     (True, 1)
     """

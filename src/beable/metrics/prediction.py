@@ -120,7 +120,7 @@ def dci(
     Reference: Eastwood and Williams, "A framework for the quantitative evaluation of disentangled representations",
     ICLR (2018); permutation importance as in Eastwood et al., "DCI-ES", ICLR (2023).
 
-    >>> v = np.random.default_rng(0).integers(0, 10, size=(1000, 3))
+    >>> v = np.random.default_rng(0).integers(0, 10, size=(300, 3))
     >>> round(dci(v[:, ::-1], v).score, 3)
     1.0
     """

@@ -33,7 +33,7 @@ def drawn(law, seed=0):
     return law.sample(DRAWS, np.random.default_rng(seed))
 
 
-def plane(low=-9.0, high=9.0, n=721):
+def plane(low=-9.0, high=9.0, n=361):
     """Midpoints of a grid of the plane and the area of its cells."""
     edge = np.linspace(low, high, n)
     middle = (edge[1:] + edge[:-1]) / 2

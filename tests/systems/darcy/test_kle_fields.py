@@ -34,9 +34,9 @@ def test_detail_grows_with_the_number_of_modes(found):
     assert rough == sorted(rough)
 
 
-def test_the_figure_has_a_row_for_each_number(found):
-    figure = kle_figure(found)
-    assert [axes.get_ylabel().split("\n")[0] for axes in figure.axes[:9:3]] == ["2 modes", "10 modes", "40 modes"]
+def test_the_figure_has_a_row_for_each_number():
+    figure = kle_figure(kle_fields((2, 10), grid=9))
+    assert [axes.get_ylabel().split("\n")[0] for axes in figure.axes[:6:3]] == ["2 modes", "10 modes"]
 
 
 def test_more_modes_than_nodes_are_refused():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from beable.report.study import study_page
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD
@@ -31,8 +32,6 @@ def test_trainings_under_a_huge_beta_are_over_regularised_and_no_new_start_helps
     a = answers["small-over"]
     assert a.arms["drowned"].share() == (3, 3)
     assert a.arms["free"].share()[0] == 0
-    assert a.arms["mixed"].share(300.0) == (2, 2)
-    assert a.arms["mixed"].share(0.01) == (0, 1)
     assert max(a.arms["again"].restarted[:2]) == 1  # one that is all but over-regularised may be left alone
     assert a.arms["again"].restarted[2] == 0
     assert a.arms["again"].share(300.0) == (2, 2)
@@ -47,8 +46,10 @@ def test_a_start_from_independent_components_is_near_the_axes(answers):
     assert a.arms["drowned"].sigma > 3 * a.arms["hierarchical"].sigma
 
 
-def test_every_claim_has_a_verdict_and_evidence_and_the_page_is_made(done):
+def test_every_claim_has_a_verdict_and_evidence_and_the_page_is_made(done, monkeypatch):
+    """Without the snapshots, which are drawn elsewhere."""
     finished, out = done
+    monkeypatch.setattr("beable.report.sections.fields", lambda *about, **how: Figure())
     found = [c for part in finished.results["parts"].values() for c in part["claims"]]
     assert {c["figure"] for c in found} == {"5", "20", "22", "23", "24", "Eq. 14", "B.29"}
     assert all(c["verdict"] in (REPRODUCED, DIFFERS, ARTEFACT, UNTOLD) and c["evidence"] for c in found)
@@ -79,8 +80,8 @@ def test_what_is_said_of_the_source_follows_the_counts():
     luck = made(0, 100, 20.0)
     assert verdicts(few, half, half, half) == [REPRODUCED, DIFFERS, ARTEFACT, REPRODUCED, REPRODUCED]
     assert verdicts(few, half, half, luck) == [REPRODUCED, REPRODUCED, REPRODUCED, REPRODUCED, REPRODUCED]
-    assert verdicts(few, few, half, luck)[0] == DIFFERS
-    assert verdicts(few, few, half, luck)[3:] == [ARTEFACT, DIFFERS]
+    first, _, _, *last = verdicts(few, few, half, luck)
+    assert [first, *last] == [DIFFERS, ARTEFACT, DIFFERS]
     assert verdicts(few, whole, whole, whole)[-1] == UNTOLD  # none has missed the factors
     assert set(verdicts(*[made(1, 4, 20.0)] * 4)) == {UNTOLD}
 

@@ -9,9 +9,11 @@ import pytest
 from browser import complaints, in_a_browser
 from forked import Forked
 from made_up import foreign, moved
+from matplotlib.figure import Figure
 
 from beable.analysis import evaluation
 from beable.commands import cli
+from beable.commands.studies import pages as known
 from beable.files.disk import locked
 from beable.metrics import METRICS
 from beable.metrics.separation import LUCK, TOLERANCE
@@ -25,16 +27,18 @@ from beable.studies.shares import MATTERS
 from beable.studies.study import parse
 from beable.systems.darcy.findings import mixture_answer
 from beable.systems.darcy.parts.mixture import Found, Mixture
+from beable.training.run import Run
 from beable.workers import pool
 
 
 @pytest.fixture(scope="module")
 def finished(here, few_draws, small_darcy, tmp_path_factory):
-    """With the dearest metrics by few trees and one start: what they are worth is tested in tests/metrics."""
+    """With the dearest metrics by one tree, start or limit: what they are worth is tested in tests/metrics."""
     out = tmp_path_factory.mktemp("study")
     study = parse(small_darcy, "small").with_preset("quick")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(METRICS, "dci", partial(METRICS["dci"], size=2))
+        patched.setitem(METRICS, "dci", partial(METRICS["dci"], size=1, folds=2))
+        patched.setitem(METRICS, "explicitness_auc", partial(METRICS["explicitness_auc"], bins=2))
         patched.setitem(METRICS, "s_kl", partial(METRICS["s_kl"], starts=1))
         return study, run_study(study, "quick", out, workers=1), out
 
@@ -78,11 +82,16 @@ def test_answers_are_those_that_were_measured(finished, monkeypatch):
         assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
 
 
-def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank, monkeypatch):
+@pytest.fixture(scope="module")
+def page(finished):
     """The second arm is called the worst: after so few steps neither finds the factors."""
-    _, done, out = finished
-    monkeypatch.setattr(Mixture, "worst", "theirs")
-    html = render(study_page(done, out))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Mixture, "worst", "theirs")
+        yield study_page(*finished[1:])
+
+
+def test_the_page_shows_the_answer_and_escapes_what_users_name(page, blank):
+    html = render(page)
     assert "ICA &lt;start&gt;" in html
     assert "<start>" not in html
     for words in ("about half", "25 of 50", "Reconstruction", "Training", "sha256", "beable study run small"):
@@ -92,20 +101,20 @@ def test_the_page_shows_the_answer_and_escapes_what_users_name(finished, blank, 
     assert html.index("25 of 50") < html.index(">Reconstruction</h2>")
 
 
-@pytest.fixture(scope="module")
-def page(finished):
-    return study_page(*finished[1:])
-
-
 @in_a_browser
 def test_nobody_is_kept_from_reading_the_page(page, blank, tmp_path):
     """All of it unfolded; how pictures are drawn is looked at where they are."""
     assert complaints(tmp_path, render(page)) == []
 
 
-def test_every_number_of_the_page_is_from_its_results(finished, page):
+FIGURES = ("angles", "codes_against_factors", "errors", "fields", "histories", "posterior_and_factors")
+
+
+def test_every_number_of_the_page_is_from_its_results(finished, page, monkeypatch):
     """The pass mark, the tolerance of an angle and the luck of a rotation are constants of the measure."""
     _, done, out = finished
+    for name in (*FIGURES, "reconstruction"):  # of the other page nobody looks at them
+        monkeypatch.setattr(f"beable.report.sections.{name}", lambda *about, **how: Figure())
     answers = [a._replace(answer=moved(a.answer, Context(done.study, a.part, out).code.answer)) for a in done.answers]
     ours, theirs = page, study_page(done._replace(answers=answers), out)
     judged = done.answers[0].answer.arms["ours"].evaluation
@@ -140,8 +149,9 @@ def test_the_answer_is_chosen_by_what_was_found(trained, alone, words):
         assert "squared error is about 40,000 times less" in answer
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_gives_the_same_numbers(here, small_darcy, tmp_path):
-    """Of one arm on rows too few for scores in context, which take long; one process for all, as each begins slowly."""
+    """Answers too; of one arm on rows too few for scores in context. That its runs are the same is shown below."""
     study = parse(small_darcy, "small").with_preset("quick")
     few = {"training": {"steps": 10, "held_out": 20, "start": "pca"}}
     study = study.model_copy(update={"presets": {"few": {"run": few}}}).with_preset("few")
@@ -158,33 +168,34 @@ def test_a_process_of_its_own_gives_the_same_numbers(here, small_darcy, tmp_path
     assert numbers[0] == numbers[1]
 
 
-def in_processes(words):
-    """A command line that trains in processes of its own, also beside studies that are computed in this one."""
+#: cheap by the estimate of costs, and so trained last, for half a minute
+ENDLESS = """label = "many hidden units"
+override.model = { depth = 2, width = 2000 }
+override.training = { members = 1, batch = 1, steps = 1200, start = "random" }
+"""
+
+
+def in_processes(text, out):
+    """A command line that trains a study of this file in processes of its own, also where others train in this one."""
     studies_run.pool = pool
-    return cli.run(words)
+    known.load = lambda name: parse(text, name)
+    return cli.run(["study", "run", "darcy-mixture", "-o", str(out), "--workers", "1"])
 
 
-def test_a_request_to_end_ends_the_processes_that_train(tmp_path):
-    with Forked(in_processes, ["study", "run", "darcy-mixture", "-o", str(tmp_path / "out"), *SMALL]) as running:
-        wait_until(lambda: len(list((tmp_path / "out").glob("runs/*/request.json"))) == 1)
+def test_a_request_to_end_ends_the_process_that_trains_and_whose_numbers_are_the_same(finished, small_darcy, tmp_path):
+    """As those of this process: of the arm that it had trained before another, at which it is ended."""
+    text = small_darcy.replace('"ours"', '"endless"').replace('label = "ICA <start>"', ENDLESS)
+    runs = tmp_path / "out" / "runs"
+    with Forked(in_processes, text, tmp_path / "out") as running:
+        wait_until(lambda: running.poll() is not None or (runs / "endless" / "request.json").exists())
         running.terminate()
         assert "ended on request" in running.communicate(timeout=20)[1]
         assert running.returncode == 143
-    for run in (tmp_path / "out" / "runs").iterdir():
+    for run in runs.iterdir():
         with locked(run):
             pass
-
-
-#: few rows, which are made at once
-SMALL = [
-    "--workers",
-    "1",
-    "--set",
-    "data.rows=40",
-    "data.settings.grid=9",
-    "run.training.held_out=20",
-    "run.training.batch=16",
-]
+    assert not (runs / "endless" / "manifest.json").exists()
+    assert Run.load(runs / "theirs").id == finished[1].runs["theirs"].id
 
 
 def wait_until(ready, seconds=90):

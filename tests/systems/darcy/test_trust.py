@@ -98,7 +98,7 @@ def test_weights_of_a_law_come_from_the_others(monkeypatch):
     assert a.weights["alignment"] > 1
 
 
-def test_the_answer_is_kept_and_shown(monkeypatch):
+def test_the_answer_is_kept_and_shown(monkeypatch, blank):
     a = answer(monkeypatch)
     arrays = {}
     again = decode(encode(a, TrustStudy, arrays), TrustStudy, arrays)

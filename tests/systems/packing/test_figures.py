@@ -42,7 +42,7 @@ RATES = np.maximum(0.5 * np.log(0.3 / np.maximum(BETA, 1e-3)), 0)[:, None, None]
 THEORY = (BETA, RATES.mean(1))
 PHI = RNG.uniform(0.6, 0.8, 25)
 CELL = (PHI, PHI + 0.01 * RNG.normal(size=25), np.full(25, 0.003))
-GRID = {"all": {f"{beta:g}": CELL for beta in range(10)}, "top": {"1": CELL}}
+GRID = {"all": {f"{beta:g}": CELL for beta in range(6)}, "top": {"1": CELL}}
 XY = RNG.normal(size=(40, 2))
 VALUES = RNG.uniform(0.5, 0.8, 40)
 SCORES = {"all": (BETA, RNG.random(7)), "top": (BETA, np.append(RNG.random(6), np.nan))}

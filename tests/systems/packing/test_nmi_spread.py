@@ -21,36 +21,51 @@ from beable.systems.packing.parity_cells import cell_parity
 KNOWN = np.array([[0.20, 0.31, 0.42, 0.54, 0.61, 0.66, 0.70], [0.37, 0.55, 0.70, 0.81, 0.88, 0.92, 0.95]])
 
 
+DRAWS = 10
+#: standard deviation, at most, of a cell's scores
+NMI, AMI, KSG = 0.07, 0.08, 0.18
+
+
 @pytest.fixture(scope="module")
 def artefact():
-    return spread_artefact(draws=20, rng=1)
+    return spread_artefact(draws=DRAWS, rng=1)
+
+
+def near(found, known, deviation):
+    """Whether means over draws are those known, each and all together, within four standard errors."""
+    off = found - np.broadcast_to(known, found.shape)
+    return (
+        np.abs(off).max() < 4 * deviation / DRAWS**0.5 and abs(off.mean()) < 4 * deviation / (off.size * DRAWS) ** 0.5
+    )
 
 
 def test_the_score_called_mig_is_that_of_independent_columns(artefact):
     assert (artefact.deviations.tolist(), artefact.others.tolist()) == (list(DEVIATIONS), list(OTHERS))
-    assert artefact.nmi == pytest.approx(KNOWN, abs=0.025)
-    assert (np.diff(artefact.nmi, axis=1) > 0).all()
+    assert near(artefact.nmi, KNOWN, NMI)
+    assert not near(artefact.nmi, KNOWN[:, [*range(1, 7), 6]], NMI)
+    assert (artefact.nmi[:, 2:] > artefact.nmi[:, :-2]).all()
 
 
 def test_adjusted_and_neighbour_information_do_not_see_what_is_not_there(artefact):
-    assert np.abs(artefact.ami).max() < 0.05
-    assert np.abs(artefact.ksg).max() < 0.15
+    assert near(artefact.ami, 0, AMI)
+    assert near(artefact.ksg, 0, KSG)
+    assert not near(artefact.nmi, 0, KSG)
 
 
 def test_a_coupling_is_seen_by_neighbours_and_hardly_by_mig():
-    free, coupled = (spread_artefact([0.008], [0.008], correlation=c, draws=30) for c in (0.0, 0.99))
+    free, coupled = (spread_artefact([0.008], [0.008], correlation=c, draws=15) for c in (0.0, 0.99))
     assert coupled.nmi[0, 0] - free.nmi[0, 0] < 0.06
     assert coupled.ksg[0, 0] - free.ksg[0, 0] > 1.0
 
 
 def test_the_same_gap_passes_the_t_test_once_the_spread_is_wide():
-    found = spread_artefact([0.002, 0.06], [0.02], gap=0.015, draws=40)
+    found = spread_artefact([0.002, 0.06], [0.02], gap=0.015, draws=20)
     assert found.not_rejected[0, 0] < 0.2
     assert found.not_rejected[0, 1] > 0.6
     assert found.t[0, 0] > found.t[0, 1]
     assert found.nmi[0, 1] > found.nmi[0, 0] + 0.15
-    level = spread_artefact([0.01], [0.01], draws=100)
-    assert level.not_rejected[0, 0] == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 100) ** 0.5)
+    level = spread_artefact([0.01], [0.01], draws=60)
+    assert level.not_rejected[0, 0] == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 60) ** 0.5)
 
 
 def test_chance_passes_what_sources_read_as_agreement_and_not_what_shows_it():
@@ -61,7 +76,7 @@ def test_chance_passes_what_sources_read_as_agreement_and_not_what_shows_it():
     assert found.expected["t_test_passed_and_high_nmi"] > 3
     assert found.per_cell["explains_half"] == 0.0
     assert found.per_cell["rows_agree"] < 0.05
-    exact = chance_of_good_parity(gap=1e-9, studies=3, repeats=1, rng=2)
+    exact = chance_of_good_parity(gap=1e-9, studies=1, repeats=1, rng=2)
     assert exact.per_cell["t_test_passed"] > found.per_cell["t_test_passed"] + 0.2
     json.dumps(plain(found), allow_nan=False)
 

@@ -1,6 +1,7 @@
 """Measurements on beds whose answers are known: lattices, single spheres, spheres placed at random."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -269,12 +270,12 @@ def free(bed: Bed) -> bool:
 
 def test_resting_by_linear_programming() -> None:
     rng, answers = np.random.default_rng(0), []
-    for _ in range(150):
+    for _ in range(60):
         directions = rng.normal(size=(rng.integers(1, 6), 3)) - (0, 0, 0.6)
         bed = pyramid(*map(tuple, directions), top=(10, 10, 10))
         answers.append((free(bed), len(bed.radii) - 1 in unsupported(bed)))
     assert all(expected == found for expected, found in answers)
-    assert 30 < sum(expected for expected, _ in answers) < 120
+    assert 12 < sum(expected for expected, _ in answers) < 48
 
 
 # --- radial distribution --------------------------------------------------------------------------------------------
@@ -288,6 +289,7 @@ def structure(g: Array) -> bool:
     return bool((np.abs(g.mean(axis=0) - 1) > 4 * error).any())
 
 
+@cache
 def measured(by: str) -> Array:
     return np.array([radial_distribution(gas(1500, 2.0, seed), Slab(3, 8), EDGES[by], by).g for seed in range(12)])
 

@@ -28,16 +28,17 @@ from beable.systems.packing.nmi_spread import chance_of_good_parity
 from beable.systems.packing.packed_beds import unsupported
 from beable.systems.packing.parts.beds import EQUAL_SPHERES, RANDOM_LOOSE
 from beable.systems.packing.parts.design import _apart
+from beable.systems.packing.powders import lognormal_classes
 from beable.systems.packing.simulator import least_spheres
 from beable.systems.packing.study import PARTS as MEASURED
 
-ROWS = 40
+ROWS = 30
 FEW = {"members": 2, "steps": 8, "batch": 16, "records": 2}
-BETAS = [0.0, 0.03, 0.1, 1.0, 4.0, 7.0, 10.0, 15.0]
+BETAS = [0.0, 0.1, 1.0, 4.0, 10.0, 15.0]
 SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 1}
 DATASETS = {
-    "uniform": {"rows": 24},
-    "top": {"rows": 16, "settings": {"densest": 0.6}},
+    "uniform": {"rows": 18},
+    "top": {"rows": 12, "settings": {"densest": 0.6}},
     "table-uniform": {"rows": 30},
     "table-top": {"rows": 3},
 }
@@ -124,6 +125,11 @@ def paper_table(path):
 few_cells = partial(chance_of_good_parity, cells=9)
 
 
+def narrow(median, spread):
+    """Sizes that few spheres stand for."""
+    return lognormal_classes(median, spread / 4)
+
+
 def of_the_first(bed, *, earlier):
     """Spheres that nothing carries, among those that came first: what later ones do is nothing to them."""
     first = slice(100)
@@ -136,10 +142,11 @@ def finished(here, tmp_path_factory):
     out, study = tmp_path_factory.mktemp("study"), tiny()
     paper_table(out / "theirs.csv")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("beable.design.proposals.POOL", 60)
+        patched.setattr("beable.design.proposals.POOL", 24)
         patched.setattr("beable.design.proposals.REPEATS", 1)
         patched.setattr("beable.systems.packing.parts.artefact.chance_of_good_parity", few_cells)
         patched.setattr("beable.systems.packing.parts.beds.unsupported", of_the_first)
+        patched.setattr("beable.systems.packing.parts.beds.lognormal_classes", narrow)
         patched.setattr(least_spheres, "__defaults__", (30,))
         done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
     return study, done, out / "out"
@@ -285,7 +292,7 @@ def test_results_are_numbers_of_json(finished):
     assert done.results["arms"].keys() == {arm.name for arm in study.arms}
     assert len(done.results["expected"]) == sum(len(part.expected) for part in study.parts)
     numbers = done.results["parts"]["packing-beta"]["arms"]["uniform"]
-    assert (numbers["rows"], numbers["seeds"], len(numbers["levels"])) == (24, 1, len(BETAS))
+    assert (numbers["rows"], numbers["seeds"], len(numbers["levels"])) == (18, 1, len(BETAS))
 
 
 def test_the_page_shows_every_part(finished, drawn, blank):

@@ -64,8 +64,8 @@ def test_permutation_p_values_are_those_of_each_score_permuted():
 @pytest.fixture(scope="module")
 def cells():
     """Cells of independent columns, and of coupled ones; a p of 0.2 is one that 19 permutations can have."""
-    free = [cell_parity(*independent(s, 0.005, 0.005), repeats=19, rng=s) for s in range(100)]
-    return free, [cell_parity(*coupled(s, noise=0.0005), repeats=59, rng=s) for s in range(8)]
+    free = [cell_parity(*independent(s, 0.005, 0.005), repeats=19, rng=s) for s in range(60)]
+    return free, [cell_parity(*coupled(s, noise=0.0005), repeats=59, rng=s) for s in range(4)]
 
 
 @pytest.mark.parametrize("name", ["nmi", "ami", "ksg", "spearman"])
@@ -80,14 +80,14 @@ def test_independent_columns_have_uniform_p_and_coupled_ones_do_not(cells, name)
 
 
 def test_what_is_called_mig_grows_with_the_spread_of_independent_columns_and_the_others_do_not():
-    narrow, wide = ([cell_parity(*independent(s, d), repeats=1) for s in range(40)] for d in (0.001, 0.03))
+    narrow, wide = ([cell_parity(*independent(s, d), repeats=1) for s in range(20)] for d in (0.001, 0.03))
     mean = {name: [np.mean([getattr(c, name).score for c in cells]) for cells in (narrow, wide)] for name in FIELDS}
     assert mean["nmi"][1] - mean["nmi"][0] > 0.3
     assert abs(mean["ami"][0]) < 0.1
     for name in ("ksg", "spearman"):
-        assert np.abs(mean[name]).max() < 0.1
-    agree = np.mean([c.nmi.score - c.nmi.chance for c in wide])
-    assert abs(agree) < 0.01
+        assert np.abs(mean[name]).max() < 4 * 0.2 / len(wide) ** 0.5
+    beyond = np.array([c.nmi.score - c.nmi.chance for c in narrow])  # wide columns repeat nothing, in any order
+    assert abs(beyond.mean()) < 4 * beyond.std() / len(narrow) ** 0.5 < mean["nmi"][0]
 
 
 FIELDS = ("nmi", "ami", "ksg", "spearman")

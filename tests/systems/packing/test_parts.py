@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
@@ -90,27 +91,27 @@ title = "β"
 question = "?"
 measure = "packing-beta"
 arms = { judged = ["range", "deviation"], pictured = "range" }
-options = { rows = 200, trees = 10, repeats = 9, planes = [0.01, 8.0], plane_rows = 60 }
+options = { rows = 200, trees = 4, repeats = 9, planes = [0.01, 8.0], plane_rows = 40 }
 [[parts]]
 name = "better"
 title = "calibrated"
 question = "?"
 measure = "calibrated"
 arms = { judged = ["range"] }
-options = { rows = 80, trees = 10, repeats = 9 }
+options = { rows = 80, trees = 4, repeats = 9 }
 [[parts]]
 name = "zero"
 title = "readings"
 question = "?"
 measure = "at-zero"
 arms = { read = ["range"], along = ["range"] }
-options = { rows = 200, trees = 10 }
+options = { rows = 200, trees = 4 }
 [[parts]]
 name = "chance"
 title = "chance"
 question = "?"
 measure = "spread-artefact"
-options = { draws = 3, studies = 1 }
+options = { draws = 2, studies = 1 }
 """
 
 
@@ -126,9 +127,10 @@ of = "flagged"
 """
 
 
-def settings(study, arm, own=True, steps=200, **model):
+def settings(study, arm, own=True, steps=80, betas=BETAS, **model):
+    """Trainings at a high rate, which few steps end whatever their seed."""
     names = ("median", "spread") if own else ("mean_size", "size_deviation")
-    every = [beta for beta in BETAS for _ in range(SEEDS)]
+    every = [beta for beta in betas for _ in range(SEEDS)]
     tree = {
         "variables": [*names, "mass_fraction", "packing_fraction"],
         "representation": {
@@ -136,7 +138,10 @@ def settings(study, arm, own=True, steps=200, **model):
         },
         "model": {"latents": 2, "width": 16, "depth": 1, "variance": "fixed", "sigma": float(np.sqrt(0.5))} | model,
         "objective": {"beta": {"kind": "constant", "beta": every}},
-        "training": {"members": len(every), "steps": steps, "batch": 100, "start": "random", "learning_rate": 1e-2},
+        "training": {
+            "members": len(every), "steps": steps, "records": 10, "batch": 100, "start": "random",
+            "learning_rate": 5e-2, "keep": "last", "patience": None,
+        },
     }  # fmt: skip
     return RunSettings.model_validate(tree)
 
@@ -168,15 +173,24 @@ def axis(contexts):
 # The β axis
 
 
+def apart(arm, thresholds, least):
+    """Largest distance of a median total rate from the one that thresholds predict, over β from a least one."""
+    rates = {beta: arm.trained.rate[arm.members.betas == beta].sum(1) for beta in BETAS if beta >= least}
+    return max(abs(np.median(rate) - thresholds.rates(beta).sum()) for beta, rate in rates.items())
+
+
 def test_trained_arms_collapse_where_predicted_in_both_scalings(axis):
+    """At the least β networks make use of more than a linear model does, of which the prediction is."""
     small, large = axis.arms["range"], axis.arms["deviation"]
     assert small.thresholds.collapse < 0.5 < 8 > large.thresholds.collapse > 1
-    for arm in (small, large):
+    for arm, other in ((small, large), (large, small)):
         assert arm.brackets
+        assert not arm.measured().brackets(other.predicted())
+        assert apart(arm, arm.thresholds, 0.1) < 0.5 < 1.5 < apart(arm, other.thresholds, 0.1)
+        assert arm.rate_error == pytest.approx(apart(arm, arm.thresholds, 0.01))
         assert arm.trained.rate[arm.members.betas > 1.2 * arm.thresholds.collapse].max() < 0.05
         assert arm.trained.rate[arm.members.betas == 0.01].sum(1).min() > 1
         assert arm.readings[arm.scaling]["sum, sum"] == pytest.approx(arm.thresholds.collapse, rel=0.15)
-    assert small.rate_error < 1.5
     assert large.measured().brackets(small.thresholds.collapse) is False
 
 
@@ -239,7 +253,7 @@ def test_the_picture_of_a_collapsed_model_is_called_dust_or_nearly(axis):
     assert 0.3 < live.spread < 1.2
     assert dead.spread < 0.2
     assert live.own > live.true - 0.05
-    assert raw.points.shape == (60, 2)
+    assert raw.points.shape == (40, 2)
 
 
 def test_a_beta_axis_needs_a_fixed_variance(contexts, tmp_path):
@@ -263,9 +277,9 @@ def test_members_share_their_rows_with_the_same_seed_of_other_betas():
 
 
 def test_a_surrogate_says_how_far_to_trust_it():
-    x = inputs(table(400, 1))
-    known = surrogate(x, physics(x), trees=30)
-    noise = surrogate(x, np.random.default_rng(0).normal(size=400), trees=30)
+    x = inputs(table(200, 1))
+    known = surrogate(x, physics(x), trees=10)
+    noise = surrogate(x, np.random.default_rng(0).normal(size=200), trees=10)
     assert known.trust.r2 > 0.6
     assert noise.trust.r2 < 0.1
     assert known.trust.deviation == pytest.approx(np.sqrt((1 - known.trust.r2) * physics(x).var()))
@@ -317,13 +331,15 @@ def test_trends_of_noise_are_significant_as_often_as_their_level(monkeypatch):
     monkeypatch.setattr("beable.systems.packing.parts.trends.PAIRINGS", one)
     found = trends([columns(s, coupled=False) for s in range(80)], critical=2.0, repeats=99)
     numbers = plain(found["nmi_against_beta"])
-    assert numbers["significant"] == pytest.approx(0.05, abs=0.05)
+    assert numbers["significant"] == pytest.approx(0.05, abs=4 * (0.05 * 0.95 / 80) ** 0.5)
     assert numbers["r2_by_chance"] == pytest.approx(2 / 11, abs=0.03)
-    assert numbers["r2"] == pytest.approx(numbers["r2_by_chance"], abs=0.06)
+    law = stats.beta(1, 9 / 2)  # of R² of a parabola through 12 points of noise
+    assert numbers["r2"] == pytest.approx(law.median(), abs=4 / (2 * law.pdf(law.median()) * 80**0.5))
     monkeypatch.undo()
     twin = trends([columns(s, coupled=True) for s in range(8)], critical=2.0, repeats=99)
     assert set(twin) == set(PAIRINGS)
     assert plain(twin["nmi_against_beta"])["significant"] == 1.0
+    assert plain(twin["nmi_against_beta"])["r2"] > 0.5
 
 
 def test_a_line_meets_its_level():
@@ -395,7 +411,7 @@ def blind(x):
 
 def test_a_judge_that_sees_features_needs_fewer_rows():
     x, others = (inputs(table(rows, seed)) for rows, seed in ((80, 1), (200, 2)))
-    plain, told = (surrogate(x, blind(x), trees=30, describe=seen) for seen in (np.asarray, _description(Blind())))
+    plain, told = (surrogate(x, blind(x), trees=10, describe=seen) for seen in (np.asarray, _description(Blind())))
     assert plain.trust.r2 < 0.7 < 0.97 < told.trust.r2
     error = [np.square(judge.predict(others) - blind(others)).mean() / blind(others).var() for judge in (plain, told)]
     assert error[1] < 0.05 < 0.2 < error[0]
@@ -415,7 +431,7 @@ def calibrated_both_ways(known, tmp_path_factory):
         tree = settings(None, "deviation", variance="closed-channel").model_dump(mode="json")
         tree["representation"] |= {"groups": "column", "constant": "keep", "simplex": "ilr"}
         tree["objective"]["beta"] = {"kind": "constant", "beta": 1.0}
-        tree["training"] |= {"members": 2, "steps": 300, "learning_rate": 1e-2, "keep": "last", "patience": None}
+        tree["training"] |= {"members": 5, "steps": 80, "records": 2, "learning_rate": 6e-2}
         found[name] = train(stored(out / f"{name}.zarr", rows), out / name, RunSettings.model_validate(tree)), rows
     return found
 
@@ -431,14 +447,16 @@ def r2(truth, predicted):
 
 
 def test_the_mean_of_powders_in_any_order_is_no_powder_of_theirs(calibrated_both_ways):
-    """Only with the components in order does a powder pack as the number that is decoded, or drawn, beside it."""
+    """Only with the components in order does a powder pack as the number that is decoded, or drawn, beside it.
+
+    Of twenty trainings in order one ends with powders that drawing leaves: the law is of the median of five.
+    """
     seen = {}
     for name, (run, rows) in calibrated_both_ways.items():
         z = run.encode(rows).mean
         made = zip(decoded(run, z), drawn_rows(run, z, 0), strict=True)
         seen[name] = np.array([[r2(blind(d.inputs), d.packing_fraction) for d in each] for each in made])
-    assert seen["first"][:, 1].max() > 0.85  # one training in a dozen ends with powders that drawing leaves
-    assert seen["first"][:, 0].min() > 0.95
+    assert (np.median(seen["first"], axis=0) > [0.95, 0.85]).all()
     assert seen["any"].max() < 0.75
     assert seen["any"][:, 1].max() < 0.4
 
@@ -450,7 +468,7 @@ def test_every_reading_of_the_score_is_taken_of_the_same_pairs(contexts):
     answer = MEASURED["at-zero"].measure(contexts["zero"])
     arm = answer.arms["range"]
     assert arm.scores.shape == (len(readings()), len(BETAS) * SEEDS)
-    assert (answer.cells, answer.rates) == (len(BETAS) * SEEDS, [1e-2])
+    assert (answer.cells, answer.rates) == (len(BETAS) * SEEDS, [5e-2])
     first = answer.along[0]
     assert first.largest <= 1 <= answer.along[1].largest
     assert first.at_zero == {}
@@ -479,12 +497,12 @@ def crossed(known, tmp_path_factory):
         '{ judged = ["range", "deviation"], pictured = "range" }', '{ judged = ["none", "range"], squared = "squared" }'
     )
     text = text.replace('name = "deviation"', 'name = "none"') + '[[arms]]\nname = "squared"\nlabel = "squared"\n'
-    study = parse(re.sub(r"options = \{ rows = 200, trees = 10, repeats.*", "options = { rows = 200 }", text), "small")
+    study = parse(re.sub(r"options = \{ rows = 200, trees = 4, repeats.*", "options = { rows = 200 }", text), "small")
     store = stored(data_path(out), table(300, 0))
     (out / "runs").mkdir()
     for arm, scaling in (("none", "none"), ("range", "range"), ("squared", "range")):
         more = {} if arm == "squared" else {"likelihood": "bernoulli"}
-        train(store, run_path(out, arm), settings(study, scaling, linear=False, **more))
+        train(store, run_path(out, arm), settings(study, scaling, betas=(0.1, 0.4, 1.0), **more))
     return MEASURED["cross-entropy"].measure(Context(study, study.parts[0], out))
 
 
@@ -502,7 +520,7 @@ def test_the_cross_entropy_is_bounded_where_columns_are_shares(crossed):
 
 def test_models_of_cross_entropy_lose_their_latents_where_predicted(crossed):
     bounded, squared = crossed.arms["range"], crossed.squared
-    assert bounded.alive < bounded.collapse < bounded.dead
+    assert squared.alive < squared.collapse < squared.dead == bounded.alive < bounded.collapse < bounded.dead
     assert squared.collapse < bounded.collapse / 1.5
     codes = np.random.default_rng(0).uniform(0, 1, (4000, 2))
     assert _collapse(codes, crossed=False) == pytest.approx(2 / 12, rel=0.1)

@@ -99,7 +99,7 @@ def test_a_bed_depends_on_the_seed_alone():
 
 def test_the_fewest_spheres_do_for_any_powder():
     simulator = Packing(median=(1, 4), spread=(0.0, 0.25))
-    for row in simulator.draw(RowStreams(3, 0, 10)):
+    for row in simulator.draw(RowStreams(3, 0, 6)):
         powder = simulator.powder(row)
         bed = pack(powder)
         assert len(bed.radii) == least_spheres(powder)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
 USAGE, DATA, OUTPUT, INTERRUPTED = 2, 3, 73, 130
 PNG = b"\x89PNG\r\n"
 TINY = "--median 1 1.5 --spread 0 0.1 --min-coarse-spheres 30 --workers 1"
-SHORT = "--members 2 --steps 60 --set training.records=4"
+SHORT = "--members 2 --steps 30 --set training.records=4"
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def chance_of_good_parity(
 
     Reference: Hall and Sparks (2023), figure 6.
 
-    >>> found = chance_of_good_parity(cells=9, studies=2)
+    >>> found = chance_of_good_parity(cells=4, studies=2)
     >>> found.per_cell["t_test_passed"] > 0.1, found.per_cell["explains_half"]
     (True, 0.0)
     """
