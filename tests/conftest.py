@@ -56,8 +56,17 @@ def here():
 
 @pytest.fixture(scope="module")
 def few_draws():
-    """Chance levels and scores of few draws and members: what they are worth is tested in tests/metrics."""
+    """Chance levels, scores and starts of few draws, tries and steps: what they are worth is tested where they are."""
+    from beable.training import start  # here: it takes seconds that most tests need not
+
+    several = start.independent_turn
+
+    def once(white, rng, tries=1, steps=50, tolerance=1e-3):
+        return several(white, rng, 1, min(steps, 50), max(tolerance, 1e-3))
+
     with pytest.MonkeyPatch.context() as patched:
+        for module in ("training.start", "analysis.axes", "analysis.support_axes"):
+            patched.setattr(f"beable.{module}.independent_turn", once)
         patched.setattr("beable.analysis.score_table.DRAWS", 2)
         patched.setattr("beable.analysis.score_table.EXPENSIVE", {"s_kl": (1, 2), "dci": (1, 2)})
         for module in ("analysis.evaluation", "systems.darcy.parts.latents", "systems.darcy.parts.rows"):

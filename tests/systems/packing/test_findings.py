@@ -425,6 +425,11 @@ OUTCOMES = {
         changed(LIMITS, diversity__1__share=0.95, costs=[]),
         ["1.13 apart cost no hits (95 %", "Under no limit"],
     ),
+    "nothing proposed": (
+        findings.design_limits,
+        changed(LIMITS, diversity__0__share=None, diversity__1__share=None),
+        ["Too few powders were found to say what diversity costs."],
+    ),
     "apart": (findings.apart, DESIGN, ["is 0.81, with factors as ranks"]),
     "too few to be apart": (findings.apart, changed(DESIGN, methods__search__distance=None), ["Too few powders"]),
 }

@@ -499,7 +499,7 @@ def apart(n: Numbers) -> str:
 
 def design_limits(n: Numbers) -> str:
     """What a search pays for different powders, cheap ones, and a second outcome."""
-    seen = [s for s in n["diversity"] if s["distance"] is not None]
+    seen = [s for s in n["diversity"] if None not in (s["distance"], s["share"])]
     both = n["both"]
     first = "Too few powders were found to say what diversity costs."
     if seen:
