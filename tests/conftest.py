@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 # Kept, the compiled tests and package spare every process that begins here, and the next run, seconds of compiling.
 sys.dont_write_bytecode = False
@@ -25,6 +26,8 @@ from typing import Any  # noqa: E402
 
 settings.register_profile("beable", derandomize=True, deadline=None, max_examples=30)
 settings.load_profile("beable")
+# or examples would hold numbers from the sources of all that was imported before, which take seconds to parse
+providers._get_local_constants = lambda: providers._local_constants
 
 
 class Here(Executor):

@@ -14,7 +14,6 @@ import time
 import tracemalloc
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +29,6 @@ from beable.errors import BeableError, CorruptError, DataError, LockedError, Out
 from beable.files import disk
 from beable.simulator import Variable
 from beable.systems.darcy.simulator import Darcy
-from beable.workers import pool
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 sys.path.insert(0, str(PROGRAMS))  # workers import the simulator by name
@@ -483,16 +481,8 @@ def test_numbers_do_not_depend_on_workers_and_one_that_dies_is_replaced(whole, t
     assert (tmp_path / "mercy").exists()
 
 
-@contextmanager
-def forked_pool(workers, **beginning):
-    """Stands for a pool whose processes begin anew, which takes each of them as long as a hundred blocks."""
-    with ProcessPoolExecutor(workers, get_context("fork"), **beginning) as processes, pool(executor=processes):
-        yield processes
-
-
-def test_a_block_that_kills_every_worker_is_named(whole, tmp_path, monkeypatch):
+def test_a_block_that_kills_every_worker_is_named(whole, tmp_path):
     path = tmp_path / "waves.zarr"
-    monkeypatch.setattr(module, "pool", forked_pool)
     with pytest.raises(BeableError, match=r"rows 16 to 19 \(block 4\) ended their worker 3 times"):
         waves(path, simulator=Waves(killing=(17,)), workers=2)
     assert notes(path) >= 4

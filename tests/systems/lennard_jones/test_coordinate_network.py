@@ -23,15 +23,14 @@ def triangles(rows, mirrored):
 
 def test_coordinates_come_back_where_a_matrix_decides():
     x = triangles(300, mirrored=False)
-    made = fit_network(x[:200], steps=100)(distances_of(x[200:]))
+    made = fit_network(x[:200], steps=60)(distances_of(x[200:]))
     assert np.sqrt(np.square(made - x[200:]).sum(2).mean()) < 0.08
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_mirror_images_are_averaged_unless_either_counts(seed):
+def test_mirror_images_are_averaged_unless_either_counts():
     x = triangles(300, mirrored=True)
     known, rows = x[:200], x[200:]
-    mean, either = (fit_network(known, mirror=m, steps=100, seed=seed)(distances_of(rows)) for m in (None, SIDE))
+    mean, either = (fit_network(known, mirror=m, steps=60)(distances_of(rows)) for m in (None, SIDE))
     assert np.abs(mean[..., 0] - SIDE / 2).mean() < 0.25  # every particle in the middle
     assert np.median(align(either, rows).error) < 0.1 < np.median(align(mean, rows).error)
 

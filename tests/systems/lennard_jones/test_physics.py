@@ -335,13 +335,13 @@ def test_equilibrium_and_the_short_protocol() -> None:
 
     The source's own files have the energies that its protocol has here.
     """
-    own = produced(2048, gravity=(0.7, 1.0))
+    own = produced(1024, gravity=1.0)
     assert max(departures(own)) < 3
     assert own["equilibrated"] is True
-    assert [level["gravity"] for level in own["levels"]] == [0.7, 1.0]
-    short = produced(512, gravity=(0.1, 0.4), **SOURCE_PROTOCOL)
+    short = produced(256, gravity=(0.1, 0.4), **SOURCE_PROTOCOL)
     assert short["equilibrated"] is False
-    assert max(departures(short)) > 8
+    assert [level["gravity"] for level in short["levels"]] == [0.1, 0.4]
+    assert max(departures(short)) > 5
     assert max(of_the_source(short)) < 4
 
 

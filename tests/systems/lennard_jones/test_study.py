@@ -19,10 +19,10 @@ from beable.studies.context import Context
 from beable.studies.run import results_of, run_study
 from beable.studies.study import load
 
-GRAVITY = [0.1, 0.4, 0.7, 1.0]
+GRAVITY = [0.1, 0.4]
 TINY_FLUID = {"gravity": GRAVITY, "sweeps": 100, "spacing": 20}
-TINY_TRAINING = {"members": 1, "steps": 10, "batch": 32, "records": 2}
-SIZES = {"training": {"members": 4, "steps": 10, "batch": 32, "records": 2}, "model": {"width": 8}}
+TINY_TRAINING = {"members": 1, "steps": 4, "batch": 32, "records": 2}
+SIZES = {"training": {"members": 4, "steps": 4, "batch": 32, "records": 2}, "model": {"width": 8}}
 TINY = {
     "data": {"rows": 256, "settings": TINY_FLUID},
     "datasets": {"source-protocol": {"rows": 64, "settings": {"sweeps": 40}}},
@@ -36,10 +36,10 @@ TINY = {
         "size-5": SIZES,
     },
     "parts": {
-        "lj-equilibrium": {"followed": 8},
+        "lj-equilibrium": {"followed": 2},
         "lj-size-beta": {"rows": 60},
         "lj-probing": {"rows": 60},
-        "lj-generate": {"samples": 20, "reference": 256, "mixture_rows": 300, "flow_steps": 10},
+        "lj-generate": {"samples": 10, "reference": 256, "mixture_rows": 128, "flow_steps": 3},
     },
 }
 FEW = ("lj-equilibrium", "lj-size-beta", "lj-probing", "lj-generate")
@@ -209,7 +209,7 @@ def test_every_part_of_the_study_runs(tmp_path):
     study = load("lj-fluid").with_preset("quick")
     rows = {part.name: {k: min(v, 200) for k, v in part.options.items() if type(v) is int} for part in study.parts}
     tiny_everywhere = {
-        "data": {"rows": 1024, "settings": TINY_FLUID},
+        "data": {"rows": 1024, "settings": TINY_FLUID | {"gravity": [0.1, 0.4, 0.7, 1.0]}},
         "datasets": {
             "source-protocol": {"rows": 64, "settings": {"sweeps": 40}},
             "unseen": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
