@@ -7,8 +7,9 @@ import sys
 import warnings
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis.internal.conjecture import providers
+from hypothesis.strategies import just
 
 # Kept, the compiled tests and package spare every process that begins here, and the next run, seconds of compiling.
 sys.dont_write_bytecode = False
@@ -130,10 +131,25 @@ def small_fluid():
     return (STUDIES / "small-fluid.toml").read_text()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Every other process reads the files from the last on: what one has compiled, the next one finds on disk."""
+    report = yield
+    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2 and isinstance(collector, pytest.Dir):
+        report.result.reverse()
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.parts)
+
+
 def pytest_collection_finish():
     """What was imported stays: the garbage collector, which would look through it again and again, leaves it out."""
     gc.collect()
     gc.freeze()
+    given(just(None))(lambda _: None)()  # at its first example Hypothesis looks through all objects: now they are few
     gc.set_threshold(400_000)  # figures and trainings make so many objects that it would begin every few milliseconds
 
 

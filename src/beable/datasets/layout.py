@@ -189,7 +189,7 @@ def block_rows_at_once(variables: Sequence[Variable], rows: int) -> int:
 
     Of many variables all blocks of the same rows have 16 MiB together at most, unless `block_rows` gives more.
 
-    >>> block_rows_at_once([Variable("T", (), (), "float64")], 20_000)
+    >>> block_rows_at_once([Variable("T", (), (), dtype="float64")], 20_000)
     8192
     """
     sizes = [_row_bytes(v) for v in variables] or [1]
