@@ -8,6 +8,7 @@ from beable.datasets.curves import LOOKS_LIKE_ONE, curves_seen, places_of, spans
 from beable.datasets.importing import import_file, taken_for
 from beable.datasets.look import look
 from beable.datasets.sources import fixed
+from beable.datasets.store import Store
 from beable.errors import DataError, UsageError
 
 PLACES = [400.0, 412.5, 430.0, 455.5]
@@ -159,3 +160,14 @@ def test_tables_of_other_lengths_or_places_are_not_rows_of_one_set(tmp_path):
     (tmp_path / "p1.csv").write_text("angle,counts\n10,1\n11,5\n13,2\n")
     with pytest.raises(DataError, match=r"its coordinate angle is not that of p0\.csv"):
         import_file(str(tmp_path / "p*.csv"), tmp_path / "a.zarr", rows=["file"], dims={"counts": ["angle"]})
+
+
+def test_patterns_without_names_are_rows_as_well(tmp_path):
+    for k in range(3):
+        (tmp_path / f"p{k}.xy").write_text("".join(f"{angle:.2f} {k + angle}\n" for angle in (10, 11, 12, 13)))
+    words = ["--rows", "file", "--table-format", "header=none", "--dims", "column_2=column_1"]
+    paths = sorted(map(str, tmp_path.glob("p*.xy")))
+    assert cli.run(["import", *paths, "-o", str(tmp_path / "a.zarr"), *words]) == 0
+    store = Store.open(tmp_path / "a.zarr")
+    assert store.read("column_2")[1].tolist() == [11, 12, 13, 14]
+    assert store.coordinates["column_1"][0].tolist() == [10, 11, 12, 13]

@@ -35,7 +35,7 @@ from beable.datasets.vtk import KINDS, vtk
 from beable.errors import DataError, UsageError
 
 #: text files of columns, whose numbers are no more than a few times as long as the file
-TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
+TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".xy")
 TEXT_GROWTH = 4  # a number of one digit and its comma become eight bytes
 READING = Reading()
 
