@@ -5,6 +5,7 @@ import pytest
 
 from beable.errors import DataError
 from beable.report.figures.curves import curves, reconstructed_curves
+from beable.report.figures.fields import fields, reconstruction
 
 X = np.linspace(0, 2, 21)
 TWO = np.stack([np.sin(X), np.cos(X)])
@@ -53,6 +54,8 @@ def test_more_panels_than_a_row_has_leave_none_without_an_axis_below():
         lambda: curves([TWO], ["a"], ["1"], X, ["r"]),
         lambda: curves([TWO], ["a"], ["1"], X[:-1], ["r", "s"]),
         lambda: curves([np.full((2, 21), np.inf)], ["a"], ["1"], X, ["r", "s"]),
+        lambda: curves([np.full((2, 21), np.nan)], ["a"], ["1"], X, ["r", "s"]),
+        lambda: reconstructed_curves([X * np.nan], [X], ["a"], ["1"], X),
         lambda: reconstructed_curves([X], [X[:-1]], ["a"], ["1"], X),
         lambda: reconstructed_curves([X], [X], ["a", "b"], ["1", "1"], X),
     ],
@@ -60,3 +63,15 @@ def test_more_panels_than_a_row_has_leave_none_without_an_axis_below():
 def test_what_does_not_fit_is_refused(draw):
     with pytest.raises(DataError):
         draw()
+
+
+def test_what_is_wholly_missing_is_an_empty_panel():
+    nothing = np.full(21, np.nan)
+    figure = reconstructed_curves([X, nothing], [X, X], ["a", "b"], ["1", "1"], X)
+    assert [axes.get_title("right") for axes in figure.axes[2:]] == ["0 %", "missing"]
+    plane = np.full((4, 3), np.nan)
+    there = np.ones((4, 3))
+    figure = reconstruction([there, plane], [there, there], ["p", "q"], ["Pa", "Pa"], X[:4], X[:3])
+    assert [axes.texts[0].get_text() for axes in figure.axes if axes.texts] == ["0 %", "missing"]
+    for scale in ("linear", "log", "signed"):
+        fields([there[None], plane[None]], ["p", "q"], ["Pa", "Pa"], X[:4], X[:3], scales=["linear", scale])

@@ -13,7 +13,7 @@ from beable.simulator import Variable
 
 FloatArray = NDArray[np.floating]
 #: channels that are drawn, those of the first variables
-MOST_CHANNELS = 6
+MOST_CHANNELS = 4
 
 
 def is_curve(v: Variable) -> bool:

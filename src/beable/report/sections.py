@@ -37,6 +37,8 @@ SHOWN_CODES = 512
 SHOWN_BOXES = 4
 SHOWN_REASONS = 3
 MOST_LACKING = 4
+#: held-out rows among which one is looked for that has numbers of every variable
+LOOKED_AT = 64
 DIGITS = 12  # of a sum, enough to tell runs apart
 
 
@@ -89,9 +91,7 @@ def _on_mesh(store: Store, rows: Sequence[int]) -> list[Item]:
     )
     names = ", ".join(v.long_name or v.name for v in variables)
     caption = f"Snapshots {', '.join(map(str, rows))} on their mesh: {names}. Vectors: magnitude."
-    told = ", ".join(
-        f"{v.name} {number(np.nanmin(a))} to {number(np.nanmax(a))}" for v, a in zip(variables, arrays, strict=True)
-    )
+    told = ", ".join(f"{v.name} {_from_to(a)}" for v, a in zip(variables, arrays, strict=True))
     return [Figure(figure, caption, f"{len(rows)} snapshots; {told}.")]
 
 
@@ -102,10 +102,7 @@ def _curves(store: Store, rows: Sequence[int]) -> list[Item]:
         return []
     figure = drawn_rows(store, variables, rows, [_row_label(store, row) for row in rows])
     names, units, arrays = channels(variables, {v.name: store.read(v.name, np.asarray(rows)) for v in variables})
-    told = [
-        f"{name} {number(np.nanmin(a))} to {number(np.nanmax(a))}{'' if unit in ('', '1') else f' {unit}'}"
-        for name, unit, a in zip(names, units, arrays, strict=True)
-    ]
+    told = [f"{name} {_from_to(a, unit)}" for name, unit, a in zip(names, units, arrays, strict=True)]
     caption = f"Snapshots {', '.join(map(str, rows))}: {', '.join(names)} along {variables[0].dims[-1]}."
     return [Figure(figure, caption, f"{len(rows)} snapshots; {', '.join(told)}.")]
 
@@ -119,9 +116,16 @@ def _ranges(variables: Sequence[Variable], arrays: Sequence[FloatArray]) -> str:
     found = []
     for v, values in zip(variables, arrays, strict=True):
         sizes = np.hypot(values[:, 0], values[:, 1]) if values.ndim == 4 else values
-        unit = f" {v.unit}" if v.unit not in ("", "1") else ""
-        found.append(f"{v.name} {number(np.nanmin(sizes))} to {number(np.nanmax(sizes))}{unit}")
+        found.append(f"{v.name} {_from_to(sizes, v.unit)}")
     return ", ".join(found)
+
+
+def _from_to(values: FloatArray, unit: str = "") -> str:
+    """The smallest and the largest of numbers of which some or all may be missing."""
+    if np.isnan(values).all():
+        return "missing"
+    behind = "" if unit in ("", "1") else f" {unit}"
+    return f"{number(np.nanmin(values))} to {number(np.nanmax(values))}{behind}"
 
 
 def _configurations(store: Store, rows: Sequence[int]) -> list[Item]:
@@ -217,6 +221,8 @@ def _pair_of_boxes(truth: FloatArray, decoded: FloatArray, who: str, weight: boo
 
 def _scale(values: FloatArray) -> str:
     """Logarithmic for positive values over more than a decade, signed for values of both signs."""
+    if np.isnan(values).all():
+        return "linear"
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if low > 0 and high > 10 * low:
         return "log"
@@ -246,7 +252,6 @@ def reconstruction_section(run: Run, store: Store, evaluation: Evaluation) -> Se
 
 def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
     """One held-out row of fields, or a few configurations, and what a member makes of them."""
-    row = int(evaluation.rows[0])
     learned = [v for v in store.variables if v.name in run.variables]
     drawn = planes(store, learned)
     boxes = _decoded_boxes(run, store, evaluation, member, who)
@@ -254,15 +259,15 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
         on = _decoded_on_mesh(run, store, evaluation, member, who)
         lines = _decoded_curves(run, store, evaluation, member, who)
         return boxes or on or lines or reconstructed(store, run, evaluation, member, who)
-    truth, decoded = _first_held_out(run, store, evaluation, member)
+    row, which, truth, decoded = _shown(run, store, evaluation, member)
     names = [name for plane in drawn for name in plane.names]
     true, made = (_channels_of(drawn, snapshot) for snapshot in (truth, decoded))
     units = [plane.variable.unit for plane in drawn for _ in plane.names]
     axes = drawn_axes(store, drawn[0].variable)
     figure = reconstruction(true, made, names, units, *axes, scales=[_scale(f[None]) for f in true])
     caption = (
-        f"Row {row}, the first of those held out, its reconstruction by {who}, and the error; the percentage is the "
-        "norm of the error over that of the truth."
+        f"{which}, its reconstruction by {who}, and the error; the percentage is the norm of the error over that of "
+        "the truth."
     )
     alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
     return [Figure(figure, caption, alt), *boxes]
@@ -270,16 +275,15 @@ def _decoded(run: Run, store: Store, evaluation: Evaluation, member: int, who: s
 
 def _decoded_on_mesh(run: Run, store: Store, evaluation: Evaluation, member: int, who: str) -> list[Item]:
     """One held-out row of fields on a flat mesh and what a member makes of it; nothing for other data."""
-    row = int(evaluation.rows[0])
     variables = [v for v in store.variables if v.name in run.variables and on_mesh(v)]
     mesh = mesh_of(store, variables)
     if mesh is None:
         return []
-    truth, decoded = _first_held_out(run, store, evaluation, member)
+    row, which, truth, decoded = _shown(run, store, evaluation, member)
     true, made = ([sizes(v, np.asarray(given[v.name]))[0] for v in variables] for given in (truth, decoded))
     names, units = [v.name for v in variables], [v.unit for v in variables]
     figure = reconstruction_on(mesh, true, made, names, units, [v.dims[-1] == "cell" for v in variables])
-    caption = f"Row {row}, the first of those held out, on its mesh, its reconstruction by {who}, and the error."
+    caption = f"{which}, on its mesh, its reconstruction by {who}, and the error."
     alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
     return [Figure(figure, caption, alt)]
 
@@ -289,23 +293,39 @@ def _decoded_curves(run: Run, store: Store, evaluation: Evaluation, member: int,
     variables = alike([v for v in store.variables if v.name in run.variables])
     if not variables:
         return []
-    row = int(evaluation.rows[0])
-    figure, names, true, made = drawn_reconstruction(store, variables, *_first_held_out(run, store, evaluation, member))
+    row, which, truth, decoded = _shown(run, store, evaluation, member)
+    figure, names, true, made = drawn_reconstruction(store, variables, truth, decoded)
     caption = (
-        f"Row {row}, the first of those held out, under its reconstruction by {who}, and the error; the percentage is "
-        "the norm of the error over that of the truth."
+        f"{which}, under its reconstruction by {who}, and the error; the percentage is the norm of the error over "
+        "that of the truth."
     )
     alt = f"Errors of row {row} as shares of the norm of {', '.join(names)}: {_percentages(true, made)}."
     return [Figure(figure, caption, alt)]
 
 
-def _first_held_out(
-    run: Run, store: Store, evaluation: Evaluation, member: int
-) -> tuple[Mapping[str, FloatArray], Mapping[str, FloatArray]]:
-    """The first held-out row, and what a member decodes of it; each variable (1, ...)."""
-    truth = read(store, run.variables, evaluation.rows[:1], run.conditions)
-    every = run.decode(evaluation.codes[:, :1], run.conditions_of(truth))
-    return truth, next(d for k, d in enumerate(every) if k == member)
+class _Shown(NamedTuple):
+    """A held-out row and what a member decodes of it, each variable (1, ...), and which row it is, in words."""
+
+    row: int
+    words: str
+    truth: Mapping[str, FloatArray]
+    decoded: Mapping[str, FloatArray]
+
+
+def _shown(run: Run, store: Store, evaluation: Evaluation, member: int) -> _Shown:
+    """The first held-out row that has numbers of every variable, or the first of all."""
+    place = _place_of_a_whole_one(run, store, evaluation) if store.missing else 0
+    row = int(evaluation.rows[place])
+    truth = read(store, run.variables, np.array([row]), run.conditions)
+    every = run.decode(evaluation.codes[:, place : place + 1], run.conditions_of(truth))
+    words = f"Row {row}, the first of those held out" + (" that has numbers of every variable" if place else "")
+    return _Shown(row, words, truth, next(d for k, d in enumerate(every) if k == member))
+
+
+def _place_of_a_whole_one(run: Run, store: Store, evaluation: Evaluation) -> int:
+    held = read(store, run.variables, evaluation.rows[:LOOKED_AT], run.conditions)
+    known = [np.isfinite(values).reshape(len(values), -1).any(axis=1) for values in held.values()]
+    return int(np.all(known, axis=0).argmax())
 
 
 def _percentages(truth: Sequence[FloatArray], found: Sequence[FloatArray]) -> str:

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.report.figures.checks import anything, finite, same_length
 from beable.report.figures.fields import percent
 from beable.report.figures.style import INK, ORANGE, FloatArray, Panels, legend, line_style, panel_grid, styled
 from beable.report.figures.words import panel_title, printed_unit, words
@@ -50,6 +50,7 @@ def curves(
         raise DataError("a figure of curves needs at least one quantity, got none")
     x = finite("x", x, 1)
     quantities = [_over(x, title, values) for title, values in zip(titles, arrays, strict=True)]
+    anything(", ".join(titles), quantities)
     for title, values in zip(titles, quantities, strict=True):
         same_length(f"snapshots of {title}", len(labels), len(values))
     columns = min(len(quantities), ABREAST)
@@ -98,6 +99,7 @@ def reconstructed_curves(
         [_over(x, f"the {kind} {name}", values[None])[0] for name, values in zip(names, channels, strict=True)]
         for kind, channels in (("true", truth), ("reconstructed", prediction))
     )
+    anything(", ".join(names), true)
     figure, panels = panel_grid(2, len(names), 3.6, sharex=True, gridspec_kw={"height_ratios": [2, 1]})
     handles: dict[str, Any] = {}
     for j, (upper, lower) in enumerate(panels.T):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from beable.console.numbers import number
 from beable.errors import DataError
-from beable.report.figures.checks import finite, same_length
+from beable.report.figures.checks import anything, finite, same_length
 from beable.report.figures.maps import framed, map_panels, outer_labels
 from beable.report.figures.scales import Colour, colour_bar, colour_scale
 from beable.report.figures.style import FloatArray, styled
@@ -117,6 +117,7 @@ def fields(
         same_length(kind, len(arrays), len(given))
     quantities = [_snapshots(title, values) for title, values in zip(titles, arrays, strict=True)]
     grid = _grid(x, y, quantities)
+    anything(", ".join(titles), quantities)
     snapshots = len(quantities[0])
     for title, values in zip(titles, quantities, strict=True):
         same_length(f"snapshots of {title}", snapshots, len(values))
@@ -138,6 +139,8 @@ def fields(
 def percent(error: FloatArray, truth: FloatArray) -> str:
     """Norm of an error over that of the truth in percent, of what is not missing."""
     there = ~np.isnan(error)
+    if not there.any():
+        return "missing"
     error, truth = error[there], truth[there]
     norm = float(np.linalg.norm(truth))
     if not norm:
@@ -183,6 +186,8 @@ def reconstruction(
         for kind, planes in (("true", truth), ("reconstructed", prediction))
     )
     grid = _grid(x, y, [*true, *made])
+    anything(", ".join(names), true)
+    anything(", ".join(names), made)
     figure, panels = map_panels(3, channels, 2, grid.x, grid.y)
     for j in range(channels):
         scale = scales[j] if scales else "linear"

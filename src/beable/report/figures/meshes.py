@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
-from beable.report.figures.checks import finite, same_length
+from beable.report.figures.checks import anything, finite, same_length
 from beable.report.figures.maps import framed, map_panels, outer_labels
 from beable.report.figures.scales import Colour, colour_bar, colour_scale
 from beable.report.figures.style import FloatArray, styled
@@ -75,6 +75,7 @@ def fields_on(
     """
     same_length("titles", len(arrays), len(titles))
     drawn = [finite(title, values, 2, missing=True) for title, values in zip(titles, arrays, strict=True)]
+    anything(", ".join(titles), drawn)
     figure, panels = map_panels(len(rows), len(drawn), 1, mesh.x, mesh.y)
     for j, values in enumerate(drawn):
         colour = colour_scale(scales[j] if scales else "linear", values)

@@ -73,10 +73,10 @@ class Colour(NamedTuple):
 
 
 def colour_scale(scale: str, values: FloatArray) -> Colour:
-    """The scale of values, of which some may be missing."""
+    """The scale of values, of which some or all may be missing."""
     if scale not in SCALES:
         raise unknown("colour scale", scale, SCALES)
-    values = values[~np.isnan(values)]
+    values = values[~np.isnan(values)] if not np.isnan(values).all() else np.ones(1)
     norm, name = SCALES[scale]
     return Colour(norm(values), name)
 
