@@ -153,6 +153,12 @@ def pytest_collection_finish():
     gc.set_threshold(400_000)  # figures and trainings make so many objects that it would begin every few milliseconds
 
 
+def pytest_sessionfinish():
+    """Once is enough: pytest collects five times at its end, of all that a process has left."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def unsynced():
     """Nothing that this process writes is really synced: no test cuts the power, and syncing takes minutes in all."""
