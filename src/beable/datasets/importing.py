@@ -547,17 +547,17 @@ def _described(path: Path, contents: Contents, *, wish: Wish, several: bool) -> 
     wish = wish.called(contents.aliases)
     found = _arranged(path, contents, wish, several)
     fields, causes = _names(path, found, wish, several)
-    return _said(contents, found, _notes(contents, fields, _is_table(path, wish)), fields, causes)
+    return _said(contents, found, _notes(contents, fields, _may_hold_curves(path, wish)), fields, causes)
 
 
-def _is_table(path: Path, wish: Wish) -> bool:
+def _may_hold_curves(path: Path, wish: Wish) -> bool:
     """Whether a file is a table of which nobody has said what its curves are."""
     return path.suffix.lower() in TABLES and not wish.curves
 
 
-def _notes(contents: Contents, fields: Sequence[str], is_table: bool) -> list[str]:
+def _notes(contents: Contents, fields: Sequence[str], curves: bool) -> list[str]:
     """How a table was read, and which of its columns may be one curve."""
-    return [*contents.notes, *(curves_seen(contents.sources, fields) if is_table else ())]
+    return [*contents.notes, *(curves_seen(contents.sources, fields) if curves else ())]
 
 
 def _said(
@@ -616,7 +616,7 @@ def _read(path: Path, contents: Contents, *, wish: Wish, several: bool, output: 
     taken = {name: sources[name] for name in fields}
     arrays = {plain(n): LazyRows.of(s, numbers if len(s.shape) == 1 else 1) for n, s in taken.items()}
     kept = {plain(n): s for n, s in sources.items() if n in taken or plain(n) in columns}
-    notes = _notes(contents, fields, _is_table(path, wish))
+    notes = _notes(contents, fields, _may_hold_curves(path, wish))
     return _Chosen(
         _apart(kept),
         arrays,

@@ -54,12 +54,14 @@ def channels(
     return names[:MOST_CHANNELS], units[:MOST_CHANNELS], found[:MOST_CHANNELS]
 
 
-def drawn_rows(store: Store, variables: Sequence[Variable], rows: Sequence[int], labels: Sequence[str]) -> Figure:
-    """Some rows of curves that share an axis."""
+def drawn_rows(
+    store: Store, variables: Sequence[Variable], rows: Sequence[int], labels: Sequence[str]
+) -> tuple[Figure, list[str], list[str], list[FloatArray]]:
+    """Some rows of curves that share an axis; names, units and numbers (rows, nodes) of each channel."""
     held = {v.name: store.read(v.name, np.asarray(rows)) for v in variables}
     x, x_label = along(store, variables[0])
     names, units, arrays = channels(variables, held)
-    return curves(arrays, names, units, x, labels, x_label=x_label)
+    return curves(arrays, names, units, x, labels, x_label=x_label), names, units, arrays
 
 
 def drawn_reconstruction(

@@ -1,4 +1,4 @@
-"""Fields as a page draws them: on a plane, bodies by the slice across the middle of their shortest axis."""
+"""Fields as a page draws them: on a plane, in three dimensions by the slice across the middle of the shortest axis."""
 
 from collections.abc import Sequence
 from dataclasses import replace

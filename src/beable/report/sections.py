@@ -16,7 +16,7 @@ from beable.console.numbers import latent_name, number, span
 from beable.datasets.store import Store
 from beable.metrics.separation import LUCK, TOLERANCE
 from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
-from beable.report.curves import alike, channels, drawn_reconstruction, drawn_rows
+from beable.report.curves import alike, drawn_reconstruction, drawn_rows
 from beable.report.figures.codes import codes_against_factors, posterior_and_factors
 from beable.report.figures.fields import fields, reconstruction
 from beable.report.figures.meshes import fields_on, reconstruction_on
@@ -100,8 +100,8 @@ def _curves(store: Store, rows: Sequence[int]) -> list[Item]:
     variables = alike(store.variables)
     if not variables:
         return []
-    figure = drawn_rows(store, variables, rows, [_row_label(store, row) for row in rows])
-    names, units, arrays = channels(variables, {v.name: store.read(v.name, np.asarray(rows)) for v in variables})
+    labels = [_row_label(store, row) for row in rows]
+    figure, names, units, arrays = drawn_rows(store, variables, rows, labels)
     told = [f"{name} {_from_to(a, unit)}" for name, unit, a in zip(names, units, arrays, strict=True)]
     caption = f"Snapshots {', '.join(map(str, rows))}: {', '.join(names)} along {variables[0].dims[-1]}."
     return [Figure(figure, caption, f"{len(rows)} snapshots; {', '.join(told)}.")]

@@ -282,7 +282,7 @@ def _moves(x: Any, centre: Any, pull: Any, beta: float, gravity: float, box: flo
                     k = after[k]
                 if rise > most:
                     continue
-                for j in range(n):
+                for j in range(n):  # Numba takes seconds more to compile whole arrays
                     h[j] = distance[j]
                 k = taken
                 while k != i:
