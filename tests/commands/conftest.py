@@ -1,7 +1,5 @@
 """What tests of the command line share."""
 
-import sys
-
 import pytest
 
 from beable.commands import cli
@@ -21,18 +19,3 @@ def beable(capsys):
         return code, *capsys.readouterr()
 
     return call
-
-
-@pytest.fixture
-def undrawn(blank, monkeypatch):
-    """Pages whose figures are empty, where what a page says matters and not what it draws."""
-    from matplotlib.figure import Figure
-
-    import beable.report.compare
-    import beable.report.run
-    import beable.report.sweep  # noqa: F401
-
-    for module in [module for name, module in sys.modules.items() if name.startswith("beable.report")]:
-        for name, function in list(vars(module).items()):
-            if getattr(getattr(function, "__code__", None), "co_name", "") == "styled":
-                monkeypatch.setattr(module, name, lambda *about, **more: Figure())

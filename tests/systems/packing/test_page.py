@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from dataclasses import replace
 from functools import partial
 from html import unescape
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from browser import complaints, in_a_browser
 from made_up import foreign
-from matplotlib.figure import Figure as Drawing
 
 from beable.console.numbers import number
 from beable.report.html import render
@@ -163,16 +161,6 @@ def coarse():
 @pytest.fixture(scope="module")
 def drawn(finished, coarse):
     return shown(finished[1], finished[2])
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Pages of words alone: their pictures, which take most of the time, are drawn in the page of all tests."""
-    pages = [page for name, page in sys.modules.items() if name.startswith("beable.systems.packing.page.")]
-    for page in pages:
-        for name, thing in list(vars(page).items()):
-            if ".figures." in getattr(thing, "__module__", "") and hasattr(thing, "__wrapped__"):
-                monkeypatch.setattr(page, name, lambda *words, **more: Drawing())
 
 
 def shown(done, out):
