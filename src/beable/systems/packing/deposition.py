@@ -87,6 +87,26 @@ class Near(NamedTuple):
     names: Any
 
 
+class Work(NamedTuple):
+    """What the kernel writes into: made outside of it, where Numba has nothing to compile for it.
+
+    Args:
+        centre, velocity: of the sphere that falls, (3,).
+        circle: its normal, its centre and the two directions in its plane, (4, 3).
+        touching, normals, names: of the contacts, as in `Near`, (contact, 4), (contact, 3), (contact,).
+        events, stuck: as in `Deposit`, (sphere,).
+    """
+
+    centre: Any
+    velocity: Any
+    circle: Any
+    touching: Any
+    normals: Any
+    names: Any
+    events: Any
+    stuck: Any
+
+
 class Deposit(NamedTuple):
     """A bed of spheres at rest, in the order of release.
 
@@ -134,8 +154,10 @@ def deposit(
         raise DataError(f"box {side:g} is narrower than two of its largest spheres: give at least {4 * r.max():g}")
     draws = np.random.default_rng(rng).random((len(r), 3)) * (side, side, 2 * pi)
     classes, placed = _empty(r, side, images)
-    positions, events, stuck, overlap = interruptible(_place, r, draws, classes, placed, guard)
-    return Deposit(positions, events, np.flatnonzero(stuck), max(0.0, overlap))
+    ratio = r.max() / r.min()
+    near, work, slack = _near(ratio), _work(len(r)), NOTHING if guard else UNGUARDED
+    overlap = interruptible(_place, r, draws, classes, placed, near, work, int(EVENTS + MORE * ratio), slack)
+    return Deposit(placed.spheres[:, :3].copy(), work.events, np.flatnonzero(work.stuck), max(0.0, overlap))
 
 
 def _empty(r: FloatArray, side: float, images: bool) -> tuple[NDArray[np.int64], Placed]:
@@ -152,6 +174,18 @@ def _empty(r: FloatArray, side: float, images: bool) -> tuple[NDArray[np.int64],
     head, following = np.full(first[-1], -1, np.int32), np.full(len(r), -1, np.int32)
     top, spheres = np.full(len(used), -1, np.int64), np.zeros((len(r), 4))
     return classes, Placed(spheres, head, following, top, cells, layers, edge, largest, first, side, images)
+
+
+def _near(ratio: float) -> Near:
+    """Room for the spheres near a path, by the ratio of the largest to the smallest radius."""
+    room = int(256 + 8 * min(ratio + 2, WIDEST) ** 2)
+    return Near(np.empty((room, 4)), np.empty(room, np.int64))
+
+
+def _work(spheres: int) -> Work:
+    touching, normals, names = np.empty((CONTACTS, 4)), np.empty((CONTACTS, 3)), np.empty(CONTACTS, np.int64)
+    events, stuck = np.zeros(spheres, np.int32), np.zeros(spheres, np.bool_)
+    return Work(np.empty(3), np.empty(3), np.empty((4, 3)), touching, normals, names, events, stuck)
 
 
 @njit(cache=True, error_model="numpy")
@@ -350,9 +384,9 @@ def _let_go(p: Any, o: Any, g: float) -> float:
 
 @njit(cache=True, error_model="numpy")
 def _between(c: Any, r: float, touching: Any, names: Any, i: int, j: int, slack: float,
-             placed: Any, near: Any, work: Any) -> int:  # fmt: skip
+             placed: Any, near: Any, circle: Any) -> int:  # fmt: skip
     """Roll down the circle around two spheres, to what stops it, to where one lets go, or for a piece of the way."""
-    p, o, n, q, e1, e2 = touching[i], touching[j], work[0], work[1], work[2], work[3]
+    p, o, n, q, e1, e2 = touching[i], touching[j], circle[0], circle[1], circle[2], circle[3]
     for d in range(3):
         n[d] = o[d] - p[d]
     distance = sqrt(n[0] ** 2 + n[1] ** 2 + n[2] ** 2)
@@ -444,15 +478,10 @@ def _insert(sphere: int, c: Any, r: float, k: int, placed: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> Any:
-    """Drop all spheres."""
-    events, stuck = np.zeros(len(radii), np.int32), np.zeros(len(radii), np.bool_)
-    limit = int(EVENTS + MORE * radii.max() / radii.min())
-    room = int(256 + 8 * min(radii.max() / radii.min() + 2, WIDEST) ** 2)
-    near = Near(np.empty((room, 4)), np.empty(room, np.int64))
-    touching, normals, velocity = np.empty((CONTACTS, 4)), np.empty((CONTACTS, 3)), np.empty(3)
-    names, slack = np.empty(CONTACTS, np.int64), NOTHING if guard else UNGUARDED
-    c, work, summit, overlap = np.empty(3), np.empty((4, 3)), 0.0, -1.0
+def _place(radii: Any, draws: Any, classes: Any, placed: Any, near: Any, work: Any, limit: int, slack: float) -> float:
+    """Drop all spheres; the deepest overlap."""
+    c, velocity, touching, normals, names = work.centre, work.velocity, work.touching, work.normals, work.names
+    summit, overlap = 0.0, -1.0
     nothing: Any = np.int64(0)  # for numbers that are written out, Numba would compile once more
     no_contact: Any = np.int64(-1)
     for sphere in range(len(radii)):
@@ -466,14 +495,14 @@ def _place(radii: Any, draws: Any, classes: Any, placed: Any, guard: bool) -> An
             elif motion == ROLL:
                 count = _roll(c, r, touching, names, i, velocity, slack, placed, near)
             else:
-                count = _between(c, r, touching, names, i, j, slack, placed, near, work)
+                count = _between(c, r, touching, names, i, j, slack, placed, near, work.circle)
             if c[2] <= r * (1 + NOTHING):
                 c[2], motion = r, REST
             else:
                 contacts = _contacts(c, r, near, count, touching, normals, names)
                 motion, i, j = _next(normals, contacts, draws[sphere, 2] + done * GOLDEN, velocity)
-        events[sphere], stuck[sphere] = done, motion != REST
+        work.events[sphere], work.stuck[sphere] = done, motion != REST
         overlap = max(overlap, _deepest(c, near, count))
         _insert(sphere, c, r, classes[sphere], placed)
         summit = max(summit, c[2] + r)
-    return placed.spheres[:, :3].copy(), events, stuck, overlap
+    return float(overlap)
