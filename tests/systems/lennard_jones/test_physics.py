@@ -52,7 +52,7 @@ def soft_everywhere(r2: Array) -> Array:
 
 
 def shifted_at_cut(r2: Array) -> Array:
-    return lennard_jones(r2) - lennard_jones(np.array(1.6**2))
+    return lennard_jones(r2) - lennard_jones(np.array(1.3**2))
 
 
 class System(NamedTuple):
@@ -177,8 +177,8 @@ TWINS: list[tuple[Callable[[System, Array], float], System, Bug]] = [
 
 @pytest.mark.parametrize(("check", "system", "bug"), TWINS)
 def test_a_bug_is_noticed_and_its_absence_is_not(check: Callable, system: System, bug: Bug) -> None:
-    assert check(system, metropolis(system, 3000, 30)) > PASSES
-    assert check(system, metropolis(system, 3000, 30, bug)) < FAILS
+    assert check(system, metropolis(system, 1500, 30)) > PASSES
+    assert check(system, metropolis(system, 1500, 30, bug)) < FAILS
 
 
 def test_quadrature_of_two_particles() -> None:
@@ -192,7 +192,7 @@ def test_quadrature_of_two_particles() -> None:
 NAMES = {lennard_jones: "lennard-jones", fake: "fake", ideal: "none", soft_everywhere: soft}
 
 
-def sampled(system: System, rows: int = 2560, sweeps: int = 60, seed: int = 0, **settings: object) -> Array:
+def sampled(system: System, rows: int = 1280, sweeps: int = 60, seed: int = 0, **settings: object) -> Array:
     """Positions by the simulator, a chain each."""
     simulator = LennardJones(
         particles=system.particles,
@@ -249,18 +249,19 @@ def test_two_particles(system: System, settings: dict[str, object]) -> None:
 
 def test_two_particles_of_a_chain() -> None:
     bond = PAIR._replace(potential=Bonds(stiffness=5.0, length=1.5).energy, temperature=2.0)
-    found = sampled(bond, 1536, bonds={"stiffness": 5.0, "length": 1.5}, sweeps=1000, step=0.5)
+    found = sampled(bond, 1024, bonds={"stiffness": 5.0, "length": 1.5}, sweeps=500, step=0.5)
     assert mean_energy(bond, found) > PASSES
     assert distances(bond, found) > PASSES
     assert distances(PAIR, found) < FAILS
 
 
 def test_two_particles_of_a_shifted_potential() -> None:
-    shifted = CUT._replace(potential=shifted_at_cut)
-    found = sampled(shifted, 5120, shift=True)
+    cut = PAIR._replace(cutoff=1.3)
+    shifted = cut._replace(potential=shifted_at_cut)
+    found = sampled(shifted, shift=True)
     assert mean_energy(shifted, found) > PASSES
     assert distances(shifted, found) > PASSES
-    assert distances(CUT, found) < FAILS
+    assert distances(cut, found) < FAILS
 
 
 def moves_uphill(simulator: LennardJones, before: Array, after: Array, gravity: float) -> float:
@@ -335,13 +336,13 @@ def test_equilibrium_and_the_short_protocol() -> None:
 
     The source's own files have the energies that its protocol has here.
     """
-    own = produced(1024, gravity=1.0)
+    own = produced(512, gravity=1.0, samples=4)
     assert max(departures(own)) < 3
     assert own["equilibrated"] is True
-    short = produced(256, gravity=(0.1, 0.4), **SOURCE_PROTOCOL)
+    short = produced(128, gravity=(0.1, 0.4), **SOURCE_PROTOCOL)
     assert short["equilibrated"] is False
     assert [level["gravity"] for level in short["levels"]] == [0.1, 0.4]
-    assert max(departures(short)) > 5
+    assert np.linalg.norm(departures(short)) > 7
     assert max(of_the_source(short)) < 4
 
 

@@ -20,13 +20,13 @@ from beable.studies.run import results_of, run_study
 from beable.studies.study import load
 
 GRAVITY = [0.1, 0.4]
-TINY_FLUID = {"gravity": GRAVITY, "sweeps": 100, "spacing": 20}
+TINY_FLUID = {"particles": 12, "gravity": GRAVITY, "sweeps": 100, "spacing": 20}
 TINY_TRAINING = {"members": 1, "steps": 4, "batch": 32, "records": 2}
 SIZES = {"training": {"members": 4, "steps": 4, "batch": 32, "records": 2}, "model": {"width": 8}}
 TINY = {
     "data": {"rows": 256, "settings": TINY_FLUID},
-    "datasets": {"source-protocol": {"rows": 64, "settings": {"sweeps": 40}}},
-    "run": {"model": {"latents": 4, "width": 8, "depth": 1}, "training": TINY_TRAINING},
+    "datasets": {"source-protocol": {"rows": 64, "settings": {"particles": 12, "sweeps": 40}}},
+    "run": {"model": {"latents": 2, "width": 8, "depth": 1}, "training": TINY_TRAINING},
     "arms": {
         "told": {"training": TINY_TRAINING},
         "plain": {"training": TINY_TRAINING},
@@ -145,7 +145,7 @@ def test_the_page_opens_with_the_answer_and_shows_every_part(finished, page):
     assert sum(fold.recorded for section in page.sections for fold in section.folds) == recorded > 0
 
 
-def test_a_run_of_the_preset_of_an_earlier_one_does_not_show_what_that_found(finished):
+def test_a_run_of_the_preset_of_an_earlier_one_does_not_show_what_that_found(finished, undrawn):
     study, done, out = finished
     answers = [a for a in done.answers if a.part.name in study.answer]
     assert all(a.part.recorded for a in answers)
@@ -160,13 +160,14 @@ def test_the_page_needs_nothing_beside_it(page):
         assert words in unescape(html)
 
 
+@pytest.mark.slow  # the pages of the other systems, which have the same form, are looked at as well
 @in_a_browser
 def test_nobody_is_kept_from_reading_the_page(page, blank, tmp_path):
     """All of it unfolded; how pictures are drawn is looked at where they are."""
     assert complaints(tmp_path, render(page)) == []
 
 
-def test_every_number_of_the_page_is_from_its_results(finished, page):
+def test_every_number_of_the_page_is_from_its_results(finished, page, undrawn):
     study, done, out = finished
     hints = {part.name: Context(study, part, out).code.answer for part in study.parts}
     answers = [a._replace(answer=moved(a.answer, hints[a.part.name], GRAVITY)) for a in done.answers]
