@@ -96,7 +96,8 @@ class LatentModel:
         high, low = (float(self.box or 0) - centre) / self.std, -centre / self.std
         right = low > 0
         a, b = np.where(right, -low, high), np.where(right, -high, low)
-        return np.asarray(log_ndtr(a) + np.log1p(-np.exp(log_ndtr(b) - log_ndtr(a))))
+        most = log_ndtr(a)
+        return np.asarray(most + np.log1p(-np.exp(log_ndtr(b) - most)))
 
     def draw_latents(self, x: Floats, rng: np.random.Generator) -> Floats:
         """z ~ q(z|x), (rows, n)."""
