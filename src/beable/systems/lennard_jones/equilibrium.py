@@ -536,11 +536,10 @@ def _groups(
 
     whole = np.flatnonzero(np.isfinite(x).all(axis=(1, 2)) & np.isfinite(u) & np.isfinite(values).all(axis=1))
     _, level, counts = np.unique(values[whole], axis=0, return_inverse=True, return_counts=True)
-    found = [group(whole[level.ravel() == k]) for k in np.flatnonzero(counts >= FEWEST)]
-    judged = [g for g in found if g.independent >= FEWEST]
-    kept = {(g.gravity[0], g.temperature[0], g.box) for g in judged}
-    rest = whole[[tuple(row) not in kept for row in values[whole]]]
-    return judged + [group(rest[values[rest, 2] == box]) for box in np.unique(values[rest, 2])]
+    found = ((k, group(whole[level.ravel() == k])) for k in np.flatnonzero(counts >= FEWEST))
+    judged = {k: g for k, g in found if g.independent >= FEWEST}
+    rest = whole[~np.isin(level.ravel(), list(judged))]
+    return [*judged.values()] + [group(rest[values[rest, 2] == box]) for box in np.unique(values[rest, 2])]
 
 
 def _column(name: str, values: ArrayLike, rows: int) -> Floats:
