@@ -52,6 +52,8 @@ LEVEL = 1e-3
 SHARP, SHARP_DRIFT = 0.05, 0.1
 #: height of the strip at a wall from which the density there is extrapolated, in σ
 STRIP = 0.5
+#: nodes and weights of integrals over the strip
+QUADRATURE = leggauss(40)
 #: particles in the strip that a cubic polynomial needs
 ENOUGH = 1000
 #: chains, or blocks of chains, that errors are taken from: fewest, and wanted
@@ -282,7 +284,7 @@ def _local_likelihood(t: Floats, degree: int) -> _Fit:
     """Maximum likelihood of p(t) ∝ exp(Σ a_k t^k) on [0, 1], k = 1 ... degree."""
     if degree == 0:
         return _Fit(1.0, np.zeros(0), np.zeros(0))
-    x, weight = leggauss(40)
+    x, weight = QUADRATURE
     basis, weight, seen = _powers((x + 1) / 2, degree), weight / 2, _powers(t, degree).mean(axis=1)
 
     def moments(a: Floats) -> tuple[float, Floats, Floats]:
