@@ -379,7 +379,7 @@ def _check(name: str, value: float, error: float, expected: float, freedom: int,
         return Check(name, value, error, expected, 0.0, 1.0, False)
     off, error = float(value - expected), float(error)
     z = off / error if error > 0 else float(np.copysign(np.inf, off)) if off else 0.0
-    p = 2 * float(scipy.stats.t.sf(abs(z), freedom))
+    p = 2 * float(special.stdtr(freedom, -abs(z)))
     return Check(name, float(value), error, float(expected), z, p, bool(error <= SHARP * size))
 
 
