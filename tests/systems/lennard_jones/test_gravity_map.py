@@ -89,9 +89,9 @@ def test_labels_that_say_nothing_give_chance(heights):
 def test_no_probe_beats_the_ceiling_and_the_best_code_reaches_it(heights, kind):
     y, g = (column[:1000] for column in heights)
     code = np.column_stack([y, np.random.default_rng(0).normal(size=len(y))])
-    found, ceiling = probe(code, g, kind, folds=3), bayes_ceiling(y, g, T)
+    found, ceiling = probe(code, g, kind, folds=2), bayes_ceiling(y, g, T)
     assert ceiling.accuracy.score - 0.04 < found.score < ceiling.accuracy.score + 0.02
-    luck = probe(code[:500], np.random.default_rng(1).permutation(g[:500]), kind, folds=3)
+    luck = probe(code[:500], np.random.default_rng(1).permutation(g[:500]), kind, folds=2)
     assert luck.low < 0.36
 
 
@@ -104,7 +104,7 @@ def test_a_probe_that_saw_the_answers_would_beat_it(heights):
     label, best = (10 * gamma).astype(int), bayes_ceiling(*heights, T).accuracy
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0).fit(code, label)
     assert Accuracy.of(model.predict(code) == label).low > best.high
-    assert probe(code, gamma, "boosting", folds=3).low < best.high
+    assert probe(code, gamma, "boosting", folds=2).low < best.high
 
 
 def test_isotropic_latents_explain_one_part_in_n_each():
@@ -149,7 +149,7 @@ def test_the_map_of_a_run(tmp_path):
     settings = {
         "representation": {"kind": "coordinates", "order": "height"},
         "model": {"latents": 3, "width": 16, "depth": 1},
-        "training": {"members": 2, "steps": 100, "batch": 128, "start": "pca", "held_out": 0.5, "records": 4},
+        "training": {"members": 2, "steps": 60, "batch": 128, "start": "pca", "held_out": 0.5, "records": 4},
     }
     run = train(store, tmp_path / "run", RunSettings.model_validate(settings))
     held = {"positions": store.read("positions", run.held_rows)}
