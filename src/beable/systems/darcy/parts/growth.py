@@ -202,7 +202,7 @@ def growth(context: Context) -> Growth:
     for arm in context.arms("dense"):
         run = context.run(arm)
         g = run.settings.model.growth
-        found[g] = members(context, arm)
+        found[g] = members(context, arm, run)
         counts[g], seconds[g] = _size(run), run.cpu_seconds / run.members
     modes = context.run(context.arm("modes"))
     return Growth(
@@ -212,7 +212,7 @@ def growth(context: Context) -> Growth:
         {"-".join(map(str, blocks)): parameters(FIELDS, blocks) for blocks in FIVE},
         added(),
         seconds,
-        members(context, context.arm("modes")),
+        members(context, context.arm("modes"), modes),
         _size(modes),
         modes.cpu_seconds / modes.members,
         int(context.data_of(context.arm("modes")).settings["grid"]),

@@ -1,22 +1,22 @@
 """What members decode and where their latents lie: figures 13 to 17, 19 to 21, 23 and 24 of the source."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beable.datasets.store import Store
 from beable.metrics.context import score_in_context
 from beable.metrics.disentanglement import s_d
 from beable.metrics.information import kl_knn
 from beable.report.planes import drawn_axes
 from beable.report.sections import median_member
 from beable.studies.context import Context
-from beable.studies.study import Arm
 from beable.systems.darcy.parts.claims_of_latents import CLAIMS
 from beable.systems.darcy.parts.members import Members, members
 from beable.systems.darcy.parts.shown import Drawn, Fields, Gap, Latents
 from beable.training.data import read
+from beable.training.run import Run
 
 Array = NDArray[np.float64]
 ROTATIONS, NULLS, DRAWN = 500, 20, 512
@@ -28,18 +28,19 @@ def latents(context: Context) -> Latents:
     """Every arm on its held-out rows."""
     arms = context.arms("judged")
     store = context.data_of(arms[0])
-    judged = {arm.name: members(context, arm) for arm in arms}
-    held = context.run(next(arm for arm in arms if arm.kind == "vae")).held_rows
-    theta = np.asarray(store.factor_values[held], np.float64)
+    runs = {arm.name: context.run(arm) for arm in arms if arm.kind == "vae"}
+    judged = {arm.name: members(context, arm, runs.get(arm.name)) for arm in arms}
+    theta = np.asarray(store.factor_values[next(iter(runs.values())).held_rows], np.float64)
     luck = score_in_context(s_d, theta, theta, rotations=ROTATIONS, repeats=2, level=0.9)
-    trained = {arm.name: arm for arm in arms if arm.kind == "vae"}
+    stores = {arm.name: context.data_of(arm) for arm in arms}
     asked = context.option("gaps")
     figure = str(context.option("figure"))
+    by_error = figure in BY_ERROR
     found = Latents(
         figure,
         judged,
-        {name: _drawn(context, arm, judged[name], by_error=figure in BY_ERROR) for name, arm in trained.items()},
-        {name: _gap(context, arm, judged[name], theta) for name, arm in trained.items()} if asked else {},
+        {name: _drawn(run, stores[name], judged[name], by_error=by_error) for name, run in runs.items()},
+        {name: _gap(run, judged[name], theta) for name, run in runs.items()} if asked else {},
         theta,
         [factor.symbol for factor in store.factors],
         luck.ceiling,
@@ -54,20 +55,18 @@ def latents(context: Context) -> Latents:
 BY_ERROR = ("13", "16", "20")
 
 
-def _drawn(context: Context, arm: Arm, found: Members, *, by_error: bool) -> Drawn:
+def _drawn(run: Run, store: Store, found: Members, *, by_error: bool) -> Drawn:
     """The member to draw: of median error where reconstructions are shown, nearest the factors otherwise."""
-    run, store = context.run(arm), context.data_of(arm)
     member = median_member(found.error) if by_error else int(found.angle.argmin())
     rows = run.train_rows[:DRAWN]
     q = run.encode(read(store, run.variables, rows, run.conditions))
     prior = run.sample(DRAWN)[member]
     wide = (np.asarray(a, np.float64) for a in (prior, q.mean[member], q.std[member], store.factor_values[rows]))
-    return Drawn(member, _fields(context, arm, member), *wide)
+    return Drawn(member, _fields(run, store, member), *wide)
 
 
-def _fields(context: Context, arm: Arm, member: int) -> Fields:
+def _fields(run: Run, store: Store, member: int) -> Fields:
     """The first held-out row, and what a member makes of its posterior mean."""
-    run, store = context.run(arm), context.data_of(arm)
     truth = read(store, run.variables, run.held_rows[:1], run.conditions)
     made = run.representation.inverse(run.locations(run.encode(truth).mean)[member])
     names, units, true, found = [], [], [], []
@@ -81,8 +80,7 @@ def _fields(context: Context, arm: Arm, member: int) -> Fields:
     return Fields(names, units, *(np.asarray(a, np.float64) for a in (true, found, x, y)))
 
 
-def _gap(context: Context, arm: Arm, found: Members, theta: Array) -> Gap:
-    run = context.run(arm)
+def _gap(run: Run, found: Members, theta: Array) -> Gap:
     rng = np.random.default_rng(0)
     z = found.codes + found.std * rng.normal(size=found.codes.shape)
     rows = z.shape[1]
@@ -95,7 +93,7 @@ def _gap(context: Context, arm: Arm, found: Members, theta: Array) -> Gap:
     )
 
 
-def _halves(run: Any, rows: int, seed: int) -> tuple[Array, Array]:
+def _halves(run: Run, rows: int, seed: int) -> tuple[Array, Array]:
     """Two samples of the first member's prior."""
     drawn = np.asarray(run.sample(2 * rows, 10 + seed)[0], np.float64)
     return drawn[:rows], drawn[rows:]

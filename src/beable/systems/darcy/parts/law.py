@@ -77,7 +77,7 @@ def law(context: Context) -> LawStudy:
         store, run = context.data_of(arm), context.run(arm)
         theta = np.asarray(store.factor_values[run.held_rows], np.float64)
         others = np.asarray(store.factor_values[run.train_rows], np.float64)
-        codes = members(context, arm).codes[:most]
+        codes = members(context, arm, run).codes[:most]
         name = str(store.settings["factors"])
         found[name] = beside_others(codes, theta, others)
         curves[name] = np.array([of_laws(standard(theta) @ turn(t), others) for t in TURNS])

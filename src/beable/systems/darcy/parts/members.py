@@ -114,10 +114,16 @@ def share(answers: list[int]) -> Share:
     return Share(count, told, len(answers), float(low), float(high))
 
 
-def members(context: Context, arm: Arm) -> Members:
-    """The members of an arm on the rows that it held out; those of a linear arm too."""
+def members(context: Context, arm: Arm, run: Run | None = None) -> Members:
+    """The members of an arm on the rows that it held out; those of a linear arm too.
+
+    Args:
+        context: of the part.
+        arm: of the study.
+        run: of the arm, where it is open already.
+    """
     store = context.data_of(arm)
-    return _linear(context, arm, store) if arm.kind == "linear" else of_run(arm.label, context.run(arm), store)
+    return _linear(context, arm, store) if arm.kind == "linear" else of_run(arm.label, run or context.run(arm), store)
 
 
 def of_run(label: str, run: Run, store: Store) -> Members:

@@ -190,7 +190,7 @@ def rows(context: Context) -> RowsStudy:
 def _trained(context: Context, arms: list[Any]) -> Trained:
     """Arms one after the other, as one."""
     runs = [context.run(arm) for arm in arms]
-    test = joined([members(context, arm) for arm in arms])
+    test = joined([members(context, arm, run) for arm, run in zip(arms, runs, strict=True)])
     learned = [run.settings.model.variance != "closed" for run in runs]
     return Trained(
         np.concatenate([_counts(run) for run in runs]),
