@@ -223,15 +223,15 @@ def test_an_interval_over_data_is_wide_where_data_sets_differ():
 
 @pytest.fixture(scope="module")
 def finished(here, few_draws, tmp_path_factory):
-    """With few angles and few tries at components and scales; the snapshots themselves are drawn elsewhere."""
+    """With few angles, nulls and tries at components and scales."""
     out = tmp_path_factory.mktemp("figures")
     study = parse((Path(__file__).parents[2] / "studies" / "small-figures.toml").read_text(), "small-figures")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("beable.systems.darcy.parts.law.TURNS", (0.0, 20.0, 45.0))
+        patched.setattr("beable.systems.darcy.parts.latents.NULLS", 4)
         patched.setattr("beable.analysis.axes.TRIES", 1)
         patched.setattr("beable.systems.darcy.parts.law.s_kl", partial(s_kl, starts=1))
-        patched.setattr("beable.report.sections.fields", lambda *about, **how: Figure())
-        yield run_study(study, "quick", out, workers=1), out
+        return run_study(study, "quick", out, workers=1), out
 
 
 def test_every_part_has_claims_of_known_verdicts_or_none_of_the_source(finished):
@@ -251,9 +251,32 @@ def test_answers_are_kept_as_they_are(finished):
         assert str(again.as_json()) == str(a.answer.as_json())
 
 
+FIGURES = {
+    "report.sections": ("fields",),
+    "systems.darcy.pages.latents": ("clouds", "fields", "reconstruction", "scatters", "sweep"),
+    "systems.darcy.pages.trainings": (
+        *("against", "angles", "law_against_angle", "law_against_scatter", "trust_against_truth"),
+    ),
+}
+
+
+def undrawn_page(done, out):
+    """With empty figures: each of them is drawn by an example of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module, names in FIGURES.items():
+            for name in names:
+                patched.setattr(f"beable.{module}.{name}", lambda *about, **how: Figure())
+        return study_page(done, out)
+
+
 @pytest.fixture(scope="module")
 def page(finished):
-    return study_page(*finished)
+    return undrawn_page(*finished)
+
+
+@pytest.mark.slow
+def test_every_figure_of_the_page_is_drawn(finished):
+    assert all(shown.figure.axes for shown in study_page(*finished).figures())
 
 
 def test_the_page_has_one_figure_and_one_table_a_part(finished, page):
@@ -264,20 +287,11 @@ def test_the_page_has_one_figure_and_one_table_a_part(finished, page):
     assert all(len(s.items) <= 2 for s in shown)
 
 
-FIGURES = {
-    "latents": ("clouds", "fields", "reconstruction", "scatters", "sweep"),
-    "trainings": ("against", "angles", "law_against_angle", "law_against_scatter", "trust_against_truth"),
-}
-
-
-def test_no_number_of_the_page_is_of_another_run(finished, page, monkeypatch):
+def test_no_number_of_the_page_is_of_another_run(finished, page):
     """Numbers of claims are counts that results do not hold as such."""
     done, out = finished
-    for module, names in FIGURES.items():  # of the other page nobody looks at them
-        for name in names:
-            monkeypatch.setattr(f"beable.systems.darcy.pages.{module}.{name}", lambda *about, **how: Figure())
     answers = [a._replace(answer=moved(a.answer, Context(done.study, a.part, out).code.answer)) for a in done.answers]
-    other = study_page(done._replace(answers=answers), out)
+    other = undrawn_page(done._replace(answers=answers), out)
     counts = Counter(claim.verdict for claim in claims_in(done.results))
     constants = (TOLERANCE, 100 * LUCK, 95.0, 5.0, 45.0, STATED, *map(float, (counts.total(), *counts.values())))
     assert foreign(page, other, done, constants) == []

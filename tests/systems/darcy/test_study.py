@@ -82,12 +82,26 @@ def test_answers_are_those_that_were_measured(finished, monkeypatch):
         assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
 
 
-@pytest.fixture(scope="module")
-def page(finished):
-    """The second arm is called the worst: after so few steps neither finds the factors."""
+FIGURES = ("angles", "codes_against_factors", "errors", "fields", "histories", "posterior_and_factors")
+
+
+def undrawn_page(done, out):
+    """With empty figures. The second arm is called the worst: after so few steps neither finds the factors."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Mixture, "worst", "theirs")
-        yield study_page(*finished[1:])
+        for name in (*FIGURES, "reconstruction"):
+            patched.setattr(f"beable.report.sections.{name}", lambda *about, **how: Figure())
+        return study_page(done, out)
+
+
+@pytest.fixture(scope="module")
+def page(finished):
+    return undrawn_page(*finished[1:])
+
+
+@pytest.mark.slow
+def test_every_figure_of_the_page_is_drawn(finished):
+    assert all(shown.figure.axes for shown in study_page(*finished[1:]).figures())
 
 
 def test_the_page_shows_the_answer_and_escapes_what_users_name(page, blank):
@@ -107,16 +121,11 @@ def test_nobody_is_kept_from_reading_the_page(page, blank, tmp_path):
     assert complaints(tmp_path, render(page)) == []
 
 
-FIGURES = ("angles", "codes_against_factors", "errors", "fields", "histories", "posterior_and_factors")
-
-
-def test_every_number_of_the_page_is_from_its_results(finished, page, monkeypatch):
+def test_every_number_of_the_page_is_from_its_results(finished, page):
     """The pass mark, the tolerance of an angle and the luck of a rotation are constants of the measure."""
     _, done, out = finished
-    for name in (*FIGURES, "reconstruction"):  # of the other page nobody looks at them
-        monkeypatch.setattr(f"beable.report.sections.{name}", lambda *about, **how: Figure())
     answers = [a._replace(answer=moved(a.answer, Context(done.study, a.part, out).code.answer)) for a in done.answers]
-    ours, theirs = page, study_page(done._replace(answers=answers), out)
+    ours, theirs = page, undrawn_page(done._replace(answers=answers), out)
     judged = done.answers[0].answer.arms["ours"].evaluation
     constants = (TOLERANCE, 100 * LUCK, 95.0, 100 * MATTERS, judged.disentanglement.pass_angle, judged.rows[0])
     assert foreign(ours, theirs, done, constants) == []
