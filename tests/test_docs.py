@@ -65,8 +65,8 @@ def short(words):
 
 
 @pytest.mark.parametrize("page", ["docs/your-data.md", "docs/tour.md"])
-def test_the_commands_of_a_page_run(page, blank, few_draws, tmp_path, monkeypatch, capsys):
-    """Those on data of the page itself: its simulated sets and files, and what they lead to."""
+def test_the_commands_of_a_page_run(page, undrawn, few_draws, tmp_path, monkeypatch, capsys):
+    """Those on data of the page itself: its simulated sets and files, and what they lead to, but for pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
     handler = signal.getsignal(signal.SIGTERM)
