@@ -421,9 +421,10 @@ COARSE = {
     "beable.analysis.support_axes": {
         "beable.analysis.support_axes.DRAWS": 1,
         "beable.analysis.support_axes.NORMAL_DRAWS": 2,
-        "beable.training.support.TRIES": 4,
+        "beable.training.support.TRIES": 2,
+        "beable.training.support.KEPT": 2,
     },
-    "beable.training.support": {"beable.training.support.TRIES": 4},
+    "beable.training.support": {"beable.training.support.TRIES": 2, "beable.training.support.KEPT": 2},
 }
 
 
