@@ -51,6 +51,8 @@ class Picture(NamedTuple):
 
 def _settle(figure: matplotlib.figure.Figure) -> None:
     """Lay the figure out once; every further layout would move it by fractions of a pixel, and draw it once more."""
+    for axis in (axis for axes in figure.axes if not axes.axison for axis in (axes.xaxis, axes.yaxis)):
+        axis.set_visible(False)  # or its ticks, which nobody sees, would be made and measured for the title
     _write_powers(figure)
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
@@ -62,8 +64,8 @@ def _write_powers(figure: matplotlib.figure.Figure) -> None:
     """A power of ten beside an axis as ×10⁻⁴, a formula; numbers without one are text, which needs no parsing."""
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         formatter = axis.get_major_formatter()
-        if isinstance(formatter, ScalarFormatter):
-            axis.get_ticklabels()  # which finds the power
+        if axis.get_visible() and isinstance(formatter, ScalarFormatter):
+            formatter.set_locs(axis.get_majorticklocs())  # which finds the power
             formatter.set_useMathText(bool(formatter.get_offset()))
 
 
