@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike
+from scipy.special import stdtr, stdtrit
 
 from beable.console.records import readable
 from beable.errors import DataError, UsageError, unknown
@@ -112,7 +112,7 @@ def t_test(first: ArrayLike, second: ArrayLike, *, paired: bool = True, equal_va
     difference = float(x.mean() - y.mean())
     error, freedom = _standard_error(x, y, paired, equal_variance)
     t, reach = difference / error, critical_t(freedom) * error
-    p = float(2 * scipy.stats.t.sf(abs(t), freedom))
+    p = float(2 * stdtr(freedom, -abs(t)))
     return TTest(t, p, freedom, difference, difference - reach, difference + reach)
 
 
@@ -122,7 +122,7 @@ def critical_t(freedom: float, level: float = 0.05) -> float:
     >>> round(critical_t(24), 3), round(critical_t(48), 3)
     (2.064, 2.011)
     """
-    return float(scipy.stats.t.ppf(1 - level / 2, freedom))
+    return float(stdtrit(freedom, 1 - level / 2))
 
 
 def _standard_error(x: Floats, y: Floats, paired: bool, equal_variance: bool) -> tuple[float, float]:
@@ -192,8 +192,8 @@ def equivalence(
         raise UsageError(f"level must lie between 0 and 0.5, got {level}")
     t = t_test(first, second, paired=paired)
     error = (t.high - t.low) / 2 / critical_t(t.freedom)
-    lower, upper = (float(scipy.stats.t.sf((margin + sign * t.difference) / error, t.freedom)) for sign in (1, -1))
-    reach = scipy.stats.t.ppf(1 - level, t.freedom) * error
+    lower, upper = (float(stdtr(t.freedom, -(margin + sign * t.difference) / error)) for sign in (1, -1))
+    reach = stdtrit(t.freedom, 1 - level) * error
     p = max(lower, upper)
     ends = (t.difference - float(reach), t.difference + float(reach))
     return Equivalence(p, lower, upper, t.difference, *ends, p < level, float(margin), level)
