@@ -110,11 +110,11 @@ def test_equivalence_by_hand(seed: int) -> None:
 def test_permutation_p_is_uniform_under_its_null(null: str) -> None:
     statistic = (lambda x, y: float((x - x.mean()) @ (y - y.mean()))) if null == "shuffle" else difference
     p = [
-        permutation_test(statistic, draw(s).normal(size=12), draw(s + 999).normal(size=12), null=null, repeats=59).p
-        for s in range(150)
+        permutation_test(statistic, draw(s).normal(size=12), draw(s + 999).normal(size=12), null=null, repeats=19).p
+        for s in range(200)
     ]
     assert np.mean(np.array(p) <= 0.1) == pytest.approx(0.1, abs=0.06)
-    assert min(p) >= 1 / 60
+    assert min(p) >= 1 / 20
 
 
 def test_permutation_p_finds_what_is_there_and_agrees_with_t() -> None:
@@ -134,14 +134,14 @@ PUBLISHED = {0.0017: [0.20, 0.31, 0.42, 0.54, 0.61, 0.66, 0.70], 0.020: [0.37, 0
 @pytest.mark.parametrize("actual", PUBLISHED)
 def test_nmi_of_independent_columns_grows_with_their_spread_alone(actual: float) -> None:
     found = []
-    for spread in SPREADS[::2]:
+    for spread in SPREADS[::3]:
         columns = [(actual * draw(s).normal(size=25), spread * draw(s + 999).normal(size=25)) for s in range(40)]
         found.append(np.mean([nmi(*pair, repeats=1).score for pair in columns]))
-    assert found == pytest.approx(PUBLISHED[actual][::2], abs=0.04)
+    assert found == pytest.approx(PUBLISHED[actual][::3], abs=0.04)
 
 
 def test_ami_of_independent_columns_is_zero_at_any_spread() -> None:
-    for spread in SPREADS[::2]:
+    for spread in SPREADS[::3]:
         columns = [(0.02 * draw(s).normal(size=25), spread * draw(s + 999).normal(size=25)) for s in range(40)]
         assert abs(np.mean([ami(*pair, repeats=1).score for pair in columns])) < 0.06
 

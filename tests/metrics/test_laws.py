@@ -21,8 +21,8 @@ BLIND_TO_PAIRING = {"s_kl"}
 MOVED_BY_A_TWIN = {"mig", "mig_knn", "sap", "rotation_angle", "udr"}
 WEIGHED_AGAIN_BY_A_TWIN = {"s_d", "s_r", "modularity", "irs"}
 COSTLY = {"dci", "s_kl"}
-#: as cheap as the laws allow, which hold for any number of trees and starts; the defaults are asked by the first law
-SMALL: dict[str, dict[str, int]] = {"dci": {"size": 2}, "s_kl": {"starts": 1}}
+#: as cheap as the laws allow, which hold for any number of trees, starts and classes; the first law asks the defaults
+SMALL: dict[str, dict[str, int]] = {"dci": {"size": 2}, "s_kl": {"starts": 1}, "explicitness_auc": {"bins": 2}}
 DRAWN = {"dci", "s_kl", "beta_vae_score", "factor_vae_score", "explicitness_auc", "explicitness", "infomec"}
 
 
@@ -36,14 +36,12 @@ def _labels(n: int, p: int, draw: np.random.Generator) -> np.ndarray:
 
 FACTORS = {"continuous": _mixture, "discrete": _labels}
 every_metric = pytest.mark.parametrize("name", METRICS)
-every_kind = pytest.mark.parametrize("kind", FACTORS)
-#: labels are spread anew for those that take long: with --slow
+#: factors of both kinds; labels are spread anew for those that take long: with --slow
 every_case = pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "kinds"),
     [
-        pytest.param(name, kind, marks=[pytest.mark.slow] if name in COSTLY and kind == "discrete" else [])
-        for name in METRICS
-        for kind in FACTORS
+        *(pytest.param(name, ["continuous"] if name in COSTLY else list(FACTORS), id=name) for name in METRICS),
+        *(pytest.param(name, ["discrete"], id=f"{name}-discrete", marks=pytest.mark.slow) for name in sorted(COSTLY)),
     ],
 )
 
@@ -79,30 +77,33 @@ def slack(name: str, value: float) -> float:
 
 
 @every_case
-def test_record_opens_with_a_finite_score_and_repeats_itself(name: str, kind: str) -> None:
-    v = factors(kind, n=60 if name in SMALL else ROWS)
-    found = METRICS[name](v, v)
-    assert found._fields[0] == "score"
-    assert isinstance(found.score, float)
-    assert np.isfinite(found.score)
-    again = METRICS[name](v, v).score if name in SMALL else score(name, v, v)
-    assert again == found.score
+def test_record_opens_with_a_finite_score_and_repeats_itself(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind, n=60 if name in SMALL else ROWS)
+        found = METRICS[name](v, v)
+        assert found._fields[0] == "score"
+        assert isinstance(found.score, float)
+        assert np.isfinite(found.score)
+        again = METRICS[name](v, v).score if name in SMALL else score(name, v, v)
+        assert again == found.score
 
 
 @every_case
-def test_in_range(name: str, kind: str) -> None:
-    v = factors(kind)
-    turned = v @ np.array([[0.8, -0.6], [0.6, 0.8]])
-    for codes in (v, shuffled(v), turned, np.hstack([v, shuffled(v)])):
-        assert LOWEST.get(name, 0.0) <= score(name, codes, v) <= HIGHEST.get(name, 1.0)
+def test_in_range(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        turned = v @ np.array([[0.8, -0.6], [0.6, 0.8]])
+        for codes in (v, shuffled(v), turned, np.hstack([v, shuffled(v)])):
+            assert LOWEST.get(name, 0.0) <= score(name, codes, v) <= HIGHEST.get(name, 1.0)
 
 
 @every_case
-def test_invariant_to_order_sign_scale_and_shift_of_latents(name: str, kind: str) -> None:
-    v = factors(kind)
-    expected = score(name, v, v)
-    assert score(name, v[:, ::-1] * [-1.0, 1.0], v) == pytest.approx(expected, abs=slack(name, expected))
-    assert score(name, v * [1e-3, 50.0] + [7.0, -2.0], v) == pytest.approx(expected, abs=slack(name, expected))
+def test_invariant_to_order_sign_scale_and_shift_of_latents(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        expected = score(name, v, v)
+        assert score(name, v[:, ::-1] * [-1.0, 1.0], v) == pytest.approx(expected, abs=slack(name, expected))
+        assert score(name, v * [1e-3, 50.0] + [7.0, -2.0], v) == pytest.approx(expected, abs=slack(name, expected))
 
 
 @every_metric
@@ -116,12 +117,12 @@ def test_unit_of_a_factor_changes_only_s_d(name: str) -> None:
         assert scaled == pytest.approx(expected, abs=slack(name, expected))
 
 
-@every_kind
 @pytest.mark.parametrize("name", sorted(MONOTONE))
-def test_monotone_rescaling_changes_nothing(name: str, kind: str) -> None:
-    v = factors(kind)
-    codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
-    assert score(name, np.exp(codes), v) == pytest.approx(score(name, codes, v), abs=1e-6)
+def test_monotone_rescaling_changes_nothing(name: str) -> None:
+    for kind in FACTORS:
+        v = factors(kind)
+        codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
+        assert score(name, np.exp(codes), v) == pytest.approx(score(name, codes, v), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(LINEAR))
@@ -134,20 +135,22 @@ def test_monotone_rescaling_changes_linear_metrics(name: str) -> None:
 
 
 @every_case
-def test_order_of_rows_changes_nothing(name: str, kind: str) -> None:
-    v = factors(kind)
-    codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
-    order = np.random.default_rng(4).permutation(ROWS)
-    expected = score(name, codes, v)
-    assert score(name, codes[order], v[order]) == pytest.approx(expected, abs=2 * slack(name, expected))
+def test_order_of_rows_changes_nothing(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
+        order = np.random.default_rng(4).permutation(ROWS)
+        expected = score(name, codes, v)
+        assert score(name, codes[order], v[order]) == pytest.approx(expected, abs=2 * slack(name, expected))
 
 
 @every_case
-def test_dead_latent_changes_nothing(name: str, kind: str) -> None:
-    v = factors(kind)
-    expected = score(name, v, v)
-    dead = np.column_stack([v[:, 0], np.full(ROWS, 0.1), v[:, 1]])
-    assert score(name, dead, v) == pytest.approx(expected, abs=slack(name, expected))
+def test_dead_latent_changes_nothing(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        expected = score(name, v, v)
+        dead = np.column_stack([v[:, 0], np.full(ROWS, 0.1), v[:, 1]])
+        assert score(name, dead, v) == pytest.approx(expected, abs=slack(name, expected))
 
 
 @every_metric
@@ -165,33 +168,35 @@ def test_all_latents_dead_is_no_knowledge(name: str) -> None:
 
 
 @every_case
-def test_constant_factor_is_left_out(name: str, kind: str) -> None:
-    v = factors(kind)
-    codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
-    more = np.column_stack([np.full(ROWS, 2.5), v])
-    assert score(name, codes, more) == score(name, codes, v)
+def test_constant_factor_is_left_out(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
+        more = np.column_stack([np.full(ROWS, 2.5), v])
+        assert score(name, codes, more) == score(name, codes, v)
 
 
 @every_case
-def test_duplicated_latent(name: str, kind: str) -> None:
-    v = factors(kind)
-    expected, twin = score(name, v, v), score(name, np.column_stack([v, v[:, 0]]), v)
-    if name in MOVED_BY_A_TWIN:
-        assert twin != expected
-    else:
-        tolerance = 0.05 if name in WEIGHED_AGAIN_BY_A_TWIN else slack(name, expected)
-        assert twin == pytest.approx(expected, abs=tolerance)
+def test_duplicated_latent(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        expected, twin = score(name, v, v), score(name, np.column_stack([v, v[:, 0]]), v)
+        if name in MOVED_BY_A_TWIN:
+            assert twin != expected
+        else:
+            tolerance = 0.05 if name in WEIGHED_AGAIN_BY_A_TWIN else slack(name, expected)
+            assert twin == pytest.approx(expected, abs=tolerance)
 
 
-@every_kind
 @pytest.mark.parametrize("name", sorted(MONOTONE | {"s_kl"}))
-def test_one_outlier_row_changes_little(name: str, kind: str) -> None:
-    v = factors(kind)
-    codes = v.astype(float)
-    codes[17, 0] = 1e4
-    expected = score(name, v, v)
-    tolerance = 0.2 if name == "irs" else 0.08  # of five seeds the worst are 0.13 and 0.05
-    assert score(name, codes, v) == pytest.approx(expected, abs=tolerance * max(1.0, abs(expected)))
+def test_one_outlier_row_changes_little(name: str) -> None:
+    for kind in FACTORS:
+        v = factors(kind)
+        codes = v.astype(float)
+        codes[17, 0] = 1e4
+        expected = score(name, v, v)
+        tolerance = 0.2 if name == "irs" else 0.08  # of five seeds the worst are 0.13 and 0.05
+        assert score(name, codes, v) == pytest.approx(expected, abs=tolerance * max(1.0, abs(expected)))
 
 
 @pytest.mark.parametrize("name", sorted(LINEAR))
@@ -207,35 +212,38 @@ def test_one_outlier_row_ruins_linear_metrics(name: str) -> None:
 
 
 @every_case
-def test_precision_changes_nothing(name: str, kind: str) -> None:
-    v = factors(kind)
-    codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
-    expected = score(name, codes, v)
-    single = score(name, codes.astype(np.float32), v.astype(np.float32) if kind == "continuous" else v)
-    assert single == pytest.approx(expected, abs=1e-3 * max(1.0, abs(expected)))
+def test_precision_changes_nothing(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        codes = v + 0.1 * np.random.default_rng(3).normal(size=v.shape)
+        expected = score(name, codes, v)
+        single = score(name, codes.astype(np.float32), v.astype(np.float32) if kind == "continuous" else v)
+        assert single == pytest.approx(expected, abs=1e-3 * max(1.0, abs(expected)))
 
 
 @every_case
-def test_ten_rows_do(name: str, kind: str) -> None:
-    v = factors(kind, n=10)
-    assert LOWEST.get(name, 0.0) <= score(name, v, v) <= HIGHEST.get(name, 1.0)
+def test_ten_rows_do(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind, n=10)
+        assert LOWEST.get(name, 0.0) <= score(name, v, v) <= HIGHEST.get(name, 1.0)
 
 
 @every_case
-def test_one_latent_and_one_factor(name: str, kind: str) -> None:
-    v = factors(kind)
-    if name == "s_kl":
-        with pytest.raises(DataError, match="live latents"):
-            score(name, v[:, :1], v)
-    else:
-        assert LOWEST.get(name, 0.0) <= score(name, v[:, :1], v) <= HIGHEST.get(name, 1.0)
-    if name in {"beta_vae_score", "factor_vae_score"}:
-        with pytest.raises(DataError, match="only one factor"):
-            score(name, v, v[:, :1])
-    elif name in {"dci", "infomec"}:
-        assert np.isnan(score(name, v, v[:, :1]))
-    else:
-        assert LOWEST.get(name, 0.0) <= score(name, v, v[:, :1]) <= HIGHEST.get(name, 1.0)
+def test_one_latent_and_one_factor(name: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        v = factors(kind)
+        if name == "s_kl":
+            with pytest.raises(DataError, match="live latents"):
+                score(name, v[:, :1], v)
+        else:
+            assert LOWEST.get(name, 0.0) <= score(name, v[:, :1], v) <= HIGHEST.get(name, 1.0)
+        if name in {"beta_vae_score", "factor_vae_score"}:
+            with pytest.raises(DataError, match="only one factor"):
+                score(name, v, v[:, :1])
+        elif name in {"dci", "infomec"}:
+            assert np.isnan(score(name, v, v[:, :1]))
+        else:
+            assert LOWEST.get(name, 0.0) <= score(name, v, v[:, :1]) <= HIGHEST.get(name, 1.0)
 
 
 @every_metric
@@ -265,27 +273,26 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("bad", BAD)
 @every_metric
-def test_bad_input_is_named_in_one_line(name: str, bad: str) -> None:
-    make, words = BAD[bad]
-    with pytest.raises(DataError, match=words) as caught:
-        METRICS[name](*make(factors("continuous")))
-    assert "\n" not in str(caught.value)
+def test_bad_input_is_named_in_one_line(name: str) -> None:
+    for make, words in BAD.values():
+        with pytest.raises(DataError, match=words) as caught:
+            METRICS[name](*make(factors("continuous")))
+        assert "\n" not in str(caught.value)
 
 
 @every_metric
 def test_context_of_a_perfect_and_of_an_independent_code(name: str) -> None:
-    few = name in COSTLY | {"infomec", "explicitness_auc"}
-    p = 2 if few else 3
+    few = name in COSTLY | {"explicitness_auc"}
+    p, repeats, others = (2, 4, 1) if few else (2 if name == "infomec" else 3, 9, 8)
     v = _mixture(120, p, np.random.default_rng(5))
-    repeats = 4 if few else 9
     codes = v[:, ::-1] * np.array([-2.0, 3.0, 1.0])[:p]
     perfect = score_in_context(small(name), codes, v, repeats=repeats, rotations=2)
-    useless = small(name)(_mixture(120, p, np.random.default_rng(6)), v).score
+    useless = np.mean([small(name)(_mixture(120, p, np.random.default_rng(6 + i)), v).score for i in range(others)])
     null = perfect.permutation
-    room = 0.3 if name in BLIND_TO_PAIRING else 0.5 * max(np.ptp(null.values), 0.02)
     assert perfect.score == pytest.approx(perfect.ceiling, abs=slack(name, perfect.ceiling))
-    assert null.values.min() - room <= useless <= null.values.max() + room
-    if name not in BLIND_TO_PAIRING:
+    if name in BLIND_TO_PAIRING:
+        assert null.values.min() - 0.3 <= useless <= null.values.max() + 0.3
+    else:
+        assert abs(useless - null.mean) < 0.5 * abs(perfect.score - null.mean)  # as by chance
         assert not null.values.min() <= perfect.score <= null.values.max()
