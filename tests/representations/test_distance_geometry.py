@@ -130,7 +130,7 @@ def test_fewer_points_than_dimensions(particles: int) -> None:
 
 # The pseudo-inverse behind every step
 
-SIZES = [*range(3, 41), *range(41, 131, 8)]
+SIZES = [*range(3, 25), *range(25, 131, 21)]
 
 
 def even(particles: int) -> np.ndarray:
@@ -333,7 +333,7 @@ def hidden(first: int, count: int, particles: int = 30) -> np.ndarray:
 @pytest.mark.parametrize(("first", "count"), [(0, 10), (8, 10), (0, 20)])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_hidden_blocks_are_completed(first: int, count: int, dimensions: int) -> None:
-    true, known = distances_of(gas(20, dimensions=dimensions)), hidden(first, count)
+    true, known = distances_of(gas(8, dimensions=dimensions)), hidden(first, count)
     found = complete(np.where(known, true, np.nan), known, dimensions)
     assert np.abs(distances_of(found.positions) - true).max() < 1e-8
     assert found.third_ratio.max() < 1e-8
@@ -350,7 +350,7 @@ def test_each_point_on_three_known_distances() -> None:
     for point in range(8, 20):
         known[point, draw(point).choice(8, 3, replace=False)] = True
     known |= known.T
-    true = distances_of(gas(20, 20))
+    true = distances_of(gas(8, 20))
     errors = np.abs(distances_of(complete(true, known).positions) - true).max(axis=(1, 2))
     assert errors.max() < 1e-6
     some = true[:7]
@@ -471,7 +471,7 @@ def test_weak_gravity_does_not_tell_down(fluid: dict[float, np.ndarray]) -> None
 @pytest.mark.parametrize("rule", ["hull", "height"])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_settling_is_a_rigid_move_onto_the_floor(rule: str, dimensions: int) -> None:
-    x = gas(15, 20, dimensions)
+    x = gas(6, 20, dimensions)
     found = settle(x, BOX, rule)
     assert np.abs(distances_of(found) - distances_of(x)).max() < 1e-12
     assert found[..., -1].min(axis=1) == pytest.approx(0)
@@ -542,7 +542,7 @@ NEARLY_TIED = {
 def test_rounding_does_not_choose_between_turns_that_are_as_good(points: np.ndarray, rule: str) -> None:
     """All turns about the vertical that fit, and both sides of a flat set, are as good: the first is taken."""
     settled = settle(points, 20.0, rule)
-    for seed in range(3):
+    for seed in range(2):
         nudged = points * (1 + 1e-15 * draw(seed).normal(size=points.shape))
         assert np.abs(settle(nudged, 20.0, rule) - settled).max() < 1e-6
 
