@@ -279,7 +279,10 @@ def test_names_are_words_whatever_stands_in_them(kind: str) -> None:
             scores({a: members, b: members, c: members, d: members}, *CHANCE),
         ]
     for figure in figures:
-        figure.draw_without_rendering() if kind == "long" else measure(figure)
+        if kind == "long":  # which could leave no room
+            figure.get_layout_engine().execute(figure)
+        else:
+            measure(figure)
 
 
 def measure(figure: Figure) -> None:
