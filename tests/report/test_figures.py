@@ -51,10 +51,10 @@ FIGURES = {
     "one latent": lambda: posterior_and_factors(0 * THETA[:, :1], THETA, SYMBOLS, THETA[:, :1]),
     "no arm": lambda: scores({}, *CHANCE),
     "no errors": lambda: errors({}),
-    "many channels": lambda: errors({"arm": {f"channel {i}": UNIFORM for i in range(7)}}),
+    "many channels": lambda: errors({"arm": {f"channel {i}": UNIFORM for i in range(5)}}),
     "no terms": lambda: histories({}, STEPS),
 }
-ALIKE = ("vector field", "no errors", "no terms")
+ALIKE = ("vector field", "one latent", "many channels", "no errors", "no terms")
 
 
 # degenerate input
@@ -304,7 +304,7 @@ def test_words_are_measured_wherever_they_stand() -> None:
             measure(figure)
 
 
-@pytest.mark.parametrize("mark", [1.8, 10.0, 20.0])
+@pytest.mark.parametrize("mark", [1.8, 20.0])
 def test_what_passes_is_said_inside_the_picture(mark: float) -> None:
     figure = angles({"learned variance, rate from step 5,200 as published": np.array([1.2, 30.0])}, mark, 0.22)
     figure.draw_without_rendering()
