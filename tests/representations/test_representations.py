@@ -64,7 +64,7 @@ def vector(snapshots):
     return np.concatenate([v.reshape(len(v), -1) for v in snapshots.values()], 1).astype(np.float64)
 
 
-@pytest.fixture(params=ALL, ids=lambda p: f"{p[0]}-{'-'.join(map(str, p[1].values()))}")
+@pytest.fixture(scope="module", params=ALL, ids=lambda p: f"{p[0]}-{'-'.join(map(str, p[1].values()))}")
 def fitted(request):
     kind, options = request.param
     return make(kind, **options).fit(snapshots())
@@ -243,7 +243,7 @@ def label(case):
     return "-".join([case[0], *(f"{name}={value}" for name, value in case[1].items())])
 
 
-@pytest.fixture(params=ALL_OF_PARTICLES, ids=label)
+@pytest.fixture(scope="module", params=ALL_OF_PARTICLES, ids=label)
 def particles(request):
     kind, options = request.param
     return make(kind, **options).fit(gas())
