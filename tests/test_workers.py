@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children
 from pathlib import Path
-from subprocess import PIPE
 from threading import get_ident
 
 import numpy as np  # noqa: F401  a library with threads
@@ -22,11 +21,10 @@ import beable
 from beable import workers
 from beable.errors import BeableError, UsageError
 
-PROGRAM = Path(__file__).parent / "programs" / "pools.py"
-sys.path.insert(0, str(PROGRAM.parent))  # workers import what they do by name
+sys.path.insert(0, str(Path(__file__).parent / "programs"))  # workers import what they do by name
 
-import pools  # noqa: E402
-from forked import Forked  # noqa: E402
+import pools
+from forked import Forked, Workers
 
 LONG, SOON = 300.0, 30.0  # seconds; on an idle machine processes end within 0.1
 
@@ -35,6 +33,11 @@ def alive(pids):
     """Those of some processes that run, zombies apart."""
     states = subprocess.run(["ps", "-o", "pid=,stat=", "-p", ",".join(map(str, pids))], capture_output=True, text=True)
     return [int(pid) for pid, state in map(str.split, states.stdout.splitlines()) if not state.startswith("Z")]
+
+
+def ticks(pid):
+    """Hundredths of a second that a process has computed."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
 
 
 def seconds_until_gone(pids):
@@ -133,18 +136,23 @@ def test_a_worker_that_dies_is_one_line_with_what_to_do(status):
     assert "\n" not in str(caught.value)
 
 
+def forking(work, size):
+    """Its processes need not import what they are to do."""
+    workers._Context = Workers
+    return pools.main(work, size)
+
+
 @contextmanager
-def at_work(work="busy", size=LONG):
+def at_work(work="busy", size=LONG, program=pools.main):
     """A program of two processes at work, and their numbers."""
-    command = [sys.executable, str(PROGRAM), work, str(size)]
-    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as program:
-        pids = [int(word) for word in program.stdout.readline().split()]
+    with Forked(program, work, size) as process:
+        pids = [int(word) for word in process.stdout.readline().split()]
         try:
             assert len(alive(pids)) == 2
-            yield program, pids
+            yield process, pids
         finally:
             with suppress(ProcessLookupError):
-                os.killpg(program.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_ctrl_c_ends_all_at_once():
@@ -171,8 +179,12 @@ def test_no_worker_outlives_its_parent(number):
 
 
 def test_no_worker_outlives_its_parent_in_a_compiled_kernel():
-    with at_work("sample", size=2e8) as (process, pids):
-        time.sleep(0.5)  # into the kernel, which takes minutes
+    """One that is loaded before it forks; it takes minutes, and what comes before it a moment."""
+    pools.sample(2)
+    with at_work("sample", 2e7, forking) as (process, pids):
+        begun = {pid: ticks(pid) for pid in pids}
+        while any(ticks(pid) < begun[pid] + 20 for pid in pids):
+            time.sleep(0.01)
         process.kill()
         assert seconds_until_gone(pids) < SOON
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +21,13 @@ from beable.datasets.store import Store
 from beable.errors import BeableError, CorruptError, DataError, OutputError, UsageError
 from beable.files import artefacts, disk
 from beable.systems.darcy.simulator import Darcy
+from beable.training.checkpoint import Saver
 from beable.training.run import Run, train
 from beable.training.settings import RunSettings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "programs"))
+
+import pausing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*members over-fit")  # 30 rows, a few steps
 
@@ -408,8 +414,9 @@ def limited(words):
 
 
 def saving(words):
-    """With a checkpoint at every step, so that an interruption finds one."""
-    train.__kwdefaults__["save_every"] = 0.0
+    """With a checkpoint at every step and a while after it, so that an interruption finds one, and no end."""
+    train.__kwdefaults__["save_every"], save = 0.0, Saver.__call__
+    Saver.__call__ = lambda *about: (save(*about), time.sleep(0.05))[0]
     return run(words)
 
 
@@ -434,11 +441,11 @@ def test_a_second_writer_is_sent_away(place, tmp_path, monkeypatch, capsys, line
 
 
 INTERRUPTED_LINES = {
-    "fit good.zarr -o OUT --steps 50 --members 2 --latents 1 --start pca": (
+    "fit good.zarr -o OUT --steps 15 --members 2 --latents 1 --start pca": (
         saving,
         "checkpoints/step-*/manifest.json",
     ),
-    f"simulate darcy --rows 300 {SMALL} -o OUT": (run, "done/0.json"),
+    f"simulate darcy --rows 130 {SMALL} -o OUT": (pausing.main, "done/0.json"),
 }
 
 

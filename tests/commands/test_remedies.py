@@ -54,6 +54,11 @@ def folder(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def drawn():
+    """Pages as they are, beside those of `blank` and `undrawn`."""
+
+
 def test_a_constant_column_is_refused_with_ways_out_that_exist(folder, beable):
     code, _, err = beable(f"fit {folder}/table.zarr -o {folder}/refused {FLAGS}")
     assert code == 3
@@ -68,20 +73,20 @@ def test_a_constant_channel_has_no_modes_of_its_own(folder, beable):
 
 
 @pytest.mark.parametrize(
-    ("data", "options", "constant", "drawn"),
+    ("data", "options", "constant", "pictures"),
     [
-        ("table", "--config keep.toml", "probe", False),
-        pytest.param("table", "--config keep.toml", "probe", True, marks=pytest.mark.slow),
-        ("fields", "--scaling none", "wall", False),
-        ("fields", "--config fields.toml", "wall", False),
-        ("fields", "--variables heat", "", False),
+        ("table", "--config keep.toml", "probe", "blank"),
+        pytest.param("table", "--config keep.toml", "probe", "drawn", marks=pytest.mark.slow),
+        ("fields", "--scaling none", "wall", "blank"),
+        ("fields", "--config fields.toml", "wall", "undrawn"),
+        pytest.param("fields", "--config fields.toml", "wall", "blank", marks=pytest.mark.slow),
+        ("fields", "--variables heat", "", "undrawn"),
     ],
 )
 def test_what_is_constant_goes_all_the_way_to_the_report(
-    request, folder, tmp_path, beable, data, options, constant, drawn
+    request, folder, tmp_path, beable, data, options, constant, pictures
 ):
-    if not drawn:
-        request.getfixturevalue("blank" if constant else "undrawn")
+    request.getfixturevalue(pictures)
     store, run = f"{folder}/{data}.zarr", tmp_path / "run"
     options = options.replace("--config ", f"--config {folder}/")
     code, out, err = beable(f"fit {store} -o {run} {FLAGS} {options} --json")
@@ -105,12 +110,13 @@ def test_what_is_constant_goes_all_the_way_to_the_report(
 # Every option, setting and value that any text of the program names
 
 
+def texts(named):
+    """Strings that are no documentation, of modules that hold a pattern; formatted ones without their values."""
+    holding = [path for path in FILES.values() if re.search(named, path.read_text())]  # to parse all takes seconds
+    return [(path.relative_to(SOURCE).as_posix(), text) for path in holding for text in said(path)]
+
+
 @cache
-def texts():
-    """All strings of the program that are no documentation, by module; formatted ones without their values."""
-    return [(path.relative_to(SOURCE).as_posix(), text) for path in FILES.values() for text in said(path)]
-
-
 def said(path):
     documentation, found = set(), []
     for node in walked(parsed(path)):  # each after what it is part of
@@ -148,8 +154,12 @@ def verbs(app):
         yield from verbs(verb)
 
 
+OPTION = r"(?<![\w-])--[a-z][a-z-]*"
+SETTING = r"(?<![\w./])(?:representation|model|objective|training)(?:\.[a-z_]+)+(?![\w.(]*[(=])"
+
+
 def unknown_options(text, known):
-    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - known)
+    return sorted(set(re.findall(OPTION, text)) - known)
 
 
 def is_setting(place):
@@ -177,18 +187,18 @@ def kinds(annotation):
 
 
 def settings_named(text):
-    return re.findall(r"(?<![\w./])(?:representation|model|objective|training)(?:\.[a-z_]+)+(?![\w.(]*[(=])", text)
+    return re.findall(SETTING, text)
 
 
 def test_every_option_that_is_named_exists(options):
-    own = [(where, text) for where, text in texts() if where != "report/pdf.py"]  # which names those of Chromium
+    own = [(where, text) for where, text in texts(OPTION) if where != "report/pdf.py"]  # which names those of Chromium
     named = [(where, word) for where, text in own for word in unknown_options(text, options)]
     assert named == []
     assert {"--variables", "--dims", "--drop-invalid", "--failure-limit", "--workers", "--config"} <= options
 
 
 def test_options_that_readers_of_files_name_have_an_argument_in_python():
-    named = {o for where, text in texts() if where.startswith("datasets/") for o in unknown_options(text, set())}
+    named = {o for where, text in texts(OPTION) if where.startswith("datasets/") for o in unknown_options(text, set())}
     told = {*importing.ARGUMENTS, *trajectories.ARGUMENTS}
     elsewhere = {"--failure-limit", "--scaling", "--representation"}  # each beside its setting
     assert sorted(named - told - elsewhere) == []
@@ -198,7 +208,7 @@ def test_options_that_readers_of_files_name_have_an_argument_in_python():
 
 
 def test_every_setting_that_is_named_exists():
-    named = {(where, place) for where, text in texts() for place in settings_named(text)}
+    named = {(where, place) for where, text in texts(SETTING) for place in settings_named(text)}
     assert len(named) > 20
     assert sorted(found for found in named if not is_setting(found[1])) == []
 
@@ -217,7 +227,7 @@ def test_names_that_do_not_exist_are_noticed(options):
 
 def test_every_value_that_is_named_can_be_set():
     """Such as model.network = 'mlp': the value is among those of the setting."""
-    named = {found for _, text in texts() for found in re.findall(r"(\w+\.\w+) = '([\w-]+)'", text)}
+    named = {found for _, text in texts(r"\.\w+ = ['\"]") for found in re.findall(r"(\w+\.\w+) = '([\w-]+)'", text)}
     assert ("representation.simplex", "closed") in named
     for place, value in named:
         first, name = place.split(".")
@@ -234,6 +244,7 @@ def test_every_argument_that_is_named_exists():
     """Such as drop_invalid=True, for readers in Python."""
     functions = (Store.from_arrays, import_file, generate, train, compare, trajectories.Treated)
     known = {name for function in functions for name in inspect.signature(function).parameters}
-    named = {found for _, text in texts() for found in re.findall(r"(?<![\w-])([a-z_]+)=(?:True|\{)", text)}
+    quoted = r'(?m)^[^"\n]*"(?:[^"\n]*"[^"\n]*")*[^"\n]*\w=(?:True|\{)'  # or every call in the code would be found
+    named = {found for _, text in texts(quoted) for found in re.findall(r"(?<![\w-])([a-z_]+)=(?:True|\{)", text)}
     assert {"allow_failed", "drop_invalid", "dims"} <= named
     assert named <= known

@@ -286,7 +286,7 @@ def test_a_mistake_costs_one_line(beable, tmp_path, words):
 # report
 
 
-def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(blank, answer, folder, tmp_path):
+def test_the_report_of_a_run_on_particles_shows_configurations_and_no_fields(undrawn, answer, folder, tmp_path):
     answer("report", folder / "told", folder / "gas.zarr", "-o", tmp_path / "told.html")
     html = (tmp_path / "told.html").read_text()
     assert "positions, discs of diameter 1." in html

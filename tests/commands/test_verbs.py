@@ -52,33 +52,29 @@ def test_the_report_of_a_run_is_one_page(folder, undrawn, capsys, tmp_path):
     assert complaints(tmp_path, html) == []
 
 
+def sweep(folder, capsys, out, steps):
+    """What a sweep of two betas says, and its page."""
+    words = ["--betas", "1", "1e7", "--seeds", "2", "--steps", steps, "--set", "training.learning_rate=0.02"]
+    found = answer(capsys, ["rd", folder / "darcy.zarr", "-o", out, *words, "--variables", "pressure"])
+    return found, (out / "report.html").read_text()
+
+
 def test_a_sweep_gives_bands_by_beta_and_a_page(folder, undrawn, capsys, tmp_path):
-    words = [
-        "rd",
-        folder / "darcy.zarr",
-        "-o",
-        folder / "sweep",
-        "--betas",
-        "1",
-        "1e7",
-        "--seeds",
-        "2",
-        "--steps",
-        "300",
-        "--set",
-        "training.learning_rate=0.02",
-    ]
-    found = answer(capsys, [*words, "--variables", "pressure"])
+    found, html = sweep(folder, capsys, tmp_path / "sweep", 300)
     low, high = found["bands"]
     assert (low["beta"], high["beta"]) == (1, 1e7)
     assert low["squared_error"][1] < high["squared_error"][1]
     assert low["active"][0] == 2
     assert high["active"][1] == 0
     assert np.allclose(low["rate"][1], np.median(found["members"]["rate"][:2]))
-    html = (folder / "sweep" / "report.html").read_text()
     assert "Rate and distortion" in html
     assert "total correlation" in html
-    assert complaints(tmp_path, html) == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # so short a training learns nothing
+def test_nothing_keeps_anybody_from_reading_the_page_of_a_sweep(folder, capsys, tmp_path):
+    assert complaints(tmp_path, sweep(folder, capsys, tmp_path / "sweep", 20)[1]) == []
 
 
 def test_training_that_learns_nothing_is_warned_of(folder, capsys, recwarn):
