@@ -20,13 +20,14 @@ C. E. Rasmussen and C. K. I. Williams, *Gaussian Processes for Machine Learning*
 D. Higdon et al., *Computer model calibration using high-dimensional output*, JASA 103 (2008) 570, for the parts.
 """
 
+import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg, optimize, special
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy import special
 
 from beable.errors import DataError
 
@@ -134,7 +135,7 @@ def _coefficients(parts: Floats) -> Floats:
 
 
 class Process:
-    """One Gaussian process of a column of numbers: parameters from some of the rows, the answer from all.
+    """One Gaussian process of a column of numbers.
 
     Args:
         x: scaled descriptors, (rows, p).
@@ -145,76 +146,33 @@ class Process:
     def __init__(self, x: Floats, y: Floats, errors: Floats) -> None:
         self._mean, self._std = float(y.mean()), float(y.std()) or 1.0
         self._error = float(np.sqrt(np.mean(errors**2)))
-        y, variance = (y - self._mean) / self._std, (errors / self._std) ** 2 + JITTER
-        some = slice(None, None, -(-len(x) // TUNED_ROWS))
-        start = np.log([1.0, *np.full(x.shape[1], x.shape[1] ** 0.5), 1e-3])
-        bounds = np.log([SIGNAL, *[LENGTHS] * x.shape[1], NOISE])
-        likelihood = _Likelihood(*(np.copy(column[some]) for column in (x, y, variance)))
-        self._signal, self._lengths, self._noise = _meant(_climb(likelihood, start, bounds))
-        self._x = x
-        covariance = self._signal * squareform(_matern(pdist(x / self._lengths)))
-        np.fill_diagonal(covariance, self._signal + self._noise + variance)
-        self._lower = linalg.cholesky(covariance, lower=True, check_finite=False)
-        self._weights = linalg.cho_solve((self._lower, True), y, check_finite=False)
+        self._process = _fitted(x, (y - self._mean) / self._std, (errors / self._std) ** 2)
 
     def predict(self, x: Floats) -> Prediction:
         """Of a simulation."""
-        shared = self._signal * _matern(cdist(x / self._lengths, self._x / self._lengths))
-        half = linalg.solve_triangular(self._lower, shared.T, lower=True, check_finite=False)
-        variance = self._signal + self._noise - np.einsum("ij,ji->i", half.T, half)
-        std = np.sqrt(np.maximum(variance, 0))
-        return Prediction(self._mean + self._std * (shared @ self._weights), np.hypot(self._std * std, self._error))
+        mean, std = self._process.predict(x, return_std=True)
+        return Prediction(self._mean + self._std * mean, np.hypot(self._std * std, self._error))
 
 
-def _matern(distance: Floats) -> Floats:
-    """M of order 5/2."""
-    scaled = distance * 5**0.5
-    return np.asarray((1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled))
+def _fitted(x: Floats, y: Floats, variance: Floats) -> Any:
+    """Parameters from some of the rows, the answer from all."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    shape = Matern(np.full(x.shape[1], x.shape[1] ** 0.5), LENGTHS, nu=2.5)
+    kernel = ConstantKernel(1.0, SIGNAL) * shape + WhiteKernel(1e-3, NOISE)
+    some = slice(None, None, -(-len(x) // TUNED_ROWS))
+    process = GaussianProcessRegressor(kernel, alpha=variance[some] + JITTER, optimizer=_climb)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a parameter at its bound is an answer
+        process.fit(x[some], y[some])
+    if len(x) <= TUNED_ROWS:
+        return process
+    return GaussianProcessRegressor(process.kernel_, alpha=variance + JITTER, optimizer=None).fit(x, y)
 
 
-def _meant(parameters: Floats) -> tuple[float, Floats, float]:
-    """s², lengths and σ² from their logarithms."""
-    return np.exp(parameters[0]), np.exp(parameters[1:-1]), np.exp(parameters[-1])
-
-
-class _Likelihood:
-    """Minus the log marginal likelihood of parameters, and its gradient.
-
-    As that of scikit-learn, to the last bit; it spends most of its time on looking parameters up by name.
-    """
-
-    def __init__(self, x: Floats, y: Floats, variance: Floats) -> None:
-        self._x, self._y, self._variance = x, y[:, np.newaxis], variance
-        self._apart = (x[:, np.newaxis, :] - x[np.newaxis, :, :]) ** 2
-        self._one = np.eye(len(x))
-
-    def __call__(self, parameters: Floats) -> tuple[float, Floats]:
-        signal, lengths, noise = _meant(parameters)
-        distance = pdist(self._x / lengths)
-        shape = squareform(_matern(distance))
-        np.fill_diagonal(shape, 1)
-        covariance = signal * shape
-        np.fill_diagonal(covariance, signal + noise + self._variance)
-        try:
-            lower = linalg.cholesky(covariance, lower=True, check_finite=False)
-        except linalg.LinAlgError:
-            return np.inf, np.zeros_like(parameters)
-        weights = linalg.cho_solve((lower, True), self._y, check_finite=False)
-        value = -0.5 * np.einsum("ik,ik->k", self._y, weights)
-        value -= np.log(np.diag(lower)).sum()
-        value -= len(lower) / 2 * np.log(2 * np.pi)
-        inverse = linalg.cho_solve((lower, True), self._one, check_finite=False)
-        inner = np.einsum("ik,jk->ijk", weights, weights)
-        inner -= inverse[..., np.newaxis]
-        square = self._apart / lengths**2 if len(lengths) > 1 else squareform(distance**2)[..., np.newaxis]
-        scaled = np.sqrt(5 * square.sum(-1))[..., np.newaxis]
-        sloping = 5.0 / 3.0 * square * (scaled + 1) * np.exp(-scaled) * signal
-        slopes = np.dstack([signal * shape, sloping, noise * self._one])
-        gradient = 0.5 * np.einsum("ijl,jik->kl", inner, slopes)
-        return -value.sum(), -gradient.sum(-1)
-
-
-def _climb(objective: Callable[[Floats], tuple[float, Floats]], start: Floats, bounds: Floats) -> Floats:
+def _climb(objective: Callable[..., Any], start: Floats, bounds: Floats) -> tuple[Floats, float]:
     """The parameters, logarithms of s², lengths and σ², after a few steps: their last digits change no proposal."""
 
     def penalised(parameters: Floats) -> tuple[float, Floats]:
@@ -223,5 +181,7 @@ def _climb(objective: Callable[[Floats], tuple[float, Floats]], start: Floats, b
         slope = np.concatenate([[0.0], apart / LENGTH_SPREAD**2, [0.0]])
         return value + 0.5 * float((apart**2).sum()) / LENGTH_SPREAD**2, gradient + slope
 
-    found = optimize.minimize(penalised, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": STEPS})
-    return np.asarray(found.x)
+    found = scipy.optimize.minimize(
+        penalised, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": STEPS}
+    )
+    return found.x, float(found.fun)
