@@ -234,8 +234,9 @@ def packing_fraction(bed: Bed, slab: Slab | None = None) -> Measured:
     inside = slab or bulk_slab(bed)
     shares = _in_slab(bed, inside) / (bed.box**2 * (inside.high - inside.low))
     k = 2 * pi / bed.box * WAVES
-    q = np.linalg.norm(k, axis=1)[:, None] * bed.radii
-    waves = np.exp(-1j * k @ bed.positions[:, :2].T) * (3 * spherical_jn(1, q) / q)
+    lengths, which = np.unique(np.linalg.norm(k, axis=1), return_inverse=True)
+    q = lengths[:, None] * bed.radii
+    waves = np.exp(-1j * k @ bed.positions[:, :2].T) * (3 * spherical_jn(1, q) / q)[which]
     return Measured(float(shares.sum()), float(np.sqrt(np.square(np.abs(waves @ shares)).mean())))
 
 
