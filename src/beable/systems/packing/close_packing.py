@@ -31,6 +31,8 @@ EQUAL_SPHERES = 0.6435
 #: rods that must carry the longest quarter of all length, for an error below 1e-4
 LONG_RODS = 25
 MOST_RODS = 2_000_000
+#: shares of the chords, the longest ones, among which that quarter is looked for
+LONGEST = np.geomspace(LONG_RODS / MOST_RODS, 1, 200)
 #: relative standard deviation of diameters up to which Desmond and Weeks fitted
 WIDEST_FITTED = 0.4
 
@@ -106,14 +108,13 @@ def _chords(sizes: Histogram) -> _Chords:
 
 def _enough(chords: _Chords) -> int:
     """Rods of which `LONG_RODS` carry the longest quarter of all length."""
-    shares = np.geomspace(LONG_RODS / MOST_RODS, 1, 200)
-    lengths = chords.length_above(shares)
+    lengths = chords.length_above(LONGEST)
     if lengths[0] > lengths[-1] / 4:
         raise UsageError(
             f"diameters from {chords.diameters[-1]:.1g} to 1 of the largest, and so much of the fine ones, are too far "
             "apart for this estimate: take furnas_mixture, the limit for sizes infinitely far apart"
         )
-    return math.ceil(LONG_RODS / float(shares[np.searchsorted(lengths, lengths[-1] / 4)]))
+    return math.ceil(LONG_RODS / float(LONGEST[np.searchsorted(lengths, lengths[-1] / 4)]))
 
 
 def _gaps(lengths: Floats, gap: float) -> float:
