@@ -132,20 +132,23 @@ def test_beds_together() -> None:
     assert found.standard_error == pytest.approx(np.std(values, ddof=1) / 3**0.5)
 
 
-def far_from_normal(scores: Array) -> bool:
-    """Whether the spread of scores differs from 1 by three times its own error."""
-    return abs(scores.std() - 1) > 3 / np.sqrt(2 * len(scores))
+def unlike(errors: Array, values: Array) -> bool:
+    """Whether errors are not 1.0 to 1.5 times the spread of values, (kind, bed), by three errors of that spread."""
+    found = (np.sqrt(np.square(errors).mean(axis=1)) / values.std(axis=1, ddof=1)).mean()
+    unsure = 3 / np.sqrt(2 * values.size)
+    return not 1 - unsure < found < 1.5 * (1 + unsure)
 
 
-@pytest.mark.parametrize("ratio", [1.0, 2.0])
-def test_standard_error_is_the_spread_over_seeds(ratio: float) -> None:
-    radii = np.random.default_rng(0).permutation(np.repeat([0.5, 0.5 / ratio], [600, 1200]))
-    found = [packing_fraction(Bed.of(deposit(radii, 5.5, seed).positions, radii, 5.5)) for seed in range(40)]
-    values, errors = np.array(found).T
-    scores = (values - values.mean()) / errors
-    assert not far_from_normal(scores)
-    assert far_from_normal(2 * scores)
-    assert far_from_normal(scores / 2)
+def test_standard_error_is_the_spread_over_seeds() -> None:
+    found = []
+    for ratio in (1.0, 2.0):
+        radii = np.random.default_rng(0).permutation(np.repeat([0.5, 0.5 / ratio], [300, 600]))
+        beds = [Bed.of(deposit(radii, 5.5, seed).positions, radii, 5.5) for seed in range(60)]
+        found.append(list(map(packing_fraction, beds)))
+    values, errors = np.moveaxis(np.array(found), 2, 0)
+    assert not unlike(errors, values)
+    assert unlike(2 * errors, values)
+    assert unlike(errors / 2, values)
 
 
 # --- contacts -------------------------------------------------------------------------------------------------------
@@ -270,12 +273,12 @@ def free(bed: Bed) -> bool:
 
 def test_resting_by_linear_programming() -> None:
     rng, answers = np.random.default_rng(0), []
-    for _ in range(60):
+    for _ in range(40):
         directions = rng.normal(size=(rng.integers(1, 6), 3)) - (0, 0, 0.6)
         bed = pyramid(*map(tuple, directions), top=(10, 10, 10))
         answers.append((free(bed), len(bed.radii) - 1 in unsupported(bed)))
     assert all(expected == found for expected, found in answers)
-    assert 12 < sum(expected for expected, _ in answers) < 48
+    assert 8 < sum(expected for expected, _ in answers) < 32
 
 
 # --- radial distribution --------------------------------------------------------------------------------------------
@@ -291,7 +294,7 @@ def structure(g: Array) -> bool:
 
 @cache
 def measured(by: str) -> Array:
-    return np.array([radial_distribution(gas(1500, 2.0, seed), Slab(3, 8), EDGES[by], by).g for seed in range(12)])
+    return np.array([radial_distribution(gas(800, 2.0, seed), Slab(3, 8), EDGES[by], by).g for seed in range(12)])
 
 
 @pytest.mark.parametrize("by", EDGES)

@@ -22,7 +22,7 @@ from beable.studies.study import load
 from beable.systems.packing import findings
 from beable.systems.packing.figures import spheres
 from beable.systems.packing.hall_sparks_table import COLUMNS
-from beable.systems.packing.nmi_spread import chance_of_good_parity
+from beable.systems.packing.nmi_spread import chance_of_good_parity, spread_artefact
 from beable.systems.packing.packed_beds import unsupported
 from beable.systems.packing.parts.beds import EQUAL_SPHERES, RANDOM_LOOSE
 from beable.systems.packing.parts.design import _apart
@@ -32,8 +32,8 @@ from beable.systems.packing.study import PARTS as MEASURED
 
 ROWS = 30
 FEW = {"members": 2, "steps": 8, "batch": 16, "records": 2}
-BETAS = [0.0, 0.1, 1.0, 4.0, 10.0, 15.0]
-SMALL = {"rows": ROWS, "trees": 3, "repeats": 9, "picked": 8, "recomputed": 1}
+BETAS = [0.0, 0.1, 1.0, 4.0, 15.0]
+SMALL = {"rows": ROWS, "trees": 3, "repeats": 3, "picked": 8, "recomputed": 1}
 DATASETS = {
     "uniform": {"rows": 18},
     "top": {"rows": 12, "settings": {"densest": 0.6}},
@@ -46,12 +46,12 @@ PARTS = {
     "packing-artefact": {"draws": 1, "studies": 1},
     "packing-decoded-rows": {"rows": ROWS, "trees": 3},
     "packing-calibrated": SMALL,
-    "packing-design": {"targets": [0.59], "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
+    "packing-design": {"targets": [0.59], "calls": 9, "seeds": 1, "min_coarse_spheres": 30, "wanted": 1},
     "packing-wide": {"rungs": [1.2, 1.5, 2.0, 2.5], "held": 3.0, "wide": [4.0], "fine": [0.5], "beds": 1},
     "packing-at-zero": {"rows": ROWS, "trees": 3, "picked": 8, "betas": []},
     "packing-cross-entropy": {"rows": ROWS},
     "packing-design-limits": {
-        "target": 0.59, "calls": 12, "seeds": 1, "min_coarse_spheres": 30, "diversities": [0.05], "limits": [12.0],
+        "target": 0.59, "calls": 7, "seeds": 1, "min_coarse_spheres": 30, "diversities": [0.05], "limits": [12.0],
     },
 }  # fmt: skip
 #: of the β axes two arms, and of the source's table one, are enough to draw
@@ -121,6 +121,12 @@ def paper_table(path):
 
 
 few_cells = partial(chance_of_good_parity, cells=9)
+few_spreads = partial(spread_artefact, [0.0005, 0.008, 0.06])
+
+
+def few_first(dimensions, survey, known):
+    """Calls before anything is learned: half as many as the dimensions ask for."""
+    return 5 if survey is None else survey
 
 
 def narrow(median, spread):
@@ -140,11 +146,14 @@ def finished(here, tmp_path_factory):
     out, study = tmp_path_factory.mktemp("study"), tiny()
     paper_table(out / "theirs.csv")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("beable.design.proposals.POOL", 24)
+        patched.setattr("beable.design.proposals.POOL", 16)
         patched.setattr("beable.design.proposals.REPEATS", 1)
+        patched.setattr("beable.design.search._survey_calls", few_first)
         patched.setattr("beable.systems.packing.parts.artefact.chance_of_good_parity", few_cells)
+        patched.setattr("beable.systems.packing.parts.artefact.spread_artefact", few_spreads)
         patched.setattr("beable.systems.packing.parts.beds.unsupported", of_the_first)
         patched.setattr("beable.systems.packing.parts.beds.lognormal_classes", narrow)
+        patched.setattr("beable.systems.packing.simulator.LEAST", 400)
         patched.setattr(least_spheres, "__defaults__", (30,))
         done = run_study(study, "tiny", out / "out", given={"table": out / "theirs.csv"}, workers=1)
     return study, done, out / "out"

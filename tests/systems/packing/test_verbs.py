@@ -34,6 +34,12 @@ SHORT = "--members 2 --steps 30 --set training.records=4"
 
 
 @pytest.fixture
+def small_beds(monkeypatch):
+    """Beds of tables of a fifth of the spheres: how many mean something is tested where they are counted."""
+    monkeypatch.setattr("beable.systems.packing.simulator.LEAST", 400)
+
+
+@pytest.fixture
 def answer(capsys):
     """What a command line answers in JSON."""
 
@@ -68,13 +74,13 @@ TWO = "d=1,volume=0.3,name=fine d=3,volume=0.7,s=0.02"
 
 
 def test_a_bed_is_measured_as_in_python(answer):
-    found = answer(f"pack {TWO} --spheres 4000 --seed 4")
+    found = answer(f"pack {TWO} --spheres 3600 --seed 4")
     same = pack(
-        [{"median": 1.0, "volume_fraction": 0.3}, {"median": 3.0, "spread": 0.02, "volume_fraction": 0.7}], 4000, 4
+        [{"median": 1.0, "volume_fraction": 0.3}, {"median": 3.0, "spread": 0.02, "volume_fraction": 0.7}], 3600, 4
     )
     assert found["packing_fraction"] == same.packing_fraction
     assert found["standard_error"] == same.standard_error
-    assert (found["spheres"], found["box"]) == (4000, same.box)
+    assert (found["spheres"], found["box"]) == (3600, same.box)
     assert found["close_packing_estimate"] == same.close_packing
     assert found["volume_shares_given"] == [0.3, 0.7]
     assert found["volume_shares_in_the_bulk"] == same.composition.tolist()
@@ -92,8 +98,8 @@ def test_words_may_be_long_or_short(answer):
 
 
 def test_several_beds_have_the_error_of_their_spread(answer):
-    alone = [answer(f"pack {TWO} --spheres 4000 --seed {seed}")["packing_fraction"] for seed in (7, 8, 9)]
-    found = answer(f"pack {TWO} --spheres 4000 --seed 7 --beds 3")
+    alone = [answer(f"pack {TWO} --spheres 3600 --seed {seed}")["packing_fraction"] for seed in (7, 8, 9)]
+    found = answer(f"pack {TWO} --spheres 3600 --seed 7 --beds 3")
     assert found["packing_fraction"] == pytest.approx(np.mean(alone), rel=1e-12)
     assert found["standard_error"] == pytest.approx(np.std(alone, ddof=1) / np.sqrt(3), rel=1e-9)
 
@@ -103,18 +109,18 @@ def test_the_box_is_that_which_was_asked(answer):
 
 
 def test_spheres_are_written_and_drawn(answer, tmp_path, monkeypatch):
-    monkeypatch.setattr("beable.systems.packing.figures.spheres.PIXELS", 40)  # an inch, for speed
-    found = answer(f"pack {TWO} --spheres 4000 --seed 4 -o {tmp_path}/bed.xyz --picture {tmp_path}/bed.png")
+    monkeypatch.setattr("beable.systems.packing.figures.spheres.PIXELS", 12)  # of an inch, for speed
+    found = answer(f"pack {TWO} --spheres 3600 --seed 4 -o {tmp_path}/bed.xyz --picture {tmp_path}/bed.png")
     assert (found["output"], found["picture"]) == (f"{tmp_path}/bed.xyz", f"{tmp_path}/bed.png")
     assert (tmp_path / "bed.png").read_bytes().startswith(PNG)
     count, about, *lines = (tmp_path / "bed.xyz").read_text().splitlines()
-    assert int(count) == len(lines) == 4000
+    assert int(count) == len(lines) == 3600
     assert 'pbc="T T F"' in about
     assert about.endswith("Properties=species:I:1:pos:R:3:radius:R:1")
     lattice = np.array(about.split('"')[1].split(), float).reshape(3, 3)
     component, x, y, z, radius = np.loadtxt(lines).T
     bed = pack(
-        [{"median": 1.0, "volume_fraction": 0.3}, {"median": 3.0, "spread": 0.02, "volume_fraction": 0.7}], 4000, 4
+        [{"median": 1.0, "volume_fraction": 0.3}, {"median": 3.0, "spread": 0.02, "volume_fraction": 0.7}], 3600, 4
     )
     np.testing.assert_array_equal(np.stack([x, y, z], 1), bed.positions)
     np.testing.assert_array_equal(radius, bed.radii)
@@ -183,7 +189,7 @@ def test_names_of_files_are_checked_before_anything_is_dropped(refused, tmp_path
 # Tables of packings
 
 
-def test_a_table_is_made_as_asked(answer, tmp_path):
+def test_a_table_is_made_as_asked(small_beds, answer, tmp_path):
     words = "simulate packing --rows 5 --components 2 --densities 1 4 --truncation 1.5 --seed 3"
     found = answer(f"{words} -o {tmp_path}/a.zarr {TINY}")
     assert (found["rows"], found["good"], found["failures"]) == (5, 5, {})
@@ -213,7 +219,7 @@ def test_a_table_of_powders_is_packed_row_by_row(answer, tmp_path):
     assert store.settings["sampling"] == "table"
 
 
-def test_an_interrupted_table_goes_on_where_it_was(answer, refused, tmp_path, monkeypatch):
+def test_an_interrupted_table_goes_on_where_it_was(small_beds, answer, refused, tmp_path, monkeypatch):
     words = f"simulate packing --rows 17 {TINY} -o {tmp_path}"
     whole = answer(f"{words}/whole.zarr")
     real, begun = Packing.simulate, []
@@ -293,18 +299,20 @@ bounded = "packing_fraction=0:1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(few_draws, tmp_path_factory):
     """A table of our own and one of the layout of Hall and Sparks, and a run of each."""
     path = tmp_path_factory.mktemp("tables")
     paper_table(path / "theirs.csv")
     (path / "config.toml").write_text(CONFIG)
-    for words in (
-        f"simulate packing --rows 40 {TINY} -o {path}/ours.zarr",
-        f"import {path}/theirs.csv -o {path}/theirs.zarr",
-        f"fit {path}/ours.zarr -o {path}/ours {SHORT}",
-        f"fit {path}/theirs.zarr -o {path}/theirs {SHORT} --start random --config {path}/config.toml",
-    ):
-        assert cli.run([*words.split(), "--json"]) == 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("beable.systems.packing.simulator.LEAST", 400)
+        for words in (
+            f"simulate packing --rows 40 {TINY} -o {path}/ours.zarr",
+            f"import {path}/theirs.csv -o {path}/theirs.zarr",
+            f"fit {path}/ours.zarr -o {path}/ours {SHORT}",
+            f"fit {path}/theirs.zarr -o {path}/theirs {SHORT} --start random --config {path}/config.toml",
+        ):
+            assert cli.run([*words.split(), "--json"]) == 0
     return path
 
 
@@ -341,7 +349,7 @@ def test_evaluate_judges_every_column(folder, name, answer):
     np.testing.assert_allclose(found["distortion"], scores.distortion.mean(1), atol=3)
 
 
-def test_a_report_of_a_table_is_one_page(folder, answer, blank, few_draws):
+def test_a_report_of_a_table_is_one_page(folder, answer, undrawn):
     answer(f"report {folder}/theirs {folder}/theirs.zarr -o {folder}/page.html")
     html = (folder / "page.html").read_text()
     for words in ("Reconstruction", "The latents", "Training", "sha256", "beable report theirs theirs.zarr"):

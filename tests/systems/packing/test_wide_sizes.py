@@ -70,14 +70,16 @@ def test_what_the_law_is_not_for_is_refused(powder, words):
         pack_wide(powder)
 
 
-def test_a_bed_denser_than_planned_is_dropped_again_and_measured():
-    powder = Powder([Component(volume_fraction=0.2, median=1.0), Component(volume_fraction=0.8, median=10.0)])
+def test_a_bed_denser_than_planned_is_dropped_again_and_measured(monkeypatch):
+    """Sizes 1:10 are denser than what is planned; 1:5 are if less is, in a tenth of the spheres."""
+    monkeypatch.setattr("beable.systems.packing.simulator.PLANNED", 0.46)
+    powder = Powder([Component(volume_fraction=0.2, median=1.0), Component(volume_fraction=0.8, median=5.0)])
     fewest = least_spheres(powder)
     with pytest.raises(DataError, match=r"leave no bulk to measure; drop at least 1\.1 times as many spheres"):
         pack(powder, fewest, 0)
     found = pack(powder, None, 0)
     assert 1.1 * fewest < len(found.radii) < 1.2 * fewest
-    assert found.packing_fraction == pytest.approx(0.745, abs=0.015)
+    assert found.packing_fraction == pytest.approx(0.70, abs=0.015)
 
 
 def test_three_ratios_leave_no_error():
