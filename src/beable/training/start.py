@@ -14,13 +14,14 @@ start agree because of it: ``mixed`` gives members ICA, PCA and random weights i
 not come from the start.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from beable.errors import DataError, UsageError, unknown
 from beable.representations.modes import RESOLVED, largest
@@ -108,16 +109,28 @@ def independent_turn(
 
 
 def _fast_ica(white: FloatArray, rng: np.random.Generator, steps: int, tolerance: float) -> tuple[FloatArray, bool]:
-    """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged."""
-    from sklearn.decomposition import FastICA
-    from sklearn.exceptions import ConvergenceWarning
+    """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged.
 
-    # whiten=False: scikit-learn's own whitening can lose a direction of data that are white already (a sign of 0)
-    ica = FastICA(whiten=False, random_state=int(rng.integers(2**31)), max_iter=steps, tol=tolerance)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        ica.fit(white)
-    return ica.components_.T, not caught
+    To the last bit that of scikit-learn, whose checks of all that it is given take longer than the search itself.
+    """
+    rows, count = white.shape
+    first = np.random.RandomState(int(rng.integers(2**31))).normal(size=(count, count))
+    turn = _decorrelated(first)
+    for _ in range(steps):
+        bent = np.tanh(turn @ white.T)
+        again = _decorrelated(bent @ white / rows - (1 - bent**2).mean(1)[:, None] * turn)
+        moved = np.abs(np.abs(np.einsum("ij,ij->i", again, turn)) - 1).max()
+        turn = again
+        if moved < tolerance:
+            return turn.T, True
+    return turn.T, False
+
+
+def _decorrelated(turn: FloatArray) -> FloatArray:
+    """The nearest rotation to a matrix W, (W Wᵀ)^-½ W."""
+    energies, vectors = eigh(turn @ turn.T)
+    energies = np.maximum(energies, np.finfo(float).tiny)
+    return np.asarray((vectors * (1 / np.sqrt(energies))) @ (vectors.T @ turn))
 
 
 def _negentropy(z: FloatArray) -> float:
@@ -234,17 +247,9 @@ def _start(
         return None
     for _ in range(DRAWS):
         draw = codes[drawn(len(codes), rng)]
-        if _has_directions(draw, latents):
+        with suppress(DataError):  # too few directions
             return path(draw, latents, rng)
     return path(codes, latents, rng)
-
-
-def _has_directions(codes: FloatArray, count: int) -> bool:
-    try:
-        _principal(codes - codes.mean(0), count)
-    except DataError:
-        return False
-    return True
 
 
 @torch.no_grad()
