@@ -20,7 +20,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from time import process_time
@@ -632,6 +632,13 @@ def first_step(
     return Fit(vae, batches, held, settings.objective, t, penalty, labels)
 
 
+@cache
+def _versions() -> Mapping[str, str]:
+    """Versions of what is imported, looked up once: to read those files takes a tenth of a short training."""
+    named = {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
+    return named | {"python": platform.python_version()}
+
+
 def _under(prefix: str, arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """The arrays whose names start with prefix/, without it."""
     return {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
@@ -656,8 +663,7 @@ def _finish(path: Path, fit: Fit, data: Prepared, request: Mapping[str, Any], cp
         "training_error": records.plain(fit.training_error().cpu().numpy()),
         "labels": fit.labels.labels.as_json() if fit.labels else None,
         "device": fit.device.type,
-        "versions": {name: version(name) for name in ("beable", "torch", "numpy", "scikit-learn")}
-        | {"python": platform.python_version()},
+        "versions": dict(_versions()),
     }
     json_files.write_json(path / "run.json", about)
     artefacts.seal(path, KIND, VERSION, {"cpu_seconds": cpu_seconds, "made": made()}, beside=BESIDE)
