@@ -27,7 +27,7 @@ def train_in_child(store: str, run: str, steps: int, threads: int, save_every: f
     if child:
         return child
     tree = json.loads(SETTINGS.read_text())
-    tree["training"]["steps"] = steps
+    tree["training"]["steps"], tree["objective"]["reconstruction_steps"] = steps, steps // 2
     settings = RunSettings.model_validate_json(json.dumps(tree))
     train(Store.open(store), run, settings, threads=threads, save_every=save_every)
     os._exit(COMPILED if "torch._dynamo" in sys.modules else 0)

@@ -13,8 +13,9 @@ from beable.datasets.store import Store
 from beable.errors import CorruptError, LeftOutWarning, OutputError
 from beable.files import array_files, artefacts, disk, json_files
 from beable.representations import REPRESENTATIONS
-from beable.training.checkpoint import checkpoints
-from beable.training.run import Run, train, verify
+from beable.training.checkpoint import checkpoints, restore, state
+from beable.training.data import prepare
+from beable.training.run import Run, first_step, representation_choice, settled, train, verify
 from beable.training.settings import RunSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -126,14 +127,38 @@ FORGED = {
 }
 
 
+@pytest.fixture(scope="module")
+def anew(store):
+    """Makes the training at its first step."""
+    asked = settled(ASKED, store)
+    data = prepare(store, ["heat"], *representation_choice(asked), asked.training)
+    return lambda: first_step(data, store, asked)
+
+
 @pytest.mark.parametrize("name", FORGED)
-def test_a_checkpoint_that_does_not_fit_is_left_out_and_the_end_is_the_same(store, whole, folder, name):
-    """It falls back to the one before, goes past the step of the other, and says so in one line."""
+def test_a_checkpoint_that_does_not_fit_is_left_out_and_the_one_before_is_taken(anew, folder, name):
+    """It is removed, so that the training can go past its step, and named in one line."""
+    *_, before, newest = checkpoints(folder / "checkpoints")
+    FORGED[name](newest)
+    fit, words = anew(), f"{newest.name}.*: left out, the training goes on from before it"
+    with pytest.warns(LeftOutWarning, match=words) as told:
+        restore(fit, folder / "checkpoints")
+    assert "\n" not in str(told[0].message)
+    assert (fit.step, checkpoints(folder / "checkpoints")[-1]) == (3, before)
+    kept = array_files.read_arrays(before / "state.safetensors")
+    assert kept.keys() == state(fit).keys()
+    for part, tensor in state(fit).items():
+        np.testing.assert_array_equal(tensor.detach().numpy(), kept[part], part)
+    history = array_files.read_arrays(before / "history.safetensors")
+    assert fit.history.steps == history["step"].tolist()
+
+
+@pytest.mark.parametrize("name", ["no moments", "history, one member", "step, another step", "a flipped bit"])
+def test_past_a_checkpoint_that_does_not_fit_the_end_is_the_same(store, whole, folder, name):
     newest = checkpoints(folder / "checkpoints")[-1]
     FORGED[name](newest)
-    with pytest.warns(LeftOutWarning, match=f"{newest.name}.*: left out, the training goes on from before it") as told:
+    with pytest.warns(LeftOutWarning, match=newest.name):
         found = train(store, folder, ASKED, save_every=0.0)
-    assert "\n" not in str(told[0].message)
     assert found.id == Run.load(whole).id
     assert sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in whole.iterdir())
 
