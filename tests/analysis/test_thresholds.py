@@ -143,7 +143,7 @@ def test_a_threshold_is_measured_between_two_betas():
 BETAS = (0.05, 0.17, 0.23, 0.36, 0.44, 1.0)
 
 
-def trained(folder, x, depth, betas=BETAS, steps=1500, rate=1e-2):
+def trained(folder, x, depth, steps, rate, start, betas=BETAS):
     store = Store.from_arrays(folder / "data", {"columns": x.astype(np.float32)}, dims={"columns": ["column"]})
     settings = RunSettings.model_validate({
         "variables": ["columns"],
@@ -151,7 +151,7 @@ def trained(folder, x, depth, betas=BETAS, steps=1500, rate=1e-2):
         "model": {"latents": LATENTS, "width": 16, "depth": depth, "activation": "relu", "variance": "fixed",
                   "sigma": np.sqrt(0.5)},
         "objective": {"beta": {"kind": "constant", "beta": list(betas)}},
-        "training": {"members": len(betas), "steps": steps, "batch": 200, "start": "random", "held_out": 10,
+        "training": {"members": len(betas), "steps": steps, "batch": None, "start": start, "held_out": 10,
                      **TO_THE_LAST,
                      "learning_rate": rate},
     })  # fmt: skip
@@ -166,13 +166,8 @@ def depth(request):
 
 @pytest.fixture(scope="module")
 def fitted(depth, tmp_path_factory):
-    return trained(
-        tmp_path_factory.mktemp("fitted"),
-        correlated(),
-        depth,
-        steps=500 if depth else 600,
-        rate=1.5e-2 if depth else 4e-2,
-    )
+    rows, *how = (ROWS, 250, 2e-2, "pca") if depth else (600, 300, 0.12, "random")
+    return trained(tmp_path_factory.mktemp("fitted"), correlated(rows=rows), depth, *how)
 
 
 def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):

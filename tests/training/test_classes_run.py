@@ -18,6 +18,7 @@ from beable.commands.impute import impute as fill
 from beable.commands.samples import sample
 from beable.datasets.store import Store
 from beable.errors import CorruptError, DataError, UsageError
+from beable.report.columns import classes_of_factors, data_items, loadings, reconstructed
 from beable.report.page import Figure, Table
 from beable.report.run import _numbers, run_page
 from beable.training.data import read
@@ -54,6 +55,12 @@ def made(tmp_path_factory):
     return store, train(store, folder / "run", RunSettings.model_validate(tree))
 
 
+@pytest.fixture(scope="module")
+def found(made):
+    store, run = made
+    return evaluate(run, store)
+
+
 def test_settings_take_the_classes_of_the_data(made):
     store, run = made
     assert run.settings.representation.classes == "kind=3"
@@ -80,25 +87,32 @@ def test_the_collapsed_level_holds_the_entropy_of_classes(made):
     assert level_of(run, rows) - level_of(run, same) == pytest.approx(entr(told).sum(), abs=1e-5)
 
 
-def test_a_class_factor_is_judged_as_classes(made):
-    store, run = made
-    found = evaluate(run, store)
+def test_a_class_factor_is_judged_as_classes(found):
     assert {"kind", "p", "shares x", "shares y"} <= set(found.error_by_channel)
     assert found.disentanglement is not None
     assert found.disentanglement.known.shape == (2, 3)
 
 
-def test_the_page_of_a_table_shows_ranges_parity_loadings_and_classes(made):
+def test_the_page_of_a_table_shows_ranges_parity_loadings_and_classes(made, found, undrawn):
     store, run = made
-    page = run_page(run, store, evaluate(run, store), "Table", "beable report run")
+    page = run_page(run, store, found, "Table", "beable report run")
     items = [*page.opening, *(i for s in page.sections for i in [*s.items, *(i for f in s.folds for i in f.items)])]
     captions = " ".join(str(item.caption) for item in items)
     for words in ("Columns of the table", "Pearson's correlation", "as member", "Loadings", "colours of origin"):
         assert words in captions
     rows = [row for item in items if isinstance(item, Table) for row in item.rows]
     assert any("gas (" in str(getattr(cell, "text", cell)) for row in rows for cell in row)
-    drawn = [item for item in items if isinstance(item, Figure)]
-    assert all(np.isfinite(item.figure.get_size_inches()).all() for item in drawn)
+
+
+def test_columns_with_classes_are_drawn(made, found):
+    store, run = made
+    items = [*data_items(store), *loadings(store, run, found, 0), *classes_of_factors(store, found, 0)]
+    items += reconstructed(store, run, found, 0, "member 0")
+    drawn = [item.figure for item in items if isinstance(item, Figure)]
+    assert len(drawn) > 3
+    for figure in drawn:
+        assert figure.axes
+        figure.canvas.draw()
 
 
 def test_sampled_classes_have_their_names(made, tmp_path, capsys):
@@ -141,9 +155,8 @@ def test_classes_of_other_data_are_numbered_as_they_were_learned(made, tmp_path)
         check_declared(run, stored(tmp_path / "c.zarr", np.zeros(ROWS), ("plasma",)))
 
 
-def test_a_score_that_is_not_defined_has_no_line(made):
-    store, run = made
-    found = evaluate(run, store)
+def test_a_score_that_is_not_defined_has_no_line(made, found):
+    _, run = made
     nothing = found._replace(disentanglement=found.disentanglement._replace(s_d=np.full(2, np.nan)))
     counts = [sum("(–" in str(row) or str(row[1]) == "–" for row in _numbers(run, f).rows) for f in (found, nothing)]
     assert counts == [0, 0]

@@ -183,7 +183,7 @@ def test_rows_of_darcy_flow_are_strangers(law):
     from beable.streams import RowStreams
     from beable.systems.darcy.simulator import Darcy
 
-    darcy, streams = Darcy(modes=2, factors=law), RowStreams(0, 0, 120)
+    darcy, streams = Darcy(modes=2, factors=law, grid=17), RowStreams(0, 0, 120)
     drawn = darcy.draw(streams)
     flux = darcy.simulate(drawn, streams)["flux"]
     trained, held = split(len(flux), 0.25, 0)

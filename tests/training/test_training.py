@@ -69,7 +69,7 @@ def brief(monkeypatch):
     [*((prior, "ica") for prior in PRIORS), *(("mixture", start) for start in STARTS if start != "ica")],
 )
 def test_a_member_of_an_ensemble_is_what_it_is_alone(prior, start):
-    together, alone = (fitted(members, {"prior": prior}, start=start, steps=12) for members in ((0, 1, 2), (1,)))
+    together, alone = (fitted(members, {"prior": prior}, start=start, steps=6) for members in ((0, 1, 2), (1,)))
     together.run()
     alone.run()
     for a, b in zip(together.parameters, alone.parameters, strict=True):
@@ -356,7 +356,7 @@ def learning_by_heart(patience, members=(0, 1)):
     """A wide network on a dozen rows of pure noise, judged on rows of their own; it soon loses patience."""
     rng = np.random.default_rng(0)
     rows = [Coded(rng.normal(size=(n, 6)).astype(np.float32), np.full((n, 1), 1e-3, np.float32)) for n in (12, 64)]
-    t = TrainingSettings(members=len(members), steps=100, batch=None, patience=patience, learning_rate=2e-2)
+    t = TrainingSettings(members=len(members), steps=100, records=50, batch=None, patience=patience, learning_rate=2e-2)
     vae = VAE(code_of(rows[0]), ModelSettings(width=32, depth=1), Noise(0, members, "start", 1))
     batches, held = Batches(rows[0], members, None, 0), per_member(as_tensors(rows[1]), len(members))
     fit = Fit(vae, batches, held, ObjectiveSettings(), t)
@@ -521,7 +521,7 @@ RIVALS = [
 def test_a_rivals_member_is_what_it_is_alone_and_its_term_is_in_the_history(model, objective):
     chosen = ObjectiveSettings.model_validate(objective)
     together, alone = (
-        fitted(members, model, chosen, steps=10, weight_decay=0.1, start="pca") for members in ((0, 1), (1,))
+        fitted(members, model, chosen, steps=5, weight_decay=0.1, start="pca") for members in ((0, 1), (1,))
     )
     together.run()
     alone.run()

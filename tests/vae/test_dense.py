@@ -48,9 +48,7 @@ def test_the_papers_network_has_the_released_codes_numbers_of_parameters():
     assert counts == [2_660_121, 2_660_121, 2_672_175, 7_996_642]
 
 
-@pytest.mark.parametrize(
-    ("growth", "parameters"), [(1, 895_603), (2, 2_474_494), (3, 4_841_507), (5, 11_939_899), (6, 16_671_278)]
-)
+@pytest.mark.parametrize(("growth", "parameters"), [(1, 895_603), (3, 4_841_507), (6, 16_671_278)])
 def test_growth_rates_have_the_released_codes_numbers_of_parameters(growth, parameters):
     assert numbers(vae_of(SOURCE, blocks=(4, 6, 4), growth=growth, variance="pixel")) == parameters
 

@@ -340,7 +340,7 @@ def whole(store, tmp_path_factory):
     return path
 
 
-def settings(steps=20, **particles):
+def settings(steps=12, **particles):
     return RunSettings.model_validate(
         {
             "representation": {"kind": "coordinates"},
@@ -363,13 +363,13 @@ def test_an_interrupted_training_ends_with_the_same_bits(store, whole, tmp_path)
 
         return progress
 
-    for step in (7, 15):
+    for step in (4, 9):
         with pytest.raises(Killed):
             train(store, tmp_path / "pieces", settings(), progress=stop_at(step), save_every=0.0)
         assert list((tmp_path / "pieces" / "checkpoints").glob("step-*"))
     done = []
     pieces = train(store, tmp_path / "pieces", settings(), progress=lambda now, total: done.append(now))
-    assert done[0] == 16, "taken up after the last whole checkpoint"
+    assert done[0] == 10, "taken up after the last whole checkpoint"
     assert pieces.id == Run.load(whole).id
     for name in ("history.safetensors", "run.json"):
         assert (whole / name).read_bytes() == (tmp_path / "pieces" / name).read_bytes()
