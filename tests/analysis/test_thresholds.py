@@ -175,7 +175,7 @@ def test_trained_models_lose_their_latents_where_the_theory_says(fitted, depth):
     theory = collapse_thresholds(rows["columns"], LATENTS, "none")
     rates = np.sort(run.score(rows).rate.mean(1), axis=1)[:, ::-1]
     expected = theory.rates(np.array(BETAS))
-    assert rates == pytest.approx(expected, abs=0.02 if depth == 0 else 0.1)  # at six seeds 0.017 and 0.084
+    assert rates == pytest.approx(expected, abs=0.02 if depth == 0 else 0.1)  # at six seeds 0.008 and 0.034
     for latent in range(LATENTS):
         found = measured_threshold(BETAS, rates, level=0.02, latent=latent)
         assert found.brackets(theory.at_rate(0.02)[latent])
