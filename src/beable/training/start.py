@@ -111,7 +111,7 @@ def independent_turn(
 def _fast_ica(white: FloatArray, rng: np.random.Generator, steps: int, tolerance: float) -> tuple[FloatArray, bool]:
     """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged.
 
-    To the last bit that of scikit-learn, whose checks of all that it is given take longer than the search itself.
+    That of scikit-learn, whose checks of all that it is given take longer than the search itself.
     """
     rows, count = white.shape
     first = np.random.RandomState(int(rng.integers(2**31))).normal(size=(count, count))

@@ -131,7 +131,7 @@ def elbo(
         beta: β, one number or one a member.
         noise: where the latent samples come from.
         scale: a name in ``SCALES``.
-        regularise: False leaves the rate out, as in a reconstruction-only first phase.
+        regularise: False leaves the rate out of the total, as in a reconstruction-only first phase.
         output_std: deviation of noise on the decoded numbers, in the code's units.
         penalty: on decoded particles.
         penalty_weight: share of it that counts.
@@ -154,9 +154,9 @@ def elbo(
         terms["log_prior"] = (q.log_prob(z) - rates["rate/z"]).sum(-1).mean(-1)
     if regularise:
         total = total + beta * w.rate * _weighted_rate(terms, sub_beta)
-    if regulariser is not None and regularise:
+    if regulariser is not None:
         terms[regulariser.term] = regulariser(q, z, partial(_drawn, vae, noise), noise)
-        total = total + w.rate * regulariser.settings.weight * terms[regulariser.term]
+        total = total + regularise * w.rate * regulariser.settings.weight * terms[regulariser.term]
     if isinstance(q, Quantised):
         terms["quantisation"] = q.misfit.sum(-1).mean(-1)
         total = total + w.rate * terms["quantisation"]

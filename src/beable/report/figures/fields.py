@@ -131,7 +131,7 @@ def fields(
         if not shared:
             colour_bar(list(panels[:, j]), shapes[0], printed_unit(units[j]))
     if shared:
-        colour_bar(list(panels.flat), shapes[0], printed_unit(units[0]))
+        colour_bar(list(panels.flat), shapes[0], printed_unit(units[0]), aspect=18 * len(quantities))
     outer_labels(panels, words(x_label), words(y_label), [words(row) for row in rows])
     return figure
 

@@ -89,6 +89,7 @@ def legend_entries(handles: dict[str, Any]) -> tuple[list[Any], list[str]]:
 def legend(figure: Figure, handles: dict[str, Any]) -> None:
     """One legend above all panels, as wide as they are."""
     if handles:
-        columns = min(len(handles), max(1, int(110 // (8 + max(len(label) for label in handles)))))
+        letters = 110 * figure.get_figwidth() / WIDTH
+        columns = min(len(handles), max(1, int(letters // (8 + max(len(label) for label in handles)))))
         figure.legend(*legend_entries(handles), loc="outside upper center", ncols=columns, frameon=False,
                       fontsize=8, handlelength=1.6, columnspacing=1.4)  # fmt: skip
