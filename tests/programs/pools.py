@@ -1,9 +1,10 @@
 """A program that waits for work in two processes, and what its tests have done there.
 
-usage: pools.py busy|sample SECONDS|SWEEPS
+usage: pools.py busy|hash SECONDS|ROUNDS
 Prints the numbers of its processes when they are at work; a line more when the pool is left.
 """
 
+import hashlib
 import os
 import signal
 import sys
@@ -56,20 +57,15 @@ def busy(seconds: float) -> int:
     return os.getpid()
 
 
-def sample(sweeps: float) -> int:
-    """One call of a compiled kernel."""
-    from beable.streams import RowStreams
-    from beable.systems.lennard_jones.simulator import LennardJones
-
-    fluid = LennardJones(particles=4, box=5.0, step=0.3, teleport=0.1, sweeps=int(sweeps), samples=1)
-    streams = RowStreams(0, 0, fluid.batch)
-    fluid.simulate(fluid.draw(streams), streams)
+def hashes(rounds: float) -> int:
+    """One call of compiled code, which holds no lock of Python."""
+    hashlib.pbkdf2_hmac("sha256", b"", b"", int(rounds))
     return os.getpid()
 
 
 def main(work: str, size: float) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have taken away
-    do = {"busy": busy, "sample": sample}[work]
+    do = {"busy": busy, "hash": hashes}[work]
     try:
         with workers.pool(2) as processes:
             pids = set[int]()

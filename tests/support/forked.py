@@ -12,11 +12,8 @@ import traceback
 import warnings
 from collections.abc import Callable
 from multiprocessing import resource_tracker
-from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
-
-from beable import workers
 
 
 class Forked:
@@ -103,35 +100,3 @@ def _become(function: Callable[..., int], words: tuple[Any, ...], cwd: Path | No
         traceback.print_exc()
     finally:
         os._exit(code)
-
-
-class Workers(workers._Context):
-    """For pools in place of their own: processes that are forked, and need not import what they are to do."""
-
-    _name = "fork"
-
-    def Pipe(self, duplex=True):
-        ends = super().Pipe(duplex)
-        self.lifeline = ends[1]  # which a fork takes along, and would keep from closing
-        return ends
-
-    def Process(self, *args, **options):
-        self.begun.append(_Worker(*args, lifeline=self.lifeline, **options))
-        return self.begun[-1]
-
-
-class _Worker(workers._Worker):
-    _start_method, _Popen = "fork", staticmethod(ForkProcess._Popen)
-
-    def __init__(self, *args, lifeline, **options):
-        super().__init__(*args, **options)
-        self.lifeline = lifeline
-
-    def start(self):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # on threads
-            super().start()
-
-    def run(self):
-        self.lifeline.close()
-        super().run()
