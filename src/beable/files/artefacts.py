@@ -24,6 +24,8 @@ MOST_NAMED = 3
 NOTED, NOTED_KIND = "pages.json", "beable-pages"
 SAFE_NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*(/[A-Za-z0-9_\-][A-Za-z0-9_.\-]*)*")
 NAME_LENGTH = 200
+#: lines of a manifest, whose keys are sorted
+SUM_LINE, VERSION_LINE = b'\n "sha256": "%s",', b'\n "version": '
 RESTORE = "restore it from a copy or make it again"
 
 
@@ -130,8 +132,17 @@ def seal(
 
 
 def _signed(body: Mapping[str, Any], path: Path) -> bytes:
-    """Manifest with a sum of its own, so that a flipped bit in it is seen."""
-    return encode_json({**body, "sha256": sha256(encode_json(body, path))}, path)
+    """Manifest with a sum of its own, so that a flipped bit in it is seen: a line more, where its key belongs."""
+    data = encode_json(body, path)
+    before, after = data.split(VERSION_LINE)
+    return before + SUM_LINE % sha256(data).encode() + VERSION_LINE + after
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether a manifest has the sum that stands in it, of all of it but that line."""
+    before, line, after = data.rpartition(VERSION_LINE)
+    length = len(SUM_LINE % sha256(b"").encode())
+    return bool(line) and before[-length:] == SUM_LINE % sha256(before[:-length] + line + after).encode()
 
 
 def _names(folder: Path, beside: Container[str] = ()) -> list[str]:
@@ -181,7 +192,7 @@ def read_manifest(folder: Path | str, name: str = MANIFEST) -> Manifest:
         raise CorruptError(f"{folder}: {name} is missing: run the command that makes it again to finish it")
     data = disk.read_bytes(path, JSON_LIMIT)
     body = decode_json(data, path)
-    if not _is_manifest(body) or _signed({k: body[k] for k in body if k != "sha256"}, path) != data:
+    if not _is_manifest(body) or not _is_whole(data):
         raise CorruptError(f"{path}: damaged: restore it from a copy, or remove it and run the same command again")
     return Manifest(body["kind"], body["version"], body["about"], body["files"], sha256(data))
 
