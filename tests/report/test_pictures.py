@@ -75,7 +75,7 @@ WHOLE = {
     "one row of maps": lambda: maps(1, 5),
     "two rows of maps": lambda: maps(2, 5),
     "few maps": lambda: maps(2, 2),
-    "many rows of maps": lambda: maps(6, 3),
+    "many rows of maps": lambda: maps(4, 2),
     "reconstruction": lambda: reconstruction([FIELD], [1.01 * FIELD], ["p"], ["Pa"], X, Y),
     "a long legend": lambda: narrow(14),
 }

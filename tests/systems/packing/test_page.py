@@ -303,6 +303,7 @@ def test_the_page_shows_every_part(finished, drawn, blank):
     assert "One more: needs --file other=PATH --file table=PATH." in html
 
 
+@pytest.mark.slow  # the page of the Darcy study, made of the same items, is looked at always
 @in_a_browser
 def test_nobody_is_kept_from_reading_the_page(drawn, blank, tmp_path):
     """All of it unfolded; how pictures are drawn is looked at where they are."""
