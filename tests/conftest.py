@@ -165,7 +165,8 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     given(just(None))(lambda _: None)()  # at its first example Hypothesis looks through all objects: now they are few
-    gc.set_threshold(400_000)  # figures and trainings make so many objects that it would begin every few milliseconds
+    # figures and trainings make so many objects that it would begin every few milliseconds, and look through all of them
+    gc.set_threshold(1_000_000, 10, 100)
 
 
 def pytest_sessionfinish():
