@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import just
 
+# Imports, figures and trainings make so many objects that the garbage collector would begin every few milliseconds.
+gc.set_threshold(1_000_000, 10, 100)
 # Kept, the compiled tests and package spare every process that begins here, and the next run, seconds of compiling.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -162,11 +164,8 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     """What was imported stays: the garbage collector, which would look through it again and again, leaves it out."""
-    gc.collect()
     gc.freeze()
     given(just(None))(lambda _: None)()  # at its first example Hypothesis looks through all objects: now they are few
-    # figures and trainings make so many objects that it would begin every few milliseconds, and look through all of them
-    gc.set_threshold(1_000_000, 10, 100)
 
 
 def pytest_sessionfinish():
