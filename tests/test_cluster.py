@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,11 +108,11 @@ class Far:
 
     status = "finished"
 
-    def __init__(self, answers, work):
-        self.answers, self.work, self.cancelled = answers, work, False
+    def __init__(self, answers, work, hold):
+        self.answers, self.work, self.hold, self.cancelled = answers, work, hold, False
 
     def add_done_callback(self, function):
-        function(self)
+        self.hold(partial(function, self))
 
     def result(self, timeout):
         assert timeout < 60
@@ -131,9 +132,10 @@ class Client:
 
     def __init__(self, answers):
         self.answers, self.asked = answers, []
+        self.hold = lambda settle: settle()
 
     def submit(self, _, *work, pure):
-        self.asked.append(Far(self.answers, work))
+        self.asked.append(Far(self.answers, work, self.hold))
         return self.asked[-1]
 
 
@@ -163,6 +165,16 @@ def test_work_that_cannot_be_asked_for_again_ends_with_the_reason():
         with pytest.raises(cluster.SchedulerLostError, match="has gone"):
             future.result(5)
     assert len(client.asked) == 1
+
+
+def test_a_client_that_is_left_is_asked_for_nothing():
+    client, settled = Client([True]), []
+    client.hold = settled.append
+    with cluster.Cluster(client, "tcp://here:1") as executor:
+        future = executor.submit(abs, -3)
+    settled[0]()
+    assert client.answers == [True]
+    assert not future.done()
 
 
 class Breaking:

@@ -148,8 +148,11 @@ class Cluster(Executor):
         self._under_way.pop(future, None)
 
     def _settle(self, future: Future[Any], send: Callable[[], Any], times: int, far: Any) -> None:
-        """Hand over what became of some work; ask for it again where its result does not come."""
-        if future.done():
+        """Hand over what became of some work; ask for it again where its result does not come.
+
+        Where nobody waits any longer, a client that is closing is not asked: what it begins then, it never ends.
+        """
+        if future.done() or self._left.is_set():
             return
         try:
             error, result = (far.exception(), None) if far.status == "error" else (None, far.result(RESULT_SECONDS))
