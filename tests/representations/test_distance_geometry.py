@@ -130,7 +130,7 @@ def test_fewer_points_than_dimensions(particles: int) -> None:
 
 # The pseudo-inverse behind every step
 
-SIZES = [*range(3, 25), *range(25, 131, 21)]
+SIZES = [*range(3, 25), 29, 48, 56, 62, 63, 78, 79, 83, 110, 130]  # from 29 on: where a library's cut-off failed
 
 
 def even(particles: int) -> np.ndarray:

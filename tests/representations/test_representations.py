@@ -122,7 +122,7 @@ def test_a_row_is_coded_the_same_beside_any_others(fitted):
 @pytest.mark.numerical
 @pytest.mark.parametrize("options", VARIANTS["modes"], ids=str)
 @pytest.mark.parametrize("separate_variances", [False, True])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(5))
 def test_the_likelihood_of_modes_is_that_of_every_output(options, separate_variances, seed):
     """To the single precision of the codes: unscaled they are thousands, and so is the log density."""
     rtol = 3e-6 if options.get("scaling") == "none" else 2e-8
@@ -167,7 +167,7 @@ def test_modes_are_orthonormal_and_their_energies_fall():
 
 @pytest.mark.numerical
 @pytest.mark.parametrize("kind", ["float32", "float64"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(5))
 def test_rounding_is_no_mode(kind, seed):
     """Fields of five factors have five modes, however the eigenvalues of the others round."""
     rng = np.random.default_rng(seed)
