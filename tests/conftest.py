@@ -27,6 +27,8 @@ from functools import lru_cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+from empty_figures import empty_figures  # noqa: E402
+
 settings.register_profile("beable", derandomize=True, deadline=None, max_examples=30)
 settings.load_profile("beable")
 # or examples would hold numbers from the sources of all that was imported before, which take seconds to parse
@@ -119,18 +121,10 @@ def blank(monkeypatch):
 
 
 @pytest.fixture
-def undrawn(blank, monkeypatch):
+def undrawn(blank):
     """Pages whose figures are empty, where what a page says matters and not what it draws."""
-    from matplotlib.figure import Figure
-
-    import beable.report.compare
-    import beable.report.run
-    import beable.report.sweep  # noqa: F401
-
-    for module in [module for name, module in sys.modules.items() if name.startswith("beable.")]:
-        for name, function in list(vars(module).items()):
-            if getattr(getattr(function, "__code__", None), "co_name", "") == "styled":
-                monkeypatch.setattr(module, name, lambda *about, **more: Figure())
+    with empty_figures():
+        yield
 
 
 STUDIES = Path(__file__).with_name("studies")

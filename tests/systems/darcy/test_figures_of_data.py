@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from empty_figures import empty_figures
 from made_up import foreign, moved
-from matplotlib.figure import Figure
 
 from beable.analysis.law_and_angle import LawAndAngle
 from beable.metrics.alignment import s_kl
@@ -251,21 +251,9 @@ def test_answers_are_kept_as_they_are(finished):
         assert str(again.as_json()) == str(a.answer.as_json())
 
 
-FIGURES = {
-    "report.sections": ("fields",),
-    "systems.darcy.pages.latents": ("clouds", "fields", "reconstruction", "scatters", "sweep"),
-    "systems.darcy.pages.trainings": (
-        *("against", "angles", "law_against_angle", "law_against_scatter", "trust_against_truth"),
-    ),
-}
-
-
 def undrawn_page(done, out):
-    """With empty figures: each of them is drawn by an example of its own."""
-    with pytest.MonkeyPatch.context() as patched:
-        for module, names in FIGURES.items():
-            for name in names:
-                patched.setattr(f"beable.{module}.{name}", lambda *about, **how: Figure())
+    """Each of its figures is drawn by an example of its own."""
+    with empty_figures():
         return study_page(done, out)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from beable.analysis.rotation_curve import rotation_curve
 from beable.report.page import plain
@@ -92,15 +91,8 @@ def test_lines_begin_at_untrained_weights_and_end_at_the_solution(answers):
     assert a.directions.shape == (3, 21)
 
 
-def test_the_page_shows_an_index_by_figure(done, monkeypatch):
-    """Without the maps, which are drawn elsewhere."""
-    finished, out = done
-    for name in (
-        "report.sections.fields",
-        *(f"systems.darcy.pages.landscapes.{f}" for f in ("kle_figure", "reconstruction")),
-    ):
-        monkeypatch.setattr(f"beable.{name}", lambda *about, **how: Figure())
-    page = study_page(finished, out)
+def test_the_page_shows_an_index_by_figure(done, undrawn):
+    page = study_page(*done)
     index = next(section for section in page.sections if plain(section.title) == "Figure by figure")
     assert [row[0] for row in index.items[0].rows] == sorted([row[0] for row in index.items[0].rows], key=int)
     assert len(page.figures()) >= 8

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from beable.report.study import study_page
 from beable.studies.claims import ARTEFACT, DIFFERS, REPRODUCED, UNTOLD
@@ -46,10 +45,8 @@ def test_a_start_from_independent_components_is_near_the_axes(answers):
     assert a.arms["drowned"].sigma > 3 * a.arms["hierarchical"].sigma
 
 
-def test_every_claim_has_a_verdict_and_evidence_and_the_page_is_made(done, monkeypatch):
-    """Without the snapshots, which are drawn elsewhere."""
+def test_every_claim_has_a_verdict_and_evidence_and_the_page_is_made(done, undrawn):
     finished, out = done
-    monkeypatch.setattr("beable.report.sections.fields", lambda *about, **how: Figure())
     found = [c for part in finished.results["parts"].values() for c in part["claims"]]
     assert {c["figure"] for c in found} == {"5", "20", "22", "23", "24", "Eq. 14", "B.29"}
     assert all(c["verdict"] in (REPRODUCED, DIFFERS, ARTEFACT, UNTOLD) and c["evidence"] for c in found)

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 from browser import complaints, in_a_browser
+from empty_figures import empty_figures
 from forked import Forked
 from made_up import foreign, moved
-from matplotlib.figure import Figure
 
 from beable.analysis import evaluation
 from beable.commands import cli
@@ -82,15 +82,10 @@ def test_answers_are_those_that_were_measured(finished, monkeypatch):
         assert fresh.arms[name].as_json() == done.answers[0].answer.arms[name].as_json()
 
 
-FIGURES = ("angles", "codes_against_factors", "errors", "fields", "histories", "posterior_and_factors")
-
-
 def undrawn_page(done, out):
-    """With empty figures. The second arm is called the worst: after so few steps neither finds the factors."""
-    with pytest.MonkeyPatch.context() as patched:
+    """The second arm is called the worst: after so few steps neither finds the factors."""
+    with empty_figures(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(Mixture, "worst", "theirs")
-        for name in (*FIGURES, "reconstruction"):
-            patched.setattr(f"beable.report.sections.{name}", lambda *about, **how: Figure())
         return study_page(done, out)
 
 
