@@ -210,7 +210,7 @@ def test_every_part_of_the_study_runs(tmp_path):
     study = load("lj-fluid").with_preset("quick")
     rows = {part.name: {k: min(v, 200) for k, v in part.options.items() if type(v) is int} for part in study.parts}
     tiny_everywhere = {
-        "data": {"rows": 1024, "settings": TINY_FLUID | {"particles": 20, "gravity": [0.1, 0.4, 0.7, 1.0]}},
+        "data": {"rows": 1024, "settings": TINY_FLUID | {"particles": 30, "gravity": [0.1, 0.4, 0.7, 1.0]}},
         "datasets": {
             "source-protocol": {"rows": 64, "settings": {"sweeps": 40}},
             "unseen": {"rows": 200, "settings": {"sweeps": 100, "spacing": 20}},
