@@ -533,3 +533,12 @@ def test_doctor_names_trouble(ill, word):
     found = doctor.trouble(HEALTHY | ill)
     assert len(found) == 1
     assert word in found[0]
+
+
+def test_a_data_set_without_factors_has_no_column_of_ranges(beable, tmp_path):
+    arrays = {"pressure": np.random.default_rng(0).normal(size=(20, 8, 8)), "viscosity": np.arange(20.0)}
+    np.savez(tmp_path / "flow.npz", **arrays)
+    for words, said in (([], False), (["--factors", "viscosity"], True)):
+        out = beable("import", tmp_path / "flow.npz", "-o", tmp_path / f"{said}.zarr", *words)[1]
+        assert ("range in the rows" in out) is said
+        assert ("0 to 19" in out) is said

@@ -79,7 +79,9 @@ def say_store(store: "Store", found: "Sequence[Finding] | None" = None) -> None:
         [f.name, "factor", "row", "", f.unit, listed(f.classes) or _span(values)]
         for f, values in zip(store.factors, store.factor_values.T, strict=True)
     ]
-    table(["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"], cells, left=6)
+    heads = ["name", "what", "dimensions (length)", "numbers", "unit", "range in the rows"]
+    filled = len(heads) if store.factors else len(heads) - 1  # only factors have a range
+    table(heads[:filled], [row[:filled] for row in cells], left=6)
     if store.simulator is None and (readings := store.info()["taken_for"]):
         tell("taken for:")
         for name, reading in readings.items():
