@@ -1,13 +1,10 @@
 """Members are independent, starts keep their promise, schedules and batches are functions of the step."""
 
-from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import FastICA
-from sklearn.exceptions import ConvergenceWarning
 
 from beable.errors import DataError, DivergedError, UsageError
 from beable.representations import Coded, CodeSpec, make
@@ -15,7 +12,7 @@ from beable.streams import generator
 from beable.training.ensemble import Batches, as_tensors, drawn, per_member, split, spread_rows
 from beable.training.fit import Fit
 from beable.training.settings import TrainingSettings
-from beable.training.start import STARTS, ica_path, independent_turn, initialise, linear_starts
+from beable.training.start import STARTS, ica_path, initialise, linear_starts
 from beable.vae.distributions import Noise
 from beable.vae.networks import ACTIVATIONS, MLP, Conv, ConvUp, PointSet, Pyramid
 from beable.vae.settings import Constant, ModelSettings, ObjectiveSettings, Ramp
@@ -232,20 +229,6 @@ def test_ica_of_white_data_keeps_every_direction():
     white /= white.std(0)
     z = white @ ica_path(white, 2, rng).forward
     np.testing.assert_allclose(np.cov(z.T, bias=True), np.eye(2), atol=1e-8)
-
-
-@pytest.mark.parametrize(("columns", "steps", "rests"), [(2, 500, True), (5, 500, True), (5, 2, False)])
-def test_independent_components_are_those_of_scikit_learn(columns, steps, rests):
-    rng = np.random.default_rng(columns)
-    values = rng.uniform(size=(300, columns))
-    white = np.linalg.svd(values - values.mean(0), full_matrices=False)[0] * np.sqrt(300)
-    seed = int(np.random.default_rng(1).integers(2**31))
-    ica = FastICA(whiten=False, random_state=seed, max_iter=steps, tol=1e-5)
-    with nullcontext() if rests else pytest.warns(ConvergenceWarning):
-        ica.fit(white)
-    turn, converged = independent_turn(white, np.random.default_rng(1), 1, steps)
-    assert converged is rests
-    np.testing.assert_allclose(turn, ica.components_.T, rtol=0, atol=1e-9)
 
 
 @pytest.mark.numerical

@@ -22,7 +22,6 @@ centred on the score: it speaks of the score at this n.
 found nothing that linear algebra does not.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
@@ -33,6 +32,7 @@ from numpy.typing import ArrayLike
 from beable.console.records import readable
 from beable.errors import DataError, UsageError
 from beable.metrics.columns import Floats, Seed, columns, pair, standardised
+from beable.metrics.fast_ica import fast_ica
 
 FEWEST = 8  # rows that every metric can work with
 
@@ -178,18 +178,11 @@ def _turned(white: Floats, latents: int, rng: Seed) -> Floats:
 
 def linear_codes(data: ArrayLike, latents: int, rng: Seed = 0) -> tuple[Floats, Floats, bool]:
     """PCA and FastICA codes of data (rows, ...), standardised, and whether FastICA converged."""
-    from sklearn.decomposition import FastICA
-    from sklearn.exceptions import ConvergenceWarning
-
     raw = np.asarray(data)
     x = columns(raw.reshape(len(raw), -1) if raw.ndim > 1 else raw, "data", 2)
     pca = _principal(x.astype(np.float64), latents)
-    seed = int(np.random.default_rng(rng).integers(2**31))
-    ica = FastICA(whiten=False, max_iter=1000, tol=1e-5, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said by the third value
-        sources = ica.fit_transform(pca)
-    return pca, standardised(sources), bool(ica.n_iter_ < ica.max_iter)
+    rotation, rests = fast_ica(pca, np.random.default_rng(rng), 1000, 1e-5)
+    return pca, standardised(pca @ rotation), rests
 
 
 def _principal(x: Floats, latents: int) -> Floats:

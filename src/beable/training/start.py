@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 from beable.errors import DataError, UsageError, unknown
+from beable.metrics.fast_ica import fast_ica
 from beable.representations.modes import RESOLVED, largest
 from beable.streams import generator
 from beable.training.carried import carries, carry
@@ -104,33 +104,8 @@ def independent_turn(
     >>> turned.shape
     (2, 2)
     """
-    found = [_fast_ica(white, rng, steps, tolerance) for _ in range(tries)]
+    found = [fast_ica(white, rng, steps, tolerance) for _ in range(tries)]
     return max(found, key=lambda tried: _negentropy(white @ tried[0]))
-
-
-def _fast_ica(white: FloatArray, rng: np.random.Generator, steps: int, tolerance: float) -> tuple[FloatArray, bool]:
-    """The rotation that one run of FastICA ends with, perhaps a local optimum, and whether it converged.
-
-    That of scikit-learn, whose checks of all that it is given take longer than the search itself.
-    """
-    rows, count = white.shape
-    first = np.random.RandomState(int(rng.integers(2**31))).normal(size=(count, count))
-    turn = _decorrelated(first)
-    for _ in range(steps):
-        bent = np.tanh(turn @ white.T)
-        again = _decorrelated(bent @ white / rows - (1 - bent**2).mean(1)[:, None] * turn)
-        moved = np.abs(np.abs(np.einsum("ij,ij->i", again, turn)) - 1).max()
-        turn = again
-        if moved < tolerance:
-            return turn.T, True
-    return turn.T, False
-
-
-def _decorrelated(turn: FloatArray) -> FloatArray:
-    """The nearest rotation to a matrix W, (W Wᵀ)^-½ W."""
-    energies, vectors = eigh(turn @ turn.T)
-    energies = np.maximum(energies, np.finfo(float).tiny)
-    return np.asarray((vectors * (1 / np.sqrt(energies))) @ (vectors.T @ turn))
 
 
 def _negentropy(z: FloatArray) -> float:
